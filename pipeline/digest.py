@@ -1,0 +1,109 @@
+"""Name bytes by their digest: the only identity that this product knows.
+
+A `str` is never a digest and a `Reference` has no tag, so that neither can be mistaken for the bytes themselves.
+Text form: OCI image specification, descriptor.md, section "Digests".
+"""
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pipeline.errors import VerificationFailed
+
+_CHUNK = 1 << 20
+_HEX = re.compile(r"[0-9a-f]{64}")
+# distribution-spec, "Pulling manifests": names of repositories.
+_REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+
+
+@dataclass(frozen=True, order=True)
+class Digest:
+    """A sha256 digest. Other algorithms are refused: nothing that we read or write uses them."""
+
+    algorithm: str
+    hex: str
+
+    def __post_init__(self) -> None:
+        """Refuse what is not a sha256."""
+        if self.algorithm != "sha256" or not _HEX.fullmatch(self.hex):
+            raise VerificationFailed(
+                f"not a sha256 digest: {self.algorithm}:{self.hex}"[:200],
+                do="give a digest as sha256: and 64 lower-case hexadecimal digits",
+            )
+
+    def __str__(self) -> str:
+        """Return the text form, `sha256:…`."""
+        return f"{self.algorithm}:{self.hex}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read the text form; raise `VerificationFailed` on anything else."""
+        algorithm, _, digits = text.partition(":")
+        return cls(algorithm, digits)
+
+    @classmethod
+    def of(cls, data: bytes) -> Self:
+        """Digest bytes in memory."""
+        return cls("sha256", hashlib.sha256(data).hexdigest())
+
+    @classmethod
+    def of_file(cls, path: Path) -> Self:
+        """Digest a file without holding it in memory; raise `OSError` when it cannot be read."""
+        with path.open("rb") as stream:
+            return cls("sha256", hashlib.file_digest(stream, "sha256").hexdigest())
+
+    @classmethod
+    def of_tree(cls, root: Path, *, leave_out: frozenset[str] = frozenset({"__pycache__"})) -> Self:
+        """Digest a directory: the relative path, kind, executable bit and content of every file and link in it.
+
+        Directories and files named in `leave_out` do not count, nor do owners, times and the order that the file
+        system gives.
+        """
+        listing = hashlib.sha256()
+        for path in sorted(walk(root, leave_out), key=lambda item: item.relative_to(root).as_posix().encode()):
+            name = path.relative_to(root).as_posix()
+            if path.is_symlink():
+                listing.update(f"l {path.readlink()} {name}\0".encode())
+            else:
+                kind = "x" if path.stat().st_mode & 0o100 else "f"
+                listing.update(f"{kind} {cls.of_file(path).hex} {name}\0".encode())
+        return cls("sha256", listing.hexdigest())
+
+
+def walk(root: Path, leave_out: frozenset[str] = frozenset()) -> list[Path]:
+    """Return the files and links below a directory, directories themselves left out, links not followed."""
+    found: list[Path] = []
+    for path in root.iterdir():
+        if path.name in leave_out:
+            continue
+        if path.is_dir() and not path.is_symlink():
+            found.extend(walk(path, leave_out))
+        else:
+            found.append(path)
+    return found
+
+
+@dataclass(frozen=True)
+class Reference:
+    """An image by registry, repository and digest. There is no tag field, and there never will be one."""
+
+    registry: str
+    repository: str
+    digest: Digest
+
+    def __str__(self) -> str:
+        """Return `REGISTRY/REPOSITORY@sha256:…`."""
+        return f"{self.registry}/{self.repository}@{self.digest}"
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `REGISTRY/REPOSITORY@sha256:…`; raise `VerificationFailed` when it is anything else, a tag included."""
+        name, at, digest = text.partition("@")
+        registry, slash, repository = name.partition("/")
+        if not at or not slash or not _REPOSITORY.fullmatch(repository):
+            raise VerificationFailed(
+                f"not a reference by digest: {text}"[:200], do="give it as REGISTRY/REPOSITORY@sha256:…"
+            )
+        return cls(registry, repository, Digest.parse(digest))

@@ -1,0 +1,108 @@
+"""Say what failed, why, and what to do; and carry the exit code that tells a machine the same.
+
+One base, flat subclasses named for whose fault it is. The table of exit codes is in the README.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import ClassVar
+
+
+class PipelineError(Exception):
+    """Base of every failure that the pipeline foresees.
+
+    Args:
+        what: one line that says what failed, with the thing's own name.
+        why: the evidence, one line each (a tool's last words, the findings denied).
+        do: what the reader can do about it, in one line.
+    """
+
+    exit_code: ClassVar[int] = 1
+
+    def __init__(self, what: str, *, why: str | Sequence[str] = (), do: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why: tuple[str, ...] = (why,) if isinstance(why, str) else tuple(why)
+        self.do = do
+        self.stage = ""
+
+    def explain(self) -> str:
+        """Return the failure as people read it: what, then stage, why and do, each only where there is one."""
+        lines = [f"error: {self.what}"]
+        if self.stage:
+            lines.append(f"  stage  {self.stage}")
+        for index, reason in enumerate(self.why):
+            lines.append(f"  {'why' if index == 0 else '   '}    {reason}")
+        if self.do:
+            lines.append(f"  do     {self.do}")
+        return "\n".join(lines)
+
+    def as_json(self) -> dict[str, object]:
+        """Return the failure as machines read it; the keys are those of `explain`."""
+        return {
+            "error": type(self).__name__,
+            "what": self.what,
+            "stage": self.stage,
+            "why": list(self.why),
+            "do": self.do,
+            "exit_code": self.exit_code,
+        }
+
+
+class UsageError(PipelineError):
+    """You asked for something that cannot be."""
+
+    exit_code = 2
+
+
+class ConfigError(PipelineError):
+    """A file that you wrote asks for something that cannot be."""
+
+    exit_code = 2
+
+
+class PolicyDenied(PipelineError):
+    """The facts are in, and the answer is no."""
+
+    exit_code = 3
+
+
+class ToolFailed(PipelineError):
+    """A pinned tool is missing, altered, failed or ran too long."""
+
+    exit_code = 4
+
+
+class RemoteFailed(PipelineError):
+    """A registry, Sigstore or cluster did not answer as it should."""
+
+    exit_code = 5
+
+
+class VerificationFailed(PipelineError):
+    """A signature, digest or identity does not match."""
+
+    exit_code = 6
+
+
+class SubjectFailed(PipelineError):
+    """The project under build is at fault: its tests, its syntax, its rollout."""
+
+    exit_code = 7
+
+
+# When several stages fail together the exit code is the first of these that is among them: a bug before everything,
+# then what may be an attack, then the verdict, then whose turn it is to act.
+_PRECEDENCE = (1, 6, 3, 7, 5, 4, 2)
+
+
+def exit_code(failures: Iterable[BaseException]) -> int:
+    """Return the exit code for failures that arrived together (1 for anything that is not a `PipelineError`)."""
+    codes = {failure.exit_code if isinstance(failure, PipelineError) else 1 for failure in failures}
+    return next((code for code in _PRECEDENCE if code in codes), 0)
+
+
+def flatten(failure: BaseException) -> list[BaseException]:
+    """Return the leaves of an exception group, in order; a plain exception is its own only leaf."""
+    if isinstance(failure, BaseExceptionGroup):
+        return [leaf for inner in failure.exceptions for leaf in flatten(inner)]
+    return [failure]
