@@ -1,0 +1,214 @@
+"""Read `pipeline.toml`, the one configuration, into frozen values.
+
+Every key is described in docs/configuration.md. Unknown keys are refused, with a guess at what was meant; paths are
+relative to the file and may not leave its directory, so that the digest of what a stage reads covers all of it.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Self, cast
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+
+from pipeline.digest import Digest
+from pipeline.errors import ConfigError
+
+HOME = Path(__file__).resolve().parent.parent
+"""The pipeline's own checkout: its tool locks, and the runtime packages that a service gets when it names none."""
+
+FILENAME = "pipeline.toml"
+
+
+def _inside(path: Path, info: ValidationInfo) -> Path:
+    root = cast(dict[str, Path], info.context)["root"]
+    full = (root / path).resolve()
+    if not full.is_relative_to(root):
+        raise ValueError(f"{path} leaves the project's directory")
+    return full
+
+
+def _from_root(path: Path, info: ValidationInfo) -> Path:
+    return cast(dict[str, Path], info.context)["root"] / path.expanduser()
+
+
+Inside = Annotated[Path, AfterValidator(_inside)]
+Anywhere = Annotated[Path, AfterValidator(_from_root)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=False
+    )
+
+
+class Service(_Section):
+    """What is built: a Python project with its own build backend, and how it starts."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
+    source: Inside = Path("service")
+    lock: Inside
+    build_lock: Inside
+    command: tuple[str, ...] = ()
+    callable: str = Field(default="", pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    port: int = Field(default=8080, ge=1, le=65535)
+    health: str = Field(default="/health", pattern=r"^/")
+    environment: dict[str, str] = {}
+
+    @model_validator(mode="after")
+    def _one_way_to_start(self) -> Self:
+        if bool(self.command) == bool(self.callable):
+            raise ValueError('give exactly one of command = ["-m", "module"] and callable = "module:app"')
+        return self
+
+
+class Test(_Section):
+    """How the service tests itself: run against its wheel, in an environment with nothing else but `lock`."""
+
+    lock: Inside
+    command: tuple[str, ...] = ("-m", "pytest")
+    paths: Annotated[tuple[Inside, ...], Field(min_length=1)]
+
+
+class SmokeRequest(_Section):
+    """One request to the started image, and what its answer must be."""
+
+    path: str = Field(pattern=r"^/")
+    status: int = Field(default=200, ge=100, le=599)
+    contains: str = ""
+
+
+class Smoke(_Section):
+    """What the started image must answer, besides its health path."""
+
+    requests: tuple[SmokeRequest, ...] = ()
+    timeout_seconds: float = Field(default=10, gt=0, le=300)
+
+
+class Image(_Section):
+    """Where the image will live, and what goes into it beside the service and its locked wheels."""
+
+    repository: str = Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9][a-z0-9._/-]*$")
+    platforms: Annotated[tuple[str, ...], Field(min_length=1)] = ("linux/amd64", "linux/arm64")
+    packages: Inside | None = None
+    extra_packages: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    package_data: tuple[str, ...] = ()
+    runtime: str = Field(default="trimmed", pattern="^(trimmed|full)$")
+    source: str = ""
+    licenses: str = ""
+
+    @property
+    def package_lock(self) -> Path:
+        """The lock of the runtime's Debian packages: the project's, or the one that comes with the pipeline."""
+        return self.packages or HOME / "image" / "debian.lock.toml"
+
+
+class Policy(_Section):
+    """Where the rules are: rules.toml, waivers.toml, verification.toml, vex/."""
+
+    directory: Inside = Path("policy")
+
+
+class Scan(_Section):
+    """Which vulnerability database judges; none means the sample in a dry run, and no in a release."""
+
+    database: Anywhere | None = None
+
+
+class Registry(_Section):
+    """How the registry of a release is reached. The dry run starts its own."""
+
+    plain_http: bool = False
+
+
+class Sign(_Section):
+    """Who signs a release. Nothing given means the public Sigstore."""
+
+    identity: str = ""
+    issuer: str = ""
+    signing_config: Anywhere | None = None
+    trusted_root: Anywhere | None = None
+
+
+class Deploy(_Section):
+    """Which manifests are rendered, and which container of theirs gets the image."""
+
+    manifests: Inside | None = None
+    container: str = "app"
+    kubernetes: str = Field(default="1.35", pattern=r"^1\.\d+$")
+
+
+class Config(_Section):
+    """The whole of `pipeline.toml`, checked."""
+
+    root: Path = Field(exclude=True)
+    service: Service
+    test: Test
+    image: Image
+    smoke: Smoke = Smoke.model_construct()
+    policy: Policy
+    scan: Scan = Scan.model_construct()
+    registry: Registry = Registry.model_construct()
+    sign: Sign = Sign.model_construct()
+    deploy: Deploy = Deploy.model_construct()
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read and check a file; raise `ConfigError` with the key at fault and what was probably meant."""
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"there is no {path}", do="run this in a project that has a pipeline.toml, or name one with --config"
+            ) from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
+        root = path.resolve().parent
+        try:
+            return cls.model_validate(
+                {"policy": {"directory": "policy"}, **document, "root": root}, context={"root": root}
+            )
+        except ValidationError as error:
+            raise ConfigError(
+                f"{path} asks for something that cannot be",
+                why=[_say(problem) for problem in error.errors()],
+                do="correct the file; docs/configuration.md describes every key",
+            ) from error
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of what was configured: comments and the place of the checkout do not count."""
+        return Digest.of(self.model_dump_json().replace(str(self.root), ".").encode())
+
+    def reads(self, name: str) -> tuple[Path, ...]:
+        """Return the files and directories that a stage reads when it declares `name` in its row of the table."""
+        return {
+            "source": (self.service.source,),
+            "tests": self.test.paths,
+            "locks": (self.service.lock, self.service.build_lock, self.test.lock, self.image.package_lock),
+            "policy": (self.policy.directory,),
+            # An overlay names bases beside it, so the whole top directory counts.
+            "manifests": (self.root / self.deploy.manifests.relative_to(self.root).parts[0],)
+            if self.deploy.manifests
+            else (),
+            "repository": (self.root,),
+        }[name]
+
+
+def _say(problem: Any) -> str:
+    """Turn one finding of pydantic into a line with the key as it stands in the file."""
+    where = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] != "extra_forbidden":
+        return f"{where}: {problem['msg']}"
+    guesses = difflib.get_close_matches(where, list(_keys(Config)), n=1, cutoff=0.6)
+    return f"{where}: there is no such key" + (f"; did you mean {guesses[0]}?" if guesses else "")
+
+
+def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        key = f"{prefix}{field.alias or name}"
+        yield key
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from _keys(field.annotation, f"{key}.")

@@ -1,0 +1,275 @@
+"""Start processes: the only file that does.
+
+A tool of `tools/tools.lock.toml` is checked against its sha256 before every use. A child gets no input, a session of its
+own and an environment that is written here; both of its outputs are drained together; on a timeout or a cancellation
+its whole group is killed; and where the system can, it dies with its parent.
+"""
+
+import os
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import anyio
+from anyio.abc import ByteReceiveStream, Process
+
+from pipeline.digest import Digest
+from pipeline.errors import RemoteFailed, ToolFailed, UsageError
+
+# What a stage with a network sees besides PATH and HOME: how this machine reaches the outside.
+NETWORK_SETTINGS = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB")
+_NETWORK_PREFIXES = ("PIP_",)
+_LAST_LINES = 12
+_LOGGED_OUTPUT = 64 * 1024
+
+
+class Files(Protocol):
+    """Where locked tools lie: the content-addressed store."""
+
+    def get(self, digest: Digest) -> Path:
+        """Return the file with this digest, verified now."""
+
+
+@dataclass(frozen=True)
+class Completed:
+    """What a finished process left behind."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+
+@dataclass(frozen=True)
+class Command:
+    """One process as the record keeps it: the tool by name, its arguments, how it ended, how long it ran (seconds)."""
+
+    tool: str
+    arguments: tuple[str, ...]
+    exit_code: int
+    seconds: float
+
+
+@dataclass
+class Toolbox:
+    """The tools that one stage may use, and what it did with them.
+
+    Args:
+        store: where the locked tools lie.
+        locked: the sha256 of each locked tool for this platform.
+        declared: the names that the stage's row declares; any other is refused.
+        log: the file that tool output is appended to.
+        environment: what every child sees besides PATH and HOME.
+        secrets: values that are cut out of everything logged or shown.
+    """
+
+    store: Files
+    locked: Mapping[str, Digest]
+    declared: frozenset[str]
+    log: Path
+    environment: Mapping[str, str] = field(default_factory=dict)
+    secrets: tuple[str, ...] = ()
+    commands: list[Command] = field(default_factory=list)
+    used: dict[str, Digest] = field(default_factory=dict)
+
+    def path(self, tool: str) -> Path:
+        """Return a tool's verified path; raise `ToolFailed` when it is missing or altered, `UsageError` when undeclared.
+
+        A name that is not locked is a program of this machine (git, docker): its digest is recorded, not judged.
+        """
+        if tool not in self.declared:
+            raise UsageError(f"{tool} is not among the tools that this stage declares", do="add it to the stage's row")
+        if tool in self.locked:
+            path = self.store.get(self.locked[tool])
+            self.used[tool] = self.locked[tool]
+            return path
+        program = sys.executable if tool == "python" else shutil.which(tool)
+        if program is None:
+            raise ToolFailed(f"{tool} is not installed on this machine", do=f"install {tool} and run this again")
+        if tool not in self.used:
+            self.used[tool] = Digest.of_file(Path(program))
+        return Path(program)
+
+    async def run(
+        self,
+        tool: str | Path,
+        *arguments: str | Path,
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        timeout: float = 300,  # noqa: ASYNC109 - the bound belongs to the process, and ends its whole group
+        ok: Collection[int] = (0,),
+        stdout_to: Path | None = None,
+    ) -> Completed:
+        """Run a program to its end and return its output.
+
+        Args:
+            tool: the name of a declared tool, or the path of a program that the caller has verified.
+            arguments: its arguments; never a secret (everyone on the machine can read them).
+            cwd: where it runs; here by default.
+            env: added to PATH, HOME and the stage's own environment.
+            timeout: seconds, after which the whole group is killed.
+            ok: exit codes that are no failure.
+            stdout_to: a file for its standard output, which is then not held in memory.
+
+        Raises:
+            ToolFailed: it is missing or altered, ran too long, or ended with another code.
+        """
+        name, program = self._resolve(tool)
+        argv = [str(program), *map(str, arguments)]
+        started = time.monotonic()
+        output, errors = bytearray(), bytearray()
+        async with self._process(argv, cwd, env) as process:
+            with anyio.move_on_after(timeout) as scope:
+                async with anyio.create_task_group() as drains:
+                    drains.start_soon(_drain, process.stdout, output, stdout_to)
+                    drains.start_soon(_drain, process.stderr, errors, None)
+                await process.wait()
+            if scope.cancelled_caught:
+                self._note(name, argv, -signal.SIGKILL, started, output, errors)
+                raise ToolFailed(
+                    f"{name} ran for more than {timeout:g} seconds and was stopped",
+                    why=self.last_words(errors or output),
+                    do="run the stage again; if it hangs again, its log.txt has the command",
+                )
+        code = process.returncode if process.returncode is not None else -1
+        self._note(name, argv, code, started, output, errors)
+        if code not in ok:
+            raise ToolFailed(
+                f"{name} ended with exit code {code}",
+                why=self.last_words(errors or output),
+                do="the stage's log.txt has the command and its whole output",
+            )
+        return Completed(code, bytes(output), bytes(errors))
+
+    @asynccontextmanager
+    async def serve(
+        self,
+        tool: str | Path,
+        *arguments: str | Path,
+        ready: Callable[[], Awaitable[bool]],
+        cwd: Path | None = None,
+        env: Mapping[str, str] | None = None,
+        within: float = 10,
+    ) -> AsyncIterator[Process]:
+        """Keep a server running for as long as the block runs; `ready` is asked until it says yes.
+
+        Raises:
+            RemoteFailed: it ended, or was not ready within `within` seconds.
+        """
+        name, program = self._resolve(tool)
+        argv = [str(program), *map(str, arguments)]
+        started = time.monotonic()
+        output, errors = bytearray(), bytearray()
+        async with self._process(argv, cwd, env) as process, anyio.create_task_group() as drains:
+            drains.start_soon(_drain, process.stdout, output, None)
+            drains.start_soon(_drain, process.stderr, errors, None)
+            try:
+                with anyio.move_on_after(within):
+                    while process.returncode is None and not await ready():
+                        await anyio.sleep(0.01)
+                if process.returncode is not None or not await ready():
+                    raise RemoteFailed(f"{name} did not start within {within:g} seconds", why=self.last_words(errors))
+                yield process
+            finally:
+                _kill(process)
+                self._note(name, argv, 0, started, output, errors)
+
+    def last_words(self, output: bytes | bytearray) -> list[str]:
+        """Return the last lines of an output as people may see them: readable, bounded, without secrets."""
+        text = self._redact(bytes(output[-8192:]).decode("utf-8", "replace"))
+        lines = ["".join(c for c in line if c.isprintable())[:300] for line in text.splitlines() if line.strip()]
+        return lines[-_LAST_LINES:]
+
+    def _resolve(self, tool: str | Path) -> tuple[str, Path]:
+        return (tool.name, tool) if isinstance(tool, Path) else (tool, self.path(tool))
+
+    @asynccontextmanager
+    async def _process(
+        self, argv: list[str], cwd: Path | None, env: Mapping[str, str] | None
+    ) -> AsyncIterator[Process]:
+        try:
+            process = await anyio.open_process(
+                [*_die_with_parent(), *argv],
+                stdin=subprocess.DEVNULL,
+                cwd=cwd,
+                env={**base_environment(), **self.environment, **(env or {})},
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise ToolFailed(
+                f"{argv[0]} cannot be started", why=str(error), do="run `python -m pipeline doctor`"
+            ) from error
+        try:
+            yield process
+        finally:
+            _kill(process)
+            with anyio.CancelScope(shield=True):
+                await process.wait()
+
+    def _redact(self, text: str) -> str:
+        for secret in self.secrets:
+            if secret:
+                text = text.replace(secret, "[redacted]")
+        return text
+
+    def _note(
+        self, name: str, argv: list[str], code: int, started: float, output: bytearray, errors: bytearray
+    ) -> None:
+        arguments = tuple(self._redact(argument) for argument in argv[1:])
+        self.commands.append(Command(name, arguments, code, round(time.monotonic() - started, 3)))
+        text = (bytes(output[-_LOGGED_OUTPUT:]) + bytes(errors[-_LOGGED_OUTPUT:])).decode("utf-8", "replace")
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(f"$ {name} {shlex.join(arguments)}\n{self._redact(text)}[exit code {code}]\n")
+
+
+def base_environment() -> dict[str, str]:
+    """Return what every child sees: where programs are, a home, and one locale and time zone for all machines."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": os.environ.get("HOME", "/"),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+    }
+
+
+def network_environment() -> dict[str, str]:
+    """Return the settings by which this machine reaches the outside, for the stages that have a network."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in NETWORK_SETTINGS or name.startswith(_NETWORK_PREFIXES)
+    }
+
+
+def _die_with_parent() -> list[str]:
+    """Return the prefix that makes Linux kill a child when its parent dies; nothing where setpriv is not there."""
+    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+async def _drain(stream: ByteReceiveStream | None, into: bytearray, file: Path | None) -> None:
+    if stream is None:
+        return
+    if file is None:
+        async for chunk in stream:
+            into.extend(chunk)
+        return
+    async with await anyio.open_file(file, "wb") as target:
+        async for chunk in stream:
+            await target.write(chunk)
+
+
+def _kill(process: Process) -> None:
+    """End a process and all that it started; they are one session, hence one group."""
+    if process.returncode is None:
+        try:
+            os.killpg(process.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            return
