@@ -1,0 +1,167 @@
+"""The local Sigstore signs like the real one, and is trusted by nobody who was not handed its root."""
+
+import base64
+import hashlib
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from cryptography import x509
+from sigstore.errors import VerificationError
+from sigstore.models import Bundle, ClientTrustConfig
+from sigstore.oidc import IdentityToken
+from sigstore.sign import SigningContext
+from sigstore.verify import Verifier
+from sigstore.verify.policy import Identity
+
+from pipeline.local.sigstore import ISSUER, LocalSigstore, local_sigstore
+from pipeline.local.sigstore.merkle import inclusion_path, leaf_hash, root_hash
+from pipeline.local.sigstore.transparency import der
+
+SUBJECT = "https://dry-run.invalid/somebody"
+NOBODY = Identity(identity="https://dry-run.invalid/nobody", issuer=ISSUER)
+SOMEBODY = Identity(identity=SUBJECT, issuer=ISSUER)
+
+
+@pytest.fixture
+def services() -> Iterator[LocalSigstore]:
+    with local_sigstore() as running:
+        yield running
+
+
+def trust(services: LocalSigstore) -> ClientTrustConfig:
+    config = {
+        "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+        "trustedRoot": services.trusted_root(),
+        "signingConfig": services.signing_config(),
+    }
+    return ClientTrustConfig.from_json(json.dumps(config))
+
+
+def sign(services: LocalSigstore, data: bytes, claims: dict[str, str] | None = None) -> Bundle:
+    context = SigningContext.from_trust_config(trust(services))
+    with context.signer(IdentityToken(services.token(SUBJECT, claims or {}))) as signer:
+        return signer.sign_artifact(data)
+
+
+def post(url: str, value: object, token: str = "") -> tuple[int, Any]:
+    request = urllib.request.Request(url, json.dumps(value).encode(), {"Authorization": f"Bearer {token}"})
+    try:
+        with urllib.request.urlopen(request) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as failure:
+        with failure:
+            return failure.code, json.load(failure)
+
+
+def test_what_it_signs_verifies_with_its_own_root(services: LocalSigstore) -> None:
+    bundle = sign(services, b"data")
+    Verifier(trusted_root=trust(services).trusted_root).verify_artifact(b"data", bundle, SOMEBODY)
+
+
+def test_every_entry_of_a_growing_log_verifies(services: LocalSigstore) -> None:
+    verifier = Verifier(trusted_root=trust(services).trusted_root)
+    for number in range(9):
+        data = str(number).encode()
+        verifier.verify_artifact(data, sign(services, data), SOMEBODY)
+
+
+def test_other_bytes_are_refused(services: LocalSigstore) -> None:
+    bundle = sign(services, b"data")
+    with pytest.raises(VerificationError):
+        Verifier(trusted_root=trust(services).trusted_root).verify_artifact(b"Data", bundle, SOMEBODY)
+
+
+def test_another_identity_is_refused(services: LocalSigstore) -> None:
+    bundle = sign(services, b"data")
+    with pytest.raises(VerificationError):
+        Verifier(trusted_root=trust(services).trusted_root).verify_artifact(b"data", bundle, NOBODY)
+
+
+def test_the_public_trust_root_refuses_what_it_signs(services: LocalSigstore) -> None:
+    bundle = sign(services, b"data")
+    with pytest.raises(VerificationError):
+        Verifier.production(offline=True).verify_artifact(b"data", bundle, SOMEBODY)
+
+
+def test_the_root_of_one_run_refuses_what_another_run_signed(services: LocalSigstore) -> None:
+    bundle = sign(services, b"data")
+    with local_sigstore() as other, pytest.raises(VerificationError):
+        Verifier(trusted_root=trust(other).trusted_root).verify_artifact(b"data", bundle, SOMEBODY)
+
+
+def test_the_certificate_repeats_what_the_token_says_about_the_build(services: LocalSigstore) -> None:
+    certificate = sign(services, b"data", {"source_repository_digest": "4b825dc6"}).signing_certificate
+    extension = certificate.extensions.get_extension_for_oid(x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.13"))
+    assert isinstance(extension.value, x509.UnrecognizedExtension)
+    assert extension.value.value == b"\x0c\x084b825dc6"
+
+
+def test_every_name_says_that_it_is_local(services: LocalSigstore) -> None:
+    (authority,) = services.trusted_root()["certificateAuthorities"]
+    assert ISSUER.endswith(".invalid")
+    assert authority["subject"]["organization"].endswith(".invalid")
+    assert "local" in authority["subject"]["commonName"]
+
+
+def test_it_listens_on_loopback_and_is_gone_afterwards() -> None:
+    with local_sigstore() as services:
+        assert services.url.startswith("http://127.0.0.1:")
+        assert post(services.url, {})[0] == 404
+    with pytest.raises(urllib.error.URLError):
+        post(services.url, {})
+
+
+@pytest.mark.parametrize("path", ["/api/v2/signingCert", "/api/v1/log/entries"])
+@pytest.mark.parametrize("body", [{}, [], {"kind": "intoto"}, {"kind": "dsse", "spec": {}}])
+def test_a_malformed_request_is_the_clients_fault(services: LocalSigstore, path: str, body: object) -> None:
+    status, answer = post(services.url + path, body, services.token(SUBJECT, {}))
+    assert status == 400
+    assert answer["message"]
+
+
+def test_a_certificate_needs_a_token() -> None:
+    with local_sigstore() as services, local_sigstore() as stranger:
+        foreign = stranger.token(SUBJECT, {})
+        header, body, signature = services.token(SUBJECT, {}).split(".")
+        claims = json.loads(base64.urlsafe_b64decode(body + "=="))
+        altered = base64.urlsafe_b64encode(json.dumps({**claims, "sub": "root"}).encode()).decode().rstrip("=")
+        for token in ("", "a.b", foreign, f"{header}.{altered}.{signature}", f"{header}.{body}."):
+            assert post(f"{services.url}/api/v2/signingCert", {}, token)[0] == 401
+
+
+def test_the_log_refuses_an_envelope_that_nobody_signed(services: LocalSigstore) -> None:
+    envelope = {"payload": "", "payloadType": "text", "signatures": []}
+    content = {"envelope": json.dumps(envelope), "verifiers": [""]}
+    request = {"kind": "dsse", "spec": {"proposedContent": content}}
+    status, answer = post(f"{services.url}/api/v1/log/entries", request)
+    assert status == 400
+    assert "not signed" in answer["message"]
+
+
+@pytest.mark.parametrize("size", range(1, 18))
+def test_a_proof_leads_from_each_leaf_to_the_root(size: int) -> None:
+    """Verification as in RFC 9162, section 2.1.3.2, written down independently of how proofs are made."""
+    leaves = [leaf_hash(bytes([number])) for number in range(size)]
+    for index in range(size):
+        position, last, node = index, size - 1, leaves[index]
+        for sibling in inclusion_path(index, leaves):
+            if position & 1 or position == last:
+                node = hashlib.sha256(b"\1" + sibling + node).digest()
+                while not position & 1 and position:
+                    position, last = position >> 1, last >> 1
+            else:
+                node = hashlib.sha256(b"\1" + node + sibling).digest()
+            position, last = position >> 1, last >> 1
+        assert last == 0
+        assert node == root_hash(leaves)
+
+
+@pytest.mark.parametrize(
+    ("length", "head"), [(0, b"\4\0"), (127, b"\4\x7f"), (128, b"\4\x81\x80"), (256, b"\4\x82\1\0")]
+)
+def test_lengths_are_written_in_their_shortest_form(length: int, head: bytes) -> None:
+    assert der(4, b"x" * length) == head + b"x" * length
