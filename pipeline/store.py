@@ -1,0 +1,216 @@
+"""Keep what comes from outside, each file in a directory named by its digest, shared by all checkouts of a user.
+
+Layout: `sha256/HEX/FILENAME`, one file a directory, so that a wheel keeps the name that says what it fits. Entries
+arrive by one rename and never change: two runs may fill a store at once, and a reader needs neither a lock nor the
+right to write. Bytes are hashed on the way in and again on every use.
+"""
+
+import errno
+import fcntl
+import hashlib
+import os
+import re
+import shutil
+import tempfile
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import anyio
+
+from pipeline.digest import Digest
+from pipeline.errors import ToolFailed, UsageError, VerificationFailed
+
+# A name that is one path component everywhere, and no option when it stands on a command line.
+_FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~%!-]*")
+_ABANDONED = 24 * 3600  # seconds after which a half-written entry belongs to no running process
+_CHUNK = 1 << 20
+_FETCH = "run `python -m pipeline store fetch`"
+
+
+def default_root(environment: Mapping[str, str]) -> Path:
+    """Return the store of this user: `supply-chain-pipeline/store` below `$XDG_CACHE_HOME`, else below `~/.cache`."""
+    cache = environment.get("XDG_CACHE_HOME") or Path(environment.get("HOME") or Path.home()) / ".cache"
+    return Path(cache) / "supply-chain-pipeline" / "store"
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file of a store; `size` is in bytes."""
+
+    digest: Digest
+    path: Path
+    size: int
+
+
+class Store:
+    """A content-addressed store in a directory, which need not exist yet and may be read-only."""
+
+    def __init__(self, root: Path) -> None:
+        """Name the store; nothing is read or written before it is asked for something."""
+        self.root = root
+
+    def filename(self, digest: Digest) -> str | None:
+        """Return the file name that an entry arrived with, or None when there is no such entry."""
+        path = self._locate(digest)
+        return path.name if path else None
+
+    def has(self, digest: Digest) -> bool:
+        """Say whether an entry is there; its bytes are looked at by `get`."""
+        return self._locate(digest) is not None
+
+    def get(self, digest: Digest) -> Path:
+        """Return the path of an entry whose bytes were hashed just now.
+
+        Raises:
+            ToolFailed: there is no such entry.
+            VerificationFailed: the bytes are not those that the digest names.
+        """
+        path = self._locate(digest)
+        if path is None:
+            raise ToolFailed(f"{digest} is not in the store {self.root}", do=_FETCH)
+        actual = Digest.of_file(path)
+        if actual != digest:
+            raise VerificationFailed(
+                f"{path.name} was altered in the store {self.root}",
+                why=(f"expected {digest}", f"found    {actual}"),
+                do=f"{_FETCH}, which replaces it",
+            )
+        return path
+
+    def add(self, path: Path, expected: Digest) -> Path:
+        """Copy a file in under its own name; return where it is. Raises what `receive` does."""
+        with path.open("rb") as stream:
+            return self.receive(stream, path.name, expected, executable=bool(path.stat().st_mode & 0o100))
+
+    def receive(self, stream: BinaryIO, name: str, expected: Digest, *, executable: bool = False) -> Path:
+        """Make an entry of a stream, by one rename; one that is there and intact stays, an altered one is replaced.
+
+        Raises:
+            VerificationFailed: the bytes are not those that `expected` names, or the name is none for a file.
+            UsageError: the store cannot be written, or the disk is full.
+        """
+        if not _FILENAME.fullmatch(name):
+            raise VerificationFailed(f"not a file name that a store takes: {name!r}")
+        if self._intact(expected):
+            return self.get(expected)
+        with self._writing(name):
+            (self.root / expected.algorithm).mkdir(parents=True, exist_ok=True)
+            with self._scratch() as scratch:
+                actual = _copy(stream, scratch / name, 0o555 if executable else 0o444)
+                if actual != expected:
+                    raise VerificationFailed(
+                        f"{name} is not what the lock names", why=(f"expected {expected}", f"found    {actual}")
+                    )
+                scratch.chmod(0o755)  # mkdtemp's 0700 would hide it from the other users of a shared store
+                self._settle(scratch, expected)
+        return self.get(expected)
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield every entry, in the order of the digests."""
+        directory = self.root / "sha256"
+        for child in sorted(directory.iterdir()) if directory.is_dir() else ():
+            digest = Digest("sha256", child.name)
+            path = self._locate(digest)
+            if path:
+                yield Entry(digest, path, path.stat().st_size)
+
+    def gc(self, keep: Collection[Digest]) -> list[Entry]:
+        """Remove every entry that `keep` does not name, and what killed runs left half-written; return the entries."""
+        removed = [entry for entry in self.entries() if entry.digest not in keep]
+        with self._writing("the removal of entries"):
+            for entry in removed:
+                shutil.rmtree(entry.path.parent)
+            for left in self.root.glob("arriving-*"):
+                if time.time() - left.stat().st_mtime > _ABANDONED:
+                    shutil.rmtree(left)
+        return removed
+
+    @asynccontextmanager
+    async def filling(self, say: Callable[[str], None]) -> AsyncIterator[None]:
+        """Be the one run that fetches: others wait here, saying so, and then find what this one has fetched."""
+        with self._writing("the lock of a run that fetches"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            lock = os.open(self.root / "filling.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            if not _taken(lock):
+                say(f"another run is filling the store {self.root}: waiting for it")
+                while not _taken(lock):
+                    await anyio.sleep(0.2)
+            yield
+        finally:
+            os.close(lock)
+
+    def _locate(self, digest: Digest) -> Path | None:
+        try:
+            files = list((self.root / digest.algorithm / digest.hex).iterdir())
+        except FileNotFoundError:
+            return None
+        except OSError as failure:
+            raise UsageError(
+                f"the store {self.root} cannot be read", why=str(failure), do="name another with --store"
+            ) from failure
+        return files[0] if len(files) == 1 else None
+
+    def _intact(self, digest: Digest) -> bool:
+        path = self._locate(digest)
+        return path is not None and Digest.of_file(path) == digest
+
+    def _settle(self, scratch: Path, digest: Digest) -> None:
+        final = self.root / digest.algorithm / digest.hex
+        try:
+            scratch.rename(final)
+        except OSError as failure:
+            if failure.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            if self._intact(digest):
+                return  # another run was faster
+            with self._scratch() as aside:
+                final.rename(aside / "altered")
+                scratch.rename(final)
+
+    @contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        path = Path(tempfile.mkdtemp(prefix="arriving-", dir=self.root))
+        try:
+            yield path
+        finally:
+            shutil.rmtree(path, ignore_errors=True)  # it is gone already when it was renamed into place
+
+    @contextmanager
+    def _writing(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except OSError as failure:
+            if failure.errno in (errno.ENOSPC, errno.EDQUOT):
+                do = "make room there, or name another store with --store"
+                raise UsageError(f"no space left in the store {self.root} for {what}", do=do) from failure
+            raise UsageError(
+                f"the store {self.root} cannot be written ({what})",
+                why=failure.strerror or str(failure),
+                do="fill it as the user it belongs to, or name another with --store",
+            ) from failure
+
+
+def _copy(stream: BinaryIO, target: Path, mode: int) -> Digest:
+    """Copy and hash in one pass, and let the bytes reach the disk before the name does."""
+    hashing = hashlib.sha256()
+    with target.open("wb") as output:
+        while chunk := stream.read(_CHUNK):
+            hashing.update(chunk)
+            output.write(chunk)
+        output.flush()
+        os.fchmod(output.fileno(), mode)
+        os.fsync(output.fileno())
+    return Digest("sha256", hashing.hexdigest())
+
+
+def _taken(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
