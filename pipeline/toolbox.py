@@ -1,8 +1,8 @@
 """Start processes: the only file that does.
 
-A tool of `tools/tools.lock.toml` is checked against its sha256 before every use. A child gets no input, a session of its
-own and an environment that is written here; both of its outputs are drained together; on a timeout or a cancellation
-its whole group is killed; and where the system can, it dies with its parent.
+A tool of `tools/tools.lock.toml` is checked against its sha256 before every use. A child gets no input, a session of
+its own and an environment that is written here; both of its outputs are drained together; on a timeout or a
+cancellation its whole group is killed; and where the system can, it dies with its parent.
 """
 
 import os
@@ -80,9 +80,13 @@ class Toolbox:
     used: dict[str, Digest] = field(default_factory=dict)
 
     def path(self, tool: str) -> Path:
-        """Return a tool's verified path; raise `ToolFailed` when it is missing or altered, `UsageError` when undeclared.
+        """Return a tool's path, verified now.
 
         A name that is not locked is a program of this machine (git, docker): its digest is recorded, not judged.
+
+        Raises:
+            ToolFailed: it is missing or altered.
+            UsageError: the stage's row does not declare it.
         """
         if tool not in self.declared:
             raise UsageError(f"{tool} is not among the tools that this stage declares", do="add it to the stage's row")

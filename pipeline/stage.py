@@ -1,0 +1,89 @@
+"""Say what a stage is, and what its body may see."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import Config
+from pipeline.digest import Digest
+from pipeline.errors import UsageError, VerificationFailed
+from pipeline.store import Store
+from pipeline.toolbox import Toolbox
+from pipeline.world import World
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the table.
+
+    Args:
+        body: reads the finished directories of `needs`, writes its own, and returns its headline for the summary.
+        needs: names of stages above it whose directories it reads.
+        tools: programs that it may start: locked tools, or programs of this machine.
+        reads: what it reads of the project itself, by the names of `Config.reads`.
+        secrets: environment variables that hold its credentials.
+        network: whether it talks to anything but loopback.
+        live: it reads or changes something outside the run directory, so no cache may answer for it.
+        always: row zero: done in every run; its products decide what below it is kept.
+    """
+
+    body: Callable[["Context"], Awaitable[str]]
+    needs: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    network: bool = False
+    live: bool = False
+    always: bool = False
+
+    @property
+    def name(self) -> str:
+        """The function's own name."""
+        return str(getattr(self.body, "__name__"))  # noqa: B009 - a Callable has no __name__ for the type checker
+
+
+@dataclass
+class Context:
+    """All that a stage's body sees of the run, the project and the machine."""
+
+    stage: Stage
+    run_dir: Path
+    out: Path
+    config: Config
+    store: Store
+    tools: Toolbox
+    world: World
+    now: datetime
+    say: Callable[[str], None]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    materials: dict[str, Digest] = field(default_factory=dict)
+
+    def of(self, stage: str) -> Path:
+        """Return the finished directory of a stage that this one needs; raise `UsageError` for any other."""
+        if stage not in self.stage.needs:
+            raise UsageError(f"{self.stage.name} reads {stage}, which its row does not declare as a need")
+        return self.run_dir / stage
+
+    def material(self, name: str, digest: Digest) -> None:
+        """Record something from outside the run directory that went in; `name` is a package URL or another URI."""
+        self.materials[name] = digest
+
+    def write_json(self, relative: str, value: object) -> Path:
+        """Write a value for people and machines, the same bytes for the same value, and return where."""
+        path = self.out / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        return path
+
+    def read_json(self, stage: str, relative: str) -> Any:
+        """Read what a needed stage wrote; raise `VerificationFailed` when it is not there or not JSON."""
+        path = self.of(stage) / relative
+        try:
+            return json.loads(path.read_bytes())
+        except (OSError, ValueError) as error:
+            raise VerificationFailed(
+                f"{stage}/{relative} cannot be read", why=str(error), do=f"run `python -m pipeline stage {stage}` again"
+            ) from error

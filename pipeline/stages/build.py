@@ -1,0 +1,41 @@
+"""Build the service's wheel with its own build backend, in an environment made from its lock."""
+
+from pipeline.digest import Digest
+from pipeline.errors import SubjectFailed, ToolFailed
+from pipeline.stage import Context
+from pipeline.venv import copy_tree, create, scratch, stored
+
+# The first second that a zip file can name (1980-01-01). A commit's time would give each commit another wheel.
+_EPOCH = "315532800"
+
+async def build(context: Context) -> str:
+    """Write wheels/service/NAME.whl; raise `SubjectFailed` when the project does not build."""
+    wheels = context.read_json("inputs", "inputs.json")["wheels"]
+    target = context.out / "wheels" / "service"
+    target.mkdir(parents=True)
+    async with scratch(context) as work:
+        copy_tree(context.config.service.source, work / "source")
+
+        context.say("installing the locked build backend")
+        python = await create(context, work / "environment", stored(context, wheels["build"]))
+        context.say("building the wheel")
+        try:
+            await context.tools.run(
+                "python", "-m", "pip", "--python", python, "--disable-pip-version-check", "--no-cache-dir", "wheel",
+                "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", target, work / "source",
+                env={"SOURCE_DATE_EPOCH": _EPOCH},
+            )  # fmt: skip
+        except ToolFailed as error:
+            raise SubjectFailed(
+                f"{context.config.service.name} does not build",
+                why=error.why,
+                do=f"correct the project in {context.config.service.source.name}, or its build-lock",
+            ) from error
+    built = sorted(target.glob("*.whl"))
+    if len(built) != 1:
+        raise SubjectFailed(
+            f"the build of {context.config.service.name} gave {len(built)} wheels, and must give one",
+            why=[path.name for path in built],
+            do="see that service.source is a project with a pyproject.toml",
+        )
+    return f"{built[0].name}, {Digest.of_file(built[0])}"

@@ -1,0 +1,53 @@
+"""Make a clean Python environment from wheels of the store, with nothing else in it."""
+
+import shutil
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from pipeline.digest import Digest
+from pipeline.stage import Context
+
+# A source tree is copied without what tools leave behind in it.
+LEFTOVERS = ("__pycache__", "*.egg-info", ".git", ".venv", ".run", ".pytest_cache", ".mypy_cache", ".ruff_cache")
+
+
+@asynccontextmanager
+async def scratch(context: Context) -> AsyncIterator[Path]:
+    """Give a directory that is gone when the block ends, whatever happens in it."""
+    path = context.out / "scratch"
+    path.mkdir()
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def stored(context: Context, wheels: Iterable[dict[str, Any]]) -> list[Path]:
+    """Return wheels of `inputs.json` as verified paths in the store, and record each as a material."""
+    paths = []
+    for wheel in wheels:
+        digest = Digest.parse(wheel["digest"])
+        context.material(f"pkg:pypi/{wheel['name']}@{wheel['version']}", digest)
+        paths.append(context.store.get(digest))
+    return paths
+
+
+async def create(context: Context, where: Path, wheels: Iterable[Path]) -> Path:
+    """Create an environment with exactly these wheels; return its interpreter."""
+    await context.tools.run("python", "-m", "venv", "--without-pip", where)
+    python = where / "bin" / "python"
+    await context.tools.run(
+        "python", "-m", "pip", "--python", python, "--disable-pip-version-check", "--no-cache-dir", "install",
+        "--quiet", "--no-index", "--no-deps", "--no-compile", *wheels,
+    )  # fmt: skip
+    return python
+
+
+def copy_tree(source: Path, target: Path) -> None:
+    """Copy sources with the same modes on every machine: umask and checkout must not reach a result."""
+    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*LEFTOVERS))
+    for path in (target, *target.rglob("*")):
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
