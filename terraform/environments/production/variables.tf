@@ -1,0 +1,88 @@
+variable "region" {
+  description = "Region of production."
+  type        = string
+  default     = "us-west-1"
+}
+
+variable "zones" {
+  description = "Two availability zones of the region. An account sees two of us-west-1's three, under names of its own."
+  type        = list(string)
+  default     = ["us-west-1a", "us-west-1b"]
+}
+
+variable "administrators" {
+  description = "ARNs of the IAM roles or users that administer the cluster."
+  type        = set(string)
+}
+
+variable "kubernetes_version" {
+  description = "Minor version of Kubernetes."
+  type        = string
+  default     = "1.35"
+}
+
+variable "allow_ended_version" {
+  description = "Plan a version that AWS no longer offers, such as the architecture's 1.28. For reading: EKS refuses the apply."
+  type        = bool
+  default     = false
+}
+
+variable "public_access_cidrs" {
+  description = "Networks that may reach the API server from the internet. Empty: private, and deploys run inside the VPC."
+  type        = list(string)
+  default     = []
+}
+
+variable "github_repository" {
+  description = "Repository (\"owner/name\") whose jobs may deploy here. Null: no deploy role."
+  type        = string
+  default     = null
+}
+
+variable "alarm_emails" {
+  description = "Addresses that alarms and budget warnings go to."
+  type        = set(string)
+  default     = []
+}
+
+variable "domain" {
+  description = "Name that the service answers to by HTTPS. Null: plain HTTP on the load balancer's own name."
+  type        = string
+  default     = null
+}
+
+variable "zone_id" {
+  description = "Route 53 public hosted zone that holds domain."
+  type        = string
+  default     = null
+}
+
+variable "node_size" {
+  description = "How many nodes: at least, at first, at most."
+  type        = object({ min = number, desired = number, max = number })
+  default     = { min = 2, desired = 2, max = 4 }
+}
+
+variable "workload_identity" {
+  description = "How pods get their role: \"irsa\" or \"pod-identity\"."
+  type        = string
+  default     = "irsa"
+}
+
+variable "web_acl" {
+  description = "Put AWS WAF in front, with a limit on requests of one address in five minutes (0: none)."
+  type        = object({ enabled = optional(bool, false), rate_limit = optional(number, 0) })
+  default     = {}
+}
+
+variable "monthly_budget" {
+  description = "US dollars a month that production may cost: the architecture's 234, and room for what it leaves out."
+  type        = number
+  default     = 300
+}
+
+variable "deletion_protection" {
+  description = "Refuse to delete the load balancer and its logs. To tear down, apply false first."
+  type        = bool
+  default     = true
+}

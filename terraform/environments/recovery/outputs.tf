@@ -1,0 +1,39 @@
+output "cluster_name" {
+  description = "Cluster to deploy to."
+  value       = module.region.cluster_name
+}
+
+output "region" {
+  description = "Region of the cluster."
+  value       = var.region
+}
+
+output "url" {
+  description = "Where the service answers."
+  value       = module.region.url
+}
+
+output "application_role_arn" {
+  description = "Role of the application's service account."
+  value       = module.region.application_role_arn
+}
+
+output "cluster_autoscaler_role_arn" {
+  description = "Role of the Cluster Autoscaler's service account."
+  value       = module.region.cluster_autoscaler_role_arn
+}
+
+output "deploy_role_arn" {
+  description = "Role that GitHub Actions takes to deploy; null without github_repository."
+  value       = module.region.deploy_role_arn
+}
+
+output "pipeline_toml" {
+  description = "What pipeline.toml needs to know of this cluster, ready to paste."
+  value       = module.region.pipeline_toml
+}
+
+output "health_check_id" {
+  description = "Health check that decides whether this region's record is given out; null without a domain."
+  value       = module.region.health_check_id
+}

@@ -1,0 +1,83 @@
+variable "name" {
+  description = "Name of the cluster."
+  type        = string
+}
+
+variable "kubernetes_version" {
+  description = "Minor version of Kubernetes. The architecture was drawn on 1.28, which AWS has ended; see allow_ended_version."
+  type        = string
+  default     = "1.35"
+
+  validation {
+    condition     = can(regex("^1\\.[0-9]{2}$", var.kubernetes_version))
+    error_message = "kubernetes_version must be a minor version such as \"1.35\"."
+  }
+}
+
+variable "allow_ended_version" {
+  description = "Plan a version that AWS no longer offers, such as the architecture's 1.28. The plan is for reading: EKS itself refuses the apply."
+  type        = bool
+  default     = false
+}
+
+variable "role_arn" {
+  description = "Role of the control plane."
+  type        = string
+}
+
+variable "subnet_ids" {
+  description = "Private subnets for the control plane's network interfaces, in at least two zones."
+  type        = list(string)
+
+  validation {
+    condition     = length(var.subnet_ids) >= 2
+    error_message = "subnet_ids must hold subnets in at least two zones: EKS refuses fewer."
+  }
+}
+
+variable "public_access_cidrs" {
+  description = "Networks that may reach the API server from the internet. Empty: the endpoint is private, and deploys run inside the VPC."
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for cidr in var.public_access_cidrs : can(cidrhost(cidr, 0))])
+    error_message = "public_access_cidrs must hold CIDR ranges such as 203.0.113.0/24."
+  }
+
+  validation {
+    condition     = alltrue([for cidr in var.public_access_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, false)])
+    error_message = "public_access_cidrs must not open the API server to the internet at large: name your own networks, /8 or smaller, or leave it empty for a private endpoint."
+  }
+}
+
+variable "access" {
+  description = "Who may use the Kubernetes API: by name, a role, an EKS access policy, and the namespaces it holds in (empty: the whole cluster)."
+  type = map(object({
+    principal_arn = string
+    policy        = string
+    namespaces    = optional(list(string), [])
+  }))
+  default = {}
+
+  validation {
+    condition     = alltrue([for entry in var.access : contains(["View", "Edit", "Admin", "ClusterAdmin"], entry.policy)])
+    error_message = "access: policy must be View, Edit, Admin or ClusterAdmin, the names between \"AmazonEKS\" and \"Policy\"."
+  }
+
+  validation {
+    condition     = alltrue([for entry in var.access : entry.policy != "ClusterAdmin" || length(entry.namespaces) == 0])
+    error_message = "access: ClusterAdmin holds in the whole cluster; give it no namespaces, or choose Admin."
+  }
+}
+
+variable "log_key_arn" {
+  description = "KMS key that encrypts the control plane's logs."
+  type        = string
+}
+
+variable "log_retention_days" {
+  description = "Days that the control plane's logs are kept."
+  type        = number
+  default     = 365
+}

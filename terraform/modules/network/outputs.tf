@@ -1,0 +1,17 @@
+output "vpc_id" {
+  description = "The VPC."
+  value       = aws_vpc.this.id
+}
+
+output "public_subnet_ids" {
+  description = "Public subnets, in the order of zones."
+  value       = [for zone in var.zones : aws_subnet.public[zone].id]
+}
+
+output "private_subnet_ids" {
+  description = "Private subnets, in the order of zones."
+  value       = [for zone in var.zones : aws_subnet.private[zone].id]
+
+  # Nodes that start before their way out exists cannot join the cluster.
+  depends_on = [aws_route.nat, aws_route_table_association.private]
+}

@@ -1,0 +1,48 @@
+data "aws_region" "current" {}
+
+output "cluster_name" {
+  description = "Cluster to deploy to."
+  value       = module.cluster.name
+}
+
+output "cluster_endpoint" {
+  description = "Address of the API server."
+  value       = module.cluster.endpoint
+}
+
+output "url" {
+  description = "Where the service answers."
+  value       = module.ingress.url
+}
+
+output "application_role_arn" {
+  description = "Role of the application's service account."
+  value       = module.identity.application_role_arn
+}
+
+output "cluster_autoscaler_role_arn" {
+  description = "Role of the Cluster Autoscaler's service account."
+  value       = module.identity.cluster_autoscaler_role_arn
+}
+
+output "deploy_role_arn" {
+  description = "Role that GitHub Actions takes to deploy; null without github."
+  value       = module.identity.deploy_role_arn
+}
+
+output "health_check_id" {
+  description = "Health check of this region's failover record; null when the region stands alone."
+  value       = one(module.recovery[*].health_check_id)
+}
+
+output "pipeline_toml" {
+  description = "What pipeline.toml needs to know of this cluster, ready to paste."
+  value       = <<-TOML
+    [deploy]
+    kubernetes = "${module.cluster.version}"
+    cluster = "${module.cluster.name}"
+    region = "${data.aws_region.current.name}"
+    role = "${coalesce(module.identity.deploy_role_arn, "none: set github")}"
+    url = "${module.ingress.url}"
+  TOML
+}
