@@ -1,0 +1,1 @@
+"""Greet people in their own language."""
