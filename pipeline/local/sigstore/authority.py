@@ -16,6 +16,7 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from pipeline.local.sigstore.keys import LocalKey
 from pipeline.local.sigstore.transparency import LocalCertificateLog, der
+from pipeline.signing import CERTIFICATE_CLAIMS
 
 COMMON_NAME = "local sigstore stand-in, trusted by nobody"
 ORGANIZATION = "dry-run.invalid"
@@ -25,15 +26,6 @@ _ALLOWED_SKEW = timedelta(seconds=5)
 
 _FULCIO = "1.3.6.1.4.1.57264.1"
 _UTF8_STRING = 0x0C
-# A claim of the token, and the extension that repeats it in the certificate.
-EXTENSIONS: Mapping[str, int] = {
-    "build_signer_uri": 9,
-    "runner_environment": 11,
-    "source_repository_uri": 12,
-    "source_repository_digest": 13,
-    "source_repository_ref": 14,
-    "run_invocation_uri": 21,
-}
 
 
 class LocalCertificateAuthority:
@@ -102,7 +94,7 @@ def _with_claims(builder: x509.CertificateBuilder, claims: Mapping[str, Any]) ->
     values = {1: issuer, 8: der(_UTF8_STRING, issuer)}  # .1 is the old, raw form; both are expected
     values |= {
         number: der(_UTF8_STRING, str(claims[claim]).encode())
-        for claim, number in EXTENSIONS.items()
+        for claim, number in CERTIFICATE_CLAIMS.items()
         if claim in claims
     }
     for number, value in values.items():
