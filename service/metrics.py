@@ -1,0 +1,120 @@
+"""Write the counters in the Prometheus text format, version 0.0.4; only the supervisor does."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from service import __version__
+from service.answer import Answer, problem, render
+from service.board import ACCEPTED, BOUNDS, BUCKETS, CONNECTIONS, DURATION, LOGS_DROPPED, PID, Board, request_cells
+from service.clock import Clock
+from service.exchange import CLOSE, ERRORS
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from service.handlers import Request
+    from service.settings import Settings
+
+FORMAT = b"text/plain; version=0.0.4; charset=utf-8"
+NAME = "simpletimeservice"
+TICKS = os.sysconf("SC_CLK_TCK")
+PAGE = os.sysconf("SC_PAGE_SIZE")
+
+
+class MetricsExchange:
+    """Answers the metrics port: /metrics, and nothing else."""
+
+    def __init__(self, settings: Settings, board: Board, restarts: Callable[[], int]) -> None:
+        self._settings, self._board, self._restarts = settings, board, restarts
+        self._clock = Clock()
+
+    def respond(self, request: Request, _version: str, _started: float) -> tuple[bytes, bool]:
+        """Answer a good request; the connection is closed after it, for a scrape comes every few seconds."""
+        if request.path != "/metrics":
+            answer = problem(404, "There is nothing here but /metrics.")
+        elif request.method not in {"GET", "HEAD"}:
+            answer = problem(405, "Use GET or HEAD.", b"Allow: GET, HEAD\r\n")
+        else:
+            answer = Answer(200, self.text().encode("ascii"), FORMAT)
+        return self._render(answer, with_body=request.method != "HEAD"), True
+
+    def refuse(self, status: int, _peer: str, _started: float) -> bytes:
+        """Answer a request that could not be parsed."""
+        return self._render(ERRORS.get(status, ERRORS[400]), with_body=True)
+
+    def _render(self, answer: Answer, *, with_body: bool) -> bytes:
+        self._clock.timestamp()
+        return render(answer, date=self._clock.date(), correlation=b"", connection=CLOSE, with_body=with_body)
+
+    def text(self) -> str:
+        """Return all metrics."""
+        lines: list[str] = []
+        for family in (self._requests, self._durations, self._plain, self._processes, self._build):
+            lines += family()
+        return "\n".join(lines) + "\n"
+
+    def _requests(self) -> list[str]:
+        name = f"{NAME}_http_requests_total"
+        lines = _family(name, "counter", "Requests answered, by route, method and status class.")
+        for cell, route, method, status in request_cells():
+            value = self._board.total(cell)
+            if value:
+                lines.append(f'{name}{{route="{route}",method="{method}",status="{status}"}} {value}')
+        return lines
+
+    def _durations(self) -> list[str]:
+        name = f"{NAME}_http_request_duration_seconds"
+        lines = _family(name, "histogram", "From a request's last byte readable to its response made.")
+        count = 0
+        for number, bound in enumerate((*BOUNDS, float("inf"))):
+            count += self._board.total(BUCKETS + number)
+            lines.append(f'{name}_bucket{{le="{"+Inf" if bound == float("inf") else f"{bound:g}"}"}} {count}')
+        return [*lines, f"{name}_sum {self._board.total(DURATION) / 1e9:.9f}", f"{name}_count {count}"]
+
+    def _plain(self) -> list[str]:
+        total = self._board.total
+        pids = [column.cells[PID] for column in self._board.columns]
+        return [
+            *_single("http_connections_active", "gauge", "Connections open, as of the last second.", total(CONNECTIONS)),
+            *_single("http_connections_total", "counter", "Connections accepted.", total(ACCEPTED)),
+            *_single("log_lines_dropped_total", "counter", "Log lines that nobody read in time.", total(LOGS_DROPPED)),
+            *_single("workers", "gauge", "Worker processes that run.", sum(map(bool, pids))),
+            *_single("worker_restarts_total", "counter", "Worker processes replaced.", self._restarts()),
+        ]
+
+    def _processes(self) -> list[str]:
+        pids = {"supervisor": os.getpid()}
+        pids.update({f"worker-{n}": column.cells[PID] for n, column in enumerate(self._board.columns)})
+        used = {name: _usage(pid) for name, pid in pids.items() if pid}
+        lines = _family("process_cpu_seconds_total", "counter", "CPU time, user and system.")
+        lines += [f'process_cpu_seconds_total{{process="{name}"}} {cpu:.2f}' for name, (cpu, _) in used.items()]
+        lines += _family("process_resident_memory_bytes", "gauge", "Resident memory, shared pages included.")
+        return lines + [f'process_resident_memory_bytes{{process="{name}"}} {rss}' for name, (_, rss) in used.items()]
+
+    def _build(self) -> list[str]:
+        revision = self._settings.revision.replace("\\", r"\\").replace('"', r"\"")
+        python = ".".join(map(str, sys.version_info[:3]))
+        labels = f'version="{__version__}",revision="{revision}",python="{python}"'
+        name = f"{NAME}_build_info"
+        return [*_family(name, "gauge", "What is running; the value is always 1."), f"{name}{{{labels}}} 1"]
+
+
+def _family(name: str, kind: str, text: str) -> list[str]:
+    return [f"# HELP {name} {text}", f"# TYPE {name} {kind}"]
+
+
+def _single(name: str, kind: str, text: str, value: int) -> list[str]:
+    return [*_family(f"{NAME}_{name}", kind, text), f"{NAME}_{name} {value}"]
+
+
+def _usage(pid: int) -> tuple[float, int]:
+    """Return CPU seconds and resident bytes of a process, by proc(5); zeros when there is no /proc."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="latin-1") as file:  # noqa: PTH123 pathlib costs 0.4 MB of memory
+            fields = file.read().rpartition(")")[2].split()
+    except OSError:
+        return 0.0, 0
+    return (int(fields[11]) + int(fields[12])) / TICKS, int(fields[21]) * PAGE

@@ -1,0 +1,194 @@
+"""Waitress, with the work done in its own loop after each poll instead of in threads.
+
+Handlers never block, so threads would only cost: handing one request over takes longer than answering it.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections import deque
+from time import perf_counter, time
+
+from waitress import wasyncore
+from waitress.adjustments import Adjustments
+from waitress.channel import HTTPChannel
+from waitress.server import TcpWSGIServer
+from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher
+
+from service.board import ACCEPTED, CONNECTIONS
+from service.handlers import Request
+from service.loop import PollMap
+from service.parser import RequestParser
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from service.board import Column
+    from service.exchange import Exchange
+    from service.settings import Settings
+
+MAX_HEADER = 32 * 1024
+MAX_BODY = 64 * 1024  # below Waitress's 512 KiB `inbuf_overflow`: a body never goes to a temporary file
+SPARE_DESCRIPTORS = 32
+
+
+class InLoop(ThreadedTaskDispatcher):
+    """A dispatcher that queues channels; the loop serves them after each poll."""
+
+    def __init__(self) -> None:  # the base class would make locks
+        self.queue: deque[HTTPChannel] = deque()  # type: ignore[assignment]
+
+    def set_thread_count(self, count: int) -> None:
+        """Do nothing: there are no threads."""
+
+    def add_task(self, task: HTTPChannel) -> None:  # type: ignore[override]
+        """Queue only: Waitress calls this while it holds the channel's lock."""
+        self.queue.append(task)
+
+    def run(self) -> None:
+        """Serve all that is queued, and what that queues in its turn (pipelined requests)."""
+        while self.queue:
+            self.queue.popleft().service()
+
+    def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:  # noqa: ARG002 Waitress's signature
+        """Serve what is left."""
+        self.run()
+        return True
+
+
+class AnswerTask(Task):
+    """Answers a good request without the detour through a WSGI environment."""
+
+    def service(self) -> None:
+        """Write the whole response in one piece."""
+        channel, parsed = self.channel, self.request
+        request = Request(parsed.command, parsed.path, parsed.query, channel.addr[0], parsed.headers)
+        data, self.close_on_finish = channel.server.exchange.respond(request, parsed.version, channel.server.woke)
+        self.wrote_header = True
+        channel.write_soon(data)
+
+
+class RefuseTask(ErrorTask):
+    """Answers a request that Waitress or our parser found fault with, or that raised."""
+
+    def service(self) -> None:
+        """Write the whole response in one piece; the connection is closed after it."""
+        channel = self.channel
+        data = channel.server.exchange.refuse(self.request.error.code, channel.addr[0], channel.server.woke)
+        self.close_on_finish = self.wrote_header = True
+        channel.write_soon(data)
+
+
+class Channel(HTTPChannel):
+    """One connection."""
+
+    task_class = AnswerTask  # type: ignore[assignment]
+    error_task_class = RefuseTask
+    parser_class = RequestParser
+    started = 0.0  # when the request that is being received began
+
+    def busy(self) -> bool:
+        """Say whether a request is being received or a response sent."""
+        return bool(self.requests or self.request is not None or self.total_outbufs_len)
+
+    def received(self, data: bytes) -> bool:
+        """Parse what came in, and note when a request began."""
+        if self.request is None:
+            self.started = time()
+        return super().received(data)
+
+    def overdue(self, now: float, idle: float, request: float) -> bool:
+        """Say whether the client has been idle, slow to send, or slow to read for too long."""
+        if self.total_outbufs_len:
+            return now - self.last_activity > request
+        if self.request is not None:
+            return now - self.started > request
+        return now - self.last_activity > idle
+
+
+class Server(TcpWSGIServer):
+    """The service's socket and its connections."""
+
+    channel_class = Channel
+    active_channels: dict[int, Channel]  # type: ignore[assignment]
+
+    def __init__(self, listener: socket.socket, exchange: Exchange, settings: Settings, column: Column) -> None:
+        self.exchange = exchange
+        self.woke = 0.0
+        self.sockets = PollMap()
+        self.dispatcher = InLoop()
+        self._settings = settings
+        self._column = column
+        self._next_sweep = 0.0
+        descriptors = os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS
+        adjustments = Adjustments(
+            sockets=[listener],
+            ident=None,
+            clear_untrusted_proxy_headers=False,  # client_ip decides, by network
+            log_socket_errors=False,
+            connection_limit=max(8, min(settings.connection_limit, descriptors)),
+            max_request_header_size=MAX_HEADER,
+            max_request_body_size=MAX_BODY,
+        )
+        info = (listener.family, listener.type, listener.proto, listener.getsockname())
+        super().__init__(
+            _no_wsgi, self.sockets, True, listener, self.dispatcher, adjustments, info, bind_socket=False
+        )
+
+    def pull_trigger(self) -> None:
+        """Do nothing: nobody else's thread has to be woken."""
+
+    def maintenance(self, now: float) -> None:
+        """Do nothing: `sweep` does it with limits of its own."""
+
+    def handle_accept(self) -> None:
+        """Accept one connection and count it."""
+        before = len(self.active_channels)
+        super().handle_accept()
+        self._column.add(ACCEPTED, len(self.active_channels) - before)
+
+    def turn(self, seconds: float) -> None:
+        """Wait for at most `seconds`, then do all that is ready."""
+        sockets = self.sockets
+        events = sockets.wait(seconds)
+        self.woke = perf_counter()
+        for descriptor, flags in events:
+            thing = sockets.get(descriptor)
+            if thing is None:  # closed by an earlier event of this turn
+                continue
+            wasyncore.readwrite(thing, flags)
+            self.dispatcher.run()
+            if descriptor in sockets:
+                sockets.refresh(descriptor, thing)
+        if time() >= self._next_sweep:
+            self.sweep(time())
+
+    def sweep(self, now: float) -> None:
+        """Close connections whose time is over, and look whether there is room for more; runs once a second."""
+        self._next_sweep = now + 1
+        idle, request = self._settings.idle_timeout, self._settings.request_timeout
+        for channel in list(self.active_channels.values()):
+            if channel.overdue(now, idle, request):
+                channel.handle_close()
+        self._column.cells[CONNECTIONS] = len(self.active_channels)
+        if self._fileno is not None:
+            self.sockets.refresh(self._fileno, self)
+
+    def stop_accepting(self) -> None:
+        """Take what waits in the accept queue, because closing resets it, then close the listener."""
+        waiting = -1
+        while waiting != len(self.active_channels):
+            waiting = len(self.active_channels)
+            self.handle_accept()
+        wasyncore.dispatcher.close(self)
+
+    def close_idle(self) -> int:
+        """Close the connections on which nothing is going on; return how many are left."""
+        for channel in list(self.active_channels.values()):
+            if not channel.busy():
+                channel.handle_close()
+        return len(self.active_channels)
+
+
+def _no_wsgi(*_: object) -> list[bytes]:
+    raise AssertionError("AnswerTask answers without WSGI")

@@ -1,0 +1,162 @@
+"""Read every setting from the environment, once, at the start, and say what is wrong with it."""
+
+from __future__ import annotations
+
+import os
+
+from service.client_ip import Networks, parse_networks
+from service.cpus import available_cpus
+
+TYPE_CHECKING = False  # `typing` costs 1.2 MB of memory at run time
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+DEFAULT_PROXIES = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 169.254.0.0/16 fe80::/10"
+LEVELS = ("debug", "info", "warning", "error")
+STRATEGIES = ("first", "trusted-hops")
+SWITCH = {"1": True, "on": True, "true": True, "yes": True, "0": False, "off": False, "false": False, "no": False}
+
+
+class SettingError(Exception):
+    """A setting that cannot be used; the message is one line for the operator."""
+
+
+class Settings:
+    """What the operator chose. Build it with `from_environment`; nothing changes it afterwards."""
+
+    host: str
+    port: int
+    metrics_port: int | None
+    workers: int
+    trusted_proxies: Networks
+    client_ip_strategy: str
+    trusted_hops: int
+    drain_seconds: float
+    stop_seconds: float
+    idle_timeout: float
+    request_timeout: float
+    connection_limit: int
+    log_level: str
+    access_log: float
+    debug_ip: bool
+    revision: str
+    image_digest: str
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
+        """Check every setting in `environment` (default: the process's own).
+
+        Raises:
+            SettingError: a value cannot be used; the message names the setting, the value and what is expected.
+        """
+        environment = os.environ if environment is None else environment
+        settings = cls()
+        for option in OPTIONS:
+            raw = environment.get(option.name, "").strip() or option.default
+            try:
+                value = option.read(raw)
+            except ValueError as problem:
+                shown = ascii(raw[:80])
+                raise SettingError(f"{option.name}={shown}: {problem}") from None
+            setattr(settings, option.name.lower(), value)
+        return settings
+
+
+class Option:
+    """One environment variable: its default, how it is read, and its line in `--help`."""
+
+    __slots__ = ("default", "meaning", "name", "read")
+
+    def __init__(self, name: str, default: str, read: Callable[[str], object], meaning: str) -> None:
+        self.name, self.default, self.read, self.meaning = name, default, read, meaning
+
+
+def _text(raw: str) -> str:
+    if len(raw) > 200 or not raw.isascii() or not raw.isprintable():
+        raise ValueError("expected up to 200 printable ASCII characters")
+    return raw
+
+
+def _whole(low: int, high: int) -> Callable[[str], int]:
+    def read(raw: str) -> int:
+        if not (raw.isascii() and raw.isdigit()) or not low <= int(raw[:12]) <= high:
+            raise ValueError(f"expected a whole number from {low} to {high}")
+        return int(raw)
+
+    return read
+
+
+def _seconds(low: float, high: float) -> Callable[[str], float]:
+    def read(raw: str) -> float:
+        try:
+            value = float(raw)
+        except ValueError:
+            value = -1
+        if not low <= value <= high:
+            raise ValueError(f"expected seconds from {low:g} to {high:g}")
+        return value
+
+    return read
+
+
+def _choice(*words: str) -> Callable[[str], str]:
+    def read(raw: str) -> str:
+        if raw.lower() not in words:
+            raise ValueError(f"expected one of {', '.join(words)}")
+        return raw.lower()
+
+    return read
+
+
+def _switch(raw: str) -> bool:
+    try:
+        return SWITCH[raw.lower()]
+    except KeyError:
+        raise ValueError("expected on or off") from None
+
+
+def _port_or_off(raw: str) -> int | None:
+    return None if raw.lower() == "off" else _whole(0, 65535)(raw)
+
+
+def _workers(raw: str) -> int:
+    return available_cpus() if raw.lower() == "auto" else _whole(1, 64)(raw)
+
+
+def _share(raw: str) -> float:
+    if raw.lower() in SWITCH:
+        return float(SWITCH[raw.lower()])
+    try:
+        value = float(raw)
+    except ValueError:
+        value = -1
+    if not 0 <= value <= 1:
+        raise ValueError("expected on, off or a share from 0 to 1")
+    return value
+
+
+OPTIONS = (
+    Option("HOST", "0.0.0.0", _text, "address to listen on; :: listens on IPv4 too"),  # noqa: S104
+    Option("PORT", "8080", _whole(0, 65535), "port of the service; 0 takes a free one"),
+    Option("METRICS_PORT", "9090", _port_or_off, "port of /metrics; 0 takes a free one, off closes it"),
+    Option("WORKERS", "auto", _workers, "processes that answer; auto: one for each CPU the cgroup grants"),
+    Option("TRUSTED_PROXIES", DEFAULT_PROXIES, parse_networks, "networks whose X-Forwarded-For and X-Real-IP count"),
+    Option("CLIENT_IP_STRATEGY", "first", _choice(*STRATEGIES), "first: leftmost address; trusted-hops: from the right"),
+    Option("TRUSTED_HOPS", "1", _whole(1, 30), "proxies in front, for trusted-hops; the peer is the first"),
+    Option("DRAIN_SECONDS", "5", _seconds(0, 3600), "time from SIGTERM, when /readyz fails, until no more is accepted"),
+    Option("STOP_SECONDS", "10", _seconds(0, 3600), "longest wait after that for requests in flight"),
+    Option("IDLE_TIMEOUT", "75", _seconds(1, 3600), "idle keep-alive; keep it above the balancer's (60)"),
+    Option("REQUEST_TIMEOUT", "20", _seconds(0.1, 3600), "time a client has to send a request, or to read an answer"),
+    Option("CONNECTION_LIMIT", "4096", _whole(16, 65536), "open connections of one worker; more wait in the queue"),
+    Option("LOG_LEVEL", "info", _choice(*LEVELS), "least level that is logged; access lines are info"),
+    Option("ACCESS_LOG", "on", _share, "on, off, or the share of requests that is logged (0.01); errors always are"),
+    Option("DEBUG_IP", "off", _switch, "answer /debug/ip, which explains why an address was chosen"),
+    Option("REVISION", "unknown", _text, "source revision that /version tells"),
+    Option("IMAGE_DIGEST", "unknown", _text, "image digest that /version tells"),
+)
+
+
+def help_text() -> str:
+    """Return what `--help` prints: every setting with its default and its meaning."""
+    lines = [f"  {option.name:<19}{option.meaning}\n{'':21}default: {option.default}" for option in OPTIONS]
+    return "usage: python -m service [--help | --version]\n\nSettings, from the environment:\n\n" + "\n".join(lines)
