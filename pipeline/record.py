@@ -60,12 +60,18 @@ class Record:
         try:
             value = json.loads(path.read_bytes())
             return cls(
-                **{name: str(value[name]) for name in ("stage", "run_id", "headline", "started", "finished")},
+                stage=str(value["stage"]),
+                run_id=str(value["run_id"]),
                 key=Digest.parse(value["key"]),
+                headline=str(value["headline"]),
                 commands=tuple(_command(item) for item in value["commands"]),
-                **{name: _digests(value[name]) for name in ("tools", "materials", "products")},
+                tools=_digests(value["tools"]),
+                materials=_digests(value["materials"]),
+                products=_digests(value["products"]),
+                started=str(value["started"]),
+                finished=str(value["finished"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, VerificationFailed) as error:
             raise VerificationFailed(
                 f"{path} is not a record",
                 why=f"{type(error).__name__}: {error}",
@@ -77,9 +83,8 @@ class Record:
         present = products(directory)
         for name in sorted({*present, *self.products}):
             if present.get(name) != self.products.get(name):
-                state = "is missing" if name not in present else "is not in its record" if name not in self.products else ""
                 raise VerificationFailed(
-                    f"{directory.name}/{name} {state or 'was altered after the stage had finished'}",
+                    f"{directory.name}/{name} was {_change(name, present, self.products)} after the stage had finished",
                     why=f"recorded {self.products.get(name, 'nothing')}, found {present.get(name, 'nothing')}",
                     do=f"run `python -m pipeline stage {directory.name}` again, and find out who changed it",
                 )
@@ -92,6 +97,12 @@ def products(directory: Path) -> dict[str, Digest]:
         for path in walk(directory)
         if path.relative_to(directory).as_posix() not in {FILENAME, LOG}
     }
+
+
+def _change(name: str, present: Mapping[str, Digest], recorded: Mapping[str, Digest]) -> str:
+    if name not in present:
+        return "removed"
+    return "altered" if name in recorded else "added"
 
 
 def _command(value: Any) -> Command:

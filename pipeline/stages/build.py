@@ -8,6 +8,7 @@ from pipeline.venv import copy_tree, create, scratch, stored
 # The first second that a zip file can name (1980-01-01). A commit's time would give each commit another wheel.
 _EPOCH = "315532800"
 
+
 async def build(context: Context) -> str:
     """Write wheels/service/NAME.whl; raise `SubjectFailed` when the project does not build."""
     wheels = context.read_json("inputs", "inputs.json")["wheels"]

@@ -1,0 +1,21 @@
+"""`dry-run`: the whole release, on this machine alone: real tools, local stand-ins for what is remote."""
+
+import argparse
+from typing import Any
+
+from pipeline.cli import options as shared
+from pipeline.cli.table_run import run_table
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    verb = verbs.add_parser("dry-run", help="the whole release, offline, with local stand-ins", description=__doc__)
+    verb.add_argument("--to", default="report", metavar="STAGE", help="stop after this stage; default: report")
+    shared.common(verb)
+    shared.run_directory(verb)
+    verb.set_defaults(verb=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the table in the dry-run world."""
+    return run_table(options, "dry-run")

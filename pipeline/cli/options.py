@@ -1,0 +1,73 @@
+"""The options that several verbs share, and what they name."""
+
+import argparse
+import os
+import platform
+from pathlib import Path
+
+from pipeline import locks, store
+from pipeline.config import FILENAME, HOME, Config
+from pipeline.digest import Digest
+from pipeline.errors import ToolFailed
+from pipeline.run import Run
+from pipeline.stage import Stage
+from pipeline.store import Store
+from pipeline.world import choose
+
+Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
+
+
+def common(verb: argparse.ArgumentParser) -> None:
+    """Add --config, --store and --json."""
+    verb.add_argument("--config", type=Path, default=Path(FILENAME), metavar="FILE", help="default: ./pipeline.toml")
+    verb.add_argument(
+        "--store", type=Path, metavar="DIR", help="where inputs lie, readable is enough; default: the user's cache"
+    )
+    verb.add_argument("--json", action="store_true", help="one event a line on standard output, for machines")
+
+
+def run_directory(verb: argparse.ArgumentParser) -> None:
+    """Add --run-dir."""
+    verb.add_argument(
+        "--run-dir", type=Path, metavar="DIR", help="where stages write; default: .run beside pipeline.toml"
+    )
+
+
+def the_store(options: argparse.Namespace) -> Store:
+    """Return the store that the options name."""
+    return Store(options.store or store.default_root(os.environ))
+
+
+def host_platform() -> str:
+    """Return this machine as an OCI platform; raise `ToolFailed` where no tool is locked for it."""
+    machine = platform.machine().lower()
+    if platform.system() != "Linux" or machine not in _ARCHITECTURES:
+        raise ToolFailed(
+            f"no tool is locked for {platform.system()} on {machine}",
+            do="use Linux on amd64 or arm64, or run the same stages under Dagger",
+        )
+    return f"linux/{_ARCHITECTURES[machine]}"
+
+
+def locked_tools() -> dict[str, Digest]:
+    """Return the sha256 of each locked tool for this machine."""
+    path = HOME / "tools" / "tools.lock.toml"
+    here = host_platform()
+    tools = locks.tools(path.read_text(encoding="utf-8"), str(path))
+    return {name: tool.digests[here] for name, tool in tools.items() if here in tool.digests}
+
+
+def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) -> Run:
+    """Return the run that the options name, with the credentials that its stages declare."""
+    config = Config.load(options.config)
+    names = {name for stage in table for name in stage.secrets}
+    return Run(
+        directory=(options.run_dir or config.root / ".run").resolve(),
+        config=config,
+        store=the_store(options),
+        locked=locked_tools(),
+        world=choose(world, config),
+        secrets={name: os.environ[name] for name in names if os.environ.get(name)},
+    )

@@ -1,0 +1,31 @@
+"""`stage NAME`: one row of the table, over what is there. Both engines end here, and so does debugging."""
+
+import argparse
+from typing import Any
+
+from pipeline.cli import options as shared
+from pipeline.cli.engine import run_async
+from pipeline.cli.progress import progress
+from pipeline.host import wanted
+from pipeline.run import alone
+from pipeline.table import TABLE
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    verb = verbs.add_parser("stage", help="run one stage again over what is there", description=__doc__)
+    verb.add_argument("stage", metavar="NAME", help="one of " + ", ".join(row.name for row in TABLE))
+    verb.add_argument("--world", choices=("dry-run", "release"), default="dry-run", help="default: dry-run")
+    shared.common(verb)
+    shared.run_directory(verb)
+    verb.set_defaults(verb=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the stage, whether or not it is there already."""
+    row = wanted(TABLE, options.stage)[-1]
+    run = shared.open_run(options, options.world, TABLE)
+    with alone(run.directory), progress(as_json=options.json) as run.observe:
+        run.begin()
+        run_async(lambda: run.perform(row))
+    return 0

@@ -1,0 +1,88 @@
+"""Push the image by digest, then its evidence, and read all of it back before anybody is told."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline.digest import Digest
+from pipeline.errors import RemoteFailed
+from pipeline.registry import Registry
+from pipeline.stage import Context
+from pipeline.venv import scratch
+
+
+async def publish(context: Context) -> str:
+    """Write receipt.json; raise `RemoteFailed` when the registry does not give back what it was given."""
+    image = context.read_json("image", "image.json")
+    layout = context.of("attest") / "layout"
+    index = Digest.parse(image["digest"])
+    subjects = [Digest.parse(platform["digest"]) for platform in image["platforms"].values()] + [index]
+    expected = referrers_of(layout)
+    files = context.out / "registry"
+    files.mkdir()
+    local = context.world.name == "dry-run"
+    async with context.world.registry(context.tools, files if local else None, writable=True) as registry:
+        for subject in subjects:
+            context.say(f"pushing {subject} and what refers to it")
+            await registry.push(layout, subject)
+        for subject in subjects:
+            context.say(f"reading back {subject}")
+            await _check_referrers(registry, subject, expected.get(subject, set()))
+        async with scratch(context) as work:
+            for subject in subjects:
+                await registry.pull(subject, work / "layout")
+            count, size = compare(layout, work / "layout", registry.host)
+        where = "a local stand-in" if local else registry.host
+    if not local:
+        files.rmdir()
+    evidence = sum(len(found) for found in expected.values())
+    context.write_json(
+        "receipt.json",
+        {
+            "reference": f"{context.config.image.repository}@{index}",
+            "registry": where,
+            "subjects": [str(subject) for subject in subjects],
+            "referrers": {str(subject): sorted(map(str, found)) for subject, found in expected.items()},
+            "blobs": count,
+            "bytes": size,
+        },
+    )
+    return f"{count} blobs and {evidence} referrers pushed to {where}, read back and compared"
+
+
+def referrers_of(layout: Path) -> dict[Digest, set[Digest]]:
+    """Return the digests of the manifests of a layout's index that refer to each subject."""
+    found: dict[Digest, set[Digest]] = {}
+    for descriptor in json.loads((layout / "index.json").read_bytes())["manifests"]:
+        digest = Digest.parse(descriptor["digest"])
+        manifest: dict[str, Any] = json.loads((layout / "blobs" / digest.algorithm / digest.hex).read_bytes())
+        if "subject" in manifest:
+            found.setdefault(Digest.parse(manifest["subject"]["digest"]), set()).add(digest)
+    return found
+
+
+def compare(pushed: Path, pulled: Path, host: str) -> tuple[int, int]:
+    """Compare two layouts blob by blob; return how many blobs there are, and their bytes."""
+    size = 0
+    names = sorted(path.name for path in (pushed / "blobs" / "sha256").iterdir())
+    for name in names:
+        ours, theirs = (layout / "blobs" / "sha256" / name for layout in (pushed, pulled))
+        if not theirs.exists() or Digest.of_file(theirs).hex != name:
+            raise RemoteFailed(
+                f"{host} does not give back sha256:{name} as it was pushed",
+                why="it is missing" if not theirs.exists() else f"the digest of its bytes is {Digest.of_file(theirs)}",
+                do="nothing was tagged; run this again, and use another registry if it happens again",
+            )
+        size += ours.stat().st_size
+    return len(names), size
+
+
+async def _check_referrers(registry: Registry, subject: Digest, expected: set[Digest]) -> None:
+    listed = [Digest.parse(str(descriptor["digest"])) for descriptor in await registry.referrers(subject)]
+    missing = expected - set(listed)
+    if missing or len(listed) != len(set(listed)):
+        raise RemoteFailed(
+            f"{registry.host} lists {len(listed)} referrers of {subject}, and {len(expected)} were pushed",
+            why=[f"missing {digest}" for digest in sorted(missing)] or "some are listed twice",
+            do="nothing was tagged; run this again",
+        )

@@ -1,0 +1,112 @@
+"""Give a stage its registry and its signer: local stand-ins in a dry run, the configured ones in a release.
+
+Nothing that a world starts outlives the stage that asked for it: results pass as files.
+"""
+
+import os
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import anyio.to_thread
+
+from pipeline.config import Config
+from pipeline.errors import UsageError
+from pipeline.registry import Registry
+from pipeline.local.signer import dry_run_signer
+from pipeline.signing import Signer, release_signer
+from pipeline.toolbox import Toolbox
+
+
+class World(Protocol):
+    """Where a stage's registry and signer come from."""
+
+    @property
+    def name(self) -> str:
+        """`dry-run` or `release`: recorded, and part of what decides whether a stage is kept."""
+
+    def registry(
+        self, tools: Toolbox, files: Path | None, *, writable: bool = False
+    ) -> AbstractAsyncContextManager[Registry]:
+        """Give the registry; `files` is where a stand-in keeps its content, or has it from an earlier stage."""
+
+    def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
+        """Give the signer; a stand-in writes the trust root that verifies it into `out`."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Everything on loopback, for as long as a stage runs."""
+
+    config: Config
+    name: str = "dry-run"
+
+    @asynccontextmanager
+    async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:
+        """Start olareg over a directory, on a free port of loopback."""
+        if files is None:
+            raise UsageError("a dry run's registry needs a directory for its content")
+        port = _free_port()
+        arguments = ["serve", "--addr", "127.0.0.1", "--port", str(port), "--dir", str(files), "--gc-frequency", "-1s"]
+
+        async def answers() -> bool:
+            return await anyio.to_thread.run_sync(_answers, f"http://127.0.0.1:{port}/v2/")
+
+        async with tools.serve("olareg", *arguments, *([] if writable else ["--store-ro"]), ready=answers):
+            repository = self.config.image.repository.partition("/")[2]
+            yield Registry(tools, f"127.0.0.1:{port}", repository, plain_http=True)
+
+    def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
+        """Start a local test authority; nobody else trusts what it signs."""
+        return dry_run_signer(tools, out)
+
+
+@dataclass(frozen=True)
+class Release:
+    """The registry and the Sigstore that `pipeline.toml` names."""
+
+    config: Config
+    name: str = "release"
+
+    @asynccontextmanager
+    async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:  # noqa: ARG002 - a remote registry keeps its own files and rights
+        """Give the configured registry; credentials are those of `DOCKER_CONFIG`."""
+        host, _, repository = self.config.image.repository.partition("/")
+        home = os.environ.get("DOCKER_CONFIG")
+        yield Registry(
+            tools, host, repository, self.config.registry.plain_http, {"DOCKER_CONFIG": home} if home else {}
+        )
+
+    def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
+        """Give the configured signer: the public Sigstore where nothing else is configured."""
+        return release_signer(tools, out, self.config.sign)
+
+
+def choose(name: str, config: Config) -> World:
+    """Return a world by its name; raise `UsageError` for any other."""
+    if name == "dry-run":
+        return DryRun(config)
+    if name == "release":
+        return Release(config)
+    raise UsageError(f"there is no world {name}", do="choose dry-run or release")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    """Say whether a server answers on loopback, whatever proxy this machine uses for the rest of the world."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=1) as answer:  # loopback only
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False
