@@ -26,7 +26,11 @@ def make_app(settings: Settings) -> Callable[[dict[str, object], Callable[..., o
         request = Request(method, path, query, peer, headers)
         request.client = handlers.client(request).address
         answer = handlers.answer(request)
-        lines = [(name, value) for name, _, value in (line.partition(": ") for line in answer.headers.decode().split("\r\n")) if name]
+        lines = [
+            (name, value)
+            for name, _, value in (line.partition(": ") for line in answer.headers.decode().split("\r\n"))
+            if name
+        ]
         lines += [("Cache-Control", "no-store")]
         if answer.status != 204:
             lines += [("Content-Type", answer.content_type.decode()), ("Content-Length", str(len(answer.body)))]

@@ -52,11 +52,11 @@ def _network(entry: str) -> tuple[int, int, int]:
     packed = _packed(address, mapped=False)
     bits = 8 * len(packed or b"")
     if packed is None or (slash and not (prefix.isascii() and prefix.isdigit() and int(prefix[:4]) <= bits)):
-        raise ValueError(f"{ascii(entry[:60])} is no network such as 10.0.0.0/8")
+        raise ValueError(f"{entry[:60]!a} is no network such as 10.0.0.0/8")
     mask = (1 << bits) - (1 << (bits - int(prefix if slash else bits)))
     number = int.from_bytes(packed, "big")
     if number & ~mask:
-        raise ValueError(f"{ascii(entry[:60])} has bits set beyond its prefix")
+        raise ValueError(f"{entry[:60]!a} has bits set beyond its prefix")
     return len(packed), number, mask
 
 

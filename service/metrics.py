@@ -78,7 +78,9 @@ class MetricsExchange:
         total = self._board.total
         pids = [column.cells[PID] for column in self._board.columns]
         return [
-            *_single("http_connections_active", "gauge", "Connections open, as of the last second.", total(CONNECTIONS)),
+            *_single(
+                "http_connections_active", "gauge", "Connections open, as of the last second.", total(CONNECTIONS)
+            ),
             *_single("http_connections_total", "counter", "Connections accepted.", total(ACCEPTED)),
             *_single("log_lines_dropped_total", "counter", "Log lines that nobody read in time.", total(LOGS_DROPPED)),
             *_single("workers", "gauge", "Worker processes that run.", sum(map(bool, pids))),

@@ -131,9 +131,7 @@ class Server(TcpWSGIServer):
             max_request_body_size=MAX_BODY,
         )
         info = (listener.family, listener.type, listener.proto, listener.getsockname())
-        super().__init__(
-            _no_wsgi, self.sockets, True, listener, self.dispatcher, adjustments, info, bind_socket=False
-        )
+        super().__init__(_no_wsgi, self.sockets, True, listener, self.dispatcher, adjustments, info, bind_socket=False)
 
     def pull_trigger(self) -> None:
         """Do nothing: nobody else's thread has to be woken."""

@@ -141,7 +141,9 @@ OPTIONS = (
     Option("METRICS_PORT", "9090", _port_or_off, "port of /metrics; 0 takes a free one, off closes it"),
     Option("WORKERS", "auto", _workers, "processes that answer; auto: one for each CPU the cgroup grants"),
     Option("TRUSTED_PROXIES", DEFAULT_PROXIES, parse_networks, "networks whose X-Forwarded-For and X-Real-IP count"),
-    Option("CLIENT_IP_STRATEGY", "first", _choice(*STRATEGIES), "first: leftmost address; trusted-hops: from the right"),
+    Option(
+        "CLIENT_IP_STRATEGY", "first", _choice(*STRATEGIES), "first: leftmost address; trusted-hops: from the right"
+    ),
     Option("TRUSTED_HOPS", "1", _whole(1, 30), "proxies in front, for trusted-hops; the peer is the first"),
     Option("DRAIN_SECONDS", "5", _seconds(0, 3600), "time from SIGTERM, when /readyz fails, until no more is accepted"),
     Option("STOP_SECONDS", "10", _seconds(0, 3600), "longest wait after that for requests in flight"),

@@ -7,6 +7,7 @@ import os
 import select
 import signal
 import socket
+from contextlib import suppress
 from time import monotonic
 
 from waitress import wasyncore
@@ -151,7 +152,7 @@ class Supervisor:
                 self._metrics.sockets.abandon()
             Worker(self._settings, self._listeners[number], reading, self._board.columns[number]).run()
             status = 0
-        except Exception as problem:  # noqa: BLE001 the supervisor replaces this process
+        except Exception as problem:
             self._logs.event("error", "worker failed", problem=type(problem).__name__, detail=str(problem)[:300])
         finally:
             os._exit(status)
@@ -183,10 +184,8 @@ class Supervisor:
 
     def _order(self, order: bytes) -> None:
         for process in self._processes.values():
-            try:
+            with suppress(OSError):  # it died a moment ago
                 os.write(process.control, order)
-            except OSError:
-                pass  # it died a moment ago
 
     def _stop(self) -> int:
         settings = self._settings

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from service import __version__
 
+from service import __version__
 from tests.service.client import Running, Start
 
 RFC3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|[+-]\d\d:\d\d)")
@@ -33,7 +33,17 @@ def test_a_known_zone_gives_its_offset(running: Running) -> None:
 
 @pytest.mark.parametrize(
     "zone",
-    ["Nowhere/City", "../../etc/passwd", "/etc/passwd", "..%2f..%2fetc%2fpasswd", "%00", "%ff", "", "Europe", "a" * 300],
+    [
+        "Nowhere/City",
+        "../../etc/passwd",
+        "/etc/passwd",
+        "..%2f..%2fetc%2fpasswd",
+        "%00",
+        "%ff",
+        "",
+        "Europe",
+        "a" * 300,
+    ],
 )
 def test_a_zone_that_is_none_is_a_problem_that_does_not_quote_it(running: Running, zone: str) -> None:
     response = running.ask(f"/?tz={zone}")
@@ -130,4 +140,6 @@ def test_valid_ids_are_returned(running: Running) -> None:
 
 @pytest.mark.parametrize("value", ['"quoted"', "with space", "é", "x" * 129, "<b>"])
 def test_an_invalid_request_id_is_replaced(running: Running, value: str) -> None:
-    assert re.fullmatch(r"[0-9a-f]{16}-[0-9a-f]+", running.ask("/", "GET", f"X-Request-Id: {value}").headers["x-request-id"])
+    assert re.fullmatch(
+        r"[0-9a-f]{16}-[0-9a-f]+", running.ask("/", "GET", f"X-Request-Id: {value}").headers["x-request-id"]
+    )
