@@ -23,7 +23,7 @@ import rfc8785
 
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.errors import PipelineError, ToolFailed, UsageError, VerificationFailed
+from pipeline.errors import PipelineError, ToolFailed, UsageError, VerificationFailed, flatten
 from pipeline.record import LOG, Record, products
 from pipeline.stage import Context, Stage
 from pipeline.store import Store
@@ -101,9 +101,11 @@ class Run:
         self.observe(Event(stage.name, "started", ""))
         try:
             record = await self._perform(stage, began)
-        except PipelineError as error:
-            error.stage = error.stage or stage.name
-            self.observe(Event(stage.name, "failed", error.what, time.monotonic() - began))
+        except Exception as error:
+            for failure in flatten(error):
+                if isinstance(failure, PipelineError):
+                    failure.stage = failure.stage or stage.name
+                self.observe(Event(stage.name, "failed", str(failure), time.monotonic() - began))
             raise
         self.observe(Event(stage.name, "finished", record.headline, time.monotonic() - began))
         return record

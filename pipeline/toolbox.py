@@ -11,12 +11,13 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import IO, Protocol
 
 import anyio
 from anyio.abc import ByteReceiveStream, Process
@@ -78,6 +79,7 @@ class Toolbox:
     secrets: tuple[str, ...] = ()
     commands: list[Command] = field(default_factory=list)
     used: dict[str, Digest] = field(default_factory=dict)
+    _verified: dict[str, tuple[Path, os.stat_result]] = field(default_factory=dict)
 
     def path(self, tool: str) -> Path:
         """Return a tool's path, verified now.
@@ -91,9 +93,8 @@ class Toolbox:
         if tool not in self.declared:
             raise UsageError(f"{tool} is not among the tools that this stage declares", do="add it to the stage's row")
         if tool in self.locked:
-            path = self.store.get(self.locked[tool])
             self.used[tool] = self.locked[tool]
-            return path
+            return self._locked(tool)
         program = sys.executable if tool == "python" else shutil.which(tool)
         if program is None:
             raise ToolFailed(f"{tool} is not installed on this machine", do=f"install {tool} and run this again")
@@ -136,18 +137,18 @@ class Toolbox:
                     drains.start_soon(_drain, process.stderr, errors, None)
                 await process.wait()
             if scope.cancelled_caught:
-                self._note(name, argv, -signal.SIGKILL, started, output, errors)
+                self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
                 raise ToolFailed(
                     f"{name} ran for more than {timeout:g} seconds and was stopped",
-                    why=self.last_words(errors or output),
+                    why=self.last_words(bytes(errors or output)),
                     do="run the stage again; if it hangs again, its log.txt has the command",
                 )
         code = process.returncode if process.returncode is not None else -1
-        self._note(name, argv, code, started, output, errors)
+        self._note(name, argv, code, started, bytes(output), bytes(errors))
         if code not in ok:
             raise ToolFailed(
                 f"{name} ended with exit code {code}",
-                why=self.last_words(errors or output),
+                why=self.last_words(bytes(errors or output)),
                 do="the stage's log.txt has the command and its whole output",
             )
         return Completed(code, bytes(output), bytes(errors))
@@ -170,38 +171,52 @@ class Toolbox:
         name, program = self._resolve(tool)
         argv = [str(program), *map(str, arguments)]
         started = time.monotonic()
-        output, errors = bytearray(), bytearray()
-        async with self._process(argv, cwd, env) as process, anyio.create_task_group() as drains:
-            drains.start_soon(_drain, process.stdout, output, None)
-            drains.start_soon(_drain, process.stderr, errors, None)
+        # A file, not pipes: nobody has to drain it, so the block's own failures arrive as they are, in no group.
+        with tempfile.TemporaryFile() as output:
             try:
-                with anyio.move_on_after(within):
-                    while process.returncode is None and not await ready():
-                        await anyio.sleep(0.01)
-                if process.returncode is not None or not await ready():
-                    raise RemoteFailed(f"{name} did not start within {within:g} seconds", why=self.last_words(errors))
-                yield process
+                async with self._process(argv, cwd, env, output) as process:
+                    with anyio.move_on_after(within):
+                        while process.returncode is None and not await ready():
+                            await anyio.sleep(0.01)
+                    if process.returncode is not None or not await ready():
+                        raise RemoteFailed(
+                            f"{name} did not start within {within:g} seconds", why=self.last_words(_tail(output))
+                        )
+                    yield process
             finally:
-                _kill(process)
-                self._note(name, argv, 0, started, output, errors)
+                self._note(name, argv, 0, started, _tail(output), b"")
 
-    def last_words(self, output: bytes | bytearray) -> list[str]:
+    def last_words(self, output: bytes) -> list[str]:
         """Return the last lines of an output as people may see them: readable, bounded, without secrets."""
-        text = self._redact(bytes(output[-8192:]).decode("utf-8", "replace"))
+        text = self._redact(output[-8192:].decode("utf-8", "replace"))
         lines = ["".join(c for c in line if c.isprintable())[:300] for line in text.splitlines() if line.strip()]
         return lines[-_LAST_LINES:]
+
+    def _locked(self, tool: str) -> Path:
+        """Hash a locked tool, unless it is the very file that this stage has hashed already."""
+        path, seen = self._verified.get(tool, (None, None))
+        if path is None or seen is None or _identity(path.stat()) != _identity(seen):
+            path = self.store.get(self.locked[tool])
+            self._verified[tool] = (path, path.stat())
+        return path
 
     def _resolve(self, tool: str | Path) -> tuple[str, Path]:
         return (tool.name, tool) if isinstance(tool, Path) else (tool, self.path(tool))
 
     @asynccontextmanager
     async def _process(
-        self, argv: list[str], cwd: Path | None, env: Mapping[str, str] | None
+        self,
+        argv: list[str],
+        cwd: Path | None,
+        env: Mapping[str, str] | None,
+        output: IO[bytes] | int = subprocess.PIPE,
     ) -> AsyncIterator[Process]:
         try:
             process = await anyio.open_process(
                 [*_die_with_parent(), *argv],
                 stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
                 cwd=cwd,
                 env={**base_environment(), **self.environment, **(env or {})},
                 start_new_session=True,
@@ -223,14 +238,23 @@ class Toolbox:
                 text = text.replace(secret, "[redacted]")
         return text
 
-    def _note(
-        self, name: str, argv: list[str], code: int, started: float, output: bytearray, errors: bytearray
-    ) -> None:
+    def _note(self, name: str, argv: list[str], code: int, started: float, output: bytes, errors: bytes) -> None:
         arguments = tuple(self._redact(argument) for argument in argv[1:])
         self.commands.append(Command(name, arguments, code, round(time.monotonic() - started, 3)))
-        text = (bytes(output[-_LOGGED_OUTPUT:]) + bytes(errors[-_LOGGED_OUTPUT:])).decode("utf-8", "replace")
+        text = (output[-_LOGGED_OUTPUT:] + errors[-_LOGGED_OUTPUT:]).decode("utf-8", "replace")
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ {name} {shlex.join(arguments)}\n{self._redact(text)}[exit code {code}]\n")
+
+
+def _identity(stat: os.stat_result) -> tuple[int, int, int, int]:
+    """Return what no writer can leave as it was: the change time moves with every write, and cannot be set back."""
+    return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_ctime_ns)
+
+
+def _tail(output: IO[bytes]) -> bytes:
+    output.seek(0, os.SEEK_END)
+    output.seek(max(0, output.tell() - _LOGGED_OUTPUT))
+    return output.read()
 
 
 def base_environment() -> dict[str, str]:

@@ -1,0 +1,82 @@
+"""`pipeline.toml` is read strictly, and what is wrong with it is said by key."""
+
+from pathlib import Path
+
+import pytest
+from pipeline.config import HOME, Config
+from pipeline.errors import ConfigError
+
+
+def rewritten(project: Path, old: str, new: str) -> Path:
+    path = project / "pipeline.toml"
+    text = path.read_text()
+    assert old in text
+    path.write_text(text.replace(old, new))
+    return path
+
+
+def test_defaults_are_those_that_the_documentation_names(project: Path) -> None:
+    config = Config.load(project / "pipeline.toml")
+    assert (config.service.port, config.service.health) == (8080, "/health")
+    assert config.image.platforms == ("linux/amd64", "linux/arm64")
+    assert config.image.package_lock == HOME / "image" / "debian.lock.toml"
+    assert config.policy.directory == project / "policy"
+    assert config.scan.database is None
+
+
+def test_the_repositorys_own_configuration_is_valid() -> None:
+    assert Config.load(HOME / "pipeline.toml").service.name == "simpletimeservice"
+
+
+def test_a_missing_file_is_said_by_name(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"there is no .*pipeline\.toml"):
+        Config.load(tmp_path / "pipeline.toml")
+
+
+@pytest.mark.parametrize("content", [b"[service", b"\xff\xfe", b"a = 1\na = 2\n"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "pipeline.toml"
+    path.write_bytes(content)
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Config.load(path)
+
+
+def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "pipeline.toml").mkdir()
+    with pytest.raises(ConfigError, match="cannot be read"):
+        Config.load(tmp_path / "pipeline.toml")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("repository =", "repositroy =", "image.repositroy: there is no such key; did you mean image.repository?"),
+        ("[test]", "[tset]", "tset: there is no such key; did you mean test?"),
+        ('paths = ["tests"]', "paths = []", "test.paths: "),
+        ('source = "service"', 'source = "../elsewhere"', "leaves the project's directory"),
+        ('name = "sample"', 'name = "Sample Service"', "service.name: "),
+        ('name = "sample"', 'name = "sample"\nport = 70000', "service.port: "),
+        ('name = "sample"', 'name = "sample"\nport = "http"', "service.port: "),
+        ('command = ["-m", "sample"]', 'command = ["-m", "a"]\ncallable = "a:b"', "exactly one of command"),
+        ('command = ["-m", "sample"]', "", "exactly one of command"),
+        ("acme/sample", "acme/sample:latest", "image.repository: "),
+    ],
+)
+def test_what_cannot_be_is_said_by_its_key(project: Path, old: str, new: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.load(rewritten(project, old, new))
+    assert any(said in line for line in caught.value.why), caught.value.why
+
+
+def test_every_fault_is_said_at_once(project: Path) -> None:
+    path = rewritten(project, 'name = "sample"', 'name = "Sample"\nport = 0')
+    with pytest.raises(ConfigError) as caught:
+        Config.load(path)
+    assert len(caught.value.why) == 2
+
+
+def test_the_digest_sees_values_and_not_comments_or_the_place_of_the_checkout(project: Path, tmp_path: Path) -> None:
+    before = Config.load(project / "pipeline.toml").digest
+    moved = project.rename(tmp_path / "moved")
+    assert Config.load(rewritten(moved, "[test]", "# a comment\n[test]")).digest == before
+    assert Config.load(rewritten(moved, '"sample"\n', '"other"\n')).digest != before

@@ -1,0 +1,209 @@
+"""A stage runs over the finished directories of its needs, and is kept while nothing that decides it has changed."""
+
+import errno
+import json
+import os
+from pathlib import Path
+
+import pytest
+from pipeline.digest import Digest
+from pipeline.errors import PolicyDenied, ToolFailed, UsageError, VerificationFailed
+from pipeline.host import execute, wanted
+from pipeline.record import Record
+from pipeline.run import Event, Run, alone
+from pipeline.stage import Context, Stage
+
+from tests.conftest import MakeRun
+
+
+async def first(context: Context) -> str:
+    (context.out / "value").write_text("1")
+    context.material("pkg:generic/thing@1", Digest.of(b"thing"))
+    return "one"
+
+
+async def second(context: Context) -> str:
+    value = int((context.of("first") / "value").read_text())
+    context.write_json("value.json", value + 1)
+    return "two"
+
+
+async def third(context: Context) -> str:
+    context.read_json("second", "value.json")
+    return "three"
+
+
+FIRST, SECOND = Stage(first), Stage(second, needs=("first",), reads=("policy",))
+THIRD = Stage(third, needs=("second",), live=True)
+STAGES = [FIRST, SECOND, THIRD]
+
+
+async def kinds(run: Run, stages: list[Stage] = STAGES) -> dict[str, str]:
+    """Run the stages, and return how each ended: finished or kept."""
+    seen: list[Event] = []
+    run.observe = seen.append
+    run.begin()
+    await execute(stages, run)
+    run.end()
+    return {event.stage: event.kind for event in seen if event.kind in {"finished", "kept"}}
+
+
+async def test_a_stage_leaves_a_whole_directory_and_its_record(make_run: MakeRun) -> None:
+    run = make_run()
+    record = await run.perform(FIRST)
+    assert Record.read(run.directory / "first") == record
+    assert record.headline == "one"
+    assert record.products == {"value": Digest.of(b"1")}
+    assert record.materials == {"pkg:generic/thing@1": Digest.of(b"thing")}
+    assert not (run.directory / "first.part").exists()
+
+
+async def test_a_second_run_keeps_what_is_the_same_and_does_live_stages_anew(make_run: MakeRun) -> None:
+    assert await kinds(make_run()) == {"first": "finished", "second": "finished", "third": "finished"}
+    assert await kinds(make_run()) == {"first": "kept", "second": "kept", "third": "finished"}
+
+
+async def test_a_run_that_did_not_end_goes_on_and_keeps_its_live_stages(make_run: MakeRun) -> None:
+    run = make_run()
+    run.begin()
+    await execute(STAGES, run)
+    assert await kinds(make_run()) == {"first": "kept", "second": "kept", "third": "kept"}
+
+
+async def test_the_other_world_keeps_nothing(make_run: MakeRun) -> None:
+    await kinds(make_run())
+    assert set((await kinds(make_run("release"))).values()) == {"finished"}
+
+
+async def test_a_stage_is_done_again_when_what_it_reads_has_changed(make_run: MakeRun, project: Path) -> None:
+    await kinds(make_run())
+    (project / "policy" / "rules.toml").write_text("# stricter\n")
+    assert (await kinds(make_run()))["second"] == "finished"
+
+
+async def test_a_stage_is_done_again_when_the_configuration_has_changed(make_run: MakeRun, project: Path) -> None:
+    await kinds(make_run())
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text().replace("acme/sample", "acme/other"))
+    assert (await kinds(make_run()))["first"] == "finished"
+
+
+async def test_a_stage_is_done_again_when_a_tool_of_its_row_has_changed(make_run: MakeRun) -> None:
+    stages = [Stage(first, tools=("grype",))]
+    await kinds(make_run(locked={"grype": Digest.of(b"old"), "syft": Digest.of(b"old")}), stages)
+    other = {"grype": Digest.of(b"old"), "syft": Digest.of(b"new")}
+    assert await kinds(make_run(locked=other), stages) == {"first": "kept"}
+    assert await kinds(make_run(locked={"grype": Digest.of(b"new")}), stages) == {"first": "finished"}
+
+
+async def test_a_product_that_was_altered_is_made_again_on_the_next_run(make_run: MakeRun) -> None:
+    await kinds(make_run())
+    (make_run().directory / "first" / "value").write_text("9")
+    assert await kinds(make_run()) == {"first": "finished", "second": "kept", "third": "finished"}
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda first: (first / "value").write_text("9"), "first/value was altered"),
+        (lambda first: (first / "value").unlink(), "first/value was removed"),
+        (lambda first: (first / "more").touch(), "first/more was added"),
+        (lambda first: (first / "record.json").write_text("{"), "is not a record"),
+    ],
+)
+async def test_what_was_altered_between_two_stages_is_refused(make_run: MakeRun, change: object, said: str) -> None:
+    run = make_run()
+    await run.perform(FIRST)
+    change(run.directory / "first")  # type: ignore[operator]
+    with pytest.raises(VerificationFailed, match=said) as caught:
+        await run.perform(SECOND)
+    assert (caught.value.stage, caught.value.exit_code) == ("second", 6)
+
+
+async def test_a_stage_whose_need_has_not_finished_says_so(make_run: MakeRun) -> None:
+    with pytest.raises(UsageError, match="second needs first, which has not finished"):
+        await make_run().perform(SECOND)
+
+
+async def test_a_stage_may_read_only_what_its_row_declares(make_run: MakeRun) -> None:
+    run = make_run()
+    await run.perform(FIRST)
+    with pytest.raises(UsageError, match="second reads first, which its row does not declare"):
+        await run.perform(Stage(second))
+
+
+async def test_a_failed_stage_leaves_no_directory_and_names_itself(make_run: MakeRun) -> None:
+    async def judge(context: Context) -> str:
+        (context.out / "half").touch()
+        raise PolicyDenied("no")
+
+    run = make_run()
+    with pytest.raises(PolicyDenied) as caught:
+        await run.perform(Stage(judge))
+    assert caught.value.stage == "judge"
+    assert not (run.directory / "judge").exists()
+
+
+async def test_a_half_written_directory_of_a_killed_run_is_never_a_result(make_run: MakeRun) -> None:
+    run = make_run()
+    (run.directory / "first.part").mkdir(parents=True)
+    (run.directory / "first.part" / "value").write_text("half")
+    record = await run.perform(FIRST)
+    assert record.products == {"value": Digest.of(b"1")}
+
+
+async def test_a_full_disk_is_said_with_what_to_do(make_run: MakeRun) -> None:
+    async def fill(_: Context) -> str:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "layer")
+
+    with pytest.raises(ToolFailed, match="no space left on device") as caught:
+        await make_run().perform(Stage(fill))
+    assert "free some space" in caught.value.do
+
+
+async def test_stages_that_fail_together_are_each_named(make_run: MakeRun) -> None:
+    async def left(_: Context) -> str:
+        raise ToolFailed("left")
+
+    async def right(_: Context) -> str:
+        raise PolicyDenied("right")
+
+    with pytest.raises(ExceptionGroup) as caught:
+        await execute([Stage(left), Stage(right)], make_run())
+    assert {(str(failure), getattr(failure, "stage", "")) for failure in caught.value.exceptions} == {
+        ("left", "left"),
+        ("right", "right"),
+    }
+
+
+def test_only_the_stages_that_a_target_needs_are_wanted() -> None:
+    async def apart(_: Context) -> str:
+        return ""
+
+    table = [FIRST, Stage(apart), SECOND, THIRD]
+    assert [stage.name for stage in wanted(table, "second")] == ["first", "second"]
+    with pytest.raises(UsageError, match="there is no stage fourth"):
+        wanted(table, "fourth")
+
+
+def test_a_run_directory_has_one_run_at_a_time(tmp_path: Path) -> None:
+    with alone(tmp_path), pytest.raises(UsageError, match="another run is using"), alone(tmp_path):
+        raise AssertionError("two runs in one directory")
+    with alone(tmp_path):
+        pass
+
+
+def test_a_run_directory_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError, match="cannot be written"), alone(tmp_path / "file" / "run"):
+        raise AssertionError("a directory below a file")
+
+
+async def test_a_secret_is_seen_only_by_the_stage_that_declares_it(make_run: MakeRun) -> None:
+    async def tell(context: Context) -> str:
+        return json.dumps(dict(context.secrets))
+
+    secrets = {"TOKEN": "hunter2", "OTHER": "x"}
+    assert (await make_run(secrets=secrets).perform(Stage(tell))).headline == "{}"
+    with_token = await make_run(secrets=secrets).perform(Stage(tell, secrets=("TOKEN",)))
+    assert json.loads(with_token.headline) == {"TOKEN": "hunter2"}

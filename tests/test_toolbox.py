@@ -1,0 +1,164 @@
+"""The toolbox starts real processes, checks what it starts, and leaves none behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import anyio
+import pytest
+from pipeline.digest import Digest
+from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
+from pipeline.store import Store
+from pipeline.toolbox import Toolbox
+
+PYTHON = Path(sys.executable)
+
+
+def toolbox(tmp_path: Path, **changes: object) -> Toolbox:
+    values: dict[str, object] = {
+        "store": Store(tmp_path / "store"),
+        "locked": {},
+        "declared": frozenset({"python", "true"}),
+        "log": tmp_path / "log.txt",
+    }
+    return Toolbox(**{**values, **changes})  # type: ignore[arg-type]
+
+
+def alive(pid: int) -> bool:
+    """Say whether a process runs; one that is dead and not yet collected does not."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def gone(pid: int, within: float = 5) -> bool:
+    end = time.monotonic() + within
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+async def test_both_outputs_are_drained_together_however_long_they_are(tmp_path: Path) -> None:
+    chatty = "import sys\nfor _ in range(200): sys.stderr.write('e' * 4096); sys.stdout.write('o' * 4096)"
+    done = await toolbox(tmp_path).run(PYTHON, "-c", chatty, timeout=20)
+    assert (len(done.stdout), len(done.stderr)) == (200 * 4096, 200 * 4096)
+
+
+async def test_a_child_has_no_input_and_sees_only_what_is_written_for_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "not for you")
+    tell = "import os, sys; print(sorted(os.environ), repr(sys.stdin.read()))"
+    done = await toolbox(tmp_path).run(PYTHON, "-I", "-c", tell, env={"ADDED": "1"})
+    assert done.stdout.decode() == "['ADDED', 'HOME', 'LC_ALL', 'PATH', 'TZ'] ''\n"
+
+
+async def test_another_exit_code_is_a_failure_with_the_last_words(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailed, match="ended with exit code 3") as caught:
+        await toolbox(tmp_path).run(PYTHON, "-c", "import sys; print('the reason', file=sys.stderr); sys.exit(3)")
+    assert caught.value.why == ("the reason",)
+
+
+async def test_a_tool_that_hangs_is_stopped_with_all_that_it_started(tmp_path: Path) -> None:
+    hang = "import subprocess, time; print(subprocess.Popen(['sleep', '60']).pid, flush=True); time.sleep(60)"
+    tools = toolbox(tmp_path)
+    with pytest.raises(ToolFailed, match="more than 1 seconds"):
+        await tools.run(PYTHON, "-c", hang, timeout=1)
+    grandchild = int((tmp_path / "log.txt").read_text().splitlines()[1])
+    assert gone(grandchild)
+
+
+async def test_a_cancelled_tool_is_stopped(tmp_path: Path) -> None:
+    marker = tmp_path / "pid"
+    write = f"import os, time; open({str(marker)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    with anyio.move_on_after(1):
+        await toolbox(tmp_path).run(PYTHON, "-c", write)
+    assert gone(int(marker.read_text()))
+
+
+def test_a_child_dies_with_its_parent_even_when_that_is_killed(tmp_path: Path) -> None:
+    script = textwrap.dedent(f"""
+        import anyio, sys
+        from pathlib import Path
+        from pipeline.store import Store
+        from pipeline.toolbox import Toolbox
+        tools = Toolbox(Store(Path({str(tmp_path)!r})), {{}}, frozenset(), Path({str(tmp_path / "log")!r}))
+        child = "import os, time; print(os.getpid(), file=open({str(tmp_path / "pid")!r}, 'w'), flush=True); time.sleep(60)"
+        anyio.run(lambda: tools.run(Path(sys.executable), "-c", child))
+        """)
+    parent = subprocess.Popen([PYTHON, "-c", script])
+    while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+        time.sleep(0.02)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    assert gone(int((tmp_path / "pid").read_text()))
+
+
+async def test_a_secret_is_cut_out_of_the_log_the_record_and_the_failure(tmp_path: Path) -> None:
+    tools = toolbox(tmp_path, secrets=("hunter2",))
+    with pytest.raises(ToolFailed) as caught:
+        await tools.run(PYTHON, "-c", "import sys; print('password hunter2'); sys.exit(1)", "hunter2")
+    seen = (tmp_path / "log.txt").read_text() + str(tools.commands) + caught.value.explain()
+    assert "hunter2" not in seen
+    assert "password [redacted]" in caught.value.explain()
+    assert "[redacted]" in tools.commands[0].arguments
+
+
+async def test_a_tool_that_is_not_declared_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="cosign is not among the tools"):
+        await toolbox(tmp_path).run("cosign")
+
+
+async def test_a_program_that_is_not_installed_is_named(tmp_path: Path) -> None:
+    tools = toolbox(tmp_path, declared=frozenset({"no-such-program"}))
+    with pytest.raises(ToolFailed, match="no-such-program is not installed"):
+        await tools.run("no-such-program")
+
+
+def locked_echo(tmp_path: Path) -> tuple[Toolbox, Path]:
+    script = tmp_path / "echo"
+    script.write_text("#!/bin/sh\necho the locked tool\n")
+    script.chmod(0o755)
+    digest = Digest.of_file(script)
+    store = Store(tmp_path / "store")
+    stored = store.add(script, digest)
+    return toolbox(tmp_path, store=store, locked={"echo": digest}, declared=frozenset({"echo"})), stored
+
+
+async def test_a_locked_tool_runs_and_its_digest_is_recorded(tmp_path: Path) -> None:
+    tools, stored = locked_echo(tmp_path)
+    assert (await tools.run("echo")).stdout == b"the locked tool\n"
+    assert tools.used == {"echo": Digest.of_file(stored)}
+
+
+async def test_a_locked_tool_with_one_changed_byte_is_refused(tmp_path: Path) -> None:
+    tools, stored = locked_echo(tmp_path)
+    stored.chmod(0o755)
+    stored.write_bytes(stored.read_bytes().replace(b"locked", b"lockeD"))
+    with pytest.raises((ToolFailed, VerificationFailed), match="echo was altered"):
+        await tools.run("echo")
+
+
+async def test_a_server_lives_as_long_as_its_block(tmp_path: Path) -> None:
+    async def ready() -> bool:
+        return (tmp_path / "up").exists()
+
+    serve = f"import pathlib, time; pathlib.Path({str(tmp_path / 'up')!r}).touch(); time.sleep(60)"
+    async with toolbox(tmp_path).serve(PYTHON, "-c", serve, ready=ready) as process:
+        assert alive(process.pid)
+    assert gone(process.pid)
+
+
+async def test_a_server_that_does_not_come_up_says_why(tmp_path: Path) -> None:
+    async def ready() -> bool:
+        return False
+
+    with pytest.raises(RemoteFailed, match="did not start") as caught:
+        async with toolbox(tmp_path).serve(PYTHON, "-c", "import sys; sys.exit('port in use')", ready=ready, within=5):
+            raise AssertionError("it was never ready")
+    assert caught.value.why == ("port in use",)
