@@ -1,0 +1,129 @@
+"""Write file trees as tar streams that depend on nothing but the tree.
+
+Format: POSIX.1-2017, pax, "ustar Interchange Format"; opencontainers/image-spec layer.md. Directories are entries too
+(layer.md asks for it), owners are numbers and zero, times are zero, names are sorted as bytes.
+"""
+
+import io
+import tarfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from pipeline.errors import SubjectFailed
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One file or link of a layer.
+
+    Args:
+        path: where it is in the image, without a leading slash.
+        content: its bytes, or a file that has them and is read when the layer is written.
+        executable: whether it may be run; modes are 0755 and 0644, and nothing else.
+        link: for a symbolic link its target, which must be relative; content is then empty.
+    """
+
+    path: str
+    content: bytes | Path = b""
+    executable: bool = False
+    link: str = ""
+
+    @property
+    def size(self) -> int:
+        """Bytes of content."""
+        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+
+    def open(self) -> BinaryIO:
+        """Open the content for reading."""
+        return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
+
+
+def tar(entries: Iterable[Entry]) -> Iterator[bytes]:
+    """Yield a layer as an uncompressed tar stream, in pieces of at most 1 MiB."""
+    files = {entry.path: entry for entry in entries}
+    directories = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
+    for path in sorted([*files, *directories], key=_in_order(directories)):
+        entry = files.get(path)
+        yield _header(path, entry)
+        if entry is not None and not entry.link:
+            yield from _content(entry)
+    yield bytes(2 * tarfile.BLOCKSIZE)
+
+
+def check(layers: Sequence[Iterable[Entry]]) -> None:
+    """Refuse layers that not every machine would unpack to the same tree, below one root.
+
+    Raises:
+        SubjectFailed: a path leaves the root, is there twice (in one layer or in two), differs from another in case
+            only, lies below a file, or a link is absolute or leaves the root.
+    """
+    seen: dict[str, str] = {}
+    for layer in layers:
+        for entry in layer:
+            _check_path(entry.path)
+            if entry.link:
+                _check_link(entry)
+            other = seen.setdefault(entry.path.casefold(), entry.path)
+            if other is not entry.path:
+                _refuse_pair(other, entry.path)
+    for path in seen.values():
+        for parent in PurePosixPath(path).parents:
+            if str(parent).casefold() in seen:
+                raise SubjectFailed(f"{path} lies below {parent}, which is a file", do=_REMEDY)
+
+
+_REMEDY = "leave one of the packages out, or have its maker correct it"
+
+
+def _refuse_pair(one: str, other: str) -> None:
+    if one == other:
+        raise SubjectFailed(f"two packages bring {one}", do=_REMEDY)
+    raise SubjectFailed(f"{one} and {other} differ in case only", do=_REMEDY)
+
+
+def _check_path(path: str) -> None:
+    parts = path.split("/")
+    if "" in parts or "." in parts or ".." in parts or "\\" in path or not path.isprintable():
+        raise SubjectFailed(f"not a path for a file of an image: {path!r}", do=_REMEDY)
+
+
+def _check_link(entry: Entry) -> None:
+    depth = len(entry.path.split("/")) - 1
+    for part in entry.link.split("/"):
+        depth += -1 if part == ".." else 0 if part in {"", "."} else 1
+        if depth < 0:
+            break
+    if entry.link.startswith("/") or depth < 0:
+        raise SubjectFailed(f"{entry.path} links to {entry.link}, which leaves the image", do=_REMEDY)
+
+
+def _in_order(directories: set[str]) -> Callable[[str], bytes]:
+    # A directory sorts as `name/`, so that it comes directly before what is in it.
+    return lambda path: (path + "/" if path in directories else path).encode()
+
+
+def _header(path: str, entry: Entry | None) -> bytes:
+    """Return the header block of a file, a link, or (no entry) a directory."""
+    header = tarfile.TarInfo(path)
+    header.uid = header.gid = header.mtime = 0
+    if entry is None:
+        header.type, header.mode, header.name = tarfile.DIRTYPE, 0o755, path + "/"
+    elif entry.link:
+        header.type, header.mode, header.linkname = tarfile.SYMTYPE, 0o777, entry.link
+    else:
+        header.mode, header.size = 0o755 if entry.executable else 0o644, entry.size
+    # Ustar unless a name is too long for it; only then does a pax header come before.
+    return header.tobuf(tarfile.PAX_FORMAT, "utf-8", "strict")
+
+
+def _content(entry: Entry) -> Iterator[bytes]:
+    size = 0
+    with entry.open() as stream:
+        while chunk := stream.read(_CHUNK):
+            size += len(chunk)
+            yield chunk
+    yield bytes(-size % tarfile.BLOCKSIZE)
