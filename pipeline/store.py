@@ -6,20 +6,17 @@ right to write. Bytes are hashed on the way in and again on every use.
 """
 
 import errno
-import fcntl
 import hashlib
 import os
 import re
 import shutil
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Collection, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
-
-import anyio
 
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed, UsageError, VerificationFailed
@@ -62,6 +59,11 @@ class Store:
         """Say whether an entry is there; its bytes are looked at by `get`."""
         return self._locate(digest) is not None
 
+    def intact(self, digest: Digest) -> bool:
+        """Say whether an entry is there and its bytes are those that the digest names."""
+        path = self._locate(digest)
+        return path is not None and Digest.of_file(path) == digest
+
     def get(self, digest: Digest) -> Path:
         """Return the path of an entry whose bytes were hashed just now.
 
@@ -95,7 +97,7 @@ class Store:
         """
         if not _FILENAME.fullmatch(name):
             raise VerificationFailed(f"not a file name that a store takes: {name!r}")
-        if self._intact(expected):
+        if self.intact(expected):
             return self.get(expected)
         with self._writing(name):
             (self.root / expected.algorithm).mkdir(parents=True, exist_ok=True)
@@ -129,20 +131,11 @@ class Store:
                     shutil.rmtree(left)
         return removed
 
-    @asynccontextmanager
-    async def filling(self, say: Callable[[str], None]) -> AsyncIterator[None]:
-        """Be the one run that fetches: others wait here, saying so, and then find what this one has fetched."""
+    def open_lock(self) -> int:
+        """Open the file that a run which fetches holds a lock on; raise as `receive` does when it cannot be written."""
         with self._writing("the lock of a run that fetches"):
             self.root.mkdir(parents=True, exist_ok=True)
-            lock = os.open(self.root / "filling.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-        try:
-            if not _taken(lock):
-                say(f"another run is filling the store {self.root}: waiting for it")
-                while not _taken(lock):
-                    await anyio.sleep(0.2)
-            yield
-        finally:
-            os.close(lock)
+            return os.open(self.root / "filling.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _locate(self, digest: Digest) -> Path | None:
         try:
@@ -155,10 +148,6 @@ class Store:
             ) from failure
         return files[0] if len(files) == 1 else None
 
-    def _intact(self, digest: Digest) -> bool:
-        path = self._locate(digest)
-        return path is not None and Digest.of_file(path) == digest
-
     def _settle(self, scratch: Path, digest: Digest) -> None:
         final = self.root / digest.algorithm / digest.hex
         try:
@@ -166,7 +155,7 @@ class Store:
         except OSError as failure:
             if failure.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            if self._intact(digest):
+            if self.intact(digest):
                 return  # another run was faster
             with self._scratch() as aside:
                 final.rename(aside / "altered")
@@ -187,7 +176,7 @@ class Store:
         except OSError as failure:
             if failure.errno in (errno.ENOSPC, errno.EDQUOT):
                 do = "make room there, or name another store with --store"
-                raise UsageError(f"no space left in the store {self.root} for {what}", do=do) from failure
+                raise ToolFailed(f"no space left in the store {self.root} for {what}", do=do) from failure
             raise UsageError(
                 f"the store {self.root} cannot be written ({what})",
                 why=failure.strerror or str(failure),
@@ -206,11 +195,3 @@ def _copy(stream: BinaryIO, target: Path, mode: int) -> Digest:
         os.fchmod(output.fileno(), mode)
         os.fsync(output.fileno())
     return Digest("sha256", hashing.hexdigest())
-
-
-def _taken(descriptor: int) -> bool:
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
