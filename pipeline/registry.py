@@ -38,7 +38,7 @@ class Registry:
         return Reference(self.host, self.repository, digest)
 
     async def push(self, layout: Path, digest: Digest) -> None:
-        """Copy a manifest, all that it names and all its referrers from an OCI layout to the registry."""
+        """Copy a manifest, all that it names, and whatever refers to any of it, from an OCI layout to the registry."""
         target = ("--to-plain-http",) if self.plain_http else ()
         await self._oras(
             "cp", "--recursive", "--concurrency", "1", "--no-tty", "--from-oci-layout", *target,
@@ -46,7 +46,7 @@ class Registry:
         )  # fmt: skip
 
     async def pull(self, digest: Digest, layout: Path) -> None:
-        """Copy a manifest, all that it names and all its referrers from the registry into an OCI layout."""
+        """Copy a manifest, all that it names, and whatever refers to any of it, from the registry into an OCI layout."""
         source = ("--from-plain-http",) if self.plain_http else ()
         await self._oras(
             "cp", "--recursive", "--concurrency", "1", "--no-tty", "--to-oci-layout", *source,
