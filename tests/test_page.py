@@ -1,0 +1,73 @@
+"""A report is one page that fetches and runs nothing, whatever the evidence holds."""
+
+from html.parser import HTMLParser
+
+import pytest
+
+from pipeline.page import Section, html, markdown
+
+HOSTILE = '<script src="http://example.invalid/x.js">alert(1)</script>'
+
+
+class Page(HTMLParser):
+    """Collects the tags, the addresses and the text of a page."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in {"src", "href", "action", "srcset"}]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def section(cell: str) -> Section:
+    return Section("Findings", (cell,), ("finding",), ((cell,),))
+
+
+def test_the_page_asks_for_nothing_outside_itself() -> None:
+    page = Page(html("Report", ["careful"], [section("x")]))
+    assert page.addresses == []
+    assert {"script", "link", "img", "iframe"}.isdisjoint(page.tags)
+
+
+def test_the_page_forbids_a_browser_to_run_or_fetch_anything() -> None:
+    assert "default-src 'none'" in html("Report", [], [])
+
+
+def test_text_from_evidence_is_shown_and_never_becomes_markup() -> None:
+    page = Page(html(HOSTILE, [HOSTILE], [section(HOSTILE)]))
+    assert "script" not in page.tags
+    assert page.text.count("alert(1)") == 5  # title, heading, warning, paragraph, cell
+
+
+def test_every_warning_stands_before_the_first_section() -> None:
+    for text in (
+        html("Report", ["mind the gap"], [section("x")]),
+        markdown("Report", ["mind the gap"], [section("x")]),
+    ):
+        assert text.index("mind the gap") < text.index("Findings")
+
+
+@pytest.mark.parametrize("cell", ["a|b", "*x*", "`x`", "[x](y)", HOSTILE, "two\nlines", "\\", "&lt;"])
+def test_a_cell_stays_one_cell_of_a_markdown_table(cell: str) -> None:
+    row = markdown("Report", [], [section(cell)]).splitlines()[-1]
+    bare = row.replace("\\\\", "").replace("\\|", "")
+    assert bare.count("|") == 2
+    assert not any(f"{mark}" in bare.replace(f"\\{mark}", "") for mark in "*`<[")
+
+
+def test_names_with_underscores_inside_stay_readable() -> None:
+    assert "not_affected" in markdown("Report", [], [section("not_affected")])
+
+
+def test_a_section_without_rows_has_no_table() -> None:
+    bare = Section("Image", ("not known",))
+    assert "<table" not in html("Report", [], [bare])
+    assert "---" not in markdown("Report", [], [bare])

@@ -1,0 +1,110 @@
+"""The end of a run says what each stage gave, and never more than the evidence does."""
+
+from typing import Any
+
+import pytest
+
+from pipeline.errors import SubjectFailed
+from pipeline.summary import Outcome, Row, Summary, describe, lines, not_run, real, stand_ins, warnings
+
+STAGES = ("build", "scan", "attest", "publish", "verify", "deploy")
+SAMPLE = {"built": "2026-01-01T00:00:00Z", "sample": True}
+
+
+def summary(world: str = "dry-run", *, rows: tuple[Row, ...] | None = None, **documents: Any) -> Summary:
+    every = tuple(Row(stage, Outcome.DONE, 1.25, f"{stage} headline") for stage in STAGES)
+    named = {name.replace("__", "/") + ".json": value for name, value in documents.items()}
+    return Summary(world, "run", every if rows is None else rows, named, {}, (), {})
+
+
+def test_each_stage_has_one_line_with_time_result_and_headline() -> None:
+    assert lines(summary())[0] == "build       1.2 s  done        build headline"
+
+
+def test_a_stage_without_a_time_shows_none() -> None:
+    [line, *_] = lines(summary(rows=(Row("deploy", Outcome.NOT_RUN, None, "not asked for"),)))
+    assert line == "deploy         -  not run     not asked for"
+
+
+def test_the_three_questions_are_answered_even_when_the_answer_is_nothing() -> None:
+    said = lines(summary("release", rows=()))
+    assert [line for line in said if line.endswith(":")] == ["real:", "local stand-in:", "not run:"]
+    assert said.count("  nothing") == 3
+
+
+def test_a_dry_run_says_that_its_signatures_are_those_of_a_local_test_authority() -> None:
+    assert any("signed by a local test authority" in fact for fact in stand_ins(summary()))
+    assert any("local test authority" in warning for warning in warnings(summary()))
+
+
+def test_a_release_has_neither_a_stand_in_nor_a_warning() -> None:
+    full = summary("release", scan__database={"built": "2026-11-01", "sample": False})
+    assert stand_ins(full) == []
+    assert warnings(full) == []
+
+
+def test_a_directory_that_does_not_tell_its_world_is_taken_for_the_lesser_one() -> None:
+    assert summary("").locally_signed
+
+
+def test_a_sample_database_is_a_stand_in_and_a_warning() -> None:
+    run = summary(scan__database=SAMPLE)
+    assert any("SAMPLE" in fact for fact in stand_ins(run))
+    assert any("SAMPLE" in warning for warning in warnings(run))
+    assert not any("database" in fact for fact in real(run))
+
+
+def test_a_full_database_is_named_with_its_date() -> None:
+    assert "the vulnerability database, built 2026-11-01" in real(
+        summary(scan__database={"built": "2026-11-01", "sample": False})
+    )
+
+
+def test_a_database_that_does_not_say_is_taken_for_a_sample() -> None:
+    assert summary(scan__database={"built": "2026-11-01"}).sample is True
+
+
+def test_without_a_scan_nothing_is_said_of_a_database() -> None:
+    assert summary().sample is None
+    assert not any("database" in fact for fact in [*real(summary()), *stand_ins(summary())])
+
+
+def test_what_did_not_finish_is_not_called_real() -> None:
+    run = summary(rows=(Row("attest", Outcome.FAILED, None, "no"), Row("publish", Outcome.NOT_RUN, None, "no")))
+    assert real(run) == []
+    assert stand_ins(run) == []
+    assert warnings(run) == []
+
+
+def test_a_kept_stage_counts_as_done() -> None:
+    assert summary(rows=(Row("attest", Outcome.KEPT, 1, ""),)).finished("attest")
+
+
+def test_a_stage_that_was_not_run_is_listed_with_its_reason() -> None:
+    run = summary(rows=(Row("deploy", Outcome.NOT_RUN, None, "not asked for"),))
+    assert "deploy: not asked for" in not_run(run)
+
+
+def test_a_dry_run_lists_the_remote_services_that_it_did_not_ask() -> None:
+    assert any("public Sigstore" in fact for fact in not_run(summary()))
+    assert not_run(summary("release")) == []
+
+
+def test_a_platform_that_was_not_started_is_listed() -> None:
+    run = summary(
+        image__image={"platforms": {"linux/amd64": {}, "linux/arm64": {}}},
+        smoke__smoke={"platforms": {"linux/amd64": {}}},
+    )
+    assert "smoke on linux/arm64: this machine cannot start it" in not_run(run)
+
+
+@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("ended", [True, False])
+def test_every_outcome_is_described(outcome: Outcome, ended: bool) -> None:
+    described = describe(outcome, SubjectFailed("2 tests failed"), ended)
+    assert described or outcome in {Outcome.DONE, Outcome.KEPT}
+
+
+def test_what_lies_behind_a_failure_was_not_reached_and_was_not_unwanted() -> None:
+    assert describe(Outcome.NOT_RUN, None, ended=True) == "the run ended before it"
+    assert describe(Outcome.NOT_RUN, None, ended=False) == "not asked for"
