@@ -22,7 +22,7 @@ TOOLS = HOME / "tools"
 
 @dataclass(frozen=True)
 class Group:
-    """Python packages for one purpose: `build` and `test` on this machine, or an image's platform."""
+    """Python packages for one purpose: `build`, `runtime` and `test` on this machine, or an image's platform."""
 
     name: str
     target: Target
@@ -64,6 +64,7 @@ class Inputs:
         """Read the locks that a configuration names; raise `ConfigError` with the file and line at fault."""
         purposes = [
             ("build", wheels.running(), config.service.build_lock),
+            ("runtime", wheels.running(), config.service.lock),
             ("test", wheels.running(), config.test.lock),
             *((platform, wheels.image(platform), config.service.lock) for platform in config.image.platforms),
         ]

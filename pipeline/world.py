@@ -17,8 +17,8 @@ import anyio.to_thread
 
 from pipeline.config import Config
 from pipeline.errors import UsageError
-from pipeline.registry import Registry
 from pipeline.local.signer import dry_run_signer
+from pipeline.registry import Registry
 from pipeline.signing import Signer, release_signer
 from pipeline.toolbox import Toolbox
 

@@ -32,6 +32,8 @@ async def test(context: Context) -> str:
         python = await create(context, work / "environment", dict.fromkeys([*built, *locked]))
         # Run on a copy, away from the sources: what is imported is the wheel, and nothing is left in the checkout.
         paths = [_copy(context.config.root, path, work / "tests") for path in context.config.test.paths]
+        # pytest climbs until it finds a configuration: this one ends the climb before the checkout's own.
+        (work / "tests" / "pytest.ini").touch()
         context.say("running the tests")
         done = await context.tools.run(
             python, *context.config.test.command, f"--junitxml={context.out / 'junit.xml'}", *paths,
