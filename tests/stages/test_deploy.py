@@ -1,0 +1,213 @@
+"""The deploy stage renders with the real kustomize, names the verified digest, and in a dry run ends there."""
+
+import json
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+import yaml
+
+from pipeline.config import HOME, Config
+from pipeline.digest import Digest
+from pipeline.errors import ConfigError, PipelineError, SubjectFailed, VerificationFailed
+from pipeline.stage import Context, Stage
+from pipeline.stages.deploy import deploy
+from pipeline.world import choose
+from tests.conftest import MakeRun
+
+BUILT = Digest.of(b"the image that was built")
+REFERENCE = f"docker.io/example/greetings@{BUILT}"
+SAMPLE = HOME / "tests" / "samples" / "greetings"
+Deployed = Callable[..., Path]
+Refused = Callable[[type[PipelineError]], PipelineError]
+ROW = Stage(deploy, needs=("image", "verify"), tools=("kustomize",))
+
+
+async def image(context: Context) -> str:
+    context.write_json("image.json", {"reference": REFERENCE, "digest": str(BUILT)})
+    return "built"
+
+
+async def verify(context: Context) -> str:
+    context.write_json("verification.json", {"digest": str(BUILT)})
+    return "verified"
+
+
+async def verify_another(context: Context) -> str:
+    context.write_json("verification.json", {"digest": str(Digest.of(b"another image"))})
+    return "verified"
+
+
+verify_another.__name__ = "verify"
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project of somebody else's, with manifests of its own."""
+    shutil.copytree(SAMPLE, tmp_path / "project")
+    return tmp_path / "project"
+
+
+def change(project: Path, name: str, edit: Callable[[Any], object]) -> None:
+    path = project / "deploy" / name
+    body = yaml.safe_load(path.read_text())
+    edit(body)
+    path.write_text(yaml.safe_dump(body))
+
+
+@pytest.fixture
+def deployed(project: Path, make_run: MakeRun) -> Deployed:
+    """Give a function that runs the stage after the two that it needs, and returns its directory."""
+
+    def perform(root: Path = project, *, world: str = "dry-run", verified: Callable[..., Any] = verify) -> Path:
+        config = Config.load(root / "pipeline.toml")
+        run = replace(make_run(world), directory=root / ".run", config=config, world=choose(world, config))
+
+        async def every() -> None:
+            for stage in (Stage(image), Stage(verified), ROW):
+                await run.perform(stage)
+
+        anyio.run(every)
+        return run.directory / "deploy"
+
+    return perform
+
+
+@pytest.fixture
+def refused(project: Path, deployed: Deployed) -> Refused:
+    """Give a function that runs the stage to its refusal, and returns that."""
+
+    def perform(kind: type[PipelineError]) -> PipelineError:
+        with pytest.raises(kind) as failure:
+            deployed()
+        assert not (project / ".run" / "deploy").exists()
+        assert failure.value.stage == "deploy"
+        return failure.value
+
+    return perform
+
+
+def receipt(directory: Path) -> Any:
+    return json.loads((directory / "receipt.json").read_bytes())
+
+
+def test_the_verified_image_is_named_by_digest_and_by_nothing_else(deployed: Deployed) -> None:
+    rendered = list(yaml.safe_load_all((deployed() / "rendered.yaml").read_bytes()))
+    [container] = next(each for each in rendered if each["kind"] == "Deployment")["spec"]["template"]["spec"][
+        "containers"
+    ]
+    assert container["image"] == REFERENCE
+
+
+def test_the_receipt_and_the_headline_say_checked_and_not_applied(deployed: Deployed) -> None:
+    directory = deployed()
+    assert receipt(directory)["state"] == "checked, not applied"
+    assert json.loads((directory / "record.json").read_bytes())["headline"].endswith("checked, not applied")
+
+
+def test_the_receipt_names_what_was_checked(deployed: Deployed) -> None:
+    directory = deployed()
+    found = receipt(directory)
+    assert found["reference"] == REFERENCE
+    assert found["kubernetes"] == "1.35"
+    assert found["manifests"] == "deploy"
+    assert found["objects"] == ["Namespace greetings", "Deployment greetings/greetings"]
+    assert found["rendered"] == str(Digest.of_file(directory / "rendered.yaml"))
+
+
+def test_the_same_project_renders_to_the_same_bytes_elsewhere(
+    project: Path, deployed: Deployed, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "another" / "place"
+    shutil.copytree(project, elsewhere)
+    assert receipt(deployed()) == receipt(deployed(elsewhere))
+
+
+def test_a_field_that_kubernetes_does_not_know_is_refused_with_its_name(project: Path, refused: Refused) -> None:
+    change(project, "deployment.yaml", lambda d: d["spec"].update(replica=2))
+    failure = refused(SubjectFailed)
+    assert any("'replica' was unexpected" in why for why in failure.why)
+
+
+def test_a_value_of_the_wrong_type_is_refused_with_its_place(project: Path, refused: Refused) -> None:
+    change(project, "deployment.yaml", lambda d: d["spec"].update(replicas="two"))
+    failure = refused(SubjectFailed)
+    assert any(why.startswith("Deployment greetings/greetings: spec.replicas:") for why in failure.why)
+
+
+def test_a_kind_that_kubernetes_does_not_have_is_refused(project: Path, refused: Refused) -> None:
+    change(project, "namespace.yaml", lambda n: n.update(apiVersion="example.invalid/v1", kind="Gadget"))
+    failure = refused(SubjectFailed)
+    assert any("Kubernetes 1.35 has no example.invalid/v1 of this kind" in why for why in failure.why)
+
+
+def test_a_pod_that_may_run_as_root_is_refused(project: Path, refused: Refused) -> None:
+    change(project, "deployment.yaml", lambda d: d["spec"]["template"]["spec"].pop("securityContext"))
+    assert any("runAsNonRoot is not true" in why for why in refused(SubjectFailed).why)
+
+
+def test_a_sidecar_by_tag_is_refused(project: Path, refused: Refused) -> None:
+    def add_sidecar(deployment: Any) -> None:
+        containers = deployment["spec"]["template"]["spec"]["containers"]
+        containers.append({**containers[0], "name": "proxy", "image": "docker.io/library/envoy:latest"})
+
+    change(project, "deployment.yaml", add_sidecar)
+    assert any(
+        "container proxy: image 'docker.io/library/envoy:latest' is not by digest" in why
+        for why in refused(SubjectFailed).why
+    )
+
+
+def test_a_container_name_that_is_not_there_is_the_configurations_fault(project: Path, refused: Refused) -> None:
+    change(project, "deployment.yaml", lambda d: d["spec"]["template"]["spec"]["containers"][0].update(name="other"))
+    assert "'web'" in refused(ConfigError).what
+
+
+@pytest.mark.parametrize("base", ["https://example.invalid/base.yaml", "https://example.invalid/base.git//k8s?ref=v1"])
+def test_a_base_that_would_be_fetched_is_refused(project: Path, refused: Refused, base: str) -> None:
+    change(project, "kustomization.yaml", lambda k: k["resources"].append(base))
+    assert "does not render" in refused(SubjectFailed).what
+
+
+def test_a_directory_without_a_kustomization_is_refused_with_the_tools_own_words(
+    project: Path, refused: Refused
+) -> None:
+    (project / "deploy" / "kustomization.yaml").unlink()
+    assert any("kustomization" in why for why in refused(SubjectFailed).why)
+
+
+def test_a_version_of_kubernetes_without_schemas_is_refused_rather_than_judged_by_another(
+    project: Path, refused: Refused
+) -> None:
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text() + 'kubernetes = "1.99"\n')
+    assert "there are no schemas for Kubernetes 1.99" in refused(ConfigError).what
+
+
+def test_an_image_that_was_built_but_is_not_the_verified_one_is_refused(deployed: Deployed) -> None:
+    with pytest.raises(VerificationFailed, match="not the one that was built"):
+        deployed(verified=verify_another)
+
+
+def test_a_release_says_that_it_cannot_apply_yet(deployed: Deployed) -> None:
+    with pytest.raises(ConfigError, match="applying to a cluster is not available yet"):
+        deployed(world="release")
+
+
+def test_a_project_without_manifests_is_told_that_nothing_was_deployed(project: Path, deployed: Deployed) -> None:
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text().replace('manifests = "deploy"\n', ""))
+    found = receipt(deployed())
+    assert found == {"state": "not run", "reason": "[deploy] manifests names no directory"}
+
+
+def test_the_manifests_that_come_with_the_pipeline_pass(project: Path, deployed: Deployed) -> None:
+    shutil.rmtree(project / "deploy")
+    shutil.copytree(HOME / "k8s", project / "k8s")
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text().replace('"deploy"', '"k8s/overlays/production"').replace('"web"', '"app"'))
+    assert len(receipt(deployed())["objects"]) == 8
