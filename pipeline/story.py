@@ -83,7 +83,8 @@ def _verdict(verdict: Any) -> Section:
         for kind in ("denied", "excused", "noted")
         for reason in verdict[kind]
     ]
-    answer = "Allowed." if verdict["allowed"] is True else f"Denied, for {len(verdict['denied'])} reasons."
+    denials = len(verdict["denied"])
+    answer = "Allowed." if verdict["allowed"] is True else f"Denied, for {denials} reason{'s' * (denials != 1)}."
     header = ("ruling", "finding", "package", "why", "what to do")
     return Section("", (answer, *verdict["notices"]), header, tuple(rows))
 
@@ -96,7 +97,12 @@ def _publication(receipt: Any) -> Section:
 
 def _verification(verification: Any) -> Section:
     scalars = {key: value for key, value in verification.items() if isinstance(value, str | bool | int)}
-    return Section("", (), ("what", "value"), tuple((key, str(value)) for key, value in sorted(scalars.items())))
+    return Section(
+        "",
+        (f"Of {verification['digest']}.",),
+        ("what", "value"),
+        tuple((key, str(value)) for key, value in sorted(scalars.items())),
+    )
 
 
 def _tags(tags: Any) -> Section:
