@@ -72,8 +72,8 @@ def _explained(missing: Missing, failures: list[BaseException], store: Store) ->
     shown = [*names[:8], *([f"and {len(names) - 8} more"] if len(names) > 8 else [])]
     return type(first)(
         f"{len(names)} locked inputs are not in the store {store.root} and could not be fetched",
-        why=[*shown, first.what, *first.why],
-        do=f"{first.do}; " * bool(first.do) + _ELSEWHERE,
+        why=[*shown, first.what, *first.why, *([f"if that is not the network: {first.do}"] if first.do else [])],
+        do=_ELSEWHERE,
     )
 
 

@@ -75,10 +75,17 @@ async def build_tools(
 async def build(tools: Toolbox, go: str | Path, tool: LockedTool, platform: str, source: Path, into: Path) -> Path:
     """Build one tool from its module graph into a directory; return the executable, whose bytes are not judged yet."""
     target = into / tool.name
-    await tools.run(
-        go, "build", "-mod=readonly", "-trimpath", "-ldflags", tool.ldflags, "-o", target, tool.package,
-        cwd=source, env=_environment(source, platform, os.environ), timeout=_SECONDS,
-    )  # fmt: skip
+    try:
+        await tools.run(
+            go, "build", "-mod=readonly", "-trimpath", "-ldflags", tool.ldflags, "-o", target, tool.package,
+            cwd=source, env=_environment(source, platform, os.environ), timeout=_SECONDS,
+        )  # fmt: skip
+    except ToolFailed as failure:
+        raise ToolFailed(
+            f"{tool.name} {tool.version} could not be built",
+            why=[failure.what, *failure.why],
+            do="modules come from the proxy that `go env GOPROXY` names: see whether this machine reaches it",
+        ) from failure
     return target
 
 

@@ -103,6 +103,14 @@ class Inputs:
             tuple(tool for tool in self.tools if not has(tool.digest(self.platform))),
         )
 
+    def named(self) -> set[Digest]:
+        """Return every digest that the locks name, for any platform: what a shared store should keep."""
+        return {
+            *(digest for group in self.wheels for item in group.requirements for digest in item.hashes),
+            *(item.digest for items in self.packages.values() for item in items),
+            *(digest for tool in self.tools for digest in tool.digests.values()),
+        }
+
     def listing(self, store: Store) -> dict[str, Any]:
         """Describe everything by name, version, file name and digest, each verified now; this is `inputs.json`.
 

@@ -16,7 +16,7 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed, UsageError, VerificationFailed
@@ -88,7 +88,7 @@ class Store:
         with path.open("rb") as stream:
             return self.receive(stream, path.name, expected, executable=bool(path.stat().st_mode & 0o100))
 
-    def receive(self, stream: BinaryIO, name: str, expected: Digest, *, executable: bool = False) -> Path:
+    def receive(self, stream: IO[bytes], name: str, expected: Digest, *, executable: bool = False) -> Path:
         """Make an entry of a stream, by one rename; one that is there and intact stays, an altered one is replaced.
 
         Raises:
@@ -184,7 +184,7 @@ class Store:
             ) from failure
 
 
-def _copy(stream: BinaryIO, target: Path, mode: int) -> Digest:
+def _copy(stream: IO[bytes], target: Path, mode: int) -> Digest:
     """Copy and hash in one pass, and let the bytes reach the disk before the name does."""
     hashing = hashlib.sha256()
     with target.open("wb") as output:

@@ -1,0 +1,86 @@
+"""`store fetch|export|import|gc`: fill the store of inputs, and carry it to a network that is closed."""
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from pipeline import store_archive
+from pipeline.cli import options as shared
+from pipeline.cli.engine import run_async
+from pipeline.config import Config
+from pipeline.fetch import PROGRAMS, fill
+from pipeline.inputs import Inputs, digests
+from pipeline.store import Store
+from pipeline.toolbox import Toolbox, network_environment
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb and what it does with a store."""
+    verb = verbs.add_parser("store", help="fetch, export, import or tidy the locked inputs", description=__doc__)
+    actions = verb.add_subparsers(dest="action", required=True, metavar="fetch|export|import|gc")
+    fetch = actions.add_parser("fetch", help="fetch and build all that the locks name, and replace what was altered")
+    fetch.add_argument("--tools", action="store_true", help="the tools alone, which needs no pipeline.toml")
+    fetch.set_defaults(verb=_fetch)
+    export = actions.add_parser("export", help="write all that the locks name to one file")
+    export.set_defaults(verb=_export)
+    take = actions.add_parser("import", help="take in a file that `export` wrote")
+    take.set_defaults(verb=_import)
+    for action in (export, take):
+        action.add_argument("file", type=Path, metavar="FILE")
+    gc = actions.add_parser("gc", help="remove what this project's locks do not name")
+    gc.set_defaults(verb=_gc)
+    for action in (fetch, export, take, gc):
+        shared.common(action)
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    inputs = Inputs.of_tools() if options.tools else Inputs.of(Config.load(options.config))
+    store = shared.the_store(options)
+    for entry in store.entries():
+        if not store.intact(entry.digest):
+            _say(f"{entry.path.name} was altered in the store: it is fetched anew if a lock names it")
+    with tempfile.NamedTemporaryFile(prefix="fetch-", suffix=".log") as log:
+        tools = Toolbox(
+            store=store,
+            locked={},
+            declared=frozenset(PROGRAMS),
+            log=Path(log.name),
+            environment=network_environment(),
+        )
+        fetched = run_async(lambda: fill(inputs, tools, store, _say, store.intact))
+    there = set(digests(inputs.listing(store)))
+    print(f"{len(there)} inputs are in {store.root}, {len(fetched.names()) or 'none'} of them fetched now")
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    store = shared.the_store(options)
+    wanted = set(digests(Inputs.of(Config.load(options.config)).listing(store)))
+    store_archive.export(store, wanted, options.file)
+    print(f"{len(wanted)} inputs, {_megabytes(options.file.stat().st_size)}, in {options.file}")
+    return 0
+
+
+def _import(options: argparse.Namespace) -> int:
+    store = shared.the_store(options)
+    count = store_archive.import_(store, options.file)
+    print(f"{count} inputs of {options.file} are in {store.root}")
+    return 0
+
+
+def _gc(options: argparse.Namespace) -> int:
+    store: Store = shared.the_store(options)
+    removed = store.gc(Inputs.of(Config.load(options.config)).named())
+    size = sum(entry.size for entry in removed)
+    print(f"{len(removed) or 'no'} inputs removed from {store.root}, {_megabytes(size)}")
+    return 0
+
+
+def _say(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
+
+
+def _megabytes(size: int) -> str:
+    return f"{size / 1e6:.1f} MB"
