@@ -64,7 +64,7 @@ def check(layers: Sequence[Iterable[Entry]]) -> None:
     seen: dict[str, str] = {}
     for layer in layers:
         for entry in layer:
-            _check_path(entry.path)
+            check_path(entry.path)
             if entry.link:
                 _check_link(entry)
             other = seen.setdefault(entry.path.casefold(), entry.path)
@@ -85,7 +85,8 @@ def _refuse_pair(one: str, other: str) -> None:
     raise SubjectFailed(f"{one} and {other} differ in case only", do=_REMEDY)
 
 
-def _check_path(path: str) -> None:
+def check_path(path: str) -> None:
+    """Refuse a path that is not below the root on every machine; raise `SubjectFailed`."""
     parts = path.split("/")
     if "" in parts or "." in parts or ".." in parts or "\\" in path or not path.isprintable():
         raise SubjectFailed(f"not a path for a file of an image: {path!r}", do=_REMEDY)
