@@ -16,8 +16,10 @@ from typing import Protocol
 import anyio.to_thread
 
 from pipeline.config import Config
-from pipeline.errors import UsageError
+from pipeline.errors import ConfigError, UsageError
+from pipeline.local import advisories
 from pipeline.local.signer import dry_run_signer
+from pipeline.policy_files import either
 from pipeline.registry import Registry
 from pipeline.signing import Signer, release_signer
 from pipeline.toolbox import Toolbox
@@ -37,6 +39,9 @@ class World(Protocol):
 
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
         """Give the signer; a stand-in writes the trust root that verifies it into `out`."""
+
+    def sample_database(self, target: Path) -> None:
+        """Write the vulnerability database that stands in where none is configured."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +70,11 @@ class DryRun:
         """Start a local test authority; nobody else trusts what it signs."""
         return dry_run_signer(tools, out)
 
+    def sample_database(self, target: Path) -> None:
+        """Build the database of a few true advisories that comes with the policy."""
+        source = either(self.config.policy.directory, "sample-advisories.toml")
+        advisories.build(advisories.read(source), target)
+
 
 @dataclass(frozen=True)
 class Release:
@@ -85,6 +95,13 @@ class Release:
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
         """Give the configured signer: the public Sigstore where nothing else is configured."""
         return release_signer(tools, out, self.config.sign)
+
+    def sample_database(self, target: Path) -> None:  # noqa: ARG002 - there is nothing to write
+        """Refuse: a sample says nothing of what is known today."""
+        raise ConfigError(
+            "a release needs a whole vulnerability database, and none is configured",
+            do="run `python -m pipeline db update`, and name its directory as [scan] database in pipeline.toml",
+        )
 
 
 def choose(name: str, config: Config) -> World:

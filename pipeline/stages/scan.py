@@ -1,0 +1,60 @@
+"""Look for known vulnerabilities in what the image holds. Finding some is no failure."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from pipeline import findings
+from pipeline.digest import Digest
+from pipeline.errors import ToolFailed
+from pipeline.grype import Grype, Identity
+from pipeline.stage import Context
+
+
+async def scan(context: Context) -> str:
+    """Run Grype on the CycloneDX document of each platform; nothing is downloaded.
+
+    Every way in which Grype finds nothing and calls it success is closed first: an SBOM without packages, a database
+    without advisories (a package known to be vulnerable must be found), and one too old, which `assess` judges.
+    """
+    image = context.read_json("image", "image.json")
+    grype, identity = await _database(context)
+    await grype.require_eyesight()
+    raw: dict[str, Any] = {}
+    for platform in sorted(image["platforms"]):
+        document = context.of("sbom") / platform.replace("/", "-") / "sbom.cdx.json"
+        _require_packages(document)
+        raw[platform] = await grype.scan(document)
+    reports = {platform: findings.read(report) for platform, report in raw.items()}
+    if any(report.database.built != identity.built for report in reports.values()):
+        raise ToolFailed("Grype used another database than the one on record", do="run `python -m pipeline db import`")
+    context.write_json("grype.json", raw)
+    context.write_json("database.json", identity.as_json())
+    found = findings.merge(reports)
+    kinds = [f"{n} {each.value}" for each in findings.Severity if (n := sum(f.severity is each for f in found))]
+    return f"{len(found)} findings ({', '.join(kinds) or 'none'}); {identity.describe(context.now)}"
+
+
+async def _database(context: Context) -> tuple[Grype, Identity]:
+    directory = context.config.scan.database
+    if directory is not None:
+        identity = Identity.read(directory)
+        context.material(f"pkg:generic/vulnerability-database@{identity.built}", Digest.parse(identity.checksum))
+        return Grype(context.tools, directory, context.out), identity
+    source = context.out / "sample.db"
+    context.world.sample_database(source)  # a release has none, and says so
+    grype = Grype(context.tools, context.out / "database", context.out)
+    identity = await grype.load(source, "policy/sample-advisories.toml", sample=True)
+    source.unlink()
+    context.say("no database is configured: using the SAMPLE of policy/sample-advisories.toml")
+    return grype, identity
+
+
+def _require_packages(document: Path) -> None:
+    components = json.loads(document.read_bytes())["components"]
+    if not any(component.get("purl") for component in components):
+        raise ToolFailed(
+            f"{document.parent.name}/{document.name} lists no packages",
+            why="Grype finds nothing in an empty list, and calls that a success",
+            do="run `python -m pipeline stage sbom` again",
+        )

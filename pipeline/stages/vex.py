@@ -1,0 +1,68 @@
+"""State which vulnerabilities matter in this image, on evidence."""
+
+import tarfile
+from pathlib import Path
+from typing import Any
+
+from pipeline import findings
+from pipeline.claims import Claim, Imports, State, describe, hold
+from pipeline.digest import Digest
+from pipeline.grype import Grype
+from pipeline.openvex import cross_check, for_scanner, publish
+from pipeline.policy_files import PolicyFiles
+from pipeline.purl import Purl
+from pipeline.stage import Context
+from pipeline.symbols import imports, is_elf
+
+
+async def vex(context: Context) -> str:
+    """Hold the statements of the policy against this image, publish those that apply, and have Grype apply them too."""
+    image = context.read_json("image", "image.json")
+    policy = PolicyFiles.load(context.config)
+    packages = [Purl.parse(each["purl"]) for entry in image["platforms"].values() for each in entry["packages"]]
+    paths, imported = _contents(context.of("image") / "layout", image)
+    claims = hold(policy.documents, packages, imported, paths, context.now)
+    agreed = await _cross_check(context, claims)
+    context.write_json("openvex.json", publish(claims, image, context.now))
+    context.write_json(
+        "evidence.json",
+        {
+            "image": image["digest"],
+            "held": context.now.isoformat(),
+            "claims": [describe(claim, context.now) for claim in claims],
+            "policy": {name: str(digest) for name, digest in policy.digests.items()},
+            "suppressed_by_grype_too": agreed,
+        },
+    )
+    states = [f"{n} {each.value}" for each in State if (n := sum(claim.state is each for claim in claims))]
+    return f"{len(claims)} statements ({', '.join(states) or 'none'}); Grype agrees"
+
+
+async def _cross_check(context: Context, claims: tuple[Claim, ...]) -> int:
+    statements = context.write_json("scanner.json", for_scanner(claims, context.now))
+    database = context.config.scan.database or context.of("scan") / "database"
+    grype = Grype(context.tools, database, context.out)
+    agreed = 0
+    for platform, raw in sorted(context.read_json("scan", "grype.json").items()):
+        before = findings.read(raw)
+        document = context.of("sbom") / platform.replace("/", "-") / "sbom.cdx.json"
+        after = findings.read(await grype.scan(document, statements))
+        agreed += cross_check(claims, before.findings, after.suppressed)
+    statements.unlink()
+    return agreed
+
+
+def _contents(layout: Path, image: dict[str, Any]) -> tuple[list[str], Imports]:
+    """Return every path in the image, on any platform, and what each of its ELF files imports, joined over them."""
+    imported: dict[str, frozenset[str] | None] = {}
+    paths: set[str] = set()
+    digests = {layer["digest"] for entry in image["platforms"].values() for layer in entry["layers"]}
+    for digest in sorted(digests):
+        with tarfile.open(layout / "blobs" / "sha256" / Digest.parse(digest).hex) as layer:
+            for member in layer:
+                paths.add(member.name)
+                content = layer.extractfile(member) if member.isreg() else None
+                if content and is_elf(data := content.read()):
+                    earlier, found = imported.get(member.name, frozenset()), imports(data)
+                    imported[member.name] = None if earlier is None or found is None else earlier | found
+    return sorted(paths), imported
