@@ -43,31 +43,47 @@ def problem(status: int, detail: str, headers: bytes = b"") -> Answer:
     return Answer(status, to_json(body), PROBLEM, headers)
 
 
-def _fixed(status: int, content_type: bytes) -> bytes:
-    """Return the part of a response's head that depends on its status and type only."""
-    lines = b"HTTP/1.1 %d %b\r\nCache-Control: no-store\r\n" % (status, REASONS[status])
+class Renderer:
+    """Writes responses; what depends on the status, the type and the second only is prepared."""
+
+    __slots__ = ("_date", "_heads")
+
+    def __init__(self) -> None:
+        self._date = b""
+        self._heads: dict[tuple[int, bytes], bytes] = {}
+
+    def render(self, answer: Answer, date: bytes, correlation: bytes, connection: bytes, method: str) -> bytes:
+        """Return the whole response.
+
+        Args:
+            answer: what to say.
+            date: the Date header's value.
+            correlation: header lines that carry the request's ids, each ending in CR LF.
+            connection: the Connection header line, or nothing.
+            method: the request's; HEAD gets the head that GET would (RFC 9110 section 9.3.2).
+        """
+        if date != self._date:
+            self._heads.clear()
+            self._date = date
+        key = answer.status, answer.content_type
+        head = self._heads.get(key)
+        if head is None:
+            head = self._heads[key] = _head(*key, date)
+        body = answer.body
+        if answer.status == 204:
+            return b"%b%b%b%b\r\n" % (head, correlation, answer.headers, connection)
+        return b"%b%b%b%bContent-Length: %d\r\n\r\n%b" % (
+            head,
+            correlation,
+            answer.headers,
+            connection,
+            len(body),
+            b"" if method == "HEAD" else body,
+        )
+
+
+def _head(status: int, content_type: bytes, date: bytes) -> bytes:
+    lines = b"HTTP/1.1 %d %b\r\nDate: %b\r\nCache-Control: no-store\r\n" % (status, REASONS[status], date)
     if status == 204:
         return lines
     return lines + b"Content-Type: %b\r\nX-Content-Type-Options: nosniff\r\n" % content_type
-
-
-_heads: dict[tuple[int, bytes], bytes] = {}
-
-
-def render(answer: Answer, *, date: bytes, correlation: bytes, connection: bytes, with_body: bool) -> bytes:
-    """Return the whole response.
-
-    Args:
-        answer: what to say.
-        date: the Date header's value.
-        correlation: header lines that carry the request's ids, each ending in CR LF.
-        connection: the Connection header line, or nothing.
-        with_body: false for HEAD, whose head is that of GET (RFC 9110 section 9.3.2).
-    """
-    key = answer.status, answer.content_type
-    head = _heads.get(key)
-    if head is None:
-        head = _heads[key] = _fixed(*key)
-    length = b"" if answer.status == 204 else b"Content-Length: %d\r\n" % len(answer.body)
-    body = answer.body if with_body else b""
-    return b"%bDate: %b\r\n%b%b%b%b\r\n%b" % (head, date, correlation, answer.headers, connection, length, body)

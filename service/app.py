@@ -24,7 +24,7 @@ def make_app(settings: Settings) -> Callable[[dict[str, object], Callable[..., o
             str(environ.get(key, "")) for key in ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR")
         )
         request = Request(method, path, query, peer, headers)
-        request.client = handlers.client(request).address
+        request.client = handlers.client(peer, headers).address
         answer = handlers.answer(request)
         lines = [
             (name, value)

@@ -11,29 +11,23 @@ MONTHS = (b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep"
 class Clock:
     """The current time in the two forms that answers and log lines need."""
 
-    __slots__ = ("_date", "_prefix", "_second")
+    __slots__ = ("_prefix", "date", "second")
 
     def __init__(self) -> None:
-        self._second = -1
-        self._prefix = self._date = b""
+        self.second = -1
+        self._prefix = self.date = b""  # date: that of the last `timestamp()`, an IMF-fixdate, RFC 9110 section 5.6.7
 
     def timestamp(self) -> bytes:
         """Return the time in UTC with milliseconds, by RFC 3339 section 5.6: 2026-01-31T23:59:59.042Z."""
         now = time.time()
         second = int(now)
-        if second != self._second:
+        if second != self.second:
             self._turn(second)
         return b"%b.%03dZ" % (self._prefix, (now - second) * 1000)
-
-    def date(self) -> bytes:
-        """Return the time of the last `timestamp()` as an IMF-fixdate, RFC 9110 section 5.6.7."""
-        if self._second < 0:
-            self._turn(int(time.time()))
-        return self._date
 
     def _turn(self, second: int) -> None:
         year, month, day, hour, minute, rest, weekday, *_ = time.gmtime(second)
         clock = b"%02d:%02d:%02d" % (hour, minute, rest)
-        self._second = second
+        self.second = second
         self._prefix = b"%04d-%02d-%02dT%b" % (year, month, day, clock)
-        self._date = b"%b, %02d %b %04d %b GMT" % (DAYS[weekday], day, MONTHS[month - 1], year, clock)
+        self.date = b"%b, %02d %b %04d %b GMT" % (DAYS[weekday], day, MONTHS[month - 1], year, clock)

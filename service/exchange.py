@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import random
 import re
 from time import perf_counter
 
-from service.answer import problem, render
+from service.answer import Renderer, problem
 from service.board import METHODS
 from service.handlers import Handlers, Request
 from service.trace import RequestIds, trace_id, valid_request_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from service.answer import Answer
     from service.board import Column
     from service.clock import Clock
@@ -25,6 +24,12 @@ PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,127}", re.ASCII)
 CLOSE = b"Connection: close\r\n"
 KEEP = b"Connection: keep-alive\r\n"
 
+# The access line. Every value is ours or was checked: no byte of a request can break it.
+ACCESS = (
+    b'{"time":"%b","level":"%b","message":"request","request_id":"%b","trace_id":"%b","method":"%b","path":"%b",'
+    b'"status":%d,"duration_ms":%.3f,"client":"%b","bytes":%d}\n'
+)
+
 # One fixed text for each error that Waitress finds: its own messages quote the client.
 ERRORS = {
     400: problem(400, "The request is malformed."),
@@ -34,6 +39,7 @@ ERRORS = {
     500: problem(500, "The service failed to answer; the fault is ours."),
     501: problem(501, "That transfer coding is not supported."),
 }
+SAFE_METHODS = {method: method.encode("ascii") for method in METHODS}
 
 
 class Exchange:
@@ -41,12 +47,14 @@ class Exchange:
 
     def __init__(self, settings: Settings, handlers: Handlers, clock: Clock, column: Column, logs: Logs) -> None:
         self.draining = False
-        self._handlers = handlers
+        self._answer = handlers.answer
+        self._client = handlers.client
         self._clock = clock
         self._count = column.count
         self._logs = logs
-        self._ids = RequestIds()
-        self._share = settings.access_log if logs.level <= 20 else 0.0
+        self._make_id = RequestIds().make
+        self._render = Renderer().render
+        self._share = settings.access_log if logs.level <= logging.INFO else 0.0
 
     def respond(self, request: Request, version: str, started: float) -> tuple[bytes, bool]:
         """Answer a good request.
@@ -59,10 +67,15 @@ class Exchange:
         Returns:
             The bytes of the response, and whether to close the connection after it.
         """
-        request.client = self._handlers.client(request).address
-        answer = self._handlers.answer(request)
-        connection = request.headers.get("CONNECTION", "").lower()
+        headers = request.headers
+        connection = headers.get("CONNECTION", "").lower() if "CONNECTION" in headers else ""
         close = self.draining or "close" in connection or (version != "1.1" and "keep-alive" not in connection)
+        try:
+            request.client = self._client(request.peer, headers).address
+            answer = self._answer(request)
+        except Exception:
+            logging.getLogger("service").exception("a handler failed")
+            answer, close = ERRORS[500], True
         line = CLOSE if close else b"" if version == "1.1" else KEEP
         return self._finish(request, answer, line, started), close
 
@@ -71,41 +84,25 @@ class Exchange:
         return self._finish(Request("", "", "", peer), ERRORS.get(status, ERRORS[400]), CLOSE, started)
 
     def _finish(self, request: Request, answer: Answer, connection: bytes, started: float) -> bytes:
-        request_id, trace, correlation = self._correlate(request.headers)
-        self._clock.timestamp()
-        data = render(
-            answer,
-            date=self._clock.date(),
-            correlation=correlation,
-            connection=connection,
-            with_body=request.method != "HEAD",
-        )
+        headers = request.headers
+        request_id = headers.get("X_REQUEST_ID", "")
+        identity = request_id.encode("ascii") if request_id and valid_request_id(request_id) else self._make_id()
+        correlation = b"X-Request-Id: %b\r\n" % identity
+        trace = b""
+        if "TRACEPARENT" in headers:
+            trace = trace_id(headers["TRACEPARENT"])
+            if trace:
+                correlation += b"traceparent: %b\r\n" % headers["TRACEPARENT"][:55].encode("ascii")
+        now = self._clock.timestamp()
+        data = self._render(answer, self._clock.date, correlation, connection, request.method)
         seconds = perf_counter() - started
         self._count(request.path, request.method, answer.status, seconds)
         if self._share and (self._share >= 1 or answer.status >= 500 or random.random() < self._share):  # noqa: S311
-            self._log(request, answer.status, seconds, len(data), request_id, trace)
+            path = request.path.encode("ascii") if PLAIN_PATH.fullmatch(request.path) else b"-"
+            method = SAFE_METHODS.get(request.method, b"other")
+            level = b"info" if answer.status < 500 or answer.status == 503 else b"error"
+            client, milliseconds = request.client.encode("ascii"), seconds * 1000
+            self._logs.line(
+                ACCESS % (now, level, identity, trace, method, path, answer.status, milliseconds, client, len(data))
+            )
         return data
-
-    def _correlate(self, headers: Mapping[str, str]) -> tuple[str, str, bytes]:
-        request_id = headers.get("X_REQUEST_ID", "")
-        if not request_id or not valid_request_id(request_id):
-            request_id = self._ids.make()
-        correlation = b"X-Request-Id: %b\r\n" % request_id.encode("ascii")
-        parent = headers.get("TRACEPARENT", "")
-        trace = trace_id(parent) if parent else ""
-        if trace:
-            correlation += b"traceparent: %b\r\n" % parent[:55].encode("ascii")
-        return request_id, trace, correlation
-
-    def _log(self, request: Request, status: int, seconds: float, size: int, request_id: str, trace: str) -> None:
-        """Write the access line. Every value is ours or was checked: no byte of a request can break the line."""
-        method = request.method if request.method in METHODS else "other"
-        path = request.path if PLAIN_PATH.fullmatch(request.path) else "-"
-        level = "error" if status >= 500 and status != 503 else "info"
-        self._logs.line(
-            (
-                f'{{"time":"{self._clock.timestamp().decode()}","level":"{level}","message":"request",'
-                f'"request_id":"{request_id}","trace_id":"{trace}","method":"{method}","path":"{path}",'
-                f'"status":{status},"duration_ms":{seconds * 1000:.3f},"client":"{request.client}","bytes":{size}}}\n'
-            ).encode("ascii")
-        )

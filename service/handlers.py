@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from service import __version__
 from service.answer import TEXT, Answer, problem, to_json
 from service.client_ip import Choice, canonical, choose
@@ -41,6 +43,7 @@ class Handlers:
         self.ready = True
         self._settings = settings
         self._clock = clock
+        self._choose = lru_cache(maxsize=512)(self._choose_anew)
         version = {"version": __version__, "revision": settings.revision, "image": settings.image_digest}
         self._version = Answer(200, to_json(version))
         self._openapi = Answer(200, DOCUMENT)
@@ -65,13 +68,16 @@ class Handlers:
             return handler(request)
         return NO_CONTENT if request.method == "OPTIONS" else NOT_ALLOWED
 
-    def client(self, request: Request) -> Choice:
-        """Choose the address that the request came from."""
-        settings, headers = self._settings, request.headers
+    def client(self, peer: str, headers: Mapping[str, str]) -> Choice:
+        """Choose the address that a request came from; the last choices are remembered."""
+        return self._choose(peer, headers.get("X_FORWARDED_FOR", ""), headers.get("X_REAL_IP", ""))
+
+    def _choose_anew(self, peer: str, forwarded: str, real: str) -> Choice:
+        settings = self._settings
         return choose(
-            canonical(request.peer) or request.peer,
-            headers.get("X_FORWARDED_FOR", ""),
-            headers.get("X_REAL_IP", ""),
+            canonical(peer) or peer,
+            forwarded,
+            real,
             trusted=settings.trusted_proxies,
             strategy=settings.client_ip_strategy,
             hops=settings.trusted_hops,
@@ -97,7 +103,7 @@ class Handlers:
         return OK
 
     def _debug_ip(self, request: Request) -> Answer:
-        choice, settings = self.client(request), self._settings
+        choice, settings = self.client(request.peer, request.headers), self._settings
         explanation = {
             "ip": choice.address,
             "source": choice.source,

@@ -6,6 +6,7 @@ connections open. This map is a `dict` to Waitress; what enters or leaves it ent
 
 from __future__ import annotations
 
+import os
 import select
 
 from waitress import wasyncore
@@ -57,6 +58,34 @@ class PollMap(dict[int, wasyncore.dispatcher]):
 
     def close(self) -> None:
         """Close everything that is in the map, and the poller."""
-        wasyncore.close_all(self, ignore_all=True)
+        wasyncore.close_all(self, ignore_all=True)  # type: ignore[arg-type] # typeshed takes the values for sockets
         if self._epoll:
             self._epoll.close()
+
+
+class PipeEnd(wasyncore.file_dispatcher):
+    """The reading end of a pipe, in a map of sockets."""
+
+    _fileno: int | None
+
+    def __init__(self, descriptor: int, sockets: PollMap) -> None:
+        super().__init__(descriptor, sockets)  # type: ignore[arg-type] # typeshed takes descriptors for files
+
+    def writable(self) -> bool:
+        """Never write."""
+        return False
+
+    def handle_read(self) -> None:
+        """Take what was written, or its end."""
+        got = os.read(self._fileno, 64) if self._fileno is not None else b""
+        self.taken(got)
+        if not got:
+            self.close()
+
+    def handle_close(self) -> None:
+        """The writing end is closed, and all that it wrote has been read."""
+        self.taken(b"")
+        self.close()
+
+    def taken(self, data: bytes) -> None:
+        """Do something with `data`; nothing means that there will be no more."""

@@ -6,7 +6,7 @@ import os
 import sys
 
 from service import __version__
-from service.answer import Answer, problem, render
+from service.answer import Answer, Renderer, problem
 from service.board import ACCEPTED, BOUNDS, BUCKETS, CONNECTIONS, DURATION, LOGS_DROPPED, PID, Board, request_cells
 from service.clock import Clock
 from service.exchange import CLOSE, ERRORS
@@ -30,6 +30,7 @@ class MetricsExchange:
     def __init__(self, settings: Settings, board: Board, restarts: Callable[[], int]) -> None:
         self._settings, self._board, self._restarts = settings, board, restarts
         self._clock = Clock()
+        self._renderer = Renderer()
 
     def respond(self, request: Request, _version: str, _started: float) -> tuple[bytes, bool]:
         """Answer a good request; the connection is closed after it, for a scrape comes every few seconds."""
@@ -39,15 +40,15 @@ class MetricsExchange:
             answer = problem(405, "Use GET or HEAD.", b"Allow: GET, HEAD\r\n")
         else:
             answer = Answer(200, self.text().encode("ascii"), FORMAT)
-        return self._render(answer, with_body=request.method != "HEAD"), True
+        return self._render(answer, request.method), True
 
     def refuse(self, status: int, _peer: str, _started: float) -> bytes:
         """Answer a request that could not be parsed."""
-        return self._render(ERRORS.get(status, ERRORS[400]), with_body=True)
+        return self._render(ERRORS.get(status, ERRORS[400]), "GET")
 
-    def _render(self, answer: Answer, *, with_body: bool) -> bytes:
+    def _render(self, answer: Answer, method: str) -> bytes:
         self._clock.timestamp()
-        return render(answer, date=self._clock.date(), correlation=b"", connection=CLOSE, with_body=with_body)
+        return self._renderer.render(answer, self._clock.date, b"", CLOSE, method)
 
     def text(self) -> str:
         """Return all metrics."""

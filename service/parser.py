@@ -23,6 +23,10 @@ class UriTooLong(BadRequest):
 class RequestParser(HTTPRequestParser):
     """Parses one request; whatever two servers could read in two ways is refused."""
 
+    command: str  # type: ignore[assignment] # typeshed is wrong
+    path: str
+    query: str
+
     def parse_header(self, header_plus: bytes) -> None:
         """Parse the head of a request.
 

@@ -18,17 +18,30 @@ from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher
 
 from service.board import ACCEPTED, CONNECTIONS
 from service.handlers import Request
-from service.loop import PollMap
+from service.loop import IN, PollMap
 from service.parser import RequestParser
+from service.plain import PlainReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Protocol
+
     from service.board import Column
-    from service.exchange import Exchange
     from service.settings import Settings
+
+    class Responder(Protocol):
+        """What turns requests into responses: the service's, or that of the metrics port."""
+
+        def respond(self, request: Request, version: str, started: float, /) -> tuple[bytes, bool]:
+            """Return the response to a good request, and whether to close the connection."""
+
+        def refuse(self, status: int, peer: str, started: float, /) -> bytes:
+            """Return the response to a bad one."""
+
 
 MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024  # below Waitress's 512 KiB `inbuf_overflow`: a body never goes to a temporary file
+RECEIVE = 8192
 SPARE_DESCRIPTORS = 32
 
 
@@ -59,6 +72,9 @@ class InLoop(ThreadedTaskDispatcher):
 class AnswerTask(Task):
     """Answers a good request without the detour through a WSGI environment."""
 
+    channel: Channel
+    request: RequestParser  # type: ignore[assignment] # typeshed is wrong
+
     def service(self) -> None:
         """Write the whole response in one piece."""
         channel, parsed = self.channel, self.request
@@ -71,10 +87,15 @@ class AnswerTask(Task):
 class RefuseTask(ErrorTask):
     """Answers a request that Waitress or our parser found fault with, or that raised."""
 
+    channel: Channel
+    request: RequestParser  # type: ignore[assignment] # typeshed is wrong
+
     def service(self) -> None:
         """Write the whole response in one piece; the connection is closed after it."""
         channel = self.channel
-        data = channel.server.exchange.refuse(self.request.error.code, channel.addr[0], channel.server.woke)
+        data = channel.server.exchange.refuse(
+            self.request.error.code if self.request.error else 500, channel.addr[0], channel.server.woke
+        )
         self.close_on_finish = self.wrote_header = True
         channel.write_soon(data)
 
@@ -85,16 +106,57 @@ class Channel(HTTPChannel):
     task_class = AnswerTask  # type: ignore[assignment]
     error_task_class = RefuseTask
     parser_class = RequestParser
+    server: Server
+    socket: socket.socket
+    _fileno: int | None
     started = 0.0  # when the request that is being received began
 
     def busy(self) -> bool:
         """Say whether a request is being received or a response sent."""
         return bool(self.requests or self.request is not None or self.total_outbufs_len)
 
+    def handle_read(self) -> None:
+        """Read what came in; answer a plain request at once, and leave anything else to Waitress."""
+        try:
+            data = self.socket.recv(RECEIVE)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.handle_close()
+            return
+        server = self.server
+        self.last_activity = server.now
+        if self.request is None and not self.requests:
+            plain = server.plain(data)
+            if plain is not None:
+                method, path, query, headers = plain
+                request = Request(method, path, query, self.addr[0], headers)
+                data, close = server.exchange.respond(request, "1.1", server.woke)
+                self.send_at_once(data, close)
+                return
+        server.unsettled.append(self)
+        self.received(data)
+
+    def send_at_once(self, data: bytes, close: bool) -> None:
+        """Send a response; what the socket does not take now goes through Waitress's buffers."""
+        try:
+            sent = self.socket.send(data)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.handle_close()
+            return
+        if close or sent < len(data):
+            self.server.unsettled.append(self)
+            self.close_when_flushed = close
+            self.write_soon(data[sent:])
+
     def received(self, data: bytes) -> bool:
         """Parse what came in, and note when a request began."""
         if self.request is None:
-            self.started = time()
+            self.started = self.server.now
         return super().received(data)
 
     def overdue(self, now: float, idle: float, request: float) -> bool:
@@ -111,10 +173,15 @@ class Server(TcpWSGIServer):
 
     channel_class = Channel
     active_channels: dict[int, Channel]  # type: ignore[assignment]
+    effective_port: str
+    _fileno: int | None
 
-    def __init__(self, listener: socket.socket, exchange: Exchange, settings: Settings, column: Column) -> None:
+    def __init__(self, listener: socket.socket, exchange: Responder, settings: Settings, column: Column) -> None:
         self.exchange = exchange
-        self.woke = 0.0
+        self.plain = PlainReader().read
+        self.woke = 0.0  # perf_counter() at the end of the last poll
+        self.now = time()  # the same in wall clock time
+        self.unsettled: list[Channel] = []
         self.sockets = PollMap()
         self.dispatcher = InLoop()
         self._settings = settings
@@ -131,7 +198,16 @@ class Server(TcpWSGIServer):
             max_request_body_size=MAX_BODY,
         )
         info = (listener.family, listener.type, listener.proto, listener.getsockname())
-        super().__init__(_no_wsgi, self.sockets, True, listener, self.dispatcher, adjustments, info, bind_socket=False)
+        super().__init__(
+            _no_wsgi,
+            self.sockets,  # type: ignore[arg-type] # typeshed takes the values for sockets
+            True,
+            listener,
+            self.dispatcher,
+            adjustments,
+            info,
+            bind_socket=False,
+        )
 
     def pull_trigger(self) -> None:
         """Do nothing: nobody else's thread has to be woken."""
@@ -147,19 +223,36 @@ class Server(TcpWSGIServer):
 
     def turn(self, seconds: float) -> None:
         """Wait for at most `seconds`, then do all that is ready."""
-        sockets = self.sockets
+        sockets, unsettled = self.sockets, self.unsettled
         events = sockets.wait(seconds)
         self.woke = perf_counter()
+        self.now = time()
         for descriptor, flags in events:
             thing = sockets.get(descriptor)
             if thing is None:  # closed by an earlier event of this turn
                 continue
-            wasyncore.readwrite(thing, flags)
-            self.dispatcher.run()
-            if descriptor in sockets:
-                sockets.refresh(descriptor, thing)
-        if time() >= self._next_sweep:
-            self.sweep(time())
+            if flags == IN and thing.connected:
+                wasyncore.read(thing)
+            else:
+                wasyncore.readwrite(thing, flags)
+                if isinstance(thing, Channel):
+                    unsettled.append(thing)
+                elif descriptor in sockets:
+                    sockets.refresh(descriptor, thing)
+            if unsettled:
+                self._settle()
+        if self.now >= self._next_sweep:
+            self.sweep(self.now)
+
+    def _settle(self) -> None:
+        """Do the work that was queued, and tell the poller what each socket waits for now."""
+        self.dispatcher.run()
+        for channel in self.unsettled:
+            if channel.close_when_flushed and not channel.total_outbufs_len:
+                channel.handle_write()  # which closes it
+            if channel._fileno is not None:
+                self.sockets.refresh(channel._fileno, channel)
+        self.unsettled.clear()
 
     def sweep(self, now: float) -> None:
         """Close connections whose time is over, and look whether there is room for more; runs once a second."""

@@ -10,10 +10,9 @@ import socket
 from contextlib import suppress
 from time import monotonic
 
-from waitress import wasyncore
-
 from service.board import PID, Board
 from service.logs import Logs, take_over_logging
+from service.loop import PipeEnd
 from service.metrics import MetricsExchange
 from service.server import Server
 from service.worker import DRAIN, STOP, Worker
@@ -60,18 +59,6 @@ def listen(host: str, port: int, name: str, count: int = 1) -> list[socket.socke
     return sockets
 
 
-class Wake(wasyncore.file_dispatcher):
-    """The reading end of the pipe that signals write to, so that a poll ends."""
-
-    def writable(self) -> bool:
-        """Never write."""
-        return False
-
-    def handle_read(self) -> None:
-        """Empty the pipe."""
-        os.read(self._fileno, 64)
-
-
 class Process:
     """A running worker: its process id, the writing end of its pipe, and when it started."""
 
@@ -99,7 +86,7 @@ class Supervisor:
             (listener,) = listen(settings.host, settings.metrics_port, "METRICS_PORT")
             exchange = MetricsExchange(settings, self._board, lambda: self.restarts)
             self._metrics = Server(listener, exchange, settings, Board(1).columns[0])
-            Wake(self._wake, self._metrics.sockets)
+            PipeEnd(self._wake, self._metrics.sockets)
 
     def run(self) -> int:
         """Serve until a signal; return the exit status: 0, or 128 and the number of a second signal."""
@@ -159,7 +146,7 @@ class Supervisor:
 
     def _reap(self) -> list[tuple[int, Process, int]]:
         """Return (number, process, status) of workers that ended; as PID 1, reap strangers too."""
-        ended = []
+        ended: list[tuple[int, Process, int]] = []
         while True:
             try:
                 pid, status = os.waitpid(-1, os.WNOHANG)

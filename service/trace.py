@@ -16,13 +16,15 @@ def valid_request_id(text: str) -> bool:
     return REQUEST_ID.fullmatch(text) is not None
 
 
-def trace_id(traceparent: str) -> str:
+def trace_id(traceparent: str) -> bytes:
     """Return the trace id of a valid traceparent header, or nothing."""
     match = TRACEPARENT.fullmatch(traceparent[:55])
     if match is None:
-        return ""
+        return b""
     later = len(traceparent) > 55
-    return "" if later and (traceparent[:2] == "00" or traceparent[55] != "-") else match[1]
+    if later and (traceparent[:2] == "00" or traceparent[55] != "-"):
+        return b""
+    return match[1].encode("ascii")
 
 
 class RequestIds:
@@ -31,9 +33,9 @@ class RequestIds:
     __slots__ = ("_next", "_prefix")
 
     def __init__(self) -> None:
-        self._prefix = os.urandom(8).hex()
+        self._prefix = os.urandom(8).hex().encode("ascii")
         self._next = count(1).__next__
 
-    def make(self) -> str:
+    def make(self) -> bytes:
         """Return an id that no other process and no other request has."""
-        return f"{self._prefix}-{self._next():x}"
+        return b"%b-%x" % (self._prefix, self._next())

@@ -6,13 +6,12 @@ import os
 import signal
 from time import monotonic
 
-from waitress import wasyncore
-
 from service.board import LOGS_DROPPED, PID
 from service.clock import Clock
 from service.exchange import Exchange
 from service.handlers import Handlers
 from service.logs import Logs, take_over_logging
+from service.loop import PipeEnd
 from service.server import Server
 
 TYPE_CHECKING = False
@@ -25,28 +24,14 @@ if TYPE_CHECKING:
 DRAIN, STOP = b"d", b"s"
 
 
-class Control(wasyncore.file_dispatcher):
-    """The reading end of the supervisor's pipe: orders come as bytes; its end means that the supervisor is gone."""
+class Control(PipeEnd):
+    """The worker's end of the supervisor's pipe: orders come as bytes; its end means that the supervisor is gone."""
 
-    def __init__(self, descriptor: int, sockets: dict[int, wasyncore.dispatcher]) -> None:
-        super().__init__(descriptor, sockets)
-        self.orders = b""
+    orders = b""
 
-    def writable(self) -> bool:
-        """Never write."""
-        return False
-
-    def handle_read(self) -> None:
+    def taken(self, data: bytes) -> None:
         """Take an order."""
-        got = os.read(self._fileno, 16)
-        self.orders += got or STOP
-        if not got:
-            self.close()
-
-    def handle_close(self) -> None:
-        """Stop: the other end hung up."""
-        self.orders += STOP
-        self.close()
+        self.orders += data or STOP
 
 
 class Worker:
