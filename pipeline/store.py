@@ -100,7 +100,7 @@ class Store:
         if self.intact(expected):
             return self.get(expected)
         with self._writing(name):
-            (self.root / expected.algorithm).mkdir(parents=True, exist_ok=True)
+            self._make(expected.algorithm)
             with self._scratch() as scratch:
                 actual = _copy(stream, scratch / name, 0o555 if executable else 0o444)
                 if actual != expected:
@@ -134,7 +134,7 @@ class Store:
     def open_lock(self) -> int:
         """Open the file that a run which fetches holds a lock on; raise as `receive` does when it cannot be written."""
         with self._writing("the lock of a run that fetches"):
-            self.root.mkdir(parents=True, exist_ok=True)
+            self._make()
             return os.open(self.root / "filling.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _locate(self, digest: Digest) -> Path | None:
@@ -147,6 +147,14 @@ class Store:
                 f"the store {self.root} cannot be read", why=str(failure), do="name another with --store"
             ) from failure
         return files[0] if len(files) == 1 else None
+
+    def _make(self, below: str = "") -> None:
+        """Make the store's directories, open to other users whatever the umask is."""
+        self.root.parent.mkdir(parents=True, exist_ok=True)
+        for directory in (self.root, self.root / below):
+            if not directory.is_dir():
+                directory.mkdir(exist_ok=True)  # another run may be as fast
+                directory.chmod(0o755)
 
     def _settle(self, scratch: Path, digest: Digest) -> None:
         final = self.root / digest.algorithm / digest.hex
