@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from sigstore.oidc import detect_credential
@@ -54,7 +55,7 @@ class Signer:
     signing_config: Path | None = None
     trusted_root: Path | None = None
 
-    async def sign(self, statement: Path, bundle: Path, claims: Mapping[str, str]) -> None:
+    async def sign(self, statement: Path, bundle: Path, claims: Mapping[str, str] = MappingProxyType({})) -> None:
         """Sign an in-toto statement as it is, and write the Sigstore bundle.
 
         Args:

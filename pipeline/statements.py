@@ -43,6 +43,29 @@ class Subject:
     digest: Digest
 
 
+@dataclass(frozen=True, order=True)
+class Who:
+    """An identity, and the issuer that vouches for it. Both are compared exactly."""
+
+    identity: str
+    issuer: str
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a verified bundle proves: these bytes were signed, by whom, when, and what the certificate says."""
+
+    statement: bytes
+    who: Who
+    signed_at: datetime
+    claims: Mapping[str, str]
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the statement."""
+        return Digest.of(self.statement)
+
+
 def statement(kind: PredicateType, subjects: Sequence[Subject], predicate: Mapping[str, Any]) -> dict[str, Any]:
     """Return a statement; raise `VerificationFailed` when it would speak of nothing."""
     if not subjects:

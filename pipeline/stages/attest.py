@@ -1,0 +1,177 @@
+"""Say what is known of the image in signed statements, and put each beside the image that it speaks of.
+
+The digest is known before anything is pushed, so signatures come before publication: no unsigned image is ever there.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import rfc8785
+
+from pipeline import statements
+from pipeline.digest import Digest
+from pipeline.errors import VerificationFailed
+from pipeline.layout import Layout
+from pipeline.provenance import VERIFIER, Source, provenance
+from pipeline.record import FILENAME, Record
+from pipeline.referrers import EMPTY, attach
+from pipeline.signing import Signer
+from pipeline.stage import Context
+from pipeline.statements import PredicateType, Subject, statement
+
+# The stages whose records make provenance, in the order of the table: all that come before this one.
+RECORDED = ("facts", "inputs", "build", "test", "image", "smoke", "sbom", "scan", "vex", "assess", "admit")
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A statement to be made: its name in this directory, its type, what it speaks of and what it says."""
+
+    name: str
+    kind: PredicateType
+    subjects: tuple[Subject, ...]
+    predicate: Mapping[str, Any]
+
+
+async def attest(context: Context) -> str:
+    """Write statements/, bundles/ and layout/: the image with every bundle as a referrer of each of its subjects."""
+    image = context.read_json("image", "image.json")
+    layout = Layout(context.of("image") / "layout").copy_to(context.out / "layout")
+    layout.check_image(Digest.parse(image["digest"]))
+    for name in ("statements", "bundles"):
+        (context.out / name).mkdir()
+    async with context.world.signer(context.tools, context.out) as signer:
+        planned = tuple(_plan(context, image, signer))
+        for each in planned:
+            context.say(f"signing {each.name}")
+            await _sign(context, signer, each)
+        _attach(context, layout, Digest.parse(image["digest"]), planned)
+    manifests = 1 + len(image["platforms"])
+    return f"{len(planned)} statements signed by {signer.authority}, attached to {manifests} manifests"
+
+
+async def _sign(context: Context, signer: Signer, planned: Planned) -> None:
+    path = context.out / "statements" / f"{planned.name}.json"
+    path.write_bytes(rfc8785.dumps(statement(planned.kind, planned.subjects, planned.predicate)))
+    source = _source(context)
+    claims = {
+        "source_repository_uri": source.uri,
+        "source_repository_digest": source.revision,
+        "source_repository_ref": source.ref,
+    }
+    await signer.sign(path, _bundle(context.out, planned), claims)
+
+
+def _bundle(out: Path, planned: Planned) -> Path:
+    return out / "bundles" / f"{planned.name}.sigstore.json"
+
+
+def _attach(context: Context, layout: Layout, image: Digest, planned: tuple[Planned, ...]) -> None:
+    index, platforms = layout.image(image)
+    descriptors = {str(item["digest"]): item for item in (index, *(each.descriptor for each in platforms))}
+    layout.put(EMPTY)
+    listed = []
+    for each in planned:
+        bundle = _bundle(context.out, each).read_bytes()
+        layout.put(bundle)
+        for subject in each.subjects:
+            referrer = attach(bundle, each.kind, descriptors[str(subject.digest)], context.now)
+            layout.put(referrer.manifest)
+            listed.append(referrer.descriptor)
+    layout.list_more(listed)
+
+
+def _plan(context: Context, image: Mapping[str, Any], signer: Signer) -> Iterator[Planned]:
+    name = str(image["reference"]).partition("@")[0]
+    index = Subject(name, Digest.parse(image["digest"]))
+    platforms = {
+        platform: Subject(name, Digest.parse(entry["digest"])) for platform, entry in image["platforms"].items()
+    }
+    everything = (index, *platforms.values())
+    yield Planned("signature", PredicateType.SIGNATURE, everything, statements.signature())
+    yield Planned("provenance", PredicateType.PROVENANCE, everything, _provenance(context, signer))
+    yield from _tests(context, everything)
+    yield Planned("vex", PredicateType.OPENVEX, everything, context.read_json("vex", "openvex.json"))
+    yield Planned("verdict", PredicateType.VERDICT, everything, _verdict(context))
+    for platform, subject in platforms.items():
+        yield from _for_platform(context, platform, (index, subject))
+
+
+def _for_platform(context: Context, platform: str, subjects: tuple[Subject, ...]) -> Iterator[Planned]:
+    place = platform.replace("/", "-")
+    for kind, form, file in (
+        (PredicateType.CYCLONEDX, "cyclonedx", "sbom.cdx.json"),
+        (PredicateType.SPDX, "spdx", "sbom.spdx.json"),
+    ):
+        yield Planned(f"sbom-{form}-{place}", kind, subjects, context.read_json("sbom", f"{place}/{file}"))
+    record = _record(context, "scan")
+    reports, database = context.read_json("scan", "grype.json"), context.read_json("scan", "database.json")
+    if platform not in reports:
+        raise VerificationFailed(f"scan/grype.json has no report for {platform}", do="run the stage scan again")
+    found = statements.vulnerabilities(reports[platform], database, started=record.started, finished=record.finished)
+    yield Planned(f"scan-{place}", PredicateType.VULNS, subjects, found)
+
+
+def _tests(context: Context, subjects: tuple[Subject, ...]) -> Iterator[Planned]:
+    configuration = [_resource("pipeline.toml, as it was understood", context.config.digest)]
+    for stage in ("test", "smoke"):
+        report = context.of(stage) / "junit.xml"
+        if stage == "test" or report.exists():
+            result = statements.test_result(report.read_bytes(), configuration)
+            yield Planned(stage, PredicateType.TEST_RESULT, subjects, result)
+
+
+def _provenance(context: Context, signer: Signer) -> dict[str, Any]:
+    return provenance(
+        builder=signer.builder,
+        source=_source(context),
+        parameters=_parameters(context),
+        records=[_record(context, stage) for stage in RECORDED],
+        world=context.world.name,
+    )
+
+
+def _verdict(context: Context) -> dict[str, Any]:
+    verdict = context.read_json("assess", "verdict.json")
+    policies = [_resource(name, Digest.parse(text)) for name, text in sorted(verdict["inputs"].items())]
+    return statements.verdict(verdict, verifier=VERIFIER, policies=policies, now=context.now)
+
+
+def _resource(name: str, digest: Digest) -> dict[str, Any]:
+    return {"name": name, "digest": {digest.algorithm: digest.hex}}
+
+
+def _record(context: Context, stage: str) -> Record:
+    try:
+        return Record.read(context.of(stage))
+    except FileNotFoundError as error:
+        raise VerificationFailed(
+            f"{stage}/{FILENAME} is missing, and provenance is made from it", do=f"run the stage {stage} again"
+        ) from error
+
+
+def _parameters(context: Context) -> dict[str, Any]:
+    """Return what decides the image, from the configuration, with paths as they stand in the file."""
+    parts = context.config.model_dump_json(include={"service", "test", "smoke", "image"}, by_alias=True)
+    return dict(json.loads(parts.replace(f"{context.config.root}/", "")))
+
+
+def _source(context: Context) -> Source:
+    facts = context.read_json("facts", "facts.json")
+    return Source(
+        uri=context.config.image.source or public(facts["repository"]) or "urn:supply-chain-pipeline:no-remote",
+        ref=facts["ref"],
+        revision=facts["revision"],
+        tree=Digest.parse(facts["tree"]),
+        dirty=facts["dirty"],
+    )
+
+
+def public(address: str) -> str:
+    """Return a repository's address without user and password, which a clone's address may hold."""
+    parts = urlsplit(address)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else address

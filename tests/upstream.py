@@ -1,0 +1,169 @@
+"""Stand-ins for the stages before `attest`: small bodies that leave what the real ones leave, for a small image."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pipeline.digest import Digest
+from pipeline.oci import CONFIG, INDEX, LAYER, MANIFEST
+from pipeline.stage import Context, Stage
+from pipeline.stages.attest import RECORDED, attest
+from pipeline.stages.facts import facts
+from pipeline.stages.publish import publish
+from pipeline.stages.verify import verify
+
+PLATFORMS = ("linux/amd64", "linux/arm64")
+NAME = "registry.example/acme/sample"
+WHEEL = Digest.of(b"a wheel")
+
+JUNIT = b"""<testsuites><testsuite><testcase classname="tests.test_it" name="test_works"/></testsuite></testsuites>"""
+
+
+async def inputs(context: Context) -> str:
+    context.write_json("inputs.json", {})
+    return "inputs"
+
+
+async def build(context: Context) -> str:
+    context.material("pkg:pypi/waitress@3.0.2", WHEEL)
+    (context.out / "wheels").mkdir()
+    (context.out / "wheels" / "sample.whl").write_bytes(b"a built wheel")
+    return "built"
+
+
+async def test(context: Context) -> str:
+    (context.out / "junit.xml").write_bytes(JUNIT)
+    return "tested"
+
+
+async def image(context: Context) -> str:
+    layout = context.out / "layout"
+    (layout / "blobs" / "sha256").mkdir(parents=True)
+    (layout / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
+    platforms = {platform: _platform(layout, platform) for platform in PLATFORMS}
+    index = _blob(layout, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": list(platforms.values())})
+    (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [index]}))
+    context.write_json(
+        "image.json",
+        {
+            "reference": f"{NAME}@{index['digest']}",
+            "digest": index["digest"],
+            "platforms": {name: {"digest": item["digest"]} for name, item in platforms.items()},
+            "service": {"name": "sample", "version": "1.2.3"},
+        },
+    )
+    return "imaged"
+
+
+async def smoke(context: Context) -> str:
+    (context.out / "junit.xml").write_bytes(JUNIT)
+    return "smoked"
+
+
+async def sbom(context: Context) -> str:
+    for platform, entry in context.read_json("image", "image.json")["platforms"].items():
+        place = platform.replace("/", "-")
+        context.write_json(f"{place}/sbom.cdx.json", cyclonedx(entry["digest"]))
+        context.write_json(f"{place}/sbom.spdx.json", spdx(entry["digest"]))
+    return "listed"
+
+
+async def scan(context: Context) -> str:
+    context.write_json("grype.json", {platform: GRYPE for platform in PLATFORMS})
+    context.write_json(
+        "database.json",
+        {"built": "2026-11-20T00:00:00Z", "schema": "6.1.7", "checksum": str(WHEEL), "source": "sample", "sample": True},
+    )
+    return "scanned"
+
+
+async def vex(context: Context) -> str:
+    product = {"@id": f"pkg:oci/sample@{context.read_json('image', 'image.json')['digest']}"}
+    statement = {"vulnerability": {"name": "CVE-2023-45853"}, "products": [product], "status": "not_affected"}
+    context.write_json("openvex.json", {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [statement]})
+    return "excused"
+
+
+async def assess(context: Context) -> str:
+    context.write_json(
+        "verdict.json", {"allowed": True, "denied": [], "excused": [], "inputs": {"rules.toml": str(WHEEL)}}
+    )
+    return "allowed"
+
+
+async def admit(context: Context) -> str:
+    context.write_json("admitted.json", {})
+    return "admitted"
+
+
+GRYPE: dict[str, Any] = {
+    "descriptor": {"name": "grype", "version": "0.115.0"},
+    "matches": [
+        {
+            "vulnerability": {
+                "id": "CVE-2023-45853",
+                "severity": "Critical",
+                "cvss": [{"version": "3.1", "metrics": {"baseScore": 9.8}}],
+            },
+            "artifact": {"name": "zlib1g", "version": "1:1.2.13", "purl": "pkg:deb/debian/zlib1g@1.2.13"},
+        }
+    ],
+}
+
+
+def cyclonedx(digest: str) -> dict[str, Any]:
+    """Return the smallest list of content that says whose content it is."""
+    return {
+        "bomFormat": "CycloneDX",
+        "specVersion": "1.6",
+        "components": [{"type": "library", "name": "waitress", "version": "3.0.2"}],
+        "metadata": {"component": {"type": "container", "name": NAME, "version": digest}},
+    }
+
+
+def spdx(digest: str) -> dict[str, Any]:
+    """Return the same as SPDX."""
+    return {
+        "spdxVersion": "SPDX-2.3",
+        "packages": [{"SPDXID": "SPDXRef-Image", "name": NAME, "versionInfo": digest}],
+        "relationships": [
+            {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-Image"}
+        ],
+    }
+
+
+def _platform(layout: Path, platform: str) -> dict[str, Any]:
+    os, _, architecture = platform.partition("/")
+    layer = _bytes(layout, LAYER, f"a layer for {platform}".encode())
+    config = _blob(layout, CONFIG, {"os": os, "architecture": architecture})
+    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
+    return {**_blob(layout, MANIFEST, manifest), "platform": {"os": os, "architecture": architecture}}
+
+
+def _blob(layout: Path, media_type: str, value: object) -> dict[str, Any]:
+    return _bytes(layout, media_type, json.dumps(value, sort_keys=True).encode())
+
+
+def _bytes(layout: Path, media_type: str, data: bytes) -> dict[str, Any]:
+    digest = Digest.of(data)
+    (layout / "blobs" / "sha256" / digest.hex).write_bytes(data)
+    return {"mediaType": media_type, "digest": str(digest), "size": len(data)}
+
+
+BEFORE: Sequence[Stage] = (
+    Stage(facts, tools=("git",), always=True),
+    Stage(inputs),
+    Stage(build),
+    Stage(test),
+    Stage(image),
+    Stage(smoke),
+    Stage(sbom, needs=("image",)),
+    Stage(scan),
+    Stage(vex, needs=("image",)),
+    Stage(assess),
+    Stage(admit),
+)
+ATTEST = Stage(attest, needs=RECORDED, tools=("cosign",), live=True)
+PUBLISH = Stage(publish, needs=("image", "attest"), tools=("oras", "olareg"), live=True)
+VERIFY = Stage(verify, needs=("attest", "publish"), tools=("cosign", "oras", "olareg"), reads=("policy",), live=True)
