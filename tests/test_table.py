@@ -1,0 +1,49 @@
+"""The table is what the design says: an order in which every row's needs are above it, and one gate."""
+
+from pipeline.host import wanted
+from pipeline.table import TABLE
+
+NAMES = (
+    "facts inputs build test image smoke sbom scan vex assess admit attest publish verify promote deploy report".split()
+)
+
+
+def test_the_rows_are_those_of_the_design_in_its_order() -> None:
+    assert [stage.name for stage in TABLE] == NAMES
+
+
+def test_every_row_needs_only_rows_above_it() -> None:
+    for index, stage in enumerate(TABLE):
+        assert set(stage.needs) <= set(NAMES[:index]), stage.name
+
+
+def test_nothing_is_signed_pushed_or_deployed_before_it_is_admitted() -> None:
+    for name in ("attest", "publish", "verify", "promote", "deploy"):
+        assert "admit" in {stage.name for stage in wanted(TABLE, name)}
+
+
+def test_the_tag_moves_after_verification_and_not_before() -> None:
+    assert "promote" not in {stage.name for stage in wanted(TABLE, "verify")}
+    assert "verify" in {stage.name for stage in wanted(TABLE, "promote")}
+
+
+def test_what_looks_or_writes_outside_is_live() -> None:
+    assert [stage.name for stage in TABLE if stage.live] == [
+        "scan", "vex", "assess", "admit", "attest", "publish", "verify", "promote", "deploy",
+    ]  # fmt: skip
+
+
+def test_only_row_zero_is_done_in_every_run() -> None:
+    assert [stage.name for stage in TABLE if stage.always] == ["facts", "inputs"]
+
+
+def test_credentials_go_to_the_stages_that_sign_and_to_no_other() -> None:
+    assert [stage.name for stage in TABLE if stage.secrets] == ["attest", "promote"]
+
+
+def test_the_gate_is_one_short_stage() -> None:
+    from inspect import getsource
+
+    from pipeline.stages import admit
+
+    assert len(getsource(admit).splitlines()) < 45
