@@ -37,11 +37,12 @@ class Registry:
         """Return the reference of a digest here."""
         return Reference(self.host, self.repository, digest)
 
-    async def push(self, layout: Path, digest: Digest) -> None:
-        """Copy a manifest, all that it names, and whatever refers to any of it, from an OCI layout to the registry."""
+    async def push(self, layout: Path, digest: Digest, *, recursive: bool = True) -> None:
+        """Copy a manifest and all that it names from an OCI layout; `recursive`: and whatever refers to those."""
         target = ("--to-plain-http",) if self.plain_http else ()
+        referrers = ("--recursive",) if recursive else ()
         await self._oras(
-            "cp", "--recursive", "--concurrency", "1", "--no-tty", "--from-oci-layout", *target,
+            "cp", *referrers, "--concurrency", "1", "--no-tty", "--from-oci-layout", *target,
             f"{layout}@{digest}", f"{self.host}/{self.repository}",
         )  # fmt: skip
 
@@ -100,7 +101,7 @@ class Registry:
             if "exit code" not in error.what and "more than" not in error.what:
                 raise
             raise RemoteFailed(
-                f"{self.host} did not do `{' '.join(arguments[:2])}` for {self.repository}",
+                f"{self.host} did not do `oras {arguments[0]}` for {self.repository}",
                 why=error.why,
                 do="see whether the registry is up and the credentials are right, then run this again: it goes on here",
             ) from error

@@ -138,7 +138,7 @@ async def test_a_registry_that_misbehaves_is_said_by_name(
     index, _ = write_layout(tmp_path / "layout")
     with server(answer) as port:
         registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True)
-        with pytest.raises(RemoteFailed, match=rf"127\.0\.0\.1:{port} did not do `cp --recursive` for acme/app") as caught:
+        with pytest.raises(RemoteFailed, match=rf"127\.0\.0\.1:{port} did not do `oras cp` for acme/app") as caught:
             await registry.push(tmp_path / "layout", index)
     assert caught.value.why
     assert caught.value.exit_code == 5

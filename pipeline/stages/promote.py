@@ -1,0 +1,94 @@
+"""Move the tags, last of all, to the digest that was verified, and attach the signed summary of that verification."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+from pipeline.digest import Digest
+from pipeline.errors import RemoteFailed, VerificationFailed
+from pipeline.layout import Layout
+from pipeline.referrers import EMPTY, attach
+from pipeline.registry import Registry
+from pipeline.stage import Context
+from pipeline.statements import PredicateType
+from pipeline.venv import scratch
+
+_SEMANTIC_PARTS = 3
+
+
+async def promote(context: Context) -> str:
+    """Write tags.json; raise `VerificationFailed` unless `verify` has verified what `publish` has pushed."""
+    receipt = context.read_json("publish", "receipt.json")
+    digest = Digest.parse(receipt["subjects"][-1])
+    verified = context.read_json("verify", "verification.json")["digest"]
+    if verified != str(digest):
+        raise VerificationFailed(
+            f"what was verified is not what was published: {verified} and {digest}", do="run the release again"
+        )
+    tags = tags_of(str(context.read_json("image", "image.json")["service"]["version"]))
+    bundle = await _sign_summary(context)
+    async with context.world.registry(context.tools, _copy(context), writable=True) as registry:
+        before = {tag: await registry.resolve(tag) for tag in tags}
+        for subject in receipt["subjects"]:
+            context.say(f"attaching the verification summary to {subject}")
+            await _attach(context, registry, Digest.parse(subject), bundle)
+        await _move(registry, digest, tags)
+    context.write_json(
+        "tags.json",
+        {
+            "digest": str(digest),
+            "tags": tags,
+            "before": {tag: str(old) if old else "there was none" for tag, old in before.items()},
+        },
+    )
+    return f"{', '.join(tags)} -> {digest}"
+
+
+def tags_of(version: str) -> list[str]:
+    """Return the version and the tags that move with it: 1.4.2 moves 1.4 and 1, 0.4.2 moves 0.4, others move none."""
+    parts = version.split(".")
+    if len(parts) != _SEMANTIC_PARTS or not all(part.isdigit() for part in parts):
+        return [version.replace("+", "-")]  # a tag may not hold the plus sign of a local version
+    minor = ".".join(parts[:2])
+    return [version, minor] if parts[0] == "0" else [version, minor, parts[0]]
+
+
+async def _sign_summary(context: Context) -> bytes:
+    bundle = context.out / "summary.sigstore.json"
+    async with context.world.signer(context.tools, context.out) as signer:
+        context.say("signing the verification summary")
+        await signer.sign(context.of("verify") / "summary.json", bundle, {})
+    return bundle.read_bytes()
+
+
+def _copy(context: Context) -> Path | None:
+    """Give a dry run a registry of its own, with the content that `publish` left."""
+    if context.world.name != "dry-run":
+        return None
+    return Path(shutil.copytree(context.of("publish") / "registry", context.out / "registry"))
+
+
+async def _attach(context: Context, registry: Registry, subject: Digest, bundle: bytes) -> None:
+    manifest: dict[str, Any] = json.loads(data := await registry.manifest(subject))
+    descriptor = {"mediaType": manifest["mediaType"], "digest": str(subject), "size": len(data)}
+    referrer = attach(bundle, PredicateType.SUMMARY, descriptor, context.now)
+    async with scratch(context) as work:
+        layout = Layout.create(work / "layout")
+        for blob in (EMPTY, bundle, data, referrer.manifest):
+            layout.put(blob)
+        layout.list_more([referrer.descriptor])
+        await registry.push(layout.path, Digest.of(referrer.manifest), recursive=False)
+    listed = {str(item["digest"]) for item in await registry.referrers(subject)}
+    if str(Digest.of(referrer.manifest)) not in listed:
+        raise RemoteFailed(
+            f"{registry.host} does not list the verification summary at {subject}",
+            do="no tag was moved; run this again",
+        )
+
+
+async def _move(registry: Registry, digest: Digest, tags: list[str]) -> None:
+    await registry.tag(digest, *tags)
+    for tag in tags:
+        if await registry.resolve(tag) != digest:
+            raise RemoteFailed(f"{registry.host} says that it moved the tag {tag}, and did not", do="run this again")
