@@ -83,6 +83,10 @@ class Inputs:
         """Read the lock of the tools alone, which needs no configuration."""
         return cls((), {}, *_tools())
 
+    def locked(self) -> dict[str, Digest]:
+        """Return the sha256 of each locked tool for this machine; raise `ToolFailed` where none is locked for it."""
+        return {tool.name: tool.digest(self.platform) for tool in self.tools}
+
     def missing(self, store: Store, has: Callable[[Digest], bool]) -> Missing:
         """Return what a store lacks by a test of your choice: `store.has`, or `store.intact`, which hashes all."""
         groups = [

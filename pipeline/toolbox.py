@@ -23,7 +23,7 @@ import anyio
 from anyio.abc import ByteReceiveStream, Process
 
 from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, ToolFailed, UsageError
+from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
 
 # What a stage with a network sees besides PATH and HOME: how this machine reaches the outside.
 NETWORK_SETTINGS = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB")
@@ -196,7 +196,10 @@ class Toolbox:
         """Hash a locked tool, unless it is the very file that this stage has hashed already."""
         path, seen = self._verified.get(tool, (None, None))
         if path is None or seen is None or _identity(path.stat()) != _identity(seen):
-            path = self.store.get(self.locked[tool])
+            try:
+                path = self.store.get(self.locked[tool])
+            except VerificationFailed as failure:  # whoever changed it, a tool that is not the locked one is refused
+                raise ToolFailed(failure.what, why=failure.why, do=failure.do) from failure
             self._verified[tool] = (path, path.stat())
         return path
 

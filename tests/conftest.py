@@ -7,10 +7,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from pipeline import locks
-from pipeline.cli.options import host_platform
-from pipeline.config import HOME, Config
+from pipeline.config import Config
 from pipeline.digest import Digest
+from pipeline.inputs import Inputs
 from pipeline.run import Event, Run
 from pipeline.store import Store, default_root
 from pipeline.world import choose
@@ -43,9 +42,7 @@ def store() -> Store:
 @pytest.fixture(scope="session")
 def locked() -> dict[str, Digest]:
     """Give the sha256 of each locked tool for this machine."""
-    path = HOME / "tools" / "tools.lock.toml"
-    tools = locks.tools(path.read_text(), str(path))
-    return {name: tool.digests[host_platform()] for name, tool in tools.items() if host_platform() in tool.digests}
+    return Inputs.of_tools().locked()
 
 
 @pytest.fixture

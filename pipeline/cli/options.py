@@ -2,21 +2,17 @@
 
 import argparse
 import os
-import platform
 from pathlib import Path
 
-from pipeline import locks, store
-from pipeline.config import FILENAME, HOME, Config
-from pipeline.digest import Digest
-from pipeline.errors import ToolFailed
+from pipeline import store
+from pipeline.config import FILENAME, Config
+from pipeline.inputs import Inputs
 from pipeline.run import Run
 from pipeline.stage import Stage
 from pipeline.store import Store
 from pipeline.world import choose
 
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
-_ARCHITECTURES = {"x86_64": "amd64", "amd64": "amd64", "aarch64": "arm64", "arm64": "arm64"}
 
 
 def common(verb: argparse.ArgumentParser) -> None:
@@ -40,25 +36,6 @@ def the_store(options: argparse.Namespace) -> Store:
     return Store(options.store or store.default_root(os.environ))
 
 
-def host_platform() -> str:
-    """Return this machine as an OCI platform; raise `ToolFailed` where no tool is locked for it."""
-    machine = platform.machine().lower()
-    if platform.system() != "Linux" or machine not in _ARCHITECTURES:
-        raise ToolFailed(
-            f"no tool is locked for {platform.system()} on {machine}",
-            do="use Linux on amd64 or arm64, or run the same stages under Dagger",
-        )
-    return f"linux/{_ARCHITECTURES[machine]}"
-
-
-def locked_tools() -> dict[str, Digest]:
-    """Return the sha256 of each locked tool for this machine."""
-    path = HOME / "tools" / "tools.lock.toml"
-    here = host_platform()
-    tools = locks.tools(path.read_text(encoding="utf-8"), str(path))
-    return {name: tool.digests[here] for name, tool in tools.items() if here in tool.digests}
-
-
 def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) -> Run:
     """Return the run that the options name, with the credentials that its stages declare."""
     config = Config.load(options.config)
@@ -67,7 +44,7 @@ def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) 
         directory=(options.run_dir or config.root / ".run").resolve(),
         config=config,
         store=the_store(options),
-        locked=locked_tools(),
+        locked=Inputs.of_tools().locked(),
         world=choose(world, config),
         secrets={name: os.environ[name] for name in names if os.environ.get(name)},
     )

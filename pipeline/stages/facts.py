@@ -1,68 +1,109 @@
-"""Gather, once and at the edge, what the repository says of itself."""
+"""Gather, once and at the edge, what the repository says of itself.
 
+Dulwich reads it, not the git program: the stage needs nothing installed, in a container as on a laptop, and no
+configuration in a repository can make it start a program.
+"""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+from dulwich import porcelain
+from dulwich.errors import NotGitRepository
+from dulwich.objects import Commit
+from dulwich.repo import Repo
+
 from pipeline.digest import Digest
-from pipeline.errors import ConfigError, ToolFailed, UsageError
+from pipeline.errors import ConfigError, UsageError
 from pipeline.stage import Context
+
+_NAMED_CHANGES = 20
+
+
+@dataclass(frozen=True)
+class Tree:
+    """The files that git knows of or would take, by path; and those of them that differ from the commit."""
+
+    files: tuple[str, ...]
+    changed: tuple[str, ...]
 
 
 async def facts(context: Context) -> str:
-    """Write facts.json: revision, commit time (seconds), repository, ref, dirty or not, digest of the source tree."""
+    """Write facts.json: revision, commit time (seconds), repository, ref, dirty or not, digest of the source tree.
+
+    Raises:
+        ConfigError: there is no repository, or no commit in it.
+        UsageError: a release is asked for, and the tree has changes that are in no commit.
+    """
     root = context.config.root
-    try:
-        revision = await _git(context, root, "rev-parse", "--verify", "HEAD")
-    except ToolFailed as error:
-        if "exit code" not in error.what:
-            raise
-        raise ConfigError(
-            f"{root} is not a git repository with a commit",
-            why=error.why,
-            do="provenance names a commit: run `git init` and commit the project",
-        ) from error
-    changed = (await _git(context, root, "status", "--porcelain", "--untracked-files=all")).splitlines()
-    listed = await _git(context, root, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
-    tree = _digest_of(root, sorted({name for name in listed.split("\0") if name}))
-    found = {
-        "revision": revision,
-        "commit_time": int(await _git(context, root, "show", "--no-patch", "--format=%ct", "HEAD")),
-        "repository": await _optional(context, root, "config", "--get", "remote.origin.url"),
-        "ref": await _optional(context, root, "symbolic-ref", "--quiet", "HEAD"),
-        "dirty": bool(changed),
-        "changed": changed[:20],
-        "tree": str(tree),
-    }
+    with _open(root) as repository:
+        revision = repository.head().decode()
+        commit = repository[repository.head()]
+        tree = _tree(repository)
+        found = {
+            "revision": revision,
+            "commit_time": commit.commit_time if isinstance(commit, Commit) else 0,
+            "repository": _remote(repository),
+            "ref": _branch(repository),
+            "dirty": bool(tree.changed),
+            "changed": list(tree.changed[:_NAMED_CHANGES]),
+            "tree": str(_digest_of(Path(repository.path), tree.files)),
+        }
     context.write_json("facts.json", found)
-    if changed and context.world.name == "release":
+    if tree.changed and context.world.name == "release":
         raise UsageError(
             "the working tree has changes that are in no commit",
-            why=changed[:10],
+            why=tree.changed[:_NAMED_CHANGES],
             do="commit or discard them: a release is made from a commit",
         )
-    if changed:
-        context.say(f"the working tree is dirty: {len(changed)} files differ from {revision[:12]}")
-    return f"{revision[:12]}" + (f", dirty ({len(changed)} files)" if changed else ", clean")
+    if not tree.changed:
+        return f"{revision[:12]}, clean"
+    count = f"{len(tree.changed)} file{'s' if len(tree.changed) > 1 else ''}"
+    context.say(f"the working tree is DIRTY: {count} differ from {revision[:12]}")
+    return f"{revision[:12]}, DIRTY ({count})"
 
 
-async def _git(context: Context, root: Path, *arguments: str) -> str:
-    # The checkout may belong to somebody else, and its configuration may not make us start programs.
-    safe = ("-c", f"safe.directory={root}", "-c", "core.fsmonitor=false")
-    done = await context.tools.run("git", *safe, "-C", root, *arguments, env={"GIT_OPTIONAL_LOCKS": "0"})
-    return done.stdout.decode("utf-8", "surrogateescape").rstrip("\n")
-
-
-async def _optional(context: Context, root: Path, *arguments: str) -> str:
-    """Return what git answers, or nothing where it has no answer (no remote, a detached HEAD)."""
+def _open(root: Path) -> Repo:
     try:
-        return await _git(context, root, *arguments)
-    except ToolFailed as error:
-        if "exit code 1" not in error.what:
-            raise
+        repository = Repo.discover(str(root))
+        repository.head()
+    except (NotGitRepository, KeyError) as error:
+        raise ConfigError(
+            f"{root} is not a git repository with a commit",
+            why=str(error),
+            do="provenance names a commit: run `git init` and commit the project",
+        ) from error
+    return repository
+
+
+def _tree(repository: Repo) -> Tree:
+    status = porcelain.status(repository, untracked_files="all")
+    staged = [_text(path) for paths in status.staged.values() for path in paths]
+    changed = {*staged, *map(_text, status.unstaged), *map(_text, status.untracked)}
+    known = {_text(path) for path in repository.open_index()} | {_text(path) for path in status.untracked}
+    return Tree(tuple(sorted(known)), tuple(sorted(changed)))
+
+
+def _text(path: bytes | str) -> str:
+    return os.fsdecode(path)
+
+
+def _branch(repository: Repo) -> str:
+    """Return the full name of the branch, or nothing where HEAD is detached."""
+    return next((target.decode() for name, target in repository.refs.get_symrefs().items() if name == b"HEAD"), "")
+
+
+def _remote(repository: Repo) -> str:
+    """Return the address of `origin`, or nothing where there is no such remote."""
+    try:
+        return repository.get_config().get((b"remote", b"origin"), b"url").decode()
+    except KeyError:
         return ""
 
 
-def _digest_of(root: Path, names: list[str]) -> Digest:
-    """Digest the files that git knows of, as they are now: path, executable bit, content."""
+def _digest_of(root: Path, names: Iterable[str]) -> Digest:
+    """Digest files as they are now: path, executable bit, content."""
     lines = []
     for name in names:
         path = root / name
