@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.checked import Checked, check
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, VerificationFailed
 from pipeline.findings import Finding, Fix, Severity
 from pipeline.purl import Purl
 
@@ -66,7 +66,11 @@ class Rules(Checked):
 
 
 def _bare_purl(text: str) -> str:
-    if Purl.parse(text).qualifiers:
+    try:
+        qualified = bool(Purl.parse(text).qualifiers)
+    except VerificationFailed as error:
+        raise ValueError(f"{error.what}: {error.do}") from error
+    if qualified:
         raise ValueError("give the package URL without qualifiers")
     return text
 

@@ -9,7 +9,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed
@@ -37,15 +37,14 @@ class Subject:
     digest: Digest
     purl: str
     packages: tuple[Package, ...]
-    tool_version: str
 
     @classmethod
-    def of(cls, image: Mapping[str, Any], platform: str, tool_version: str) -> "Subject":
-        """Read a platform out of `image/image.json`; `tool_version` is Syft's."""
+    def of(cls, image: Mapping[str, Any], platform: str) -> Self:
+        """Read a platform out of `image/image.json`."""
         entry = image["platforms"][platform]
         name, digest = image["reference"].partition("@")[0], Digest.parse(entry["digest"])
         packages = tuple(Package(Purl.parse(each["purl"]), tuple(each["files"])) for each in entry["packages"])
-        return cls(name, digest, f"pkg:oci/{name.rpartition('/')[2]}@{digest}", packages, tool_version)
+        return cls(name, digest, f"pkg:oci/{name.rpartition('/')[2]}@{digest}", packages)
 
     @property
     def owners(self) -> dict[str, Purl]:
@@ -107,7 +106,6 @@ def cyclonedx(document: Document, subject: Subject) -> Document:
     metadata = {
         **document["metadata"],
         "timestamp": _TIME,
-        "tools": {"components": [{"type": "application", "name": "syft", "version": subject.tool_version}]},
         "component": {
             "bom-ref": subject.purl,
             "type": "container",
@@ -149,7 +147,7 @@ def spdx(document: Document, subject: Subject) -> Document:
         "creationInfo": {
             **document["creationInfo"],
             "created": _TIME,
-            "creators": [f"Tool: syft-{subject.tool_version}", "Tool: supply-chain-pipeline"],
+            "creators": [*document["creationInfo"]["creators"], "Tool: supply-chain-pipeline"],
         },
         "packages": packages,
         "files": sorted(files, key=lambda file: str(file["fileName"])),

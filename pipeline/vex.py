@@ -8,7 +8,7 @@ and `conditions`. A statement speaks of packages; what is published speaks of on
 import json
 from datetime import date
 from enum import Enum
-from typing import Self
+from typing import Any, Self
 
 from pydantic import AnyUrl, AwareDatetime, Field, model_validator
 
@@ -124,6 +124,16 @@ class Document(Checked, alias_generator=None):
     version: int = Field(ge=1)
     statements: tuple[Statement, ...] = Field(min_length=1)
 
+    @model_validator(mode="before")
+    @classmethod
+    def _date_the_statements(cls, value: Any) -> Any:
+        """Give each statement the document's time where it has none (OpenVEX 0.2.0, "Inheritance Flow")."""
+        if isinstance(value, dict) and isinstance(value.get("statements"), list) and "timestamp" in value:
+            own = {"timestamp": value["timestamp"]}
+            dated = [{**own, **each} if isinstance(each, dict) else each for each in value["statements"]]
+            return {**value, "statements": dated}
+        return value
+
 
 def read(text: str, rules: Rules, where: str) -> Document:
     """Read a VEX file; raise `ConfigError` when it is not OpenVEX, says too little, or runs for too long."""
@@ -131,9 +141,6 @@ def read(text: str, rules: Rules, where: str) -> Document:
         value = json.loads(text)
     except ValueError as error:
         raise ConfigError(f"{where} is not JSON", why=str(error), do="correct the file") from error
-    for statement in value.get("statements", ()) if isinstance(value, dict) else ():
-        if isinstance(statement, dict):  # OpenVEX 0.2.0, "Inheritance Flow": a document dates its statements
-            statement.setdefault("timestamp", value.get("timestamp"))
     document = check(Document, value, where)
     for each in document.statements:
         days = rules.exceptions.vex_maximum_days

@@ -16,11 +16,10 @@ _SETTINGS = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "SYFT_FILE_METADATA_SELECTION
 async def sbom(context: Context) -> str:
     """Have Syft list each platform's image, make its documents byte-stable, and hold them against `image.json`."""
     image = context.read_json("image", "image.json")
-    version = str(context.read_json("inputs", "inputs.json")["tools"]["syft"]["version"])
     counts = []
     for platform in sorted(image["platforms"]):
         context.say(f"listing {platform}")
-        subject = documents.Subject.of(image, platform, version)
+        subject = documents.Subject.of(image, platform)
         counts.append(f"{await _list(context, subject, platform)} on {platform}")
     return f"packages and files: {', '.join(counts)}"
 
