@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 
+from pipeline.cosign import Cosign, agree, agree_on_any
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, RemoteFailed, VerificationFailed, flatten
 from pipeline.layout import Layout
@@ -17,25 +18,30 @@ from pipeline.referrers import Attached, attached
 from pipeline.registry import Registry
 from pipeline.statements import Who
 from pipeline.toolbox import Toolbox
-from pipeline.verification import Evidence, Image, Policy, Statement, decide
-from pipeline.verifiers import Cosign, agree, agree_on_any, trusted_root, verify_bundle
+from pipeline.trust import Policy
+from pipeline.verification import Evidence, Image, Statement, decide
+from pipeline.verifiers import trusted_root, verify_bundle
 
 _AT_ONCE = 4  # Cosign processes; each waits for the registry about half of its time
 
 
 @dataclass(frozen=True)
 class Examination:
-    """What was found: the image, how many of its blobs were read, and what satisfies the policy."""
+    """What was found.
+
+    Args:
+        image: the image, which was read byte for byte.
+        blobs: how many blobs that were, attachments not counted.
+        statements: whose signatures both verifiers accept.
+        evidence: which of them satisfies what the policy requires.
+        refused: bundles whose signatures neither accepts, with the reason; the policy was satisfied without them.
+    """
 
     image: Image
     blobs: int
+    statements: tuple[Statement, ...]
     evidence: tuple[Evidence, ...]
     refused: Mapping[Digest, str]
-
-    @property
-    def bundles(self) -> tuple[Digest, ...]:
-        """The bundles that satisfy the policy, each once."""
-        return tuple(sorted({each.statement.bundle for each in self.evidence}))
 
 
 def read_policy(path: Path, name: str) -> Policy:
@@ -44,7 +50,9 @@ def read_policy(path: Path, name: str) -> Policy:
         return Policy.read(path.read_bytes(), name)
     except OSError as error:
         raise ConfigError(
-            f"{path} cannot be read", why=error.strerror or "", do="it says who may sign what; without it nothing passes"
+            f"{path} cannot be read",
+            why=error.strerror or "",
+            do="it says who may sign what; without it nothing passes",
         ) from error
 
 
@@ -78,7 +86,7 @@ async def examine(
         raise VerificationFailed(f"nothing is attached to {digest}", do="it was never signed: do not use it")
     statements, refused = _verify(found, policy, root)
     await _cross_check(registry, image, policy, statements, Cosign(tools, root, registry.environment))
-    return Examination(image, blobs, decide(policy, image, statements, refused), refused)
+    return Examination(image, blobs, statements, decide(policy, image, statements, refused), refused)
 
 
 async def _fetch(registry: Registry, digest: Digest, path: Path) -> Layout:

@@ -70,10 +70,16 @@ async def sbom(context: Context) -> str:
 
 
 async def scan(context: Context) -> str:
-    context.write_json("grype.json", {platform: GRYPE for platform in PLATFORMS})
+    context.write_json("grype.json", dict.fromkeys(PLATFORMS, GRYPE))
     context.write_json(
         "database.json",
-        {"built": "2026-11-20T00:00:00Z", "schema": "6.1.7", "checksum": str(WHEEL), "source": "sample", "sample": True},
+        {
+            "built": "2026-11-20T00:00:00Z",
+            "schema": "6.1.7",
+            "checksum": str(WHEEL),
+            "source": "sample",
+            "sample": True,
+        },
     )
     return "scanned"
 
@@ -87,7 +93,7 @@ async def vex(context: Context) -> str:
 
 async def assess(context: Context) -> str:
     context.write_json(
-        "verdict.json", {"allowed": True, "denied": [], "excused": [], "inputs": {"rules.toml": str(WHEEL)}}
+        "verdict.json", {"allowed": True, "denied": [], "excused": [], "inputs": {"policy/rules.toml": str(WHEEL)}}
     )
     return "allowed"
 
@@ -128,7 +134,11 @@ def spdx(digest: str) -> dict[str, Any]:
         "spdxVersion": "SPDX-2.3",
         "packages": [{"SPDXID": "SPDXRef-Image", "name": NAME, "versionInfo": digest}],
         "relationships": [
-            {"spdxElementId": "SPDXRef-DOCUMENT", "relationshipType": "DESCRIBES", "relatedSpdxElement": "SPDXRef-Image"}
+            {
+                "spdxElementId": "SPDXRef-DOCUMENT",
+                "relationshipType": "DESCRIBES",
+                "relatedSpdxElement": "SPDXRef-Image",
+            }
         ],
     }
 

@@ -137,7 +137,8 @@ def _provenance(context: Context, signer: Signer) -> dict[str, Any]:
 
 def _verdict(context: Context) -> dict[str, Any]:
     verdict = context.read_json("assess", "verdict.json")
-    policies = [_resource(name, Digest.parse(text)) for name, text in sorted(verdict["inputs"].items())]
+    inputs = sorted(verdict["inputs"].items())
+    policies = [_resource(name, Digest.parse(text)) for name, text in inputs if name.startswith("policy/")]
     return statements.verdict(verdict, verifier=VERIFIER, policies=policies, now=context.now)
 
 

@@ -6,11 +6,12 @@ import rfc8785
 
 from pipeline.consumer import Examination, examine, read_policy
 from pipeline.digest import Digest, Reference
+from pipeline.policy_files import either
 from pipeline.provenance import verification_summary
 from pipeline.stage import Context
 from pipeline.statements import PredicateType, Subject, statement, timestamp
+from pipeline.trust import FILENAME, Policy, kind_name
 from pipeline.venv import scratch
-from pipeline.verification import FILENAME, Policy, kind_name
 from pipeline.verifiers import public_root
 
 _POLICY = {"dry-run": "dry-run", "release": "production"}
@@ -19,10 +20,10 @@ _POLICY = {"dry-run": "dry-run", "release": "production"}
 async def verify(context: Context) -> str:
     """Write verification.json, and summary.json: the statement that `promote` signs and attaches."""
     reference = Reference.parse(context.read_json("publish", "receipt.json")["reference"])
-    directory = context.config.policy.directory
-    policy = read_policy(directory / FILENAME, _POLICY[context.world.name])
+    file = either(context.config.policy.directory, FILENAME)
+    policy = read_policy(file, _POLICY[context.world.name])
     left = context.of("attest") / "trusted_root.json"
-    root = policy.root(left if left.exists() else None, public_root(), directory)
+    root = policy.root(left if left.exists() else None, public_root(), file.parent)
     files = context.of("publish") / "registry"
     async with (
         scratch(context) as work,
@@ -32,8 +33,8 @@ async def verify(context: Context) -> str:
         found = await examine(registry, reference.digest, policy, root=root, tools=context.tools, work=work)
     context.write_json("verification.json", describe(found, reference, policy, Digest.of_file(root)))
     (context.out / "summary.json").write_bytes(rfc8785.dumps(_summary(found, reference, policy, context)))
-    signers = ", ".join(sorted({each.statement.signed.who.identity for each in found.evidence}))
-    return f"{len(found.bundles)} statements by {signers}, accepted by sigstore-python and Cosign"
+    signers = ", ".join(sorted({each.signed.who.identity for each in found.statements}))
+    return f"{len(found.statements)} statements by {signers}, accepted by sigstore-python and Cosign"
 
 
 def describe(found: Examination, reference: Reference, policy: Policy, root: Digest) -> dict[str, Any]:
@@ -46,18 +47,21 @@ def describe(found: Examination, reference: Reference, policy: Policy, root: Dig
         "policy": {"name": policy.name, "digest": str(policy.digest), "trust_root": policy.rules.trust_root},
         "trust_root": str(root),
         "slsa_build_level": policy.rules.slsa_build_level,
+        # Each of these was accepted by both: `examine` ends where they disagree.
+        "verifiers": ["sigstore-python", "cosign"],
         "statements": [
             {
-                "kind": kind_name(each.kind),
-                "type": str(each.kind),
-                "about": each.scope,
-                "bundle": str(each.statement.bundle),
-                "signer": each.statement.signed.who.identity,
-                "issuer": each.statement.signed.who.issuer,
-                "signed_at": timestamp(each.statement.signed.signed_at),
-                "sigstore-python": "accepted",
-                "cosign": "accepted",
+                "type": each.kind,
+                "bundle": str(each.bundle),
+                "subjects": sorted(map(str, each.attached_to)),
+                "signer": each.signed.who.identity,
+                "issuer": each.signed.who.issuer,
+                "signed_at": timestamp(each.signed.signed_at),
             }
+            for each in found.statements
+        ],
+        "required": [
+            {"kind": kind_name(each.kind), "about": each.scope, "bundle": str(each.statement.bundle)}
             for each in found.evidence
         ],
         "refused": {str(bundle): reason for bundle, reason in sorted(found.refused.items())},
@@ -70,7 +74,7 @@ def _summary(found: Examination, reference: Reference, policy: Policy, context: 
     predicate = verification_summary(
         resource=str(reference),
         policy=(f"{FILENAME}#{policy.name}", policy.digest),
-        inputs=[(f"{name}@{bundle}", bundle) for bundle in found.bundles],
+        inputs=[(f"{name}@{each.bundle}", each.bundle) for each in found.statements],
         level=policy.rules.slsa_build_level,
         now=context.now,
     )
