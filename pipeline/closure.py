@@ -3,8 +3,8 @@
 What counts as needed follows from who wrote the import, and how:
 
 - At the top of a module it is needed. In the service and its wheels this holds for one guarded by `except ImportError`
-  too, where the module can be found. In the standard library a guarded one is left out: there it is an alternative for
-  another platform, or an accelerator that may be missing.
+  too, where the module can be found. In the standard library a guarded one is left out, as an alternative for another
+  platform; unless it is an extension module that can be loaded, for that is the faster half of its importer.
 - Inside a function of the service it is needed, unless the service says in any place that it can do without the module.
 - Inside a function of a wheel it is needed only if it is in a wheel itself; of the standard library, never.
 
@@ -34,7 +34,8 @@ class Module:
     Args:
         path: its file, below the root of the image.
         package: whether it is a package's `__init__`.
-        source: returns its Python source; None for an extension module.
+        source: returns its Python source; None for an extension module without one.
+        loadable: false for an extension module whose shared libraries are not at hand.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Module:
     origin: Origin
     package: bool = False
     source: Callable[[], bytes] | None = None
+    loadable: bool = True
 
 
 @dataclass
@@ -98,7 +100,7 @@ def _follow(
         may_be_missing = wanted.attribute or wanted.guarded or wanted.conditional or wanted.lazy
         return not may_be_missing and wanted.name not in builtin
     if by.origin is Origin.STANDARD:
-        return not wanted.guarded and not wanted.lazy
+        return not wanted.lazy and (not wanted.guarded or (target.source is None and target.loadable))
     if not wanted.lazy or target.origin is not Origin.STANDARD:
         return True
     return by.origin is Origin.SERVICE and wanted.name not in can_do_without
