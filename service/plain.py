@@ -60,6 +60,10 @@ class PlainReader:
             headers[name] = value
         return (*first, headers) if "HOST" in headers else None
 
+    def memories(self) -> tuple[dict[bytes, tuple[str, str, str]], dict[bytes, tuple[str, str]]]:
+        """Return what is remembered: request lines and header lines."""
+        return self._first, self._fields
+
     def _read_first(self, line: bytes) -> tuple[str, str, str] | None:
         if len(line) > MAX_TARGET or CONTROL.search(line) or not line.endswith(b" HTTP/1.1"):
             return None

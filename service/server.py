@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024  # below Waitress's 512 KiB `inbuf_overflow`: a body never goes to a temporary file
 RECEIVE = 8192
+DISCARD = 2.0  # seconds
 SPARE_DESCRIPTORS = 32
 
 
@@ -96,7 +97,7 @@ class RefuseTask(ErrorTask):
         data = channel.server.exchange.refuse(
             self.request.error.code if self.request.error else 500, channel.addr[0], channel.server.woke
         )
-        self.close_on_finish = self.wrote_header = True
+        self.close_on_finish = self.wrote_header = channel.refused = True
         channel.write_soon(data)
 
 
@@ -110,10 +111,12 @@ class Channel(HTTPChannel):
     socket: socket.socket
     _fileno: int | None
     started = 0.0  # when the request that is being received began
+    refused = False  # the client may still be sending what nobody will read
+    discarding = 0.0  # since when that is thrown away
 
     def busy(self) -> bool:
         """Say whether a request is being received or a response sent."""
-        return bool(self.requests or self.request is not None or self.total_outbufs_len)
+        return bool(self.requests or self.request is not None or self.total_outbufs_len or self.discarding)
 
     def handle_read(self) -> None:
         """Read what came in; answer a plain request at once, and leave anything else to Waitress."""
@@ -125,6 +128,8 @@ class Channel(HTTPChannel):
             data = b""
         if not data:
             self.handle_close()
+            return
+        if self.discarding:
             return
         server = self.server
         self.last_activity = server.now
@@ -153,6 +158,20 @@ class Channel(HTTPChannel):
             self.close_when_flushed = close
             self.write_soon(data[sent:])
 
+    def close_after_answer(self) -> None:
+        """Close; after a refusal only the sending half, for closing a socket with unread data resets it, and the
+        client would lose the answer (RFC 9112 section 9.6)."""
+        if not self.refused:
+            self.handle_write()
+            return
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.handle_close()
+            return
+        self.close_when_flushed = False
+        self.discarding = self.server.now
+
     def received(self, data: bytes) -> bool:
         """Parse what came in, and note when a request began."""
         if self.request is None:
@@ -161,6 +180,8 @@ class Channel(HTTPChannel):
 
     def overdue(self, now: float, idle: float, request: float) -> bool:
         """Say whether the client has been idle, slow to send, or slow to read for too long."""
+        if self.discarding:
+            return now - self.discarding > DISCARD
         if self.total_outbufs_len:
             return now - self.last_activity > request
         if self.request is not None:
@@ -249,7 +270,7 @@ class Server(TcpWSGIServer):
         self.dispatcher.run()
         for channel in self.unsettled:
             if channel.close_when_flushed and not channel.total_outbufs_len:
-                channel.handle_write()  # which closes it
+                channel.close_after_answer()
             if channel._fileno is not None:
                 self.sockets.refresh(channel._fileno, channel)
         self.unsettled.clear()

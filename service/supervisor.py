@@ -179,28 +179,25 @@ class Supervisor:
         drain = settings.drain_seconds if self._signals[0] == signal.SIGTERM else 0.0
         self._logs.event("info", "draining", signal=signal.Signals(self._signals[0]).name, seconds=drain)
         self._order(DRAIN)
-        if not self._wait(drain, replace=True):
-            return self._end()
-        self._order(STOP)
-        for listener in self._listeners:
-            listener.close()
-        if not self._wait(settings.stop_seconds + SPARE, replace=False):
-            return self._end()
-        self._logs.event("info", "stopped")
+        if self._wait(drain):
+            self._order(STOP)
+            for listener in self._listeners:
+                listener.close()
+            self._wait(settings.stop_seconds + SPARE)
         return self._end()
 
-    def _wait(self, seconds: float, *, replace: bool) -> bool:
-        """Wait until the time is over, or the workers are gone; return False when a second signal came."""
+    def _wait(self, seconds: float) -> bool:
+        """Wait until the time is over or the workers are gone; return False when a second signal came."""
         end = monotonic() + seconds
         while len(self._signals) < 2 and self._processes and monotonic() < end:
             self._turn(min(0.1, max(0.0, end - monotonic())))
-            if self._reap() and replace:
-                pass
+            self._reap()
         return len(self._signals) < 2
 
     def _end(self) -> int:
+        """Kill what is left, and return the exit status."""
         for process in self._processes.values():
             os.kill(process.pid, signal.SIGKILL)
-        for process in self._processes.values():
             os.waitpid(process.pid, 0)
+        self._logs.event("info", "stopped", killed=len(self._processes))
         return 128 + self._signals[1] if len(self._signals) > 1 else 0

@@ -72,6 +72,11 @@ class Running:
             connection.sendall(head.encode("latin-1"))
             return parse(read_all(connection))
 
+    def worker_pids(self) -> list[int]:
+        """Return the process ids of the workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        return [int(pid) for pid in children.read_text().split()]
+
     def stop(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, and return the exit status."""
         if self.process.poll() is None:

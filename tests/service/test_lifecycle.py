@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import socket
 import time
+from contextlib import ExitStack, closing
+from pathlib import Path
 
 import pytest
 
-from tests.service.client import QUICK, Start, spawn
+from tests.service.client import QUICK, Start, read_all, spawn
+
+KEPT = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -20,13 +25,118 @@ def test_a_signal_stops_the_service_with_status_0(start: Start, number: int) -> 
 
 def test_sigterm_fails_readiness_first_and_keeps_serving(start: Start) -> None:
     running = start(DRAIN_SECONDS="1")
+    began = time.monotonic()
     running.process.send_signal(signal.SIGTERM)
     running.wait_for("draining")
     time.sleep(0.1)
-    assert running.ask("/readyz").status == 503
-    assert running.ask("/livez").status == 200
+    assert (running.ask("/readyz").status, running.ask("/health").status) == (503, 503)
+    assert (running.ask("/livez").status, running.ask("/").status) == (200, 200)
+    assert running.process.wait(10) == 0
+    assert 1 <= time.monotonic() - began < 3
+
+
+def test_while_draining_each_answer_closes_its_connection(start: Start) -> None:
+    running = start(DRAIN_SECONDS="2")
+    with closing(running.connect()) as connection:
+        connection.sendall(KEPT)
+        assert b"Connection:" not in connection.recv(4096)
+        running.process.send_signal(signal.SIGTERM)
+        running.wait_for("draining")
+        time.sleep(0.1)
+        connection.sendall(KEPT)
+        assert b"Connection: close\r\n" in read_all(connection)
+
+
+def test_a_request_in_flight_is_finished_and_an_idle_connection_closed(start: Start) -> None:
+    running = start()
+    with closing(running.connect()) as idle, closing(running.connect()) as flying:
+        idle.sendall(KEPT)
+        assert idle.recv(4096)
+        flying.sendall(KEPT[:20])
+        time.sleep(0.1)
+        running.process.send_signal(signal.SIGTERM)
+        assert idle.recv(4096) == b""
+        assert running.process.poll() is None
+        flying.sendall(KEPT[20:])
+        assert read_all(flying).startswith(b"HTTP/1.1 200")
+    assert running.process.wait(5) == 0
+
+
+def test_a_request_that_never_ends_is_cut_off_after_the_stop_time(start: Start) -> None:
+    running = start(STOP_SECONDS="0.5")
+    with closing(running.connect()) as flying:
+        flying.sendall(KEPT[:20])
+        time.sleep(0.1)
+        began = time.monotonic()
+        assert running.stop() == 0
+        assert 0.4 < time.monotonic() - began < 2
+
+
+def test_connections_that_wait_in_the_queue_are_answered(start: Start) -> None:
+    running = start(CONNECTION_LIMIT="16")
+    with ExitStack() as stack:
+        waiting = [stack.enter_context(closing(running.connect())) for _ in range(60)]
+        for connection in waiting:
+            connection.sendall(KEPT)
+        time.sleep(0.1)
+        running.process.send_signal(signal.SIGTERM)
+        answers = [read_all(connection) for connection in waiting]
+    assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 60
+    assert running.process.wait(5) == 0
+
+
+def test_a_second_signal_ends_it(start: Start) -> None:
+    running = start(DRAIN_SECONDS="60")
+    running.process.send_signal(signal.SIGTERM)
+    running.wait_for("draining")
+    assert running.stop(signal.SIGTERM) == 128 + signal.SIGTERM
+
+
+def test_a_worker_that_dies_is_replaced_and_its_queue_kept(start: Start) -> None:
+    running = start()
+    (pid,) = running.worker_pids()
+    os.kill(pid, signal.SIGSTOP)
+    with closing(running.connect()) as waiting:
+        waiting.sendall(KEPT)
+        os.kill(pid, signal.SIGKILL)
+        assert running.wait_for("worker died")["pid"] == pid
+        assert waiting.recv(4096).startswith(b"HTTP/1.1 200")
+    assert running.worker_pids() != [pid]
+    assert running.stop() == 0
+
+
+def test_workers_end_when_the_supervisor_is_killed(start: Start) -> None:
+    running = start(WORKERS="2")
+    pids = running.worker_pids()
+    assert len(pids) == 2
+    running.process.kill()
+    end = time.monotonic() + 5
+    while any(Path(f"/proc/{pid}").exists() for pid in pids):
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_a_signal_to_the_whole_group_is_one_signal(start: Start) -> None:
+    running = start(WORKERS="2")
+    for pid in running.worker_pids():
+        os.kill(pid, signal.SIGINT)
     assert running.ask("/").status == 200
-    assert running.stop() != -signal.SIGKILL
+    assert running.stop(signal.SIGINT) == 0
+
+
+def test_it_answers_within_a_third_of_a_second(start: Start) -> None:
+    started = []
+    for _ in range(3):
+        began = time.monotonic()
+        running = start()
+        assert running.ask("/").status == 200
+        started.append(time.monotonic() - began)
+    assert min(started) < 0.3
+
+
+def test_it_listens_on_ipv4_too_when_the_host_is_all_of_ipv6(start: Start) -> None:
+    running = start(HOST="::")
+    assert running.ask("/").json()["ip"] == "127.0.0.1"
 
 
 def test_a_port_in_use_is_one_line_and_status_2() -> None:

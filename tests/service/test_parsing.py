@@ -1,0 +1,108 @@
+"""The fast reader agrees with the strict parser, and the strict parser is at least as strict as Waitress."""
+
+from __future__ import annotations
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from waitress.adjustments import Adjustments
+from waitress.parser import HTTPRequestParser
+
+from service.parser import RequestParser
+from service.plain import MOST_LINES, READ, PlainReader
+
+LIMITS = Adjustments(max_request_header_size=32768, max_request_body_size=65536)
+READER = PlainReader()
+
+names = st.one_of(
+    st.sampled_from([name.replace("_", "-").title() for name in READ]),
+    st.sampled_from(
+        ["Content-Length", "Transfer-Encoding", "Expect", "X_Real_IP", "x-forwarded-FOR", "Cookie", "Host "]
+    ),
+    st.text(st.characters(max_codepoint=0x7F), max_size=10),
+)
+values = st.one_of(
+    st.sampled_from(
+        ["a", "close", "0", "5", "chunked", "text/plain", " \tx ", "1.2.3.4", "[::1]:80", "", "a\rb", "\x85"]
+    ),
+    st.text(st.characters(max_codepoint=0xFF), max_size=20),
+)
+fields = st.builds(
+    lambda name, gap, value: f"{name}{gap}{value}", names, st.sampled_from([":", ": ", ":\t", " :"]), values
+)
+targets = st.one_of(
+    st.sampled_from(["/", "/health", "//", "/?tz=UTC", "*", "http://h/x?y#z", "/a%00b", "//x?y", "http://[/", "/a#b"]),
+    st.text(st.characters(max_codepoint=0xFF), max_size=20),
+)
+first = st.builds(
+    lambda method, target, version: f"{method} {target}{version}",
+    st.sampled_from(["GET", "HEAD", "OPTIONS", "get", "POST", "G\x01T", "X'", ""]),
+    targets,
+    st.sampled_from([" HTTP/1.1", " HTTP/1.0", " HTTP/2.0", "", " HTTP/1.1 "]),
+)
+heads = st.builds(
+    lambda line, host, rest, end: ("\r\n".join([line, *host, *rest]) + end).encode("latin-1"),
+    first,
+    st.sampled_from([["Host: test"], ["Host: a/b"], []]),
+    st.lists(fields, max_size=6),
+    st.sampled_from(["\r\n\r\n", "\r\n\r\n", "\n\n", "\r\n", "\r\n\r\nGET / HTTP/1.1\r\n\r\n", "\r\n\r\nbody"]),
+)
+
+
+ALB = (
+    b"GET / HTTP/1.1\r\nX-Forwarded-For: 203.0.113.7\r\nX-Forwarded-Proto: http\r\nX-Forwarded-Port: 80\r\n"
+    b"Host: time.example.com\r\nX-Amzn-Trace-Id: Root=1-67891233-abcdef012345678912345678\r\n"
+    b"User-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\nAccept: text/html,*/*;q=0.8\r\n\r\n"
+)
+
+
+def parse(kind: type[HTTPRequestParser], data: bytes) -> tuple[HTTPRequestParser, int]:
+    parser = kind(LIMITS)
+    return parser, parser.received(data)
+
+
+def test_a_balancers_request_is_read_fast() -> None:
+    plain = READER.read(ALB)
+    assert plain is not None
+    assert plain[:3] == ("GET", "/", "")
+    assert plain[3]["X_FORWARDED_FOR"] == "203.0.113.7"
+
+
+@given(heads)
+@example(ALB)
+@example(b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n")
+@example(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n\r\n")
+@example(b"GET /%2f?a=%00 HTTP/1.1\r\nHost: a\r\nAccept:text/plain \r\n\r\n")
+def test_what_is_read_fast_is_what_the_parser_reads(data: bytes) -> None:
+    for _ in range(2):  # the second time from memory
+        plain = READER.read(data)
+        if plain is None:
+            return
+        parser, consumed = parse(RequestParser, data)
+        assert isinstance(parser, RequestParser)
+        assert (parser.completed, parser.error, consumed, parser.body_rcv) == (True, None, len(data), None)
+        assert (parser.command, parser.path, parser.query, parser.version) == (*plain[:3], "1.1")
+        assert {name: value for name, value in parser.headers.items() if name in READ} == plain[3]
+
+
+@given(heads)
+@example(ALB)
+def test_what_the_strict_parser_accepts_waitress_reads_in_the_same_way(data: bytes) -> None:
+    strict, consumed = parse(RequestParser, data)
+    if not strict.completed or strict.error:
+        return
+    loose, loose_consumed = parse(HTTPRequestParser, data)
+    assert (loose.completed, loose.error, loose_consumed) == (True, None, consumed)
+    assert loose.headers == strict.headers
+
+
+def test_what_is_remembered_has_a_limit() -> None:
+    reader = PlainReader()
+    for number in range(5 * MOST_LINES):
+        assert reader.read(b"GET /%d HTTP/1.1\r\nHost: a\r\nX-%d: y\r\n\r\n" % (number, number)) is not None
+    assert max(map(len, reader.memories())) <= MOST_LINES
+
+
+def test_long_lines_are_not_remembered() -> None:
+    reader = PlainReader()
+    assert reader.read(b"GET /%b HTTP/1.1\r\nHost: a\r\nCookie: %b\r\n\r\n" % (b"x" * 300, b"y" * 300)) is not None
+    assert sorted(map(len, reader.memories())) == [0, 1]
