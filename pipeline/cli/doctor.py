@@ -1,0 +1,67 @@
+"""`doctor`: what is there, what is missing and what to do about it. Writes nothing.
+
+The exit code is 4 when something is missing without which a dry run cannot work, else 0.
+"""
+
+import argparse
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline import machine, surroundings
+from pipeline.cli import options as shared
+from pipeline.cli.engine import run_async
+from pipeline.errors import PipelineError, ToolFailed
+from pipeline.machine import Found, State
+from pipeline.toolbox import Toolbox
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    verb = verbs.add_parser("doctor", help="what this machine lacks, with the remedy", description=__doc__)
+    shared.common(verb)
+    shared.run_directory(verb)
+    verb.set_defaults(verb=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Look at everything, and print a line for each thing."""
+    found = list(_everything(options))
+    if options.json:
+        lines = [{"name": each.name, "state": each.state.value, "what": each.what, "do": each.remedy} for each in found]
+        print(json.dumps(lines, indent=2))
+    else:
+        width = max(len(each.name) for each in found)
+        for each in found:
+            print(f"{each.name:<{width}}  {each.state.value:<7}  {each.what}")
+            if each.remedy:
+                print(f"{'':<{width}}  {'':<7}  do: {each.remedy}")
+    return ToolFailed.exit_code if any(each.state is State.MISSING for each in found) else 0
+
+
+def _everything(options: argparse.Namespace) -> Iterator[Found]:
+    config, project = surroundings.configuration(options.config)
+    shelf = shared.the_store(options)
+    root = options.config.resolve().parent
+    yield project
+    yield from machine.python()
+    yield from _guarded("inputs", lambda: machine.store(shelf, config))
+    yield from machine.disk((options.run_dir or root / ".run").resolve(), shelf)
+    # Nothing is kept of what these programs say.
+    tools = Toolbox(store=shelf, locked={}, declared=frozenset({"git", "bwrap"}), log=Path(os.devnull))
+    yield from run_async(lambda: surroundings.programs(tools, root))
+    if config:
+        yield from surroundings.database(config, datetime.now(UTC))
+        yield from surroundings.network(config)
+        yield from surroundings.credentials(config, os.environ)
+
+
+def _guarded(name: str, look: Callable[[], Iterator[Found]]) -> Iterator[Found]:
+    """Turn a failure of looking into something that was found."""
+    try:
+        yield from look()
+    except PipelineError as error:
+        yield Found(name, State.MISSING, error.what, error.do)

@@ -1,0 +1,117 @@
+"""Look at what is around a project: its configuration, the programs that may start its image, and a release's needs.
+
+Nothing is written, fetched or kept, and no credential is read out. What only a release needs, or one of several ways of
+running `smoke`, is missing without harm.
+"""
+
+import json
+import os
+import shutil
+import socket
+import stat
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError, PipelineError, ToolFailed
+from pipeline.grype import Identity
+from pipeline.machine import Found, State
+from pipeline.toolbox import Toolbox, network_environment
+
+
+async def programs(tools: Toolbox, root: Path) -> Iterator[Found]:
+    """Ask git for the commit, and bubblewrap and Docker whether they can start anything here."""
+    return iter([await _git(tools, root), await _bubblewrap(tools), _docker()])
+
+
+async def _git(tools: Toolbox, root: Path) -> Found:
+    try:
+        done = await tools.run("git", "-C", root, "rev-parse", "--verify", "HEAD", ok=(0, 128))
+    except ToolFailed as error:
+        return Found("git", State.MISSING, error.what, error.do)
+    if done.code:
+        return Found("git", State.MISSING, f"{root} has no commit", "provenance names one: run `git init`, and commit")
+    return Found("git", State.THERE, f"commit {done.stdout.decode().strip()[:12]}")
+
+
+async def _bubblewrap(tools: Toolbox) -> Found:
+    try:
+        await tools.run("bwrap", "--ro-bind", "/", "/", "--unshare-all", "true", timeout=10)
+    except ToolFailed as error:
+        what = f"{error.what}; smoke falls back to weaker isolation, and says so"
+        return Found("bubblewrap", State.OPTIONAL, what, "install bubblewrap, and allow user namespaces")
+    return Found("bubblewrap", State.THERE, "can start the image without Docker")
+
+
+def _docker() -> Found:
+    address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+    if not shutil.which("docker"):
+        return Found("docker", State.OPTIONAL, "not installed: smoke uses bubblewrap", "install docker.io, if you like")
+    try:
+        if address.startswith("unix://"):
+            with socket.socket(socket.AF_UNIX) as client:
+                client.settimeout(2)
+                client.connect(address.removeprefix("unix://"))
+    except OSError as error:
+        what = f"no daemon answers at {address} ({error.strerror or error}): smoke uses bubblewrap"
+        return Found("docker", State.OPTIONAL, what, "start dockerd, or join the group docker")
+    return Found("docker", State.THERE, f"a daemon listens at {address}")
+
+
+def network(config: Config) -> Iterator[Found]:
+    """See whether the registry of a release can be reached; a dry run needs no network."""
+    settings = ", ".join(sorted(network_environment())) or "no proxy or mirror set"
+    host, _, port = config.image.repository.partition("/")[0].partition(":")
+    try:
+        with socket.create_connection((host, int(port or 443)), timeout=3):
+            yield Found("network", State.THERE, f"{host} answers; {settings}")
+    except OSError as error:
+        what = f"{host} cannot be reached ({error.strerror or error}); {settings}; only a release needs it"
+        yield Found("network", State.OPTIONAL, what, "set HTTPS_PROXY if this machine has one")
+
+
+def database(config: Config, now: datetime) -> Iterator[Found]:
+    """Say which vulnerability database would judge."""
+    directory = config.scan.database
+    if directory is None:
+        what = "none configured: a dry run uses the SAMPLE, and a release refuses"
+        yield Found("database", State.OPTIONAL, what, "`db update` or `db import FILE`, then [scan] database")
+        return
+    try:
+        yield Found("database", State.THERE, f"{directory}: {Identity.read(directory).describe(now)}")
+    except ConfigError as error:
+        yield Found("database", State.MISSING, error.what, error.do)
+
+
+def credentials(config: Config, environment: Mapping[str, str]) -> Iterator[Found]:
+    """Look for a registry login, without reading it out."""
+    host = config.image.repository.partition("/")[0]
+    home = environment.get("DOCKER_CONFIG") or Path(environment.get("HOME", "/")) / ".docker"
+    path = Path(home) / "config.json"
+    remedy = f"a release needs one: `docker login {host}`, or set DOCKER_CONFIG to a directory with a config.json"
+    try:
+        content = json.loads(path.read_bytes())
+        names = {*content.get("auths", {}), *content.get("credHelpers", {})}
+    except FileNotFoundError:
+        yield Found("credentials", State.OPTIONAL, f"none: there is no {path}", remedy)
+        return
+    except (OSError, ValueError, AttributeError) as error:
+        yield Found("credentials", State.OPTIONAL, f"{path} cannot be read ({error})", remedy)
+        return
+    if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        yield Found("credentials", State.MISSING, f"{path} can be read by others", f"run `chmod 600 {path}`")
+    elif any(host in name for name in names) or content.get("credsStore"):
+        yield Found("credentials", State.THERE, f"{path} has a login for {host}")
+    else:
+        yield Found("credentials", State.OPTIONAL, f"{path} has no login for {host}", remedy)
+
+
+def configuration(path: Path) -> tuple[Config | None, Found]:
+    """Read the configuration; without one only the machine is looked at."""
+    try:
+        config = Config.load(path)
+    except PipelineError as error:
+        why = f": {error.why[0]}" if error.why else ""
+        return None, Found("project", State.MISSING, f"{error.what}{why}", error.do)
+    return config, Found("project", State.THERE, f"{config.service.name}, {config.image.repository}")
