@@ -1,0 +1,172 @@
+"""The attest stage: every statement signed by the real Cosign, and hung on each manifest that it speaks of."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from pipeline.digest import Digest
+from pipeline.errors import VerificationFailed
+from pipeline.layout import Layout
+from pipeline.local.signer import SUBJECT
+from pipeline.local.sigstore import ISSUER
+from pipeline.record import Record
+from pipeline.referrers import attached
+from pipeline.run import Run
+from pipeline.stage import Stage
+from pipeline.stages.attest import RECORDED
+from pipeline.statements import RULES_PASSED, Who
+from pipeline.verifiers import trusted_root, verify_bundle
+from tests import upstream
+from tests.conftest import MakeRun
+
+NAMES = {
+    *("signature", "provenance", "test", "smoke", "vex", "verdict"),
+    *(f"{name}-linux-{arch}" for name in ("sbom-cyclonedx", "sbom-spdx", "scan") for arch in ("amd64", "arm64")),
+}
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> Run:
+    """Give a run in which everything before `attest` has finished."""
+    run = make_run()
+    perform(run, upstream.BEFORE)
+    return run
+
+
+@pytest.fixture
+def attested(run: Run) -> Path:
+    perform(run, [upstream.ATTEST])
+    return run.directory / "attest"
+
+
+def perform(run: Run, stages: Iterable[Stage]) -> None:
+    async def every() -> None:
+        for stage in stages:
+            await run.perform(stage)
+
+    anyio.run(every)
+
+
+def statement(attested: Path, name: str) -> dict[str, Any]:
+    return dict(json.loads((attested / "statements" / f"{name}.json").read_bytes()))
+
+
+def image(run: Run) -> Mapping[str, Any]:
+    return dict(json.loads((run.directory / "image" / "image.json").read_bytes()))
+
+
+def test_each_statement_is_signed_as_it_stands(attested: Path) -> None:
+    assert {path.name.removesuffix(".json") for path in (attested / "statements").iterdir()} == NAMES
+    root = trusted_root(attested / "trusted_root.json")
+    for name in NAMES:
+        bundle = (attested / "bundles" / f"{name}.sigstore.json").read_bytes()
+        signed = verify_bundle(bundle, root, [Who(SUBJECT, ISSUER)])
+        assert signed.statement == (attested / "statements" / f"{name}.json").read_bytes()
+
+
+def test_each_statement_names_the_index_and_the_platforms_that_it_speaks_of(attested: Path, run: Run) -> None:
+    index = image(run)["digest"]
+    platforms = {name: entry["digest"] for name, entry in image(run)["platforms"].items()}
+    for name in NAMES:
+        named = {f"sha256:{subject['digest']['sha256']}" for subject in statement(attested, name)["subject"]}
+        own = {digest for platform, digest in platforms.items() if platform.replace("/", "-") in name}
+        assert named == {index, *(own or platforms.values())}
+
+
+def test_each_bundle_is_a_referrer_of_each_of_its_subjects_and_nothing_else(attested: Path, run: Run) -> None:
+    layout = Layout(attested / "layout")
+    found: dict[Digest, set[Digest]] = {}
+    for subject in (image(run)["digest"], *(entry["digest"] for entry in image(run)["platforms"].values())):
+        for item in attached(layout.listed(), Digest.parse(subject), layout.read):
+            found.setdefault(item.digest, set()).add(item.subject)
+    for name in NAMES:
+        bundle = Digest.of_file(attested / "bundles" / f"{name}.sigstore.json")
+        named = {Digest("sha256", item["digest"]["sha256"]) for item in statement(attested, name)["subject"]}
+        assert found.pop(bundle) == named
+    assert found == {}
+
+
+def test_the_image_itself_is_not_touched(attested: Path, run: Run) -> None:
+    before, after = Layout(run.directory / "image" / "layout"), Layout(attested / "layout")
+    digest = Digest.parse(image(run)["digest"])
+    assert after.listed()[0] == before.listed()[0]
+    assert after.check_image(digest) == before.check_image(digest) == 7
+
+
+def test_provenance_covers_every_material_of_every_record(attested: Path, run: Run) -> None:
+    named = {
+        (item.get("uri"), item["digest"].get("sha256"))
+        for item in statement(attested, "provenance")["predicate"]["buildDefinition"]["resolvedDependencies"]
+    }
+    recorded = {
+        (name, digest.hex)
+        for stage in RECORDED
+        for name, digest in Record.read(run.directory / stage).materials.items()
+    }
+    assert recorded
+    assert recorded <= named
+
+
+def test_provenance_says_that_the_tree_was_dirty_and_who_built(attested: Path) -> None:
+    predicate = statement(attested, "provenance")["predicate"]
+    source = predicate["buildDefinition"]["resolvedDependencies"][0]
+    assert source["annotations"]["dirty"] is False
+    assert predicate["runDetails"]["builder"]["id"] == SUBJECT
+    assert ".invalid/" in SUBJECT
+
+
+def test_no_path_of_this_machine_is_in_a_statement(attested: Path, run: Run) -> None:
+    written = b"".join(path.read_bytes() for path in (attested / "statements").iterdir())
+    assert str(run.config.root).encode() not in written
+    assert str(Path.home()).encode() not in written or str(Path.home()) == "/"
+
+
+def test_the_verdict_says_which_policy_it_rests_on(attested: Path) -> None:
+    predicate = statement(attested, "verdict")["predicate"]
+    assert predicate["properties"] == [RULES_PASSED]
+    assert predicate["verifier"]["policies"] == [
+        {"name": "policy/rules.toml", "digest": {"sha256": upstream.WHEEL.hex}}
+    ]
+
+
+def test_the_headline_claims_no_more_than_a_local_test_authority(attested: Path) -> None:
+    assert Record.read(attested).headline == ("12 statements signed by a local test authority, attached to 3 manifests")
+
+
+def test_it_leaves_no_key_and_no_token(attested: Path) -> None:
+    for path in attested.rglob("*"):
+        if path.is_file():
+            assert b"PRIVATE KEY" not in path.read_bytes()
+            assert b"eyJhbGciOiJFUzI1NiI" not in path.read_bytes()
+
+
+def test_an_image_that_was_altered_is_not_signed(run: Run) -> None:
+    """Past the runner's own check of records, which a container that gets only directories has as well."""
+    layer = next(
+        path
+        for path in (run.directory / "image" / "layout" / "blobs" / "sha256").iterdir()
+        if path.read_bytes() == b"a layer for linux/arm64"
+    )
+    layer.write_bytes(b"A layer for linux/arm64")
+    with pytest.raises(VerificationFailed, match=r"a layer for linux/arm64 was altered|image/layout/blobs"):
+        perform(run, [upstream.ATTEST])
+    assert not (run.directory / "attest").exists()
+
+
+def test_a_scan_that_lacks_a_platform_is_not_signed(run: Run) -> None:
+    replace_product(run, "scan", "grype.json", {"linux/amd64": upstream.GRYPE})
+    with pytest.raises(VerificationFailed, match=r"scan/grype.json has no report for linux/arm64"):
+        perform(run, [upstream.ATTEST])
+
+
+def replace_product(run: Run, stage: str, name: str, value: object) -> None:
+    """Have a stage write something else, record included."""
+    directory = run.directory / stage
+    (directory / name).write_text(json.dumps(value))
+    record = json.loads((directory / "record.json").read_bytes())
+    record["products"][name] = str(Digest.of_file(directory / name))
+    (directory / "record.json").write_text(json.dumps(record))

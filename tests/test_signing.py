@@ -1,0 +1,236 @@
+"""Real Cosign signs, and two real verifiers agree on what they accept."""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import Sign
+from pipeline.cosign import Accepted, agree, agree_on_any
+from pipeline.digest import Digest
+from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
+from pipeline.local.signer import SUBJECT, dry_run_signer
+from pipeline.local.sigstore import ISSUER
+from pipeline.signing import TOKEN_VARIABLE, Signer, identity_of, release_signer
+from pipeline.statements import PredicateType, Signed, Subject, Who, statement
+from pipeline.store import Store
+from pipeline.toolbox import Toolbox
+from pipeline.verifiers import public_root, trusted_root, verify_bundle
+
+BUILDER = Who(SUBJECT, ISSUER)
+STATEMENT = json.dumps(statement(PredicateType.SIGNATURE, [Subject("a", Digest.of(b"an image"))], {})).encode()
+CLAIMS = {"source_repository_uri": "https://git.example/a", "source_repository_digest": "4b825dc6" * 5}
+ONE, TWO = Digest.of(b"one"), Digest.of(b"two")
+
+
+@pytest.fixture
+def tools(store: Store, locked: dict[str, Digest], tmp_path: Path) -> Toolbox:
+    return Toolbox(store, locked, frozenset({"cosign"}), tmp_path / "log.txt")
+
+
+@pytest.fixture
+async def bundle(tools: Toolbox, tmp_path: Path) -> bytes:
+    """Give a bundle, its trust root beside it in trusted_root.json."""
+    (tmp_path / "statement.json").write_bytes(STATEMENT)
+    async with dry_run_signer(tools, tmp_path) as signer:
+        await signer.sign(tmp_path / "statement.json", tmp_path / "bundle.json", CLAIMS)
+    return (tmp_path / "bundle.json").read_bytes()
+
+
+def verified(bundle: bytes, tmp_path: Path, *allowed: Who) -> Signed:
+    return verify_bundle(bundle, trusted_root(tmp_path / "trusted_root.json"), allowed or (BUILDER,))
+
+
+async def test_the_very_bytes_of_the_statement_are_signed(bundle: bytes, tmp_path: Path) -> None:
+    assert verified(bundle, tmp_path).statement == STATEMENT
+
+
+async def test_the_bundle_says_who_signed_and_what_was_built(bundle: bytes, tmp_path: Path) -> None:
+    found = verified(bundle, tmp_path)
+    assert found.who == BUILDER
+    assert found.claims == {**CLAIMS, "build_signer_uri": SUBJECT}
+    assert found.signed_at.year >= 2026
+
+
+async def test_one_of_several_who_may_sign_is_enough(bundle: bytes, tmp_path: Path) -> None:
+    assert verified(bundle, tmp_path, Who("https://else.invalid", ISSUER), BUILDER).who == BUILDER
+
+
+@pytest.mark.parametrize("who", [Who(SUBJECT + "/", ISSUER), Who(SUBJECT, "https://else.invalid"), Who(".*", ISSUER)])
+async def test_an_identity_is_compared_exactly(bundle: bytes, tmp_path: Path, who: Who) -> None:
+    with pytest.raises(VerificationFailed, match="refuses the signature"):
+        verified(bundle, tmp_path, who)
+
+
+async def test_nobody_allowed_means_nothing_verifies(bundle: bytes, tmp_path: Path) -> None:
+    with pytest.raises(VerificationFailed):
+        verify_bundle(bundle, trusted_root(tmp_path / "trusted_root.json"), ())
+
+
+async def test_the_public_trust_root_refuses_what_a_local_authority_signed(bundle: bytes) -> None:
+    with pytest.raises(VerificationFailed, match="refuses the signature"):
+        verify_bundle(bundle, trusted_root(public_root()), (BUILDER,))
+
+
+def _flip_payload(bundle: dict[str, Any]) -> None:
+    payload = bytearray(base64.b64decode(bundle["dsseEnvelope"]["payload"]))
+    payload[-3] ^= 1
+    bundle["dsseEnvelope"]["payload"] = base64.b64encode(payload).decode()
+
+
+def _flip_signature(bundle: dict[str, Any]) -> None:
+    (signature,) = bundle["dsseEnvelope"]["signatures"]
+    raw = bytearray(base64.b64decode(signature["sig"]))
+    raw[-1] ^= 1
+    signature["sig"] = base64.b64encode(raw).decode()
+
+
+def _flip_log_root(bundle: dict[str, Any]) -> None:
+    proof = bundle["verificationMaterial"]["tlogEntries"][0]["inclusionProof"]
+    raw = bytearray(base64.b64decode(proof["rootHash"]))
+    raw[0] ^= 1
+    proof["rootHash"] = base64.b64encode(raw).decode()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        _flip_payload,
+        _flip_signature,
+        _flip_log_root,
+        lambda bundle: bundle["verificationMaterial"].pop("tlogEntries"),
+        lambda bundle: bundle["verificationMaterial"].pop("certificate"),
+        lambda bundle: bundle["dsseEnvelope"].update(payloadType="text/plain"),
+        lambda bundle: bundle["dsseEnvelope"].update(signatures=[]),
+        lambda bundle: bundle.pop("dsseEnvelope"),
+        lambda bundle: bundle.update(mediaType="application/json"),
+    ],
+)
+async def test_a_bundle_with_anything_altered_is_refused(
+    bundle: bytes, tmp_path: Path, damage: Callable[[dict[str, Any]], object]
+) -> None:
+    document = json.loads(bundle)
+    damage(document)
+    with pytest.raises(VerificationFailed):
+        verified(json.dumps(document).encode(), tmp_path)
+
+
+@pytest.mark.parametrize("data", [b"", b"{}", b"null", b"\xff", b"[1]"])
+async def test_what_is_no_bundle_is_refused_and_no_traceback(bundle: bytes, tmp_path: Path, data: bytes) -> None:
+    with pytest.raises(VerificationFailed):
+        verified(data, tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"mediaType": "application/json"}'])
+def test_what_is_no_trust_root_is_refused(tmp_path: Path, text: str) -> None:
+    (tmp_path / "root.json").write_text(text)
+    with pytest.raises(VerificationFailed, match="is not a trust root"):
+        trusted_root(tmp_path / "root.json")
+
+
+async def test_an_authority_that_is_gone_is_a_remote_that_failed(tools: Toolbox, tmp_path: Path) -> None:
+    (tmp_path / "statement.json").write_bytes(STATEMENT)
+    async with dry_run_signer(tools, tmp_path) as signer:
+        pass
+    with pytest.raises(RemoteFailed, match=r"a local test authority did not sign statement\.json") as failure:
+        await signer.sign(tmp_path / "statement.json", tmp_path / "bundle.json")
+    assert failure.value.why
+
+
+async def test_an_altered_cosign_is_a_tool_that_failed(tools: Toolbox, tmp_path: Path) -> None:
+    (tmp_path / "statement.json").write_bytes(STATEMENT)
+    broken = Toolbox(tools.store, {"cosign": Digest.of(b"another")}, tools.declared, tools.log)
+    async with dry_run_signer(broken, tmp_path) as signer:
+        with pytest.raises(ToolFailed, match="is not in the store"):
+            await signer.sign(tmp_path / "statement.json", tmp_path / "bundle.json")
+
+
+def everything_in(directory: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in directory.iterdir() if path.is_file())
+
+
+async def test_no_token_and_no_key_is_written_or_passed_as_an_argument(
+    bundle: bytes, tools: Toolbox, tmp_path: Path
+) -> None:
+    said = json.dumps([command.arguments for command in tools.commands])
+    written = everything_in(tmp_path)
+    assert bundle in written
+    for sign in ("eyJ", "PRIVATE KEY"):
+        assert sign not in said
+    assert b"PRIVATE KEY" not in written
+    assert b"eyJhbGciOiJFUzI1NiI" not in written
+
+
+def token(claims: dict[str, object]) -> str:
+    body = base64.urlsafe_b64encode(json.dumps(claims).encode()).decode().rstrip("=")
+    return f"e30.{body}.c2ln"
+
+
+@pytest.mark.parametrize(
+    ("claims", "identity"),
+    [
+        ({"job_workflow_ref": "a/b/.github/workflows/r.yml@refs/heads/main", "sub": "repo:a/b"}, "https://github.com/a/b/.github/workflows/r.yml@refs/heads/main"),
+        ({"email": "me@example.invalid", "sub": "1"}, "me@example.invalid"),
+        ({"sub": "https://builder.invalid"}, "https://builder.invalid"),
+    ],
+)  # fmt: skip
+def test_an_identity_is_what_the_authority_will_certify(claims: dict[str, object], identity: str) -> None:
+    assert identity_of(token(claims)) == identity
+
+
+@pytest.mark.parametrize("text", ["", "a", "a.b.c", "a.e30.c", "a.W10.c"])
+def test_a_token_that_cannot_be_read_is_the_users_to_correct(text: str) -> None:
+    with pytest.raises(UsageError, match="cannot be read"):
+        identity_of(text)
+
+
+@pytest.fixture
+def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Be on a machine that is no CI job, and has no token."""
+    for name in (TOKEN_VARIABLE, "GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE", "BUILDKITE_AGENT_LOG_LEVEL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+async def released(tools: Toolbox, tmp_path: Path, sign: Sign) -> Signer:
+    async with release_signer(tools, tmp_path, sign) as signer:
+        return signer
+
+
+def section(**values: object) -> Sign:
+    return Sign.model_validate(values, context={"root": Path("/")})
+
+
+async def test_a_release_without_an_identity_says_how_to_get_one(nowhere: None, tools: Toolbox, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="no identity to sign with"):
+        await released(tools, tmp_path, section())
+
+
+async def test_a_release_signs_as_the_identity_of_its_token(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, tmp_path: Path
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, token({"email": "me@example.invalid"}))
+    signer = await released(tools, tmp_path, section())
+    assert (signer.builder, signer.authority) == ("me@example.invalid", "Sigstore")
+    configured = await released(tools, tmp_path, section(**{"identity": "https://b", "signing-config": "/s.json"}))
+    assert (configured.builder, configured.authority) == ("https://b", "the configured signing authority")
+
+
+def test_verifiers_that_accept_the_same_agree() -> None:
+    agree("here", [ONE, TWO], Accepted(frozenset({TWO, ONE})))
+    agree("here", [], Accepted(frozenset(), ("no matching attestations",)))
+    agree_on_any("it", by_sigstore=True, by_cosign=True)
+
+
+def test_a_disagreement_is_named_by_who_accepts_what() -> None:
+    with pytest.raises(VerificationFailed, match="the two verifiers disagree about here") as failure:
+        agree("here", [ONE], Accepted(frozenset({TWO}), ("bad checkpoint",)))
+    assert failure.value.why == (
+        f"sigstore-python accepts the statement {ONE}, Cosign does not",
+        f"Cosign accepts the statement {TWO}, sigstore-python does not",
+        "Cosign says: bad checkpoint",
+    )
+    with pytest.raises(VerificationFailed, match="whether it is signed"):
+        agree_on_any("it", by_sigstore=False, by_cosign=True)

@@ -1,0 +1,324 @@
+"""The policy decides who may sign what, what must be there, and what it must say."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import HOME
+from pipeline.digest import Digest
+from pipeline.errors import ConfigError, VerificationFailed
+from pipeline.provenance import BUILD_TYPE
+from pipeline.statements import RULES_PASSED, PredicateType, Signed, Subject, Who, statement
+from pipeline.trust import Policy, Scope, TrustRoot
+from pipeline.verification import Image, Statement, decide
+
+INDEX, AMD64, ARM64 = (Digest.of(name) for name in (b"index", b"amd64", b"arm64"))
+IMAGE = Image(INDEX, {"linux/amd64": AMD64, "linux/arm64": ARM64})
+ALL = frozenset({INDEX, AMD64, ARM64})
+BUILDER = Who("https://builder.invalid", "https://issuer.invalid")
+SCANNER = Who("https://scanner.invalid", "https://issuer.invalid")
+NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
+
+TEXT = """
+[require]
+provenance = "image"
+cyclonedx = "platform"
+[policies.p]
+trust-root = "run"
+slsa-build-level = 1
+[[policies.p.signers]]
+identity = "https://builder.invalid"
+issuer = "https://issuer.invalid"
+[[policies.p.signers]]
+identity = "https://scanner.invalid"
+issuer = "https://issuer.invalid"
+statements = ["vulns"]
+"""
+PROVENANCE: Mapping[str, Any] = {
+    "buildDefinition": {
+        "buildType": BUILD_TYPE,
+        "externalParameters": {"source": {"uri": "https://git.example/a", "ref": "refs/heads/main"}},
+        "resolvedDependencies": [
+            {"name": "source", "uri": "git+https://git.example/a", "digest": {"gitCommit": "4b825dc6"}},
+            {"uri": "pkg:pypi/waitress@3.0.2", "digest": {"sha256": "00"}},
+        ],
+    },
+    "runDetails": {"builder": {"id": "https://builder.invalid"}},
+}
+
+
+def policy(text: str = TEXT, name: str = "p") -> Policy:
+    return Policy.read(text.encode(), name)
+
+
+def only(kind: PredicateType, scope: Scope = Scope.IMAGE, source: str = "") -> Policy:
+    """Return a policy that requires one thing."""
+    base = policy()
+    return replace(base, require={kind: scope}, rules=base.rules.model_copy(update={"source": source}))
+
+
+def signed(
+    kind: PredicateType,
+    predicate: Mapping[str, Any],
+    *,
+    subjects: frozenset[Digest] = ALL,
+    attached_to: frozenset[Digest] | None = None,
+    who: Who = BUILDER,
+    claims: Mapping[str, str] | None = None,
+) -> Statement:
+    document = statement(kind, [Subject("a", digest) for digest in sorted(subjects)], predicate)
+    data = json.dumps(document).encode()
+    places = subjects if attached_to is None else attached_to
+    return Statement.read(Digest.of(data), places, Signed(data, who, NOON, claims or {}))
+
+
+def cyclonedx(digest: Digest, components: int = 1) -> dict[str, Any]:
+    listed = [{"name": f"c{number}"} for number in range(components)]
+    return {"bomFormat": "CycloneDX", "components": listed, "metadata": {"component": {"version": str(digest)}}}
+
+
+def spdx(digest: Digest) -> dict[str, Any]:
+    return {
+        "spdxVersion": "SPDX-2.3",
+        "packages": [{"SPDXID": "SPDXRef-Image", "versionInfo": str(digest)}],
+        "relationships": [
+            {
+                "spdxElementId": "SPDXRef-DOCUMENT",
+                "relationshipType": "DESCRIBES",
+                "relatedSpdxElement": "SPDXRef-Image",
+            }
+        ],
+    }
+
+
+def openvex(product: str) -> dict[str, Any]:
+    return {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [{"products": [{"@id": product}]}]}
+
+
+def suite(result: str, passed: list[str], failed: list[str]) -> dict[str, Any]:
+    return {"result": result, "passedTests": passed, "failedTests": failed}
+
+
+def reasons(policy: Policy, *statements: Statement, refused: Mapping[Digest, str] | None = None) -> str:
+    with pytest.raises(VerificationFailed) as failure:
+        decide(policy, IMAGE, statements, refused or {})
+    return "\n".join(failure.value.why)
+
+
+def test_an_image_with_all_that_is_required_is_let_in() -> None:
+    statements = [
+        signed(PredicateType.PROVENANCE, PROVENANCE),
+        signed(PredicateType.CYCLONEDX, cyclonedx(AMD64), subjects=frozenset({INDEX, AMD64})),
+        signed(PredicateType.CYCLONEDX, cyclonedx(ARM64), subjects=frozenset({INDEX, ARM64})),
+    ]
+    assert [(each.kind.name, each.scope) for each in decide(policy(), IMAGE, statements, {})] == [
+        ("PROVENANCE", "the image"),
+        ("CYCLONEDX", "linux/amd64"),
+        ("CYCLONEDX", "linux/arm64"),
+    ]
+
+
+def test_nothing_satisfies_nothing() -> None:
+    why = reasons(policy())
+    assert why.count("nothing that an allowed signer signed says so") == 3
+    assert "provenance for the image" in why
+    assert "cyclonedx for linux/arm64" in why
+
+
+def test_a_bundle_that_was_refused_is_among_the_reasons() -> None:
+    assert f"{AMD64} was refused: bad signature" in reasons(policy(), refused={AMD64: "bad signature"})
+
+
+def test_a_statement_about_one_platform_is_none_about_the_image() -> None:
+    partial = signed(PredicateType.PROVENANCE, PROVENANCE, subjects=frozenset({INDEX, AMD64}))
+    assert "nothing that" in reasons(only(PredicateType.PROVENANCE), partial)
+
+
+def test_a_statement_must_hang_where_a_consumer_looks() -> None:
+    hidden = signed(PredicateType.PROVENANCE, PROVENANCE, attached_to=frozenset({INDEX, AMD64}))
+    assert f"not attached to {ARM64}" in reasons(only(PredicateType.PROVENANCE), hidden)
+
+
+def test_a_signer_may_sign_only_the_kinds_that_are_his() -> None:
+    foreign = signed(PredicateType.PROVENANCE, PROVENANCE, who=SCANNER, claims={"build_signer_uri": BUILDER.identity})
+    assert "https://scanner.invalid may not sign this" in reasons(only(PredicateType.PROVENANCE), foreign)
+    own = signed(PredicateType.VULNS, {"scanner": {"result": [], "db": {"lastUpdate": "2026"}}}, who=SCANNER)
+    assert decide(only(PredicateType.VULNS), IMAGE, [own], {})
+
+
+def test_any_one_of_several_provenances_will_do() -> None:
+    other = {**PROVENANCE, "runDetails": {"builder": {"id": "https://other.invalid"}}}
+    statements = [signed(PredicateType.PROVENANCE, other), signed(PredicateType.PROVENANCE, PROVENANCE)]
+    (found,) = decide(only(PredicateType.PROVENANCE), IMAGE, statements, {})
+    assert found.statement == statements[1]
+
+
+def changed(change: Callable[[Any], object]) -> dict[str, Any]:
+    predicate = json.loads(json.dumps(PROVENANCE))
+    change(predicate)
+    return dict(predicate)
+
+
+@pytest.mark.parametrize(
+    ("change", "objection"),
+    [
+        (lambda p: p["runDetails"]["builder"].update(id="https://else.invalid"), "it names the builder"),
+        (lambda p: p["buildDefinition"].update(buildType="https://else.invalid"), "its build type is"),
+        (lambda p: p["buildDefinition"]["resolvedDependencies"].pop(1), "it names no material"),
+        (lambda p: p["buildDefinition"]["resolvedDependencies"][1].pop("digest"), "without its digest"),
+        (lambda p: p["buildDefinition"].pop("externalParameters"), "malformed: KeyError"),
+        (lambda p: p.update(runDetails="none"), "malformed: TypeError"),
+        (lambda p: p["buildDefinition"]["resolvedDependencies"].pop(0), "malformed: ValueError"),
+    ],
+)
+def test_provenance_that_does_not_fit_its_signer_is_refused(change: Callable[[Any], object], objection: str) -> None:
+    assert objection in reasons(only(PredicateType.PROVENANCE), signed(PredicateType.PROVENANCE, changed(change)))
+
+
+@pytest.mark.parametrize(
+    ("claims", "objection"),
+    [
+        ({"build_signer_uri": "https://workflow.invalid"}, "https://workflow.invalid signed it"),
+        ({"source_repository_uri": "https://git.example/fork"}, "the certificate names https://git.example/fork"),
+        ({"source_repository_digest": "badc0de"}, "the certificate names badc0de"),
+    ],
+)
+def test_provenance_is_held_against_the_certificate(claims: Mapping[str, str], objection: str) -> None:
+    found = signed(PredicateType.PROVENANCE, PROVENANCE, claims=claims)
+    assert objection in reasons(only(PredicateType.PROVENANCE), found)
+
+
+def test_a_policy_can_name_the_source() -> None:
+    found = signed(PredicateType.PROVENANCE, PROVENANCE)
+    assert decide(only(PredicateType.PROVENANCE, source="https://git.example/a"), IMAGE, [found], {})
+    why = reasons(only(PredicateType.PROVENANCE, source="https://git.example/b"), found)
+    assert "it was built from https://git.example/a" in why
+
+
+@pytest.mark.parametrize(
+    ("kind", "predicate", "objection"),
+    [
+        (PredicateType.CYCLONEDX, cyclonedx(Digest.of(b"other")), "it lists the content of"),
+        (PredicateType.CYCLONEDX, cyclonedx(AMD64, components=0), "it lists no components"),
+        (PredicateType.CYCLONEDX, {}, "malformed"),
+        (PredicateType.SPDX, spdx(Digest.of(b"other")), "it lists the content of"),
+        (PredicateType.SPDX, {**spdx(AMD64), "packages": []}, "it lists no packages"),
+        (PredicateType.SPDX, {**spdx(AMD64), "relationships": []}, "malformed"),
+        (PredicateType.OPENVEX, openvex("pkg:oci/a@sha256:00"), "it speaks of pkg:oci/a@sha256:00"),
+        (PredicateType.OPENVEX, {"@context": "https://else.invalid", "statements": []}, "it is not OpenVEX"),
+        (PredicateType.VULNS, {"scanner": {"result": None, "db": {}}}, "no list of results"),
+        (PredicateType.VULNS, {"scanner": {"result": [], "db": {"lastUpdate": ""}}}, "how old its database was"),
+        (PredicateType.TEST_RESULT, suite("FAILED", ["t::m"], ["t::n"]), "did not pass: t::n"),
+        (PredicateType.TEST_RESULT, suite("PASSED", [], []), "no test passed"),
+        (PredicateType.VERDICT, {"properties": []}, "the verdict is not to allow"),
+        (PredicateType.SUMMARY, {"verificationResult": "FAILED"}, "ended with FAILED"),
+    ],
+)
+def test_a_statement_that_says_something_else_is_refused(
+    kind: PredicateType, predicate: Mapping[str, Any], objection: str
+) -> None:
+    assert objection in reasons(only(kind), signed(kind, predicate))
+
+
+@pytest.mark.parametrize(
+    ("kind", "predicate"),
+    [
+        (PredicateType.SIGNATURE, {}),
+        (PredicateType.SPDX, spdx(AMD64)),
+        (PredicateType.OPENVEX, openvex(f"pkg:oci/a@{INDEX}")),
+        (PredicateType.TEST_RESULT, suite("WARNED", ["t"], [])),
+        (PredicateType.VERDICT, {"properties": [RULES_PASSED]}),
+        (PredicateType.SUMMARY, {"verificationResult": "PASSED"}),
+    ],
+)
+def test_a_statement_that_says_what_it_should_is_accepted(kind: PredicateType, predicate: Mapping[str, Any]) -> None:
+    assert decide(only(kind), IMAGE, [signed(kind, predicate)], {})
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"[]",
+        b"null",
+        b'{"_type": "https://in-toto.io/Statement/v0.1", "subject": [], "predicateType": "x"}',
+        b'{"_type": "https://in-toto.io/Statement/v1", "subject": {}, "predicateType": "x"}',
+    ],
+)
+def test_what_is_no_statement_of_version_1_is_refused(data: bytes) -> None:
+    with pytest.raises(VerificationFailed, match="not an in-toto statement"):
+        Statement.read(INDEX, ALL, Signed(data, BUILDER, NOON, {}))
+
+
+def test_malformed_subjects_name_nothing() -> None:
+    document = statement(PredicateType.SIGNATURE, [Subject("a", INDEX)], {})
+    document["subject"] = [1, {"digest": {"sha256": "XY"}}, {}]
+    found = Statement.read(INDEX, ALL, Signed(json.dumps(document).encode(), BUILDER, NOON, {}))
+    assert found.subjects == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "complaint"),
+    [
+        ('provenance = "image"', 'provenence = "image"', "is no kind of statement"),
+        ('"image"', '"sometimes"', "require.provenance"),
+        ("slsa-build-level = 1", "slsa-build-level = 3", "less than or equal to 2"),
+        ('trust-root = "run"', 'trust-root = "file"', "trust-root-file"),
+        ('trust-root = "run"', 'trust-rot = "run"', "did you mean trust-root?"),
+        ('statements = ["vulns"]', 'statements = ["vuln"]', "is no kind of statement"),
+    ],
+)
+def test_a_policy_that_is_wrong_says_where(before: str, after: str, complaint: str) -> None:
+    assert before in TEXT
+    with pytest.raises(ConfigError) as failure:
+        policy(TEXT.replace(before, after, 1))
+    assert complaint in "\n".join(failure.value.why)
+
+
+def test_a_policy_without_signers_is_invalid_and_not_open_to_all() -> None:
+    text = '[require]\nsignature = "image"\n[policies.p]\ntrust-root = "run"\nslsa-build-level = 1\nsigners = []\n'
+    with pytest.raises(ConfigError):
+        policy(text)
+
+
+def test_a_policy_that_requires_nothing_is_invalid() -> None:
+    with pytest.raises(ConfigError):
+        policy(TEXT.replace('provenance = "image"\ncyclonedx = "platform"\n', ""))
+
+
+def test_a_policy_of_another_name_is_not_there() -> None:
+    with pytest.raises(ConfigError, match="no policy q"):
+        policy(name="q")
+
+
+def test_the_projects_own_policies_require_every_kind_but_the_summary_that_comes_after() -> None:
+    data = (HOME / "policy" / "verification.toml").read_bytes()
+    for name, trust_root in (("production", TrustRoot.PUBLIC), ("dry-run", TrustRoot.RUN)):
+        found = Policy.read(data, name)
+        assert found.rules.trust_root is trust_root
+        assert set(found.require) == set(PredicateType) - {PredicateType.SUMMARY}
+
+
+def test_production_trusts_nobody_of_a_dry_run() -> None:
+    data = (HOME / "policy" / "verification.toml").read_bytes()
+    production, dry_run = Policy.read(data, "production"), Policy.read(data, "dry-run")
+    assert not set(production.signers) & set(dry_run.signers)
+    assert all(who.issuer.endswith(".invalid") and ".invalid/" in who.identity for who in dry_run.signers)
+
+
+def test_whoever_brings_the_image_may_not_bring_the_reason_to_trust_it(tmp_path: Path) -> None:
+    data = (HOME / "policy" / "verification.toml").read_bytes()
+    given, public = tmp_path / "given.json", tmp_path / "public.json"
+    with pytest.raises(VerificationFailed, match="the policy production does not trust"):
+        Policy.read(data, "production").root(given, public, tmp_path)
+    assert Policy.read(data, "production").root(None, public, tmp_path) == public
+    with pytest.raises(VerificationFailed, match="needs the trust root of a run"):
+        Policy.read(data, "dry-run").root(None, public, tmp_path)
+    assert Policy.read(data, "dry-run").root(given, public, tmp_path) == given
+    file = policy(TEXT.replace('"run"', '"file"\ntrust-root-file = "root.json"'))
+    assert file.root(None, public, tmp_path) == tmp_path / "root.json"
