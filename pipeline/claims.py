@@ -1,7 +1,7 @@
 """Hold VEX statements against one image on one day: which of them apply, and which no longer do."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from fnmatch import fnmatchcase
@@ -77,7 +77,8 @@ def hold(
     Raises:
         ConfigError: two statements that apply speak of the same vulnerability in the same package.
     """
-    inside, paths = tuple(sorted(set(packages))), tuple(files)
+    inside = tuple(sorted({replace(package, qualifiers=()) for package in packages}))
+    paths = tuple(files)
     claims = []
     for name, document in sorted(documents.items()):
         for statement in document.statements:
@@ -138,7 +139,7 @@ def describe(claim: Claim, now: datetime) -> dict[str, Any]:
         "product": str(claim.product),
         "packages": list(map(str, claim.packages)),
         "refuted_by": list(claim.refuted_by),
-        "statement": claim.statement.model_dump(mode="json", by_alias=True, exclude_none=True),
+        "statement": claim.statement.model_dump(mode="json", by_alias=True, exclude_defaults=True),
     }
 
 

@@ -98,9 +98,10 @@ class Grype:
     async def scan(self, document: Path, vex: Path | None = None) -> Any:
         """Scan an SBOM and return Grype's report; raise `ToolFailed` when it failed or what it wrote is no JSON."""
         more: list[str | Path] = ["--vex", vex] if vex else []
-        done = await self._run("-o", "json", *more, "--", f"sbom:{_whole(document)}")
+        report = self.scratch / "report.json"
+        await self._run("-o", "json", *more, "--", f"sbom:{_whole(document)}", to=report)
         try:
-            return json.loads(done.stdout)
+            return json.loads(_take(report))
         except ValueError as error:
             raise ToolFailed("Grype wrote no readable report", why=str(error), do="see the stage's log.txt") from error
 
@@ -128,7 +129,7 @@ class Grype:
                 do="get a whole database: `python -m pipeline db update`, or `db import FILE`",
             )
 
-    async def _run(self, *arguments: str | Path) -> Completed:
+    async def _run(self, *arguments: str | Path, to: Path | None = None) -> Completed:
         # It would read .grype.yaml where it runs and at home: neither is ours to obey.
         home = self.scratch / "home"
         home.mkdir(exist_ok=True)
@@ -141,7 +142,7 @@ class Grype:
             "HOME": str(_whole(home)),
         }
         whole = [_whole(each) if isinstance(each, Path) else each for each in arguments]
-        done = await self.tools.run("grype", *whole, cwd=home, env=settings)
+        done = await self.tools.run("grype", *whole, cwd=home, env=settings, stdout_to=to)
         shutil.rmtree(home)
         return done
 
@@ -149,3 +150,9 @@ class Grype:
 def _whole(path: Path) -> Path:
     """Return a path that means the same wherever a child runs."""
     return path.resolve()
+
+
+def _take(path: Path) -> bytes:
+    data = path.read_bytes()
+    path.unlink()
+    return data

@@ -5,23 +5,35 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import anyio
+
 from pipeline import sbom as documents
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed
 from pipeline.stage import Context
 
+# Versions of the formats are fixed here, so that a newer Syft does not change them unasked.
+_FORMS = {
+    "cyclonedx-json@1.6": "sbom.cdx.json",
+    "spdx-json@2.3": "sbom.spdx.json",
+    "syft-json": "sbom.syft.json",
+}
 _SETTINGS = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "SYFT_FILE_METADATA_SELECTION": "all"}
 
 
 async def sbom(context: Context) -> str:
     """Have Syft list each platform's image, make its documents byte-stable, and hold them against `image.json`."""
     image = context.read_json("image", "image.json")
-    counts = []
-    for platform in sorted(image["platforms"]):
+    counts: dict[str, str] = {}
+
+    async def one(platform: str) -> None:
         context.say(f"listing {platform}")
-        subject = documents.Subject.of(image, platform)
-        counts.append(f"{await _list(context, subject, platform)} on {platform}")
-    return f"packages and files: {', '.join(counts)}"
+        counts[platform] = await _list(context, documents.Subject.of(image, platform), platform)
+
+    async with anyio.create_task_group() as platforms:
+        for platform in image["platforms"]:
+            platforms.start_soon(one, platform)
+    return f"packages and files: {', '.join(f'{counts[each]} on {each}' for each in sorted(counts))}"
 
 
 async def _list(context: Context, subject: documents.Subject, platform: str) -> str:
@@ -29,24 +41,21 @@ async def _list(context: Context, subject: documents.Subject, platform: str) -> 
     where = context.out / relative
     where.mkdir()
     view = _view(context.of("image") / "layout", subject.digest, where / "view")
-    forms = {"cyclonedx": "sbom.cdx.json", "spdx": "sbom.spdx.json", "syft": "sbom.syft.json"}
     # The path is relative because Syft writes it into what it lists.
     await context.tools.run(
         "syft",
         *("scan", "oci-dir:view", "-q", "--source-name", subject.name, "--source-version", str(subject.digest)),
-        *(f"-o={form}-json={name}" for form, name in forms.items()),
+        *(f"-o={form}={name}" for form, name in _FORMS.items()),
         cwd=where,
         env={**_SETTINGS, "HOME": str(view.resolve()), "XDG_CONFIG_HOME": str(view.resolve())},
     )
     shutil.rmtree(view)
-    listing = _read(where / forms["syft"])
+    cyclonedx, spdx, listing = (_read(where / name) for name in _FORMS.values())
     documents.require_complete(listing, subject)
-    cyclonedx = documents.cyclonedx(_read(where / forms["cyclonedx"]), subject)
-    spdx = documents.spdx(_read(where / forms["spdx"]), subject)
-    context.write_json(f"{relative}/{forms['cyclonedx']}", cyclonedx)
-    context.write_json(f"{relative}/{forms['spdx']}", spdx)
-    context.write_json(f"{relative}/{forms['syft']}", listing)
-    return f"{len(listing['artifacts'])} and {len(spdx['files'])}"
+    normal = (documents.cyclonedx(cyclonedx, subject), documents.spdx(spdx, subject), listing)
+    for name, document in zip(_FORMS.values(), normal, strict=True):
+        context.write_json(f"{relative}/{name}", document)
+    return f"{len(listing['artifacts'])} and {len(normal[1]['files'])}"
 
 
 def _view(layout: Path, manifest: Digest, view: Path) -> Path:
