@@ -1,0 +1,136 @@
+"""Run the interpreter of an image over the image's own files, as isolated from this machine as it allows.
+
+Docker where a daemon answers and can reach the run's registry, else bubblewrap, else the image's own loader. Each says
+why it is not a stronger one, and what it does not keep the program from.
+"""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio.to_thread
+
+from pipeline import bytecode
+from pipeline.built import Built
+from pipeline.errors import PipelineError
+from pipeline.rootfs import USER
+from pipeline.stage import Context
+from pipeline.toolbox import Completed, Toolbox
+from pipeline.tree import PYTHON
+
+_ANY_CODE = range(-64, 256)
+_DOCKER_LIMITS = "nothing: own files, user, capabilities, system call filter, memory limit, no network"
+_BUBBLEWRAP_LIMITS = "no system call filter and no memory limit"
+_LOADER_LIMITS = "none at all: the program sees the files, processes and network of this machine"
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A way to run the interpreter of one image.
+
+    Args:
+        isolation: `docker`, `bubblewrap` or `loader`.
+        why: why it is not a stronger one.
+        limits: what is missing from its isolation.
+        python: the command that starts the interpreter, as seen from inside.
+        own_network: whether it has a loopback of its own, and so every port.
+        tools: starts it.
+        command: returns the command that starts the interpreter from outside, with an environment in it.
+    """
+
+    isolation: str
+    why: str
+    limits: str
+    python: tuple[str, ...]
+    own_network: bool
+    tools: Toolbox
+    command: Callable[[Mapping[str, str]], list[str | Path]]
+
+    async def run(self, *arguments: str, environment: Mapping[str, str], seconds: float, stdout_to: Path) -> Completed:
+        """Run the interpreter with arguments, whatever its exit code; raise `ToolFailed` when it runs too long."""
+        program, *first = self.command(environment)
+        outside = environment if isinstance(program, Path) else None
+        return await self.tools.run(
+            program, *first, *arguments, env=outside, timeout=seconds, ok=_ANY_CODE, stdout_to=stdout_to
+        )
+
+
+@asynccontextmanager
+async def sandbox(context: Context, built: Built, architecture: str, work: Path) -> AsyncIterator[Sandbox]:
+    """Give the strongest sandbox that this machine has; `work` is a scratch directory."""
+    reasons: list[str] = []
+    name = f"smoke-{uuid.uuid4()}"
+    try:
+        image = await _pull(context, built, work / "registry")
+    except PipelineError as error:
+        reasons.append(f"Docker: {_said(error)}")
+    else:
+        try:
+            yield Sandbox("docker", "", _DOCKER_LIMITS, (f"/{PYTHON}",), True, context.tools, _docker(name, image))
+        finally:
+            await context.tools.run("docker", "rm", "--force", name, ok=_ANY_CODE)
+            await context.tools.run("docker", "rmi", image, ok=_ANY_CODE)
+        return
+
+    root = work / "root"
+    await anyio.to_thread.run_sync(built.unpack, root)
+    bubblewrap = _bubblewrap(root)
+    try:
+        await context.tools.run(*bubblewrap({}), "-I", "-c", "")
+    except PipelineError as error:
+        reasons.append(f"bubblewrap: {_said(error)}")
+    else:
+        why = "; ".join(reasons)
+        yield Sandbox("bubblewrap", why, _BUBBLEWRAP_LIMITS, (f"/{PYTHON}",), True, context.tools, bubblewrap)
+        return
+    python = bytecode.start(root, architecture)
+
+    def loader(_: Mapping[str, str]) -> list[str | Path]:
+        return [Path(python[0]), *python[1:]]
+
+    yield Sandbox("loader", "; ".join(reasons), _LOADER_LIMITS, tuple(python), False, context.tools, loader)
+
+
+async def _pull(context: Context, built: Built, files: Path) -> str:
+    """Have the Docker daemon pull the image by digest from a registry on loopback; return its name there."""
+    await context.tools.run("docker", "info", timeout=20)
+    await anyio.Path(files).mkdir()
+    async with context.world.registry(context.tools, files, writable=True) as registry:
+        await registry.push(built.layout.path, built.digest)
+        name = str(registry.reference(built.digest))
+        await context.tools.run("docker", "pull", "--quiet", name, timeout=60)
+    return name
+
+
+def _docker(name: str, image: str) -> Callable[[Mapping[str, str]], list[str | Path]]:
+    def command(environment: Mapping[str, str]) -> list[str | Path]:
+        settings = [part for key, value in environment.items() for part in ("--env", f"{key}={value}")]
+        return [
+            "docker", "run", "--rm", "--name", name, "--pull", "never", "--read-only", "--network", "none",
+            "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", f"{USER}:{USER}", "--memory", "256m",
+            *settings, "--entrypoint", f"/{PYTHON}", image,
+        ]  # fmt: skip
+
+    return command
+
+
+def _bubblewrap(root: Path) -> Callable[[Mapping[str, str]], list[str | Path]]:
+    for mount in ("proc", "dev"):  # a container's runtime makes these; in the image they are not
+        (root / mount).mkdir()
+
+    def command(environment: Mapping[str, str]) -> list[str | Path]:
+        settings = [part for key, value in environment.items() for part in ("--setenv", key, value)]
+        return [
+            "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
+            "--unshare-cgroup-try", "--uid", str(USER), "--gid", str(USER), "--cap-drop", "ALL", "--new-session",
+            "--die-with-parent", "--as-pid-1", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev",
+            "--chdir", "/", "--clearenv", *settings, f"/{PYTHON}",
+        ]  # fmt: skip
+
+    return command
+
+
+def _said(error: PipelineError) -> str:
+    return f"{error.what}: {error.why[-1]}" if error.why else error.what
