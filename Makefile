@@ -33,6 +33,7 @@ clean:
 	@echo "setting up .venv from requirements-dev.lock"
 	@rm -rf .venv && $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r requirements-dev.lock
+	@pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pipeline.pth"
 	@touch $@
 
 # Programs of this machine that no lock can hold. Root on Debian gets them; anybody else is told what to type, and goes on.

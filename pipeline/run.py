@@ -207,6 +207,7 @@ class Run:
 
     def _note_run(self, *, ended: bool) -> None:
         self.directory.mkdir(parents=True, exist_ok=True)
+        (self.directory / ".gitignore").write_text("*\n")  # what a run leaves makes no checkout dirty
         path = self.directory / "run.json"
         draft = path.with_suffix(".part")
         draft.write_text(json.dumps({"run_id": self.run_id, "world": self.world.name, "ended": ended}) + "\n")

@@ -4,7 +4,7 @@ import argparse
 import os
 from pathlib import Path
 
-from pipeline import store
+from pipeline import loopback, store
 from pipeline.config import FILENAME, Config
 from pipeline.inputs import Inputs
 from pipeline.run import Run
@@ -39,6 +39,7 @@ def the_store(options: argparse.Namespace) -> Store:
 def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) -> Run:
     """Return the run that the options name, with the credentials that its stages declare."""
     config = Config.load(options.config)
+    loopback.bring_up()
     names = {name for stage in table for name in stage.secrets}
     return Run(
         directory=(options.run_dir or config.root / ".run").resolve(),
