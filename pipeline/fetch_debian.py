@@ -45,6 +45,7 @@ async def fetch_packages(
 
     Raises:
         RemoteFailed: some were found nowhere; each origin's answer is in `why`.
+        VerificationFailed: the mirror has other bytes than the lock names.
     """
     answers: list[str] = []
     if shutil.which("apt-get"):
