@@ -99,10 +99,10 @@ def test_what_is_remembered_has_a_limit() -> None:
     reader = PlainReader()
     for number in range(5 * MOST_LINES):
         assert reader.read(b"GET /%d HTTP/1.1\r\nHost: a\r\nX-%d: y\r\n\r\n" % (number, number)) is not None
-    assert max(map(len, reader.memories())) <= MOST_LINES
+    assert max(len(memory) for memory in reader.memories()) <= MOST_LINES
 
 
 def test_long_lines_are_not_remembered() -> None:
     reader = PlainReader()
     assert reader.read(b"GET /%b HTTP/1.1\r\nHost: a\r\nCookie: %b\r\n\r\n" % (b"x" * 300, b"y" * 300)) is not None
-    assert sorted(map(len, reader.memories())) == [0, 1]
+    assert sorted(len(memory) for memory in reader.memories()) == [0, 1]
