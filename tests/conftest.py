@@ -40,6 +40,12 @@ def store() -> Store:
 
 
 @pytest.fixture(scope="session")
+def store_root(store: Store) -> Path:
+    """Give the directory of that store."""
+    return store.root
+
+
+@pytest.fixture(scope="session")
 def locked() -> dict[str, Digest]:
     """Give the sha256 of each locked tool for this machine."""
     return Inputs.of_tools().locked()
