@@ -1,0 +1,174 @@
+"""`doctor` tells what a machine lacks, with the remedy, and leaves no trace."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import HOME
+from pipeline.store import Store
+
+SAMPLE = HOME / "tests" / "samples" / "greetings"
+LOGIN = {"auths": {"docker.io": {"auth": "bm9ib2R5OnRvcC1zZWNyZXQ="}}}
+
+Doctor = Callable[..., dict[str, Any]]
+
+
+def ask(project: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the verb in a project, with a home and an environment of its own."""
+    home = project.parent / "home"
+    home.mkdir(exist_ok=True)
+    return subprocess.run(
+        [sys.executable, "-m", "pipeline", "doctor", *arguments],
+        cwd=project,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(HOME),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            "HOME": str(home),
+            **environment,
+        },
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    shutil.copytree(SAMPLE, tmp_path / "project")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def doctor(project: Path, tmp_path: Path) -> Doctor:
+    """Give a function that asks with an empty store, and returns what was found by name, and the exit code."""
+
+    def perform(*arguments: str | Path, **environment: str) -> dict[str, Any]:
+        done = ask(project, "--json", "--store", tmp_path / "store", *arguments, **environment)
+        return {each["name"]: each for each in json.loads(done.stdout)} | {"exit code": done.returncode}
+
+    return perform
+
+
+def test_each_thing_has_a_state_and_each_missing_one_a_remedy(doctor: Doctor) -> None:
+    found = doctor()
+    del found["exit code"]
+    assert {each["state"] for each in found.values()} <= {"ok", "without", "MISSING"}
+    assert all(each["what"] for each in found.values())
+    assert all(each["do"] for each in found.values() if each["state"] == "MISSING")
+
+
+def test_it_speaks_of_everything_that_a_run_rests_on(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    expected = {"project", "python", "packages", "store", "inputs", "disk (run)", "disk (store)", "git", "bubblewrap"}
+    assert expected | {"docker", "database", "network", "credentials"} <= doctor().keys()
+
+
+def test_it_writes_nothing(project: Path, doctor: Doctor, tmp_path: Path) -> None:
+    def listing() -> list[tuple[str, float]]:
+        return sorted((str(path), path.lstat().st_mtime) for path in tmp_path.rglob("*"))
+
+    (tmp_path / "home").mkdir()
+    before = listing()
+    doctor()
+    assert listing() == before
+
+
+def test_an_empty_store_is_missing_and_the_exit_code_says_so(doctor: Doctor) -> None:
+    found = doctor()
+    assert found["store"]["state"] == "MISSING"
+    assert "store fetch" in found["store"]["do"]
+    assert found["exit code"] == 4
+
+
+def test_what_the_store_lacks_is_named(doctor: Doctor, tmp_path: Path) -> None:
+    (tmp_path / "store").mkdir()
+    found = doctor()["inputs"]
+    assert found["state"] == "MISSING"
+    assert "hatchling" in found["what"]
+
+
+def test_an_altered_tool_is_as_bad_as_none(
+    doctor: Doctor, store: Store, locked: dict[str, Any], tmp_path: Path
+) -> None:
+    other = Store(tmp_path / "store")
+    copy = other.add(store.get(locked["kustomize"]), locked["kustomize"])
+    assert "kustomize" not in str(doctor("--config", "none.toml")["inputs"]["what"])
+    copy.chmod(0o755)
+    copy.write_bytes(copy.read_bytes() + b"\0")
+    assert "kustomize" in doctor("--config", "none.toml")["inputs"]["what"]
+
+
+def test_a_project_without_a_configuration_is_told_and_the_machine_looked_at_all_the_same(doctor: Doctor) -> None:
+    found = doctor("--config", "nowhere/pipeline.toml")
+    assert found["project"]["state"] == "MISSING"
+    assert found["python"]["state"] == "ok"
+
+
+def test_a_mistake_in_the_configuration_is_told_with_its_key(project: Path, doctor: Doctor) -> None:
+    (project / "pipeline.toml").write_text((project / "pipeline.toml").read_text().replace("port =", "prot ="))
+    assert "service.prot" in doctor()["project"]["what"]
+
+
+def test_a_project_outside_git_is_told_what_to_type(doctor: Doctor) -> None:
+    found = doctor(GIT_CEILING_DIRECTORIES="/")["git"]
+    assert (found["state"], "git init" in found["do"]) == ("MISSING", True)
+
+
+def test_a_machine_without_the_programs_is_told_which(doctor: Doctor, tmp_path: Path) -> None:
+    found = doctor(PATH=str(tmp_path))
+    assert found["git"]["state"] == "MISSING"
+    assert found["bubblewrap"]["state"] == "without"
+    assert found["docker"]["state"] == "without"
+
+
+def test_without_a_database_a_release_is_said_to_refuse(doctor: Doctor) -> None:
+    found = doctor()["database"]
+    assert found["state"] == "without"
+    assert "SAMPLE" in found["what"]
+
+
+def test_a_database_that_nobody_imported_is_missing(project: Path, doctor: Doctor) -> None:
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text() + '[scan]\ndatabase = "nowhere"\n')
+    found = doctor()["database"]
+    assert (found["state"], "db import" in found["do"]) == ("MISSING", True)
+
+
+@pytest.mark.parametrize(
+    ("content", "mode", "state", "words"),
+    [
+        (json.dumps(LOGIN), 0o600, "ok", "has a login for docker.io"),
+        (json.dumps(LOGIN), 0o644, "MISSING", "can be read by others"),
+        ("{}", 0o600, "without", "has no login for docker.io"),
+        ("{", 0o600, "without", "cannot be read"),
+        (None, 0, "without", "there is no"),
+    ],
+)
+def test_a_login_is_found_and_never_read_out(
+    doctor: Doctor, tmp_path: Path, content: str | None, mode: int, state: str, words: str
+) -> None:
+    (tmp_path / "docker").mkdir()
+    if content is not None:
+        (tmp_path / "docker" / "config.json").write_text(content)
+        (tmp_path / "docker" / "config.json").chmod(mode)
+    found = doctor(DOCKER_CONFIG=str(tmp_path / "docker"))
+    assert (found["credentials"]["state"], words in found["credentials"]["what"]) == (state, True)
+    assert "bm9ib2R5" not in json.dumps(found)
+
+
+def test_people_get_a_line_for_each_thing_and_the_remedy_below_it(project: Path, tmp_path: Path) -> None:
+    done = ask(project, "--store", tmp_path / "store")
+    lines = done.stdout.splitlines()
+    [index] = [number for number, line in enumerate(lines) if line.startswith("store ")]
+    assert "MISSING" in lines[index]
+    assert lines[index + 1].strip().startswith("do: run `make tools`")
+    assert done.returncode == 4

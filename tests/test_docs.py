@@ -1,0 +1,56 @@
+"""The documents say what the code does: every key is described, every link leads somewhere."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from pipeline.config import HOME, Config
+
+PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md"), HOME / "tests" / "samples" / "README.md"])
+LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
+CODE = re.compile(r"```.*?```", re.DOTALL)
+
+
+def keys(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
+    """Yield each key of the configuration with the section that it stands in."""
+    for name, field in model.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            yield from ((name, inner.alias or key) for key, inner in section.model_fields.items())
+
+
+@pytest.mark.parametrize(("section", "key"), sorted(keys(Config)))
+def test_each_key_of_the_configuration_is_described(section: str, key: str) -> None:
+    text = (HOME / "docs" / "configuration.md").read_text(encoding="utf-8")
+    assert f"[{section}]" in text
+    assert f"`{key}`" in text or f"`{section}.{key}`" in text
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(HOME)))
+def test_each_link_to_a_file_leads_to_one(page: Path) -> None:
+    links = LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))
+    broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert broken == []
+
+
+def test_the_small_example_is_a_configuration(tmp_path: Path) -> None:
+    text = (HOME / "docs" / "configuration.md").read_text(encoding="utf-8")
+    (tmp_path / "pipeline.toml").write_text(text.partition("```toml\n")[2].partition("```")[0])
+    assert Config.load(tmp_path / "pipeline.toml").service.name == "greetings"
+
+
+def test_each_decision_is_in_the_list_of_decisions() -> None:
+    listed = (HOME / "docs" / "adr" / "README.md").read_text(encoding="utf-8")
+    pages = [path.name for path in (HOME / "docs" / "adr").glob("[0-9]*.md")]
+    assert pages
+    assert [name for name in pages if f"({name})" not in listed] == []
+
+
+def test_each_sample_is_in_the_list_of_samples() -> None:
+    listed = (HOME / "tests" / "samples" / "README.md").read_text(encoding="utf-8")
+    names = [path.parent.name for path in (HOME / "tests" / "samples").glob("*/pipeline.toml")]
+    assert names
+    assert [name for name in names if f"`{name}`" not in listed] == []
