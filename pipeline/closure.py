@@ -140,4 +140,6 @@ def _imports(module: Module) -> tuple[Import, ...]:
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         where = f"{module.path}:{line}" if line else module.path
-        raise SubjectFailed(f"{where} is no Python", why=str(error), do="correct it, or leave it out") from error
+        raise SubjectFailed(
+            f"{where} is no Python", why=getattr(error, "msg", str(error)), do="correct it, or leave it out"
+        ) from error

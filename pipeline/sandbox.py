@@ -16,9 +16,9 @@ from pipeline import bytecode
 from pipeline.built import Built
 from pipeline.errors import PipelineError
 from pipeline.rootfs import USER
-from pipeline.stage import Context
 from pipeline.toolbox import Completed, Toolbox
 from pipeline.tree import PYTHON
+from pipeline.world import World
 
 _ANY_CODE = range(-64, 256)
 _DOCKER_LIMITS = "nothing: own files, user, capabilities, system call filter, memory limit, no network"
@@ -58,49 +58,49 @@ class Sandbox:
 
 
 @asynccontextmanager
-async def sandbox(context: Context, built: Built, architecture: str, work: Path) -> AsyncIterator[Sandbox]:
+async def sandbox(tools: Toolbox, world: World, built: Built, architecture: str, work: Path) -> AsyncIterator[Sandbox]:
     """Give the strongest sandbox that this machine has; `work` is a scratch directory."""
     reasons: list[str] = []
     name = f"smoke-{uuid.uuid4()}"
     try:
-        image = await _pull(context, built, work / "registry")
+        image = await _pull(tools, world, built, work / "registry")
     except PipelineError as error:
         reasons.append(f"Docker: {_said(error)}")
     else:
         try:
-            yield Sandbox("docker", "", _DOCKER_LIMITS, (f"/{PYTHON}",), True, context.tools, _docker(name, image))
+            yield Sandbox("docker", "", _DOCKER_LIMITS, (f"/{PYTHON}",), True, tools, _docker(name, image))
         finally:
-            await context.tools.run("docker", "rm", "--force", name, ok=_ANY_CODE)
-            await context.tools.run("docker", "rmi", image, ok=_ANY_CODE)
+            await tools.run("docker", "rm", "--force", name, ok=_ANY_CODE)
+            await tools.run("docker", "rmi", image, ok=_ANY_CODE)
         return
 
     root = work / "root"
     await anyio.to_thread.run_sync(built.unpack, root)
     bubblewrap = _bubblewrap(root)
     try:
-        await context.tools.run(*bubblewrap({}), "-I", "-c", "")
+        await tools.run(*bubblewrap({}), "-I", "-c", "")
     except PipelineError as error:
         reasons.append(f"bubblewrap: {_said(error)}")
     else:
         why = "; ".join(reasons)
-        yield Sandbox("bubblewrap", why, _BUBBLEWRAP_LIMITS, (f"/{PYTHON}",), True, context.tools, bubblewrap)
+        yield Sandbox("bubblewrap", why, _BUBBLEWRAP_LIMITS, (f"/{PYTHON}",), True, tools, bubblewrap)
         return
     python = bytecode.start(root, architecture)
 
     def loader(_: Mapping[str, str]) -> list[str | Path]:
         return [Path(python[0]), *python[1:]]
 
-    yield Sandbox("loader", "; ".join(reasons), _LOADER_LIMITS, tuple(python), False, context.tools, loader)
+    yield Sandbox("loader", "; ".join(reasons), _LOADER_LIMITS, tuple(python), False, tools, loader)
 
 
-async def _pull(context: Context, built: Built, files: Path) -> str:
+async def _pull(tools: Toolbox, world: World, built: Built, files: Path) -> str:
     """Have the Docker daemon pull the image by digest from a registry on loopback; return its name there."""
-    await context.tools.run("docker", "info", timeout=20)
+    await tools.run("docker", "info", timeout=20)
     await anyio.Path(files).mkdir()
-    async with context.world.registry(context.tools, files, writable=True) as registry:
+    async with world.registry(tools, files, writable=True) as registry:
         await registry.push(built.layout.path, built.digest)
         name = str(registry.reference(built.digest))
-        await context.tools.run("docker", "pull", "--quiet", name, timeout=60)
+        await tools.run("docker", "pull", "--quiet", name, timeout=60)
     return name
 
 

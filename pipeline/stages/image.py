@@ -1,41 +1,27 @@
 """Write the image: an OCI layout with one manifest a platform and an index, the same bytes on every machine."""
 
-import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import anyio
 import anyio.to_thread
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from pipeline import debian, layer, oci, rootfs, selection, start, wheels
+from pipeline import debian, layer, oci, rootfs
 from pipeline.blobs import Blobs, layers_of
 from pipeline.bytecode import Interpreter, this_platform
-from pipeline.catalogue import modules
-from pipeline.closure import Closure, Module, close
-from pipeline.debian import Lock, Package
+from pipeline.debian import Lock
 from pipeline.digest import Digest, Reference
 from pipeline.errors import SubjectFailed
 from pipeline.oci import Runtime
+from pipeline.planning import Interior, Plan, plan, unpack
 from pipeline.rootfs import Contents
 from pipeline.stage import Context
-from pipeline.tree import Component, File, Tree, unpack_deb, unpack_wheel
+from pipeline.tree import Component, Tree
 from pipeline.venv import scratch
 
 _ANNOTATION = "org.opencontainers.image"
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """What one platform's image will hold."""
-
-    tree: Tree
-    entrypoint: tuple[str, ...]
-    closure: Closure
-    kept: set[str]
 
 
 async def image(context: Context) -> str:
@@ -48,12 +34,12 @@ async def image(context: Context) -> str:
         context.say("unpacking")
         trees = await _unpack(context, lock, inputs, work)
         interpreter = Interpreter(context.tools, trees[here].root, oci.architecture(here))
-        builtin, frozen = await interpreter.inside()
+        interior = Interior(*await interpreter.inside())
 
         context.say("reading imports")
         plans = {}
         for platform, tree in trees.items():
-            plans[platform] = await anyio.to_thread.run_sync(_plan, context, lock, platform, tree, builtin, frozen)
+            plans[platform] = await anyio.to_thread.run_sync(plan, context.config, lock, platform, tree, interior)
 
         contents = await _compile(context, interpreter, plans, work)
         layer_lists = [list(each.layers.values()) for each in contents.values()]
@@ -62,98 +48,59 @@ async def image(context: Context) -> str:
         context.say("writing layers")
         document = await anyio.to_thread.run_sync(_write, context, lock, plans, contents)
     context.write_json("image.json", document)
-    context.write_json("closure.json", {platform: _explain(plan.closure) for platform, plan in plans.items()})
+    context.write_json("closure.json", {platform: vars(each.closure) for platform, each in plans.items()})
     sizes = " and ".join(f"{entry['size'] / 1e6:.2f} MB" for entry in document["platforms"].values())
     return f"{sizes} for {', '.join(document['platforms'])}, {document['digest']}"
 
 
 async def _unpack(context: Context, lock: Lock, inputs: Mapping[str, Any], work: Path) -> dict[str, Tree]:
-    service = next(iter(sorted((context.of("build") / "wheels" / "service").glob("*.whl"))))
+    """Unpack everything for each platform, all platforms at once."""
+    (service,) = (context.of("build") / "wheels" / "service").glob("*.whl")
     trees = {platform: Tree(work / platform.replace("/", "-")) for platform in context.config.image.platforms}
+
+    def fill(platform: str) -> None:
+        parts: list[tuple[Component, Path]] = []
+        for package in lock.select(platform, context.config.image.extra_packages):
+            component = Component("deb", package.name, package.version, package.architecture)
+            parts.append((component, _fetch(context, component, package.digest)))
+        for wheel in inputs["wheels"][platform]:
+            component = Component("pypi", wheel["name"], wheel["version"])
+            parts.append((component, _fetch(context, component, Digest.parse(wheel["digest"]))))
+        unpack(trees[platform], parts, service, platform)
+
     async with anyio.create_task_group() as group:
-        for platform, tree in trees.items():
-            group.start_soon(
-                anyio.to_thread.run_sync, _fill, context, lock.select(platform, context.config.image.extra_packages),
-                inputs["wheels"][platform], service, platform, tree,
-            )  # fmt: skip
+        for platform in trees:
+            group.start_soon(anyio.to_thread.run_sync, fill, platform)
     return trees
 
 
-def _fill(
-    context: Context, packages: list[Package], locked: list[dict[str, str]], service: Path, platform: str, tree: Tree
-) -> None:
-    for package in packages:
-        component = Component("deb", package.name, package.version, package.architecture)
-        context.material(component.purl, package.digest)
-        unpack_deb(tree, context.store.get(package.digest), component)
-    for wheel in locked:
-        component, digest = Component("pypi", wheel["name"], wheel["version"]), Digest.parse(wheel["digest"])
-        context.material(component.purl, digest)
-        unpack_wheel(tree, context.store.get(digest), component)
-    tree.service = _service(service, platform)
-    unpack_wheel(tree, service, tree.service)
-
-
-def _service(wheel: Path, platform: str) -> Component:
-    try:
-        name, version, _, tags = parse_wheel_filename(wheel.name)
-    except InvalidWheelFilename as error:
-        raise SubjectFailed(f"{wheel.name} is not the name of a wheel", why=str(error)) from error
-    if tags.isdisjoint(wheels.image(platform).tags):
-        raise SubjectFailed(
-            f"{wheel.name} does not fit {platform}",
-            why=f"Debian 12's Python 3.11 there takes none of {', '.join(sorted(map(str, tags)))}",
-            do="build a wheel without compiled code, or leave the platform out of image.platforms",
-        )
-    return Component("pypi", str(name), str(version))
-
-
-def _plan(
-    context: Context, lock: Lock, platform: str, tree: Tree, builtin: frozenset[str], frozen: frozenset[str]
-) -> _Plan:
-    config = context.config.image
-    architecture = oci.architecture(platform)
-    found = modules(tree, architecture)
-    begin = start.start(context.config.service, found)
-    for path, source in begin.generated.items():
-        _add(tree, path, source)
-    if begin.generated:
-        found = modules(tree, architecture)
-    closure = close(found, builtin | frozen, [*selection.ALWAYS, *begin.seeds, *config.modules])
-    needed: list[Module] = [found[name] for name in closure.needed]
-    asked = selection.Asked(config.runtime == "full", config.extra_packages, config.package_data)
-    provider = partial(lock.provider, platform=platform)
-    kept = selection.select(tree, needed, frozen, architecture, asked, provider)
-    return _Plan(tree, begin.entrypoint, closure, kept)
-
-
-def _add(tree: Tree, path: str, source: Path) -> None:
-    assert tree.service is not None
-    shutil.copyfile(source, tree.add(File(path, tree.service)))
+def _fetch(context: Context, component: Component, digest: Digest) -> Path:
+    context.material(component.purl, digest)
+    return context.store.get(digest)
 
 
 async def _compile(
-    context: Context, interpreter: Interpreter, plans: Mapping[str, _Plan], work: Path
+    context: Context, interpreter: Interpreter, plans: Mapping[str, Plan], work: Path
 ) -> dict[str, Contents]:
     context.say("compiling")
     whole = context.config.image.runtime == "full"
     target = work / "compiled"
     await anyio.Path(target).mkdir()
-    jobs = rootfs.jobs({p: plan.tree for p, plan in plans.items()}, {p: plan.kept for p, plan in plans.items()}, target)
+    jobs = rootfs.jobs({p: each.tree for p, each in plans.items()}, {p: each.kept for p, each in plans.items()}, target)
     every = {job.target: job for mine in jobs.values() for job in mine.values()}
     failed = await interpreter.compile(list(every.values()), work / "compile.json")
-    for platform, plan in plans.items():
-        _refuse(failed, plan, whole=whole)
+    for platform, each in plans.items():
+        _refuse(failed, each, whole=whole)
         jobs[platform] = {path: job for path, job in jobs[platform].items() if job.name not in failed}
     return {
         platform: rootfs.contents(
-            plan.tree, plan.kept, {path: job.target for path, job in jobs[platform].items()}, sources=whole
+            each.tree, each.kept, {path: job.target for path, job in jobs[platform].items()}, sources=whole
         )
-        for platform, plan in plans.items()
+        for platform, each in plans.items()
     }
 
 
-def _refuse(failed: Mapping[str, str], plan: _Plan, *, whole: bool) -> None:
+def _refuse(failed: Mapping[str, str], plan: Plan, *, whole: bool) -> None:
     """Refuse sources that do not compile; those of a whole wheel may be for another Python, if nobody needs them."""
     for name, message in failed.items():
         file = plan.tree.files.get(name.lstrip("/"))
@@ -165,24 +112,21 @@ def _refuse(failed: Mapping[str, str], plan: _Plan, *, whole: bool) -> None:
             )
 
 
-def _write(
-    context: Context, lock: Lock, plans: Mapping[str, _Plan], contents: Mapping[str, Contents]
-) -> dict[str, Any]:
+def _write(context: Context, lock: Lock, plans: Mapping[str, Plan], contents: Mapping[str, Contents]) -> dict[str, Any]:
     """Write the layout, and return image.json."""
     blobs = Blobs(context.out / "layout")
     blobs.begin()
     before = context.run_dir / "image"
     blobs.remember(before / "layout", layers_of(before / "image.json"))
-    service = next(plan.tree.service for plan in plans.values())
-    assert service is not None
+    service = next(iter(plans.values())).service
     labels = _labels(context, lock, service)
     manifests, platforms = [], {}
-    for platform, plan in plans.items():
+    for platform, each in plans.items():
         layers = [blobs.layer(name, entries) for name, entries in contents[platform].layers.items()]
-        configuration = blobs.put(oci.CONFIG, oci.config(platform, _runtime(context, plan, labels), layers))
+        configuration = blobs.put(oci.CONFIG, oci.config(platform, _runtime(context, each, labels), layers))
         written = blobs.put(oci.MANIFEST, oci.manifest(configuration, layers, labels))
         manifests.append(replace(written, platform=platform))
-        size = written.size + configuration.size + sum(each.descriptor.size for each in layers)
+        size = written.size + configuration.size + sum(layer.descriptor.size for layer in layers)
         platforms[platform] = {"digest": str(written.digest), "size": size, **_list(layers, contents[platform])}
     index = blobs.put(oci.INDEX, oci.index(manifests, labels))
     blobs.finish(index)
@@ -212,7 +156,7 @@ def _labels(context: Context, lock: Lock, service: Component) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def _runtime(context: Context, plan: _Plan, labels: Mapping[str, str]) -> Runtime:
+def _runtime(context: Context, plan: Plan, labels: Mapping[str, str]) -> Runtime:
     service = context.config.service
     environment = {"PATH": "/usr/bin", **service.environment}
     return Runtime(plan.entrypoint, environment, service.port, f"{rootfs.USER}:{rootfs.USER}", labels)
@@ -242,7 +186,3 @@ def _list(layers: list[oci.Layer], contents: Contents) -> dict[str, Any]:
         "generated": list(contents.generated),
         "files": sum(len(entries) for entries in contents.layers.values()),
     }
-
-
-def _explain(closure: Closure) -> dict[str, Any]:
-    return {"needed": closure.needed, "left_out": closure.left_out}

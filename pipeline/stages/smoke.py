@@ -38,7 +38,7 @@ async def smoke(context: Context) -> str:
     requests = (SmokeRequest(path=context.config.service.health), *context.config.smoke.requests)
     async with (
         scratch(context) as work,
-        sandbox(context, built, oci.architecture(platform), work) as box,
+        sandbox(context.tools, context.world, built, oci.architecture(platform), work) as box,
     ):
         _say_isolation(context, box)
         outcome = await _start(context, built, box, requests, work)
