@@ -12,8 +12,8 @@ import anyio
 
 from pipeline.cosign import Cosign, agree, agree_on_any
 from pipeline.digest import Digest
-from pipeline.errors import ConfigError, RemoteFailed, VerificationFailed, flatten
-from pipeline.layout import Layout
+from pipeline.errors import ConfigError, VerificationFailed, flatten
+from pipeline.fetch_image import fetch
 from pipeline.referrers import Attached, attached
 from pipeline.registry import Registry
 from pipeline.statements import Who
@@ -73,7 +73,7 @@ async def examine(
         VerificationFailed: it was altered, does not satisfy the policy, or the two verifiers disagree.
         RemoteFailed: the registry did not answer as it should.
     """
-    layout = await _fetch(registry, digest, work / "layout")
+    layout = await fetch(registry, digest, work / "layout")
     blobs = layout.check_image(digest)
     _, platforms = layout.image(digest)
     image = Image(digest, {platform.name: platform.digest for platform in platforms})
@@ -87,21 +87,6 @@ async def examine(
     statements, refused = _verify(found, policy, root)
     await _cross_check(registry, image, policy, statements, Cosign(tools, root, registry.environment))
     return Examination(image, blobs, statements, decide(policy, image, statements, refused), refused)
-
-
-async def _fetch(registry: Registry, digest: Digest, path: Path) -> Layout:
-    try:
-        await registry.pull(digest, path)
-    except RemoteFailed as error:
-        # ORAS compares every blob with its digest, and says so in these words.
-        if any("mismatch" in line for line in error.why):
-            raise VerificationFailed(
-                f"{registry.host} holds other bytes than {digest} names",
-                why=error.why,
-                do="do not use this image; publish it again from a run that you trust",
-            ) from error
-        raise
-    return Layout(path)
 
 
 def _verify(found: Iterable[Attached], policy: Policy, root: Path) -> tuple[tuple[Statement, ...], dict[Digest, str]]:

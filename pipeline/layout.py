@@ -85,7 +85,7 @@ class Layout:
         if index.get("mediaType") != INDEX_TYPE or not index.get("manifests"):
             raise VerificationFailed(f"{digest} is not an image index with platforms")
         platforms = tuple(
-            Platform(_platform_name(item), {key: item[key] for key in ("mediaType", "digest", "size")})
+            Platform(platform_name(item), {key: item[key] for key in ("mediaType", "digest", "size")})
             for item in index["manifests"]
         )
         return {"mediaType": INDEX_TYPE, "digest": str(digest), "size": len(data)}, platforms
@@ -109,7 +109,10 @@ class Layout:
         return len(seen)
 
 
-def _platform_name(descriptor: Mapping[str, Any]) -> str:
+def platform_name(descriptor: Mapping[str, Any]) -> str:
+    """Return the platform of a descriptor in an index, as `linux/arm64`; v8 is the only arm64, and goes unsaid."""
     platform = descriptor.get("platform") or {}
-    parts = (platform.get("os"), platform.get("architecture"), platform.get("variant"))
+    parts = [platform.get("os"), platform.get("architecture"), platform.get("variant")]
+    if parts[1:] == ["arm64", "v8"]:
+        parts.pop()
     return "/".join(part for part in parts if part)

@@ -92,12 +92,17 @@ def checked(data: bytes, digest: Digest, what: str) -> bytes:
     """Return bytes that are those of a digest; raise `VerificationFailed` when they are others."""
     actual = Digest.of(data)
     if actual != digest:
-        raise VerificationFailed(
-            f"{what} was altered: {digest} holds other bytes",
-            why=f"their digest is {actual}",
-            do="do not use this image; publish it again from a run that you trust",
-        )
+        raise altered(what, digest, f"the digest of what is there is {actual}")
     return data
+
+
+def altered(what: str, digest: Digest, *why: str) -> VerificationFailed:
+    """Return the failure that says that bytes are not those of their digest."""
+    return VerificationFailed(
+        f"{what} was altered: {digest}",
+        why=why,
+        do="do not use this image; publish it again from a run that you trust",
+    )
 
 
 def checked_json(data: bytes, digest: Digest, what: str) -> dict[str, Any]:

@@ -5,6 +5,7 @@ without an error, and the client then still exits 0.
 """
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -64,6 +65,10 @@ class Registry:
                 do="do not use this registry, and find out what stands between it and you",
             )
         return fetched.stdout
+
+    async def try_blob(self, digest: Digest) -> None:
+        """Fetch a blob and keep nothing; raise `RemoteFailed` unless its bytes are there, and are those of its digest."""
+        await self._oras("blob", "fetch", *self._flags, "--output", os.devnull, str(self.reference(digest)))
 
     async def referrers(self, digest: Digest) -> list[dict[str, Any]]:
         """Return the descriptors of what refers to a manifest, however this registry keeps them."""

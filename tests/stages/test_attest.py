@@ -111,7 +111,7 @@ def test_provenance_covers_every_material_of_every_record(attested: Path, run: R
     assert recorded <= named
 
 
-def test_provenance_says_that_the_tree_was_dirty_and_who_built(attested: Path) -> None:
+def test_provenance_says_who_built_and_whether_from_a_dirty_tree(attested: Path) -> None:
     predicate = statement(attested, "provenance")["predicate"]
     source = predicate["buildDefinition"]["resolvedDependencies"][0]
     assert source["annotations"]["dirty"] is False
