@@ -13,6 +13,7 @@ from pipeline.config import HOME
 LEAVES = {"errors", "digest"}
 # What touches the outside, one kind each. A module that is neither here nor named below has to be pure.
 EDGES = {
+    "asking",
     "blobs",
     "built",
     "bytecode",
