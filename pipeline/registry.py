@@ -48,7 +48,7 @@ class Registry:
         )  # fmt: skip
 
     async def pull(self, digest: Digest, layout: Path) -> None:
-        """Copy a manifest, all that it names, and whatever refers to any of it, from the registry into an OCI layout."""
+        """Copy a manifest, all that it names, and whatever refers to any of it, from the registry into a layout."""
         source = ("--from-plain-http",) if self.plain_http else ()
         await self._oras(
             "cp", "--recursive", "--concurrency", "1", "--no-tty", "--to-oci-layout", *source,
@@ -67,7 +67,7 @@ class Registry:
         return fetched.stdout
 
     async def try_blob(self, digest: Digest) -> None:
-        """Fetch a blob and keep nothing; raise `RemoteFailed` unless its bytes are there, and are those of its digest."""
+        """Fetch a blob and keep nothing; raise `RemoteFailed` unless its bytes are those of its digest."""
         await self._oras("blob", "fetch", *self._flags, "--output", os.devnull, str(self.reference(digest)))
 
     async def referrers(self, digest: Digest) -> list[dict[str, Any]]:
