@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 import re
 from time import perf_counter
 
@@ -54,6 +53,7 @@ class Exchange:
         self._logs = logs
         self._make_id = RequestIds().make
         self._render = Renderer().render
+        self._due = 0.0  # a line is due whenever this reaches one
         self._share = settings.access_log if logs.level <= logging.INFO else 0.0
 
     def respond(self, request: Request, version: str, started: float) -> tuple[bytes, bool]:
@@ -97,7 +97,9 @@ class Exchange:
         data = self._render(answer, self._clock.date, correlation, connection, request.method)
         seconds = perf_counter() - started
         self._count(request.path, request.method, answer.status, seconds)
-        if self._share and (self._share >= 1 or answer.status >= 500 or random.random() < self._share):  # noqa: S311
+        self._due += self._share
+        if self._due >= 1 or (answer.status >= 500 and self._share):
+            self._due %= 1
             path = request.path.encode("ascii") if PLAIN_PATH.fullmatch(request.path) else b"-"
             method = SAFE_METHODS.get(request.method, b"other")
             level = b"info" if answer.status < 500 or answer.status == 503 else b"error"

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
 import select
 import traceback
 
+from service.answer import to_json
 from service.clock import Clock
 
 TYPE_CHECKING = False
@@ -43,7 +43,7 @@ class Logs:
         """Log something that happened, and write it at once."""
         if LEVELS[level] >= self.level:
             entry = {"time": self._clock.timestamp().decode(), "level": level, "message": message, **fields}
-            self.line(json.dumps(entry, separators=(",", ":")).encode("ascii") + b"\n")
+            self.line(to_json(entry) + b"\n")
             self.flush()
 
     def flush(self) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import socket
+import threading
 from collections import deque
 from time import perf_counter, time
 
@@ -24,7 +25,7 @@ from service.plain import PlainReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Protocol
+    from typing import Any, Protocol
 
     from service.board import Column
     from service.settings import Settings
@@ -43,6 +44,7 @@ MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024  # below Waitress's 512 KiB `inbuf_overflow`: a body never goes to a temporary file
 RECEIVE = 8192
 DISCARD = 2.0  # seconds
+UNUSED_LOCK = threading.Condition()
 SPARE_DESCRIPTORS = 32
 
 
@@ -113,6 +115,11 @@ class Channel(HTTPChannel):
     started = 0.0  # when the request that is being received began
     refused = False  # the client may still be sending what nobody will read
     discarding = 0.0  # since when that is thrown away
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        # One lock for all: there is one thread, and two locks for each of a thousand connections are 1.5 MB.
+        self.requests_lock = self.outbuf_lock = UNUSED_LOCK
 
     def busy(self) -> bool:
         """Say whether a request is being received or a response sent."""
