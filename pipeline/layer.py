@@ -67,9 +67,10 @@ def check(layers: Sequence[Iterable[Entry]]) -> None:
             check_path(entry.path)
             if entry.link:
                 _check_link(entry)
-            other = seen.setdefault(entry.path.casefold(), entry.path)
-            if other is not entry.path:
-                _refuse_pair(other, entry.path)
+            key = entry.path.casefold()
+            if key in seen:
+                _refuse_pair(seen[key], entry.path)
+            seen[key] = entry.path
     for path in seen.values():
         for parent in PurePosixPath(path).parents:
             if str(parent).casefold() in seen:
