@@ -32,12 +32,12 @@ class PolicyFiles:
     def load(cls, config: Config) -> Self:
         """Read the policy of a project; raise `ConfigError` naming the file at fault."""
         own = config.policy.directory
-        texts = {"rules.toml": _text(either(own, "rules.toml"))}
-        rules = read_rules(texts["rules.toml"])
+        texts = {"policy/rules.toml": _text(either(own, "rules.toml"))}
+        rules = read_rules(texts["policy/rules.toml"])
         waivers: tuple[Waiver, ...] = ()
         if (own / "waivers.toml").exists():
-            texts["waivers.toml"] = _text(own / "waivers.toml")
-            waivers = read_waivers(texts["waivers.toml"], rules)
+            texts["policy/waivers.toml"] = _text(own / "waivers.toml")
+            waivers = read_waivers(texts["policy/waivers.toml"], rules)
         files = {path.name: path for root in (_DEFAULT, own) for path in sorted((root / "vex").glob("*.json"))}
         statements = {f"policy/vex/{name}": _text(path) for name, path in sorted(files.items())}
         documents = {name: read(text, rules, name) for name, text in statements.items()}

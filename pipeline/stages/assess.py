@@ -35,7 +35,7 @@ async def assess(context: Context) -> str:
     ]
     inputs = {_name(path): str(Digest.of_file(path)) for path in read}
     inputs |= {"image": image["digest"], "database": identity["checksum"]}
-    inputs |= {f"policy/{name.rpartition('/')[2]}": str(digest) for name, digest in files.digests.items()}
+    inputs |= {name: str(digest) for name, digest in files.digests.items()}
     about = {"image": image["reference"], "judged": context.now.isoformat(), "sample": identity["sample"]}
     context.write_json("verdict.json", {**verdict.as_json(), **about, "inputs": inputs})
     for notice in verdict.notices:

@@ -18,7 +18,13 @@ _FORMS = {
     "spdx-json@2.3": "sbom.spdx.json",
     "syft-json": "sbom.syft.json",
 }
-_SETTINGS = {"SYFT_CHECK_FOR_APP_UPDATE": "false", "SYFT_FILE_METADATA_SELECTION": "all"}
+# Its settings are part of what it writes, so none may name a place of this machine; and it reads .syft.yaml at home.
+_SETTINGS = {
+    "SYFT_CHECK_FOR_APP_UPDATE": "false",
+    "SYFT_FILE_METADATA_SELECTION": "all",
+    "SYFT_CACHE_DIR": "",
+    "HOME": "/nonexistent",
+}
 
 
 async def sbom(context: Context) -> str:
@@ -47,7 +53,7 @@ async def _list(context: Context, subject: documents.Subject, platform: str) -> 
         *("scan", "oci-dir:view", "-q", "--source-name", subject.name, "--source-version", str(subject.digest)),
         *(f"-o={form}={name}" for form, name in _FORMS.items()),
         cwd=where,
-        env={**_SETTINGS, "HOME": str(view.resolve()), "XDG_CONFIG_HOME": str(view.resolve())},
+        env=_SETTINGS,
     )
     shutil.rmtree(view)
     cyclonedx, spdx, listing = (_read(where / name) for name in _FORMS.values())

@@ -1,0 +1,94 @@
+"""`assess` writes a verdict with its reasons and with the digests of what it rests on, and never says no."""
+
+import json
+import shutil
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.config import HOME
+from pipeline.digest import Digest
+from pipeline.errors import VerificationFailed
+from pipeline.run import Event, Run
+from tests.conftest import NOW, MakeRun
+from tests.stages.images import SmallImage
+from tests.stages.rows import ASSESS, ONE_PLATFORM, VEX, begin, perform
+from tests.statements import RULES, statement, write
+
+
+async def judged(run: Run, image: SmallImage = ONE_PLATFORM) -> Any:
+    await begin(run, image)
+    await perform(run, VEX, ASSESS)
+    return json.loads((run.directory / "assess" / "verdict.json").read_bytes())
+
+
+def denials(verdict: Any) -> list[tuple[str, str]]:
+    return [(reason["code"], reason["finding"]) for reason in verdict["denied"]]
+
+
+async def test_what_we_ship_is_allowed_and_the_excuse_is_on_record(make_run: MakeRun) -> None:
+    verdict = await judged(make_run())
+    assert verdict["allowed"] is True
+    assert [reason["finding"] for reason in verdict["excused"]] == ["CVE-2026-5450"]
+    assert [reason["finding"] for reason in verdict["noted"]] == ["CVE-2026-5928", "CVE-2026-27171"]
+    assert verdict["sample"] is True
+
+
+async def test_a_critical_advisory_is_denied_without_a_failure(make_run: MakeRun) -> None:
+    verdict = await judged(make_run(), ONE_PLATFORM.having(python={"waitress": "3.0.0"}))
+    assert verdict["allowed"] is False
+    expected = [("severity-critical", "GHSA-9298-4cf8-g4wj"), ("severity-high", "GHSA-3f84-rpwh-47g6")]
+    assert denials(verdict) == expected
+
+
+async def test_an_expired_statement_is_denied(make_run: MakeRun, project: Path) -> None:
+    lapsed = statement(vulnerability={"name": "CVE-2026-27171"}, valid_until="2026-11-24")
+    write(project / "policy", lapsed)
+    assert denials(await judged(make_run())) == [("vex-expired", "CVE-2026-27171")]
+
+
+async def test_our_own_statements_end_and_are_denied_then(make_run: MakeRun) -> None:
+    years_later = NOW + timedelta(days=800)
+    assert ("vex-expired", "CVE-2026-5450") in denials(await judged(make_run(clock=lambda: years_later)))
+
+
+async def test_an_end_that_is_near_is_said_aloud(make_run: MakeRun, events: list[Event]) -> None:
+    end = json.loads((HOME / "policy" / "vex" / "glibc-scanf.json").read_bytes())["statements"][0]["valid_until"]
+    near = NOW.fromisoformat(f"{end}T12:00:00+00:00") - timedelta(days=7)
+    await judged(make_run(clock=lambda: near, observe=events.append))
+    assert any("CVE-2026-5450" in event.text and "ends in 7 days" in event.text for event in events)
+
+
+async def test_a_projects_own_rules_and_waivers_replace_ours(make_run: MakeRun, project: Path) -> None:
+    (project / "policy" / "rules.toml").write_text(RULES.replace('medium = "allow"', 'medium = "deny"'))
+    (project / "policy" / "waivers.toml").write_text(
+        '[[waiver]]\nfinding = "CVE-2026-27171"\npackage = "pkg:deb/debian/zlib1g"\nowner = "A Tester"\n'
+        'reason = "nothing here combines checksums"\nsince = 2026-11-01\nuntil = 2027-01-01\n'
+    )
+    verdict = await judged(make_run())
+    assert [reason["code"] for reason in verdict["excused"]] == ["vex", "waiver"]
+    (project / "policy" / "waivers.toml").unlink()
+    assert denials(await judged(make_run())) == [("severity-medium", "CVE-2026-27171")]
+
+
+async def test_the_verdict_names_what_it_rests_on_by_digest(make_run: MakeRun, project: Path) -> None:
+    write(project / "policy", statement())
+    run = make_run()
+    inputs = (await judged(run))["inputs"]
+    assert inputs["scan/grype.json"] == str(Digest.of_file(run.directory / "scan" / "grype.json"))
+    assert inputs["policy/rules.toml"] == str(Digest.of_file(HOME / "policy" / "rules.toml"))
+    assert inputs["policy/vex/test.json"] == str(Digest.of_file(project / "policy" / "vex" / "test.json"))
+    assert all(value.startswith("sha256:") for value in inputs.values())
+
+
+async def test_statements_about_another_image_are_refused(make_run: MakeRun, tmp_path: Path) -> None:
+    run, other = make_run(), make_run(directory=tmp_path / "other")
+    await judged(run)
+    await begin(other, ONE_PLATFORM.having(python={}))
+    await perform(other, VEX)
+    shutil.rmtree(run.directory / "vex")
+    shutil.copytree(other.directory / "vex", run.directory / "vex")
+    with pytest.raises(VerificationFailed, match="about another image"):
+        await run.perform(ASSESS)
