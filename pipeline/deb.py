@@ -119,6 +119,9 @@ class _Window:
         self._left = size
 
     def read(self, most: int) -> bytes:
-        data = self._stream.read(min(most, self._left))
+        most = min(most, self._left)
+        data = self._stream.read(most)
+        if len(data) < most:
+            raise EOFError("it is cut short")
         self._left -= len(data)
         return data

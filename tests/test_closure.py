@@ -1,0 +1,177 @@
+"""What a service needs is found by reading: who wrote an import, and how, decides whether it counts."""
+
+import textwrap
+from collections.abc import Mapping
+
+import pytest
+
+from pipeline.closure import Closure, Module, Origin, close
+from pipeline.errors import SubjectFailed
+from pipeline.imports import imports
+
+BUILTIN = ("sys", "time")
+
+
+def module(name: str, source: str | None, origin: Origin, *, package: bool = False, loadable: bool = True) -> Module:
+    text = None if source is None else textwrap.dedent(source).encode()
+    path = name.replace(".", "/") + ("/__init__.py" if package else ".py" if source is not None else ".so")
+    return Module(name, path, origin, package, None if text is None else lambda: text, loadable)
+
+
+def closed(service: str, wheels: Mapping[str, str] | None = None, standard: Mapping[str, str] | None = None) -> Closure:
+    """Close over a service `app`; in the others a name that is a prefix of another is a package."""
+    every = {"app": module("app", service, Origin.SERVICE)}
+    for sources, origin in ((wheels or {}, Origin.WHEEL), (standard or {}, Origin.STANDARD)):
+        for name, source in sources.items():
+            package = any(other.startswith(f"{name}.") for other in sources)
+            every[name] = module(name, source, origin, package=package)
+    return close(every, BUILTIN, ["app"])
+
+
+def test_an_import_brings_the_module_and_all_above_it_and_says_who_asked() -> None:
+    found = closed("import a.b", standard={"a": "", "a.b": "import c", "c": "", "d": ""})
+    assert found.needed == {"app": "", "a": "app", "a.b": "app", "c": "a.b"}
+
+
+def test_from_brings_a_submodule_and_takes_an_attribute_for_what_it_is() -> None:
+    assert {"a", "a.b"} <= closed("from a import b, attribute", standard={"a": "", "a.b": ""}).needed.keys()
+
+
+def test_relative_imports_start_at_the_package_of_the_module() -> None:
+    wheels = {"p": "from . import x", "p.x": "from .q.r import z", "p.q": "", "p.q.r": "from ..y import z", "p.y": ""}
+    assert set(closed("import p", wheels).needed) == {"app", *wheels}
+
+
+@pytest.mark.parametrize(
+    ("source", "counts"),
+    [
+        ("import extra", True),
+        ("try:\n    import extra\nexcept ImportError:\n    extra = None", True),
+        ("if something:\n    import extra", True),
+        ("def later():\n    import extra", True),
+        ("def later():\n    try:\n        import extra\n    except ImportError:\n        pass", False),
+        ("if TYPE_CHECKING:\n    import extra", False),
+        ("import sys\nif sys.platform == 'win32':\n    import extra", False),
+        ("import sys\nif sys.platform != 'win32':\n    import extra", True),
+        ("import os\nif os.name == 'nt':\n    pass\nelse:\n    import extra", True),
+        ("if not TYPE_CHECKING:\n    import extra", True),
+        ("if False or TYPE_CHECKING:\n    import extra", False),
+        ("class A:\n    import extra", True),
+        ("with a() as b:\n    import extra", True),
+        ("match a:\n    case 1:\n        import extra", True),
+        ("async def later():\n    for a in b:\n        import extra", True),
+    ],
+)
+def test_how_the_service_imports_from_the_standard_library_decides(source: str, counts: bool) -> None:
+    assert ("extra" in closed(source, standard={"extra": "", "os": ""}).needed) is counts
+
+
+def test_what_the_service_can_do_without_in_one_place_it_can_do_without_in_all_its_functions() -> None:
+    source = """
+    def first():
+        try:
+            import extra
+        except ImportError:
+            return None
+    def second():
+        import extra
+    """
+    found = closed(source, standard={"extra": ""})
+    assert "extra" not in found.needed
+    assert found.left_out == {"extra": "app.py:4"}
+
+
+@pytest.mark.parametrize(
+    ("source", "counts"),
+    [
+        ("import extra", True),
+        ("try:\n    import extra\nexcept ImportError:\n    extra = None", True),
+        ("def later():\n    import extra", False),
+    ],
+)
+def test_how_a_wheel_imports_from_the_standard_library_decides(source: str, counts: bool) -> None:
+    found = closed("import wheel", {"wheel": source}, {"extra": ""})
+    assert ("extra" in found.needed) is counts
+    assert ("extra" in found.left_out) is not counts
+
+
+def test_what_a_wheel_imports_in_a_function_counts_where_a_wheel_has_it() -> None:
+    assert "other" in closed("import wheel", {"wheel": "def later():\n    import other", "other": ""}).needed
+
+
+@pytest.mark.parametrize(
+    ("source", "counts"),
+    [
+        ("import extra", True),
+        ("if something:\n    import extra", True),
+        ("try:\n    import extra\nexcept ImportError:\n    extra = None", False),
+        ("def later():\n    import extra", False),
+    ],
+)
+def test_how_the_standard_library_imports_from_itself_decides(source: str, counts: bool) -> None:
+    assert ("extra" in closed("import std", standard={"std": source, "extra": ""}).needed) is counts
+
+
+@pytest.mark.parametrize("loadable", [True, False])
+def test_an_accelerator_counts_where_its_libraries_are(loadable: bool) -> None:
+    modules = {
+        "app": module("app", "import std", Origin.SERVICE),
+        "std": module("std", "try:\n    import _std\nexcept ImportError:\n    pass", Origin.STANDARD),
+        "_std": module("_std", None, Origin.STANDARD, loadable=loadable),
+    }
+    assert ("_std" in close(modules, BUILTIN, ["app"]).needed) is loadable
+
+
+def test_a_module_that_is_nowhere_is_named_with_the_line_that_imports_it() -> None:
+    with pytest.raises(SubjectFailed, match="there is no module nowhere") as caught:
+        closed("\nimport nowhere")
+    assert "app imports it in line 2" in caught.value.why[0]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "try:\n    import nowhere\nexcept ImportError:\n    pass",
+        "try:\n    import nowhere\nexcept ModuleNotFoundError:\n    pass",
+        "try:\n    import nowhere\nexcept:\n    pass",
+        "if sys.version_info < (3, 8):\n    import nowhere",
+        "def later():\n    import nowhere",
+        "import sys\nfrom sys import path",
+    ],
+)
+def test_what_may_be_missing_may_be_missing(source: str) -> None:
+    assert closed(source).needed == {"app": ""}
+
+
+def test_a_guard_against_another_error_is_none() -> None:
+    with pytest.raises(SubjectFailed, match="there is no module nowhere"):
+        closed("try:\n    import nowhere\nexcept ValueError:\n    pass")
+
+
+def test_a_star_after_a_name_brings_all_below_it() -> None:
+    modules = {
+        name: module(name, "", Origin.WHEEL, package=name == "data")
+        for name in ("data", "data.a", "data.b", "database")
+    }
+    assert set(close(modules, BUILTIN, ["data.*"]).needed) == {"data", "data.a", "data.b"}
+
+
+def test_a_module_that_pipeline_toml_names_and_nobody_has_is_refused() -> None:
+    with pytest.raises(SubjectFailed, match="there is no module nowhere") as caught:
+        close({}, BUILTIN, ["nowhere"])
+    assert caught.value.why[0].startswith("pipeline.toml names it")
+
+
+@pytest.mark.parametrize("source", ["import a\ndef (:\n", "a = '\0'"])
+def test_a_source_of_the_service_that_is_no_python_is_refused_even_when_nobody_imports_it(source: str) -> None:
+    modules = {
+        "app": module("app", "", Origin.SERVICE),
+        "other": Module("other", "other.py", Origin.SERVICE, source=source.encode),
+    }
+    with pytest.raises(SubjectFailed, match=r"other.py(:2)? is no Python"):
+        close(modules, BUILTIN, ["app"])
+
+
+def test_a_source_may_be_in_another_encoding_and_may_hold_odd_escapes() -> None:
+    source = "# -*- coding: latin-1 -*-\nimport a\nb = '\\d\xe4'\n".encode("latin-1")
+    assert [found.name for found in imports(source, "")] == ["a"]
