@@ -99,7 +99,10 @@ class Toolbox:
         if program is None:
             raise ToolFailed(f"{tool} is not installed on this machine", do=f"install {tool} and run this again")
         if tool not in self.used:
-            self.used[tool] = Digest.of_file(Path(program))
+            try:
+                self.used[tool] = Digest.of_file(Path(program))
+            except PermissionError as error:
+                raise ToolFailed(f"{program} may be run and not read: nobody could tell what ran") from error
         return Path(program)
 
     async def run(

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from pipeline.config import Config
 from pipeline.digest import Digest
 from pipeline.inputs import Inputs

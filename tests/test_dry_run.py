@@ -1,5 +1,6 @@
 """The whole dry run, once, with the real tools, in a process without any network: what it leaves, and what it says."""
 
+import fcntl
 import json
 import os
 import re
@@ -7,10 +8,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+
 from pipeline.digest import Digest
 from pipeline.referrers import BUNDLE_TYPE
 from pipeline.table import TABLE
-
 from tests.commands import Ended, clone, flip, pipeline, read, stages
 
 OFFLINE = ("unshare", "--map-root-user", "--net")
@@ -57,11 +58,15 @@ def test_it_says_what_was_real_what_stood_in_and_what_was_not_run(finished: tupl
 def test_every_statement_has_a_bundle_and_every_subject_every_statement_about_it(finished: tuple[Path, Ended]) -> None:
     run = finished[0] / ".run"
     statements = {path.stem: json.loads(path.read_bytes()) for path in (run / "attest" / "statements").iterdir()}
-    assert {path.name.removesuffix(".sigstore.json") for path in (run / "attest" / "bundles").iterdir()} == set(statements)
+    assert {path.name.removesuffix(".sigstore.json") for path in (run / "attest" / "bundles").iterdir()} == set(
+        statements
+    )
     index = read(run, "attest/layout/index.json")
     referrers: dict[str, int] = {}
     for item in index["manifests"]:
-        manifest = json.loads((run / "attest/layout/blobs/sha256" / item["digest"].removeprefix("sha256:")).read_bytes())
+        manifest = json.loads(
+            (run / "attest/layout/blobs/sha256" / item["digest"].removeprefix("sha256:")).read_bytes()
+        )
         if manifest.get("artifactType") == BUNDLE_TYPE:
             subject = manifest["subject"]["digest"]
             referrers[subject] = referrers.get(subject, 0) + 1
@@ -120,11 +125,8 @@ def test_one_flipped_byte_between_two_stages_is_refused(copy: Path, victim: str,
     assert said.format(layer=layer) in ended.stderr
 
 
-@pytest.mark.parametrize(
-    ("kind", "said"),
-    [("layer", "altered"), ("bundle", "altered"), ("manifest", "altered")],
-)
-def test_one_flipped_byte_in_the_registry_is_refused_by_verify(copy: Path, kind: str, said: str) -> None:
+@pytest.mark.parametrize("kind", ["layer", "bundle", "manifest"])
+def test_one_flipped_byte_in_the_registry_is_refused_by_verify(copy: Path, kind: str) -> None:
     """The record is rewritten to fit, as somebody who owns the registry could: the digests have to say it."""
     run = copy / ".run"
     image = read(run, "image/image.json")["platforms"]["linux/amd64"]
@@ -136,8 +138,8 @@ def test_one_flipped_byte_in_the_registry_is_refused_by_verify(copy: Path, kind:
     record["products"][victim.relative_to(run / "publish").as_posix()] = str(Digest.of_file(victim))
     (run / "publish" / "record.json").write_text(json.dumps(record))
     ended = pipeline("stage", "verify", cwd=copy)
-    assert ended.code in {5, 6}, ended.output
-    assert "verify" in ended.stderr
+    assert ended.code == 6, ended.output
+    assert "holds other bytes than" in ended.stderr
 
 
 def test_a_tool_with_one_flipped_byte_is_refused(copy: Path, tmp_path: Path, store_root: Path) -> None:
@@ -153,8 +155,6 @@ def test_a_tool_with_one_flipped_byte_is_refused(copy: Path, tmp_path: Path, sto
 
 
 def test_a_run_directory_in_use_is_refused(copy: Path) -> None:
-    import fcntl
-
     with (copy / ".run" / "lock").open() as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         ended = pipeline("dry-run", cwd=copy)

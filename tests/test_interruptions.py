@@ -1,0 +1,122 @@
+"""A run that is killed or stopped leaves no process and no half result, and the same command goes on from there."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.commands import arguments, clone, pipeline, read, stages
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return clone("greetings", tmp_path / "greetings")
+
+
+def processes(root: Path) -> list[str]:
+    """Return the command lines of processes that have to do with a directory."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            line = (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode("utf-8", "replace")
+        except OSError:
+            continue
+        if str(root) in line and int(entry.name) != os.getpid():
+            found.append(line)
+    return found
+
+
+def none_left(root: Path, within: float = 5) -> bool:
+    end = time.monotonic() + within
+    while processes(root) and time.monotonic() < end:
+        time.sleep(0.05)
+    return not processes(root)
+
+
+def stop_in(project: Path, stage: str, kind: str, number: signal.Signals) -> tuple[int, set[str]]:
+    """Start a dry run, and signal it at the first event of a kind in a stage; return its code and what had finished."""
+    process = subprocess.Popen(
+        arguments("dry-run", "--json"), cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
+    finished: set[str] = set()
+    assert process.stdout is not None
+    for line in process.stdout:
+        event: dict[str, Any] = json.loads(line)
+        if event["event"] == "finished":
+            finished.add(event["stage"])
+        if (event["event"], event.get("stage")) == (kind, stage):
+            process.send_signal(number)
+            break
+    process.stdout.close()
+    return process.wait(timeout=30), finished
+
+
+@pytest.mark.parametrize(
+    ("stage", "kind"), [("image", "started"), ("image", "progress"), ("attest", "progress"), ("publish", "progress")]
+)
+def test_a_run_that_was_killed_goes_on_where_it_was(project: Path, stage: str, kind: str) -> None:
+    code, finished = stop_in(project, stage, kind, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert none_left(project)
+    assert stage not in stages(project / ".run")
+    ended = pipeline("dry-run", "--json", cwd=project)
+    assert ended.code == 0, ended.output
+    events = [json.loads(line) for line in ended.stdout.splitlines()]
+    kept = {event["stage"] for event in events if event["event"] == "kept"}
+    assert finished - {"facts", "inputs"} <= kept
+    assert not list((project / ".run").glob("*.part"))
+
+
+def test_after_a_kill_in_publish_the_registry_holds_each_piece_of_evidence_once(project: Path) -> None:
+    stop_in(project, "publish", "progress", signal.SIGKILL)
+    assert pipeline("dry-run", "--to", "publish", cwd=project).code == 0
+    receipt = read(project / ".run", "publish/receipt.json")
+    (registry,) = (project / ".run" / "publish" / "registry").rglob("oci-layout")
+    held: Counter[str] = Counter()
+    for blob in (registry.parent / "blobs" / "sha256").iterdir():
+        try:
+            manifest = json.loads(blob.read_bytes())
+        except ValueError:
+            continue
+        if isinstance(manifest, dict) and "subject" in manifest:
+            held[manifest["subject"]["digest"]] += 1
+    assert held == Counter({subject: len(found) for subject, found in receipt["referrers"].items()})
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_stopped_run_ends_its_children_and_says_how_to_go_on(
+    project: Path, number: signal.Signals, code: int
+) -> None:
+    process = subprocess.Popen(
+        arguments("dry-run"), cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for line in process.stderr:
+        if "running the tests" in line:
+            process.send_signal(number)
+            break
+    said = process.stderr.read()
+    assert process.wait(timeout=30) == code
+    assert "the same command goes on from there" in said
+    assert "Traceback" not in said
+    assert none_left(project)
+    assert "test" not in stages(project / ".run")
+    assert "build" in stages(project / ".run")
+
+
+def test_two_runs_in_one_directory_do_not_mix(project: Path) -> None:
+    first = subprocess.Popen(
+        arguments("dry-run", "--to", "image", "--json"), cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    assert first.stdout is not None
+    first.stdout.readline()
+    second = pipeline("dry-run", "--to", "image", cwd=project)
+    first.stdout.read()
+    assert (first.wait(timeout=60), second.code) == (0, 2)
+    assert "another run is using" in second.stderr
