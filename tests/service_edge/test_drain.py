@@ -1,0 +1,86 @@
+"""Two instances behind HAProxy are stopped in turn, again and again, and no client notices."""
+
+from __future__ import annotations
+
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from pathlib import Path
+from string import Template
+
+import pytest
+
+from tests.service.client import Running, launch
+from tests.service_edge.load import begin, finish
+from tests.service_edge.proxies import command_line, free_port, serving
+
+CONFIG = Template("""
+global
+  maxconn 1000
+  stats socket $folder/admin.sock level admin
+defaults
+  mode http
+  option forwardfor
+  timeout connect 5s
+  timeout client 60s
+  timeout server 60s
+  timeout queue 5s
+  timeout check 2s
+listen edge
+  bind 127.0.0.1:$port
+  option httpchk GET /readyz
+  http-check expect status 200
+  default-server check inter 50ms fall 1 rise 1
+  server one 127.0.0.1:$one
+  server two 127.0.0.1:$two
+""")
+CYCLES, CLIENTS = 20, 64
+
+
+@contextmanager
+def balanced(one: int, two: int, folder: Path) -> Iterator[int]:
+    port, config = free_port(), folder / "haproxy.cfg"
+    config.write_text(CONFIG.substitute(folder=folder, port=port, one=one, two=two))
+    with serving(command_line("haproxy", config), port, folder):
+        await_up(folder)
+        yield port
+
+
+def await_up(folder: Path) -> None:
+    """Wait until the balancer uses both servers."""
+    end = time.monotonic() + 15
+    while time.monotonic() < end:
+        with closing(socket.socket(socket.AF_UNIX)) as admin:
+            admin.connect(str(folder / "admin.sock"))
+            admin.sendall(b"show stat\n")
+            lines = admin.makefile().read().splitlines()
+        if sum(line.startswith(("edge,one,", "edge,two,")) and ",UP," in line for line in lines) == 2:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the balancer does not see both instances")
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_no_request_fails_while_each_instance_is_stopped_20_times(workers: str, tmp_path: Path) -> None:
+    ports = {name: str(free_port()) for name in ("one", "two")}
+    settings = {"WORKERS": workers, "DRAIN_SECONDS": "0.5", "ACCESS_LOG": "off", "METRICS_PORT": "off"}
+    instances: dict[str, Running] = {}
+    with ExitStack() as stack:
+        stack.callback(lambda: [instance.end() for instance in instances.values()])
+        for name, port in ports.items():
+            instances[name] = launch(PORT=port, **settings)
+        port = stack.enter_context(balanced(int(ports["one"]), int(ports["two"]), tmp_path))
+        load = begin(port, CLIENTS, 600)
+        stack.callback(load.kill)
+        for _ in range(CYCLES):
+            for name, own in ports.items():
+                assert instances[name].stop(signal.SIGTERM) == 0
+                instances[name].end()
+                instances[name] = launch(PORT=own, **settings)
+                await_up(tmp_path)
+        load.send_signal(signal.SIGINT)  # wrk reports what it has
+        done = finish(load)
+    assert done.failed == 0, done.report
+    assert done.requests > CYCLES * CLIENTS
