@@ -76,21 +76,19 @@ def pip_settings(address: str, scratch: Path) -> dict[str, str]:
     return {"PIP_INDEX_URL": f"{address}/simple", "PIP_CONFIG_FILE": "/dev/null", "PIP_CACHE_DIR": str(scratch / "pip")}
 
 
-def make_deb(pool: Path, name: str, version: str, architecture: str = "amd64") -> Package:
-    """Write a Debian package with dpkg-deb into `pool/`; return its entry in the lock."""
-    tree = pool.parent / "tree" / f"{name}-{version}-{architecture}"
+def make_deb(root: Path, name: str, version: str, architecture: str = "amd64") -> Package:
+    """Write a Debian package with dpkg-deb into a repository's `debian/pool/`; return its entry in the lock."""
+    tree = root.parent / "tree" / f"{name}-{version}-{architecture}"
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "DEBIAN" / "control").write_text(
         f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n"
         "Maintainer: A Tester <tester@example.invalid>\nDescription: a sample\n"
     )
-    pool.mkdir(parents=True, exist_ok=True)
-    file = pool / f"{name}_{version.partition(':')[2] or version}_{architecture}.deb"
+    path = f"debian/pool/{name}_{version.partition(':')[2] or version}_{architecture}.deb"
+    file = root / path
+    file.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, file], check=True, capture_output=True)
-    size = file.stat().st_size
-    return Package(
-        name, version, architecture, Digest.of_file(file), size, f"{pool.name}/{file.name}".replace("+", "%2b")
-    )
+    return Package(name, version, architecture, Digest.of_file(file), file.stat().st_size, path.replace("+", "%2b"))
 
 
 def make_repository(directory: Path, packages: list[Package]) -> None:

@@ -28,9 +28,9 @@ def repository(tmp_path: Path) -> Iterator[tuple[str, list[Package]]]:
     """Serve a repository with an epoch, a plus sign and two architectures in it; give its address and its packages."""
     root = tmp_path / "repository"
     packages = [
-        make_deb(root / "pool", "zlib1g", "1:1.2.13+dfsg-1"),
-        make_deb(root / "pool", "zlib1g", "1:1.2.13+dfsg-1", "arm64"),
-        make_deb(root / "pool", "base-files", "12.4", "all"),
+        make_deb(root, "zlib1g", "1:1.2.13+dfsg-1"),
+        make_deb(root, "zlib1g", "1:1.2.13+dfsg-1", "arm64"),
+        make_deb(root, "base-files", "12.4", "all"),
     ]
     make_repository(root, packages)
     with served(root) as address:
@@ -91,7 +91,7 @@ def test_what_is_found_nowhere_is_named_with_what_each_origin_said(
 ) -> None:
     """What was found is kept all the same."""
     address, packages = repository
-    gone = replace(packages[0], name="gone", version="9", path="pool/gone.deb", digest=Digest.of(b"gone"))
+    gone = replace(packages[0], name="gone", version="9", path="debian/pool/gone.deb", digest=Digest.of(b"gone"))
     with pytest.raises(RemoteFailed, match="1 Debian packages were found nowhere: gone") as raised:
         fetch(tmp_path, [gone, *packages[1:]], address)
     why = "\n".join(raised.value.why)

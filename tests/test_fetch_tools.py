@@ -41,36 +41,45 @@ def locked(name: str = "hello", digest: Digest | None = None) -> LockedTool:
     return LockedTool(name, "1.2.3", f"tools.invalid/{name}", "-s -w -X main.version=1.2.3", digests)
 
 
-def built(where: Path, *, main: str = MAIN) -> Path:
-    """Build the tool with sources, caches and settings of its own; return the executable."""
+@pytest.fixture
+def cache() -> Path:
+    """Give the user's build cache, which has the standard library where the tools were built."""
+    done = subprocess.run(["go", "env", "GOCACHE"], capture_output=True, text=True, check=True)
+    return Path(done.stdout.strip())
+
+
+def built(where: Path, cache: Path, *, main: str = MAIN) -> Path:
+    """Build the tool from sources in a directory of their own; return the executable."""
     source = sources(where / "tools", main=main) / "hello"
-    tools = toolbox(Store(where / "store"), where / "log.txt", {"GOCACHE": str(where / "cache"), "GOPROXY": "off"})
+    tools = toolbox(Store(where / "store"), where / "log.txt", {"GOCACHE": str(cache), "GOPROXY": "off"})
     return anyio.run(build, tools, "go", locked(), PLATFORM, source, where)
 
 
 @needs_go
-def test_two_builds_in_two_places_give_the_same_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither the directory nor the cache nor the user's flags reach them."""
-    first = built(tmp_path / "first")
-    monkeypatch.setenv("GOFLAGS", "-tags=netgo -ldflags=-compressdwarf=false")
-    monkeypatch.setenv("CGO_ENABLED", "1")
-    monkeypatch.setenv("GOAMD64", "v3")
-    second = built(tmp_path / "second" / "deeper")
+def test_two_builds_in_two_places_give_the_same_bytes(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the directory nor the cache nor the flags that the user has set reach them."""
+    first = built(tmp_path / "first", cache)
+    settings = tmp_path / "go.env"
+    settings.write_text("CGO_ENABLED=1\nGOAMD64=v3\nGOFLAGS=-ldflags=-X=main.version=user\n")
+    monkeypatch.setenv("GOENV", str(settings))
+    second = built(tmp_path / "second" / "deeper", tmp_path / "empty-cache")
     assert first.read_bytes() == second.read_bytes()
 
 
 @needs_go
-def test_a_tool_says_the_version_that_the_lock_says(tmp_path: Path) -> None:
+def test_a_tool_says_the_version_that_the_lock_says(tmp_path: Path, cache: Path) -> None:
     """The lock's ldflags set it; without them it is what the source says."""
-    done = subprocess.run([built(tmp_path)], capture_output=True, text=True, check=True)
+    done = subprocess.run([built(tmp_path, cache)], capture_output=True, text=True, check=True)
     assert done.stderr == "1.2.3\n"
 
 
 @needs_go
-def test_a_build_that_gives_other_bytes_is_refused(tmp_path: Path) -> None:
+def test_a_build_that_gives_other_bytes_is_refused(tmp_path: Path, cache: Path) -> None:
     """Nothing of it reaches the store."""
     store = Store(tmp_path / "store")
-    tools = toolbox(store, tmp_path / "log.txt", {"GOPROXY": "off"})
+    tools = toolbox(store, tmp_path / "log.txt", {"GOPROXY": "off", "GOCACHE": str(cache)})
     with pytest.raises(ExceptionGroup) as raised:
         anyio.run(build_tools, tools, store, [locked()], PLATFORM, sources(tmp_path / "tools"), print)
     [failure] = flatten(raised.value)
@@ -80,11 +89,11 @@ def test_a_build_that_gives_other_bytes_is_refused(tmp_path: Path) -> None:
 
 
 @needs_go
-def test_builds_arrive_in_the_store_with_a_line_for_each_start_and_end(tmp_path: Path) -> None:
+def test_builds_arrive_in_the_store_with_a_line_for_each_start_and_end(tmp_path: Path, cache: Path) -> None:
     """Each line names the tool, its version and how far along this is."""
-    expected = Digest.of_file(built(tmp_path / "before"))
+    expected = Digest.of_file(built(tmp_path / "before", cache))
     store, said = Store(tmp_path / "store"), list[str]()
-    tools = toolbox(store, tmp_path / "log.txt", {"GOPROXY": "off"})
+    tools = toolbox(store, tmp_path / "log.txt", {"GOPROXY": "off", "GOCACHE": str(cache)})
     anyio.run(build_tools, tools, store, [locked(digest=expected)], PLATFORM, sources(tmp_path / "tools"), said.append)
     assert os.access(store.get(expected), os.X_OK)
     assert said[0] == "building hello 1.2.3 (1 of 1)"
@@ -92,10 +101,10 @@ def test_builds_arrive_in_the_store_with_a_line_for_each_start_and_end(tmp_path:
 
 
 @needs_go
-def test_a_tool_that_does_not_compile_is_named_with_what_go_said(tmp_path: Path) -> None:
+def test_a_tool_that_does_not_compile_is_named_with_what_go_said(tmp_path: Path, cache: Path) -> None:
     """And with where to look."""
     with pytest.raises(ToolFailed, match=r"hello 1\.2\.3 could not be built") as raised:
-        built(tmp_path, main="package main\n\nfunc main() { nonsense }\n")
+        built(tmp_path, cache, main="package main\n\nfunc main() { nonsense }\n")
     assert "undefined: nonsense" in "\n".join(raised.value.why)
     assert "GOPROXY" in raised.value.do
 
