@@ -5,23 +5,20 @@ Its settings are environment variables (Grype, "Configuration"); exit code 1 is 
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from pipeline import canary
 from pipeline.digest import Digest
-from pipeline.errors import ConfigError, ToolFailed
+from pipeline.errors import ConfigError, RemoteFailed, ToolFailed
 from pipeline.policy import read_time
 from pipeline.toolbox import Completed, Toolbox
 
 IDENTITY = "database.json"
-
-# True positives of every honest database: waitress GHSA-9298-4cf8-g4wj and Debian's expat CVE-2023-52425.
-_CANARIES = {
-    "pkg:pypi/waitress@3.0.0": "GHSA-9298-4cf8-g4wj",
-    "pkg:deb/debian/libexpat1@2.5.0-1?arch=amd64&distro=debian-12&upstream=expat": "CVE-2023-52425",
-}
 
 
 @dataclass(frozen=True)
@@ -80,17 +77,46 @@ class Grype:
     scratch: Path
 
     async def load(self, source: Path, origin: str, *, sample: bool = False) -> Identity:
-        """Import a database file into the directory, and write down which one it is."""
-        shutil.rmtree(self.directory, ignore_errors=True)
-        self.directory.mkdir(parents=True)
+        """Import a database file into the directory, and write down which one it is; raise `ToolFailed`."""
+        self._empty()
         checksum = str(Digest.of_file(source))
         await self._run("db", "import", source)
-        status = await self._run("db", "status", "-o", "json")
+        return await self._identify(checksum, origin, sample=sample)
+
+    async def update(self, listing: str = "") -> Identity:
+        """Download the latest database into the directory, and write down which one it is.
+
+        Args:
+            listing: the address of a mirror's `latest.json`; Grype's own by default.
+
+        Raises:
+            RemoteFailed: it could not be fetched, or is not what the listing says.
+        """
+        self._empty()
+        more = {"GRYPE_DB_UPDATE_URL": listing} if listing else {}
         try:
-            value = json.loads(status.stdout)
-            identity = Identity(value["built"], value["schemaVersion"], checksum, origin, sample)
-        except (ValueError, KeyError, TypeError) as error:
+            await self._run("db", "update", more=more)
+        except ToolFailed as error:
+            do = "see whether the address can be reached; behind a closed network, `db import FILE`"
+            raise RemoteFailed("the vulnerability database cannot be fetched", why=error.why, do=do) from error
+        # Grype has compared the archive with the checksum of the listing, and keeps both in where it came from.
+        origin = urlsplit(str((await self._status())["from"]))
+        checksum = dict(parse_qsl(origin.query)).get("checksum", "")
+        return await self._identify(str(Digest.parse(checksum)), urlunsplit(origin._replace(query="")), sample=False)
+
+    def _empty(self) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+
+    async def _status(self) -> Any:
+        try:
+            return json.loads((await self._run("db", "status", "-o", "json")).stdout)
+        except ValueError as error:
             raise ToolFailed("Grype does not say which database it has", why=str(error)) from error
+
+    async def _identify(self, checksum: str, origin: str, *, sample: bool) -> Identity:
+        status = await self._status()
+        identity = Identity(str(status["built"]), str(status["schemaVersion"]), checksum, origin, sample)
         text = json.dumps(identity.as_json(), indent=2, sort_keys=True) + "\n"
         (self.directory / IDENTITY).write_text(text, encoding="utf-8")
         return identity
@@ -110,26 +136,20 @@ class Grype:
 
         A database without advisories is no error to Grype, and a matcher that is switched off finds nothing.
         """
-        canary = self.scratch / "canary.cdx.json"
-        components = [
-            {"type": "library", "name": name, "version": version, "purl": purl, "bom-ref": purl}
-            for purl in _CANARIES
-            for name, version in [purl.partition("?")[0].rpartition("/")[2].split("@")]
-        ]
-        document = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "components": components}
-        canary.write_text(json.dumps(document))
-        report = await self.scan(canary)
-        canary.unlink()
-        found = {match["vulnerability"]["id"] for match in report.get("matches", ())}
-        blind = sorted(f"{name} in {purl.partition('?')[0]}" for purl, name in _CANARIES.items() if name not in found)
-        if blind:
+        document = self.scratch / "canary.cdx.json"
+        document.write_text(json.dumps(canary.DOCUMENT))
+        report = await self.scan(document)
+        document.unlink()
+        if blind := canary.missed(report):
             raise ToolFailed(
                 "the vulnerability database does not know what every database knows",
                 why=[f"not found: {each}" for each in blind],
                 do="get a whole database: `python -m pipeline db update`, or `db import FILE`",
             )
 
-    async def _run(self, *arguments: str | Path, to: Path | None = None) -> Completed:
+    async def _run(
+        self, *arguments: str | Path, to: Path | None = None, more: Mapping[str, str] | None = None
+    ) -> Completed:
         # It would read .grype.yaml where it runs and at home: neither is ours to obey.
         home = self.scratch / "home"
         home.mkdir(exist_ok=True)
@@ -140,6 +160,7 @@ class Grype:
             "GRYPE_DB_CACHE_DIR": str(_whole(self.directory)),
             "XDG_CONFIG_HOME": str(_whole(home)),
             "HOME": str(_whole(home)),
+            **(more or {}),
         }
         whole = [_whole(each) if isinstance(each, Path) else each for each in arguments]
         done = await self.tools.run("grype", *whole, cwd=home, env=settings, stdout_to=to)

@@ -1,0 +1,80 @@
+"""`db update|import`: get a vulnerability database, the only ways in. `scan` never downloads one."""
+
+import argparse
+import os
+import shutil
+import sys
+import tempfile
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pipeline.cli import options as shared
+from pipeline.cli.engine import run_async
+from pipeline.config import Config
+from pipeline.errors import UsageError
+from pipeline.grype import IDENTITY, Grype, Identity
+from pipeline.inputs import Inputs
+from pipeline.store import default_root
+from pipeline.toolbox import Toolbox, network_environment
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb and its two actions."""
+    verb = verbs.add_parser("db", help="get a vulnerability database", description=__doc__)
+    actions = verb.add_subparsers(dest="action", required=True, metavar="update|import")
+    update = actions.add_parser("update", help="download the latest one, checked against its listing")
+    update.add_argument("--from", dest="listing", default="", metavar="URL", help="a mirror's latest.json")
+    update.set_defaults(verb=_update)
+    take = actions.add_parser("import", help="take one from a file: an archive or a vulnerability.db of Grype")
+    take.add_argument("file", type=Path, metavar="FILE")
+    take.set_defaults(verb=_import)
+    for action in (update, take):
+        action.add_argument(
+            "--into", type=Path, metavar="DIR", help="default: [scan] database, else a directory of the user's cache"
+        )
+        shared.common(action)
+
+
+def _update(options: argparse.Namespace) -> int:
+    return _get(options, lambda grype: grype.update(options.listing))
+
+
+def _import(options: argparse.Namespace) -> int:
+    file: Path = options.file
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}", do="name an archive, or a vulnerability.db, of Grype")
+    return _get(options, lambda grype: grype.load(file, file.name))
+
+
+def _get(options: argparse.Namespace, into: Callable[[Grype], Awaitable[Identity]]) -> int:
+    """Fill a directory beside the old one and put it in its place once the database has proved that it can see."""
+    config = Config.load(options.config)
+    target = (options.into or config.scan.database or default_root(os.environ).parent / "database").resolve()
+    if target.exists() and any(target.iterdir()) and not (target / IDENTITY).is_file():
+        raise UsageError(f"{target} holds something else than a database", do="name another directory with --into")
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
+        tools = Toolbox(
+            store=shared.the_store(options),
+            locked=Inputs.of_tools().locked(),
+            declared=frozenset({"grype"}),
+            log=Path(scratch) / "log.txt",
+            environment=network_environment(),
+        )
+        grype = Grype(tools, Path(scratch) / "database", Path(scratch))
+
+        async def fill() -> Identity:
+            found = await into(grype)
+            await grype.require_eyesight()
+            return found
+
+        identity = run_async(fill)
+        if target.exists():
+            target.rename(Path(scratch) / "old")
+        shutil.move(grype.directory, target)
+    print(f"{target}: {identity.describe(datetime.now(UTC))}, {identity.checksum}")
+    if config.scan.database is None or config.scan.database.resolve() != target:
+        print(f'to use it: [scan] database = "{target}" in {options.config}', file=sys.stderr)
+    return 0

@@ -1,0 +1,152 @@
+"""`db update` and `db import` are the only ways in for a vulnerability database, and none comes in unseen."""
+
+import functools
+import hashlib
+import http.server
+import json
+import shutil
+import sqlite3
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.cli import db, main
+from pipeline.config import HOME
+from pipeline.digest import Digest
+from pipeline.local import advisories
+from pipeline.store import Store
+
+SAMPLE = HOME / "tests" / "samples" / "greetings"
+
+
+@pytest.fixture
+def project(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose store has the tools."""
+    shutil.copytree(SAMPLE, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setattr(db, "default_root", lambda _: tmp_path / "cache" / "store")
+    return tmp_path / "project"
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """A whole database, as far as tests go."""
+    path = tmp_path / "vulnerability.db"
+    advisories.build(advisories.read(HOME / "policy" / "sample-advisories.toml"), path)
+    return path
+
+
+class Quiet(http.server.SimpleHTTPRequestHandler):
+    """A file server that does not talk."""
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def mirror(tmp_path: Path, file: Path) -> Iterator[str]:
+    """A mirror of one database on loopback; gives the address of its listing."""
+    root = tmp_path / "mirror"
+    root.mkdir()
+    with tarfile.open(root / "whole.tar.gz", "w:gz") as archive:
+        archive.add(file, "vulnerability.db")
+    checksum = hashlib.sha256((root / "whole.tar.gz").read_bytes()).hexdigest()
+    listing = {
+        "status": "active",
+        "schemaVersion": "v6.1.7",
+        "built": "2026-11-25T00:00:00Z",
+        "path": "whole.tar.gz",
+        "checksum": f"sha256:{checksum}",
+    }
+    (root / "latest.json").write_text(json.dumps(listing))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=root))
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/latest.json"
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def run(store: Store, *arguments: str) -> int:
+    return main(["db", *arguments, "--store", str(store.root)])
+
+
+def identity(directory: Path) -> Any:
+    return json.loads((directory / "database.json").read_bytes())
+
+
+def test_an_imported_file_is_on_record_by_its_own_digest(project: Path, store: Store, file: Path) -> None:
+    assert run(store, "import", str(file), "--into", "database") == 0
+    assert identity(project / "database") == {
+        "built": "2026-11-25T00:00:00Z",
+        "checksum": str(Digest.of_file(file)),
+        "sample": False,
+        "schema": "v6.1.7",
+        "source": "vulnerability.db",
+    }
+
+
+@pytest.mark.usefixtures("project")
+def test_without_a_name_it_goes_to_the_cache_and_the_way_to_use_it_is_said(
+    store: Store, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(store, "import", str(file)) == 0
+    assert identity(tmp_path / "cache" / "database")["sample"] is False
+    assert f'[scan] database = "{tmp_path}/cache/database"' in capsys.readouterr().err
+
+
+def test_an_update_takes_what_the_listing_names(project: Path, store: Store, mirror: str) -> None:
+    assert run(store, "update", "--from", mirror, "--into", "database") == 0
+    found = identity(project / "database")
+    archive = project.parent / "mirror" / "whole.tar.gz"
+    assert found["checksum"] == str(Digest.of_file(archive))
+    assert found["source"] == mirror.replace("latest.json", "whole.tar.gz")
+
+
+def test_an_archive_that_is_not_what_the_listing_says_is_refused(
+    project: Path, store: Store, mirror: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with (project.parent / "mirror" / "whole.tar.gz").open("ab") as archive:
+        archive.write(b"!")
+    assert run(store, "update", "--from", mirror, "--into", "database") == 5
+    assert "cannot be fetched" in capsys.readouterr().err
+    assert not (project / "database").exists()
+
+
+def test_a_mirror_that_does_not_answer_is_a_remote_failure(project: Path, store: Store) -> None:
+    assert run(store, "update", "--from", "http://127.0.0.1:9/latest.json", "--into", "database") == 5
+    assert not (project / "database").exists()
+
+
+def test_a_blind_database_does_not_replace_one_that_sees(project: Path, store: Store, file: Path) -> None:
+    assert run(store, "import", str(file), "--into", "database") == 0
+    before = identity(project / "database")
+    with sqlite3.connect(file) as connection:
+        connection.execute("DELETE FROM affected_package_handles")
+    connection.close()
+    assert run(store, "import", str(file), "--into", "database") == 4
+    assert identity(project / "database") == before
+
+
+def test_a_newer_database_replaces_an_older_one(project: Path, store: Store, file: Path) -> None:
+    for _ in range(2):
+        assert run(store, "import", str(file), "--into", "database") == 0
+    assert sorted(path.name for path in project.iterdir() if path.name.startswith((".database", "database"))) == [
+        "database"
+    ]
+
+
+def test_a_directory_of_something_else_is_left_alone(project: Path, store: Store, file: Path) -> None:
+    assert run(store, "import", str(file), "--into", "app") == 2
+    assert (project / "app" / "pyproject.toml").is_file()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_file_that_is_not_there_is_named(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(store, "import", "nowhere.db") == 2
+    assert "there is no file nowhere.db" in capsys.readouterr().err
