@@ -7,18 +7,19 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import anyio
 
 from pipeline.cosign import Cosign, agree, agree_on_any
-from pipeline.digest import Digest
+from pipeline.digest import Digest, Reference
 from pipeline.errors import ConfigError, VerificationFailed, flatten
 from pipeline.fetch_image import fetch
 from pipeline.referrers import Attached, attached
 from pipeline.registry import Registry
-from pipeline.statements import Who
+from pipeline.statements import Who, timestamp
 from pipeline.toolbox import Toolbox
-from pipeline.trust import Policy
+from pipeline.trust import Policy, kind_name
 from pipeline.verification import Evidence, Image, Statement, decide
 from pipeline.verifiers import trusted_root, verify_bundle
 
@@ -139,3 +140,34 @@ async def _cross_check(
 
 def _spoken(statements: Iterable[Statement], subject: Digest, who: Who) -> list[Statement]:
     return [each for each in statements if each.speaks_of(subject) and each.signed.who == who]
+
+
+def describe(found: Examination, reference: Reference, policy: Policy, root: Digest) -> dict[str, Any]:
+    """Return what was found, for people and for the stages after this one."""
+    return {
+        "reference": str(reference),
+        "digest": str(reference.digest),
+        "platforms": {name: str(digest) for name, digest in found.image.platforms.items()},
+        "blobs": found.blobs,
+        "policy": {"name": policy.name, "digest": str(policy.digest), "trust_root": policy.rules.trust_root},
+        "trust_root": str(root),
+        "slsa_build_level": policy.rules.slsa_build_level,
+        # Each of these was accepted by both: `examine` ends where they disagree.
+        "verifiers": ["sigstore-python", "cosign"],
+        "statements": [
+            {
+                "type": each.kind,
+                "bundle": str(each.bundle),
+                "subjects": sorted(map(str, each.attached_to)),
+                "signer": each.signed.who.identity,
+                "issuer": each.signed.who.issuer,
+                "signed_at": timestamp(each.signed.signed_at),
+            }
+            for each in found.statements
+        ],
+        "required": [
+            {"kind": kind_name(each.kind), "about": each.scope, "bundle": str(each.statement.bundle)}
+            for each in found.evidence
+        ],
+        "refused": {str(bundle): reason for bundle, reason in sorted(found.refused.items())},
+    }

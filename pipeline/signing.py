@@ -14,6 +14,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+import anyio
 from sigstore.oidc import detect_credential
 
 from pipeline.config import Sign
@@ -82,6 +83,7 @@ class Signer:
                 why=error.why,
                 do="see whether the signing services are up and the identity token is valid, then run this again",
             ) from error
+        await anyio.Path(bundle).chmod(0o644)  # Cosign lets nobody else read it, and it is evidence for all
 
 
 @asynccontextmanager

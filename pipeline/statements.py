@@ -133,7 +133,7 @@ def vulnerabilities(
     descriptor = report["descriptor"]
     return {
         "scanner": {
-            "uri": f"pkg:golang/github.com/anchore/grype@{descriptor['version']}",
+            "uri": f"pkg:golang/github.com/anchore/grype@v{descriptor['version']}",
             "version": descriptor["version"],
             "db": {
                 "uri": database["source"],

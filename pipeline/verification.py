@@ -98,10 +98,20 @@ def decide(
     if reasons:
         raise VerificationFailed(
             f"{image.digest} does not satisfy the policy {policy.name}",
-            why=[*reasons, *(f"{bundle} was refused: {reason}" for bundle, reason in sorted(refused.items()))],
+            why=[*reasons, *_refusals(refused)],
             do="do not use this image; whoever published it can see here what is missing",
         )
     return tuple(found)
+
+
+def _refusals(refused: Mapping[Digest, str]) -> Iterator[str]:
+    """Yield a line for each reason: when a trust root is the wrong one, every bundle is refused for the same."""
+    bundles: dict[str, list[str]] = {}
+    for digest, reason in sorted(refused.items()):
+        bundles.setdefault(reason, []).append(str(digest))
+    for reason, digests in bundles.items():
+        were = "was" if len(digests) == 1 else f"and {len(digests) - 1} more were"
+        yield f"{digests[0]} {were} refused: {reason}"
 
 
 def _one(

@@ -56,15 +56,9 @@ class DryRun:
         """Start olareg over a directory, on a free port of loopback."""
         if files is None:
             raise UsageError("a dry run's registry needs a directory for its content")
-        port = _free_port()
-        arguments = ["serve", "--addr", "127.0.0.1", "--port", str(port), "--dir", str(files), "--gc-frequency", "-1s"]
-
-        async def answers() -> bool:
-            return await anyio.to_thread.run_sync(_answers, f"http://127.0.0.1:{port}/v2/")
-
-        async with tools.serve("olareg", *arguments, *([] if writable else ["--store-ro"]), ready=answers):
-            repository = self.config.image.repository.partition("/")[2]
-            yield Registry(tools, f"127.0.0.1:{port}", repository, plain_http=True)
+        repository = self.config.image.repository.partition("/")[2]
+        async with loopback_registry(tools, files, repository, writable=writable) as registry:
+            yield registry
 
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
         """Start a local test authority; nobody else trusts what it signs."""
@@ -102,6 +96,21 @@ class Release:
             "a release needs a whole vulnerability database, and none is configured",
             do="run `python -m pipeline db update`, and name its directory as [scan] database in pipeline.toml",
         )
+
+
+@asynccontextmanager
+async def loopback_registry(
+    tools: Toolbox, files: Path, repository: str, *, writable: bool = False
+) -> AsyncIterator[Registry]:
+    """Serve a directory as a registry on a free port of loopback, for as long as the block runs."""
+    port = _free_port()
+    arguments = ["serve", "--addr", "127.0.0.1", "--port", str(port), "--dir", str(files), "--gc-frequency", "-1s"]
+
+    async def answers() -> bool:
+        return await anyio.to_thread.run_sync(_answers, f"http://127.0.0.1:{port}/v2/")
+
+    async with tools.serve("olareg", *arguments, *([] if writable else ["--store-ro"]), ready=answers):
+        yield Registry(tools, f"127.0.0.1:{port}", repository, plain_http=True)
 
 
 def choose(name: str, config: Config) -> World:

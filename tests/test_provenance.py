@@ -10,8 +10,7 @@ import pytest
 from pipeline import statements
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
-from pipeline.provenance import BUILD_TYPE, Source, provenance, verification_summary
-from pipeline.stages.attest import public
+from pipeline.provenance import BUILD_TYPE, Source, provenance, public_address, verification_summary
 from pipeline.statements import RULES_PASSED, PredicateType, Subject, statement
 
 IMAGE = Digest.of(b"an image")
@@ -209,4 +208,4 @@ def test_the_summary_names_the_policy_the_inputs_and_the_level() -> None:
     ],
 )
 def test_no_password_of_a_clone_gets_into_provenance(address: str, shown: str) -> None:
-    assert public(address) == shown
+    assert public_address(address) == shown

@@ -8,7 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 import rfc8785
 
@@ -16,7 +15,7 @@ from pipeline import statements
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
 from pipeline.layout import Layout
-from pipeline.provenance import VERIFIER, Source, provenance
+from pipeline.provenance import VERIFIER, Source, provenance, public_address
 from pipeline.record import FILENAME, Record
 from pipeline.referrers import EMPTY, attach
 from pipeline.signing import Signer
@@ -164,15 +163,9 @@ def _parameters(context: Context) -> dict[str, Any]:
 def _source(context: Context) -> Source:
     facts = context.read_json("facts", "facts.json")
     return Source(
-        uri=context.config.image.source or public(facts["repository"]) or "urn:supply-chain-pipeline:no-remote",
+        uri=context.config.image.source or public_address(facts["repository"]) or "urn:supply-chain-pipeline:no-remote",
         ref=facts["ref"],
         revision=facts["revision"],
         tree=Digest.parse(facts["tree"]),
         dirty=facts["dirty"],
     )
-
-
-def public(address: str) -> str:
-    """Return a repository's address without user and password, which a clone's address may hold."""
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else address

@@ -4,13 +4,13 @@ from typing import Any
 
 import rfc8785
 
-from pipeline.consumer import Examination, examine, read_policy
+from pipeline.consumer import Examination, describe, examine, read_policy
 from pipeline.digest import Digest, Reference
 from pipeline.policy_files import either
 from pipeline.provenance import verification_summary
 from pipeline.stage import Context
-from pipeline.statements import PredicateType, Subject, statement, timestamp
-from pipeline.trust import FILENAME, Policy, kind_name
+from pipeline.statements import PredicateType, Subject, statement
+from pipeline.trust import FILENAME, Policy
 from pipeline.venv import scratch
 from pipeline.verifiers import public_root
 
@@ -35,37 +35,6 @@ async def verify(context: Context) -> str:
     (context.out / "summary.json").write_bytes(rfc8785.dumps(_summary(found, reference, policy, context)))
     signers = ", ".join(sorted({each.signed.who.identity for each in found.statements}))
     return f"{len(found.statements)} statements by {signers}, accepted by sigstore-python and Cosign"
-
-
-def describe(found: Examination, reference: Reference, policy: Policy, root: Digest) -> dict[str, Any]:
-    """Return what was found, for people and for the stages after this one."""
-    return {
-        "reference": str(reference),
-        "digest": str(reference.digest),
-        "platforms": {name: str(digest) for name, digest in found.image.platforms.items()},
-        "blobs": found.blobs,
-        "policy": {"name": policy.name, "digest": str(policy.digest), "trust_root": policy.rules.trust_root},
-        "trust_root": str(root),
-        "slsa_build_level": policy.rules.slsa_build_level,
-        # Each of these was accepted by both: `examine` ends where they disagree.
-        "verifiers": ["sigstore-python", "cosign"],
-        "statements": [
-            {
-                "type": each.kind,
-                "bundle": str(each.bundle),
-                "subjects": sorted(map(str, each.attached_to)),
-                "signer": each.signed.who.identity,
-                "issuer": each.signed.who.issuer,
-                "signed_at": timestamp(each.signed.signed_at),
-            }
-            for each in found.statements
-        ],
-        "required": [
-            {"kind": kind_name(each.kind), "about": each.scope, "bundle": str(each.statement.bundle)}
-            for each in found.evidence
-        ],
-        "refused": {str(bundle): reason for bundle, reason in sorted(found.refused.items())},
-    }
 
 
 def _summary(found: Examination, reference: Reference, policy: Policy, context: Context) -> dict[str, Any]:

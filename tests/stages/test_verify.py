@@ -221,11 +221,10 @@ def test_an_image_that_lost_a_piece_of_evidence_is_refused(run: Run) -> None:
     assert refused(run).why == ("openvex for the image: nothing that an allowed signer signed says so",)
 
 
-def test_evidence_of_another_authority_is_refused(run: Run, template: Run, tmp_path: Path) -> None:
+def test_evidence_of_another_authority_is_refused(run: Run) -> None:
     """The trust root of one run says nothing about another, though every name is the same."""
     perform(run, Stage(attest, needs=upstream.ATTEST.needs, tools=("cosign",), live=True))
-    failure = refused(run)
-    assert len([line for line in failure.why if "was refused" in line]) == 12
+    assert any("and 11 more were refused: sigstore-python refuses" in line for line in refused(run).why)
 
 
 def use_policy(run: Run, tmp_path: Path, change: Callable[[str], str]) -> None:

@@ -1,0 +1,128 @@
+"""`verify REFERENCE|LAYOUT --policy FILE`: what a consumer runs. It needs no run directory and no configuration.
+
+A reference by tag is resolved once; the digest is printed and verified, and whatever comes next has to name it.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from pipeline import loopback
+from pipeline.cli import options as shared
+from pipeline.cli.engine import run_async
+from pipeline.consumer import Examination, describe, examine, read_policy
+from pipeline.digest import Digest, Reference
+from pipeline.errors import UsageError, VerificationFailed
+from pipeline.inputs import Inputs
+from pipeline.layout import INDEX_TYPE, Layout
+from pipeline.registry import Registry
+from pipeline.toolbox import Toolbox, network_environment
+from pipeline.trust import Policy
+from pipeline.verifiers import public_root
+from pipeline.world import loopback_registry
+
+_TOOLS = frozenset({"oras", "olareg", "cosign"})
+_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+
+
+def add(verbs: Any) -> None:
+    """Describe the verb."""
+    verb = verbs.add_parser("verify", help="decide about a published image as a consumer would", description=__doc__)
+    verb.add_argument("image", metavar="REFERENCE|LAYOUT", help="REGISTRY/REPOSITORY@sha256:…, or an OCI layout")
+    verb.add_argument("--policy", type=Path, required=True, metavar="FILE", help="who may sign what: verification.toml")
+    verb.add_argument("--as", dest="name", default="production", metavar="NAME", help="which policy of the file")
+    verb.add_argument(
+        "--trusted-root", type=Path, metavar="FILE", help='of a run; only for a policy whose trust-root is "run"'
+    )
+    shared.common(verb)
+    verb.set_defaults(verb=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Examine the image, and print what satisfies the policy; every other outcome is a failure with its reasons."""
+    policy = read_policy(options.policy, options.name)
+    root = policy.root(options.trusted_root, public_root(), options.policy.parent)
+    with tempfile.TemporaryDirectory(prefix="verify-") as work:
+        found, reference = run_async(lambda: _examine(options, policy, root, Path(work)))
+    if options.json:
+        print(json.dumps(describe(found, reference, policy, Digest.of_file(root))))
+    else:
+        _print(found, reference, policy)
+    return 0
+
+
+async def _examine(
+    options: argparse.Namespace, policy: Policy, root: Path, work: Path
+) -> tuple[Examination, Reference]:
+    tools = Toolbox(
+        store=shared.the_store(options),
+        locked=Inputs.of_tools().locked(),
+        declared=_TOOLS,
+        log=work / "log.txt",
+        environment=network_environment(),
+    )
+    (work / "fetched").mkdir()
+    async with _source(options.image, tools, work) as (registry, reference):
+        found = await examine(registry, reference.digest, policy, root=root, tools=tools, work=work / "fetched")
+    return found, reference
+
+
+@asynccontextmanager
+async def _source(image: str, tools: Toolbox, work: Path) -> AsyncIterator[tuple[Registry, Reference]]:
+    """Give the registry that has the image: its own, or for a layout one on loopback."""
+    if await anyio.Path(image).is_dir():
+        loopback.bring_up()
+        layout = Layout(Path(image))
+        digest = _only_image(layout)
+        layout.check_image(digest)
+        (work / "registry").mkdir()
+        async with loopback_registry(tools, work / "registry", "layout", writable=True) as registry:
+            await registry.push(layout.path, digest)
+            yield registry, Reference("layout", "image", digest)
+        return
+    host, slash, rest = image.partition("/")
+    repository, at, digest_text = rest.partition("@")
+    repository, _, tag = repository.partition(":")
+    if not slash or not (at or tag):
+        raise UsageError(
+            f"{image} is neither a reference nor a layout", do="give REGISTRY/REPOSITORY@sha256:…, or a directory"
+        )
+    home = os.environ.get("DOCKER_CONFIG")
+    plain = host.startswith(_LOOPBACK)
+    registry = Registry(tools, host, repository, plain, {"DOCKER_CONFIG": home} if home else {})
+    yield registry, registry.reference(Digest.parse(digest_text) if at else await _resolve(registry, tag))
+
+
+async def _resolve(registry: Registry, tag: str) -> Digest:
+    digest = await registry.resolve(tag)
+    if digest is None:
+        raise VerificationFailed(f"{registry.host}/{registry.repository} has no tag {tag}", do="name one that is there")
+    return digest
+
+
+def _only_image(layout: Layout) -> Digest:
+    found = {item["digest"] for item in layout.listed() if item.get("mediaType") == INDEX_TYPE}
+    if len(found) != 1:
+        raise UsageError(
+            f"{layout.path} holds {len(found)} images", why=sorted(found), do="give a layout that lists one image index"
+        )
+    return Digest.parse(found.pop())
+
+
+def _print(found: Examination, reference: Reference, policy: Policy) -> None:
+    document = describe(found, reference, policy, policy.digest)
+    bundles = {each["bundle"]: each for each in document["statements"]}
+    print(f"verified  {reference}")
+    for each in document["required"]:
+        signed = bundles[each["bundle"]]
+        print(f"  {each['kind']:<11}  {each['about']:<11}  {signed['signed_at']}  {signed['signer']}")
+    for bundle, reason in document["refused"].items():
+        print(f"  passed over {bundle}: {reason}")
+    print(f"policy {policy.name}, accepted by sigstore-python and Cosign; whatever comes next has to name this digest")

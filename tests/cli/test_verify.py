@@ -1,0 +1,128 @@
+"""The verify verb decides about a layout, or about a registry's image, with nothing of the run but what it is given."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import anyio
+import pytest
+
+from pipeline.cli import main
+from pipeline.config import HOME
+from pipeline.digest import Digest
+from pipeline.layout import Layout
+from pipeline.run import Run
+from pipeline.toolbox import Toolbox
+from pipeline.world import loopback_registry
+from tests import upstream
+from tests.conftest import MakeRun
+
+POLICY = str(HOME / "policy" / "verification.toml")
+
+
+@pytest.fixture
+def run(make_run: MakeRun) -> Run:
+    """Give a run whose image is signed."""
+    run = make_run()
+
+    async def every() -> None:
+        for stage in (*upstream.BEFORE, upstream.ATTEST):
+            await run.perform(stage)
+
+    anyio.run(every)
+    return run
+
+
+@pytest.fixture
+def layout(run: Run) -> Path:
+    return run.directory / "attest" / "layout"
+
+
+@pytest.fixture
+def root(run: Run, tmp_path: Path) -> str:
+    """Give the run's trust root, in a place of its own."""
+    return str(shutil.copy(run.directory / "attest" / "trusted_root.json", tmp_path / "root.json"))
+
+
+def digest(run: Run) -> str:
+    return str(json.loads((run.directory / "image" / "image.json").read_bytes())["digest"])
+
+
+def test_a_signed_layout_satisfies_the_policy_of_its_world(
+    run: Run, layout: Path, root: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code = main(["verify", str(layout), "--policy", POLICY, "--as", "dry-run", "--trusted-root", root])
+    said = capsys.readouterr().out
+    assert (code, said.splitlines()[0]) == (0, f"verified  layout/image@{digest(run)}")
+    assert "accepted by sigstore-python and Cosign" in said
+    assert "cyclonedx    linux/arm64" in said
+
+
+def test_what_was_found_is_there_for_machines(
+    run: Run, layout: Path, root: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    main(["verify", str(layout), "--policy", POLICY, "--as", "dry-run", "--trusted-root", root, "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert (found["digest"], len(found["statements"])) == (digest(run), 12)
+
+
+def test_a_dry_run_is_refused_by_production(layout: Path, root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(layout), "--policy", POLICY]) == 6
+    assert "does not satisfy the policy production" in capsys.readouterr().err
+    assert main(["verify", str(layout), "--policy", POLICY, "--trusted-root", root]) == 6
+    assert "the policy production does not trust" in capsys.readouterr().err
+
+
+def test_an_altered_layout_is_refused_before_anything_is_served(
+    layout: Path, root: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    victim = Layout(layout).blob(Digest.of(b"a layer for linux/amd64"))
+    victim.write_bytes(b"A layer for linux/amd64")
+    assert main(["verify", str(layout), "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]) == 6
+    assert "a layer for linux/amd64 was altered" in capsys.readouterr().err
+
+
+@pytest.fixture
+def served(run: Run, layout: Path, tmp_path: Path) -> Iterator[str]:
+    """Give the host of a registry that has the image, tagged 1.2.3, as long as the test runs."""
+    tools = Toolbox(run.store, run.locked, frozenset({"oras", "olareg"}), tmp_path / "log.txt")
+    (tmp_path / "registry").mkdir()
+
+    with anyio.from_thread.start_blocking_portal() as portal:
+
+        async def push() -> None:
+            await registry.push(layout, Digest.parse(digest(run)))
+            await registry.tag(Digest.parse(digest(run)), "1.2.3")
+
+        manager = loopback_registry(tools, tmp_path / "registry", "acme/sample", writable=True)
+        with portal.wrap_async_context_manager(manager) as registry:
+            portal.call(push)
+            yield registry.host
+
+
+@pytest.mark.parametrize("by_tag", [False, True])
+def test_a_tag_is_resolved_once_and_the_digest_is_what_is_verified(
+    run: Run, served: str, root: str, capsys: pytest.CaptureFixture[str], by_tag: bool
+) -> None:
+    name = f"{served}/acme/sample"
+    image = f"{name}:1.2.3" if by_tag else f"{name}@{digest(run)}"
+    assert main(["verify", image, "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]) == 0
+    assert capsys.readouterr().out.startswith(f"verified  {name}@{digest(run)}\n")
+
+
+def test_a_tag_that_is_not_there_is_no_image(served: str, root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    image = f"{served}/acme/sample:9.9.9"
+    assert main(["verify", image, "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]) == 6
+    assert "has no tag 9.9.9" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("image", ["nothing", "host/repository", "/nowhere"])
+def test_what_is_no_image_is_said(image: str, root: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", image, "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]) == 2
+    assert "neither a reference nor a layout" in capsys.readouterr().err
+
+
+def test_a_policy_that_is_not_there_lets_nothing_pass(layout: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(layout), "--policy", "nowhere.toml"]) == 2
+    assert "nowhere.toml cannot be read" in capsys.readouterr().err
