@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -66,12 +67,13 @@ def renew_statements(project: Path) -> None:
             (directory / path.name).write_text(json.dumps(document))
 
 
-@pytest.fixture
-def dry_run(tmp_path: Path, store: Store) -> DryRun:
-    """Give a function that copies a sample into a repository of its own and takes it through the pipeline."""
+@pytest.fixture(scope="module")
+def dry_run(tmp_path_factory: pytest.TempPathFactory, store: Store) -> DryRun:
+    """Give a function that takes a copy of a sample, in a repository of its own, through the pipeline, once."""
 
+    @cache
     def perform(sample: str) -> Ended:
-        project = tmp_path / sample
+        project = tmp_path_factory.mktemp("samples") / sample
         shutil.copytree(SAMPLES / sample, project)
         renew_statements(project)
         commit(project)

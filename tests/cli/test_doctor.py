@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.cli import main
 from pipeline.config import HOME
 from pipeline.store import Store
 
@@ -20,40 +21,28 @@ LOGIN = {"auths": {"docker.io": {"auth": "bm9ib2R5OnRvcC1zZWNyZXQ="}}}
 Doctor = Callable[..., dict[str, Any]]
 
 
-def ask(project: Path, *arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run the verb in a project, with a home and an environment of its own."""
-    home = project.parent / "home"
-    home.mkdir(exist_ok=True)
-    return subprocess.run(
-        [sys.executable, "-m", "pipeline", "doctor", *arguments],
-        cwd=project,
-        env={
-            "PATH": os.environ["PATH"],
-            "PYTHONPATH": str(HOME),
-            "PYTHONDONTWRITEBYTECODE": "1",
-            "HOME": str(home),
-            **environment,
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-
 @pytest.fixture
-def project(tmp_path: Path) -> Path:
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project, with a home of its own around it."""
     shutil.copytree(SAMPLE, tmp_path / "project")
+    monkeypatch.chdir(tmp_path / "project")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for name in ("DOCKER_CONFIG", "DOCKER_HOST", "DEBIAN_MIRROR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
     return tmp_path / "project"
 
 
 @pytest.fixture
-def doctor(project: Path, tmp_path: Path) -> Doctor:
+def doctor(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Doctor:
     """Give a function that asks with an empty store, and returns what was found by name, and the exit code."""
 
-    def perform(*arguments: str | Path, **environment: str) -> dict[str, Any]:
-        done = ask(project, "--json", "--store", tmp_path / "store", *arguments, **environment)
-        return {each["name"]: each for each in json.loads(done.stdout)} | {"exit code": done.returncode}
+    def perform(*arguments: str, **environment: str) -> dict[str, Any]:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        code = main(["doctor", "--json", "--store", str(tmp_path / "store"), *arguments])
+        return {each["name"]: each for each in json.loads(capsys.readouterr().out)} | {"exit code": code}
 
     return perform
 
@@ -76,7 +65,6 @@ def test_it_writes_nothing(project: Path, doctor: Doctor, tmp_path: Path) -> Non
     def listing() -> list[tuple[str, float]]:
         return sorted((str(path), path.lstat().st_mtime) for path in tmp_path.rglob("*"))
 
-    (tmp_path / "home").mkdir()
     before = listing()
     doctor()
     assert listing() == before
@@ -166,7 +154,14 @@ def test_a_login_is_found_and_never_read_out(
 
 
 def test_people_get_a_line_for_each_thing_and_the_remedy_below_it(project: Path, tmp_path: Path) -> None:
-    done = ask(project, "--store", tmp_path / "store")
+    done = subprocess.run(
+        [sys.executable, "-m", "pipeline", "doctor", "--store", tmp_path / "store"],
+        env={**os.environ, "PYTHONPATH": str(HOME)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     lines = done.stdout.splitlines()
     [index] = [number for number, line in enumerate(lines) if line.startswith("store ")]
     assert "MISSING" in lines[index]
