@@ -41,6 +41,13 @@ def test_each_platform_of_an_image_gets_its_own_wheel(tmp_path: Path, platform: 
     assert [entry.path.name for entry in store.entries()] == [f"sample-1.0-{tag}.whl"]
 
 
+def test_a_wheel_for_the_stable_abi_is_found(tmp_path: Path) -> None:
+    """Built against an older Python's limited interface, it serves every later one."""
+    file = make_wheel(tmp_path / "made", "sample", "1.0", "cp39-abi3-manylinux_2_17_x86_64")
+    store = fetch(tmp_path, wheels.image("linux/amd64"), [locked(file)], file)
+    assert store.has(Digest.of_file(file))
+
+
 def test_this_machine_gets_a_wheel_for_its_own_interpreter(tmp_path: Path) -> None:
     """Build and test requirements run here."""
     pure = make_wheel(tmp_path / "made", "sample", "1.0")
