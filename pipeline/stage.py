@@ -5,14 +5,16 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pipeline.config import Config
 from pipeline.digest import Digest
 from pipeline.errors import UsageError, VerificationFailed
-from pipeline.store import Store
-from pipeline.toolbox import Toolbox
-from pipeline.world import World
+
+if TYPE_CHECKING:  # the Dagger module reads the table in each call, and must not wait for Sigstore to be imported
+    from pipeline.config import Config
+    from pipeline.store import Store
+    from pipeline.toolbox import Toolbox
+    from pipeline.world import World
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class Stage:
         needs: names of stages above it whose directories it reads.
         tools: programs that it may start: locked tools, or programs of this machine.
         reads: what it reads of the project itself, by the names of `Config.reads`.
+        inputs: what it takes from the store besides its tools: groups of `inputs.json`, by the beginnings of their names.
         secrets: environment variables that hold its credentials.
         network: whether it talks to anything but loopback.
         live: it reads or changes something outside the run directory, so no cache may answer for it.
@@ -34,6 +37,7 @@ class Stage:
     needs: tuple[str, ...] = ()
     tools: tuple[str, ...] = ()
     reads: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     network: bool = False
     live: bool = False
@@ -52,10 +56,10 @@ class Context:
     stage: Stage
     run_dir: Path
     out: Path
-    config: Config
-    store: Store
-    tools: Toolbox
-    world: World
+    config: "Config"
+    store: "Store"
+    tools: "Toolbox"
+    world: "World"
     now: datetime
     say: Callable[[str], None]
     secrets: Mapping[str, str] = field(default_factory=dict)

@@ -1,43 +1,56 @@
-"""The table of stages: a row may need only rows above it, so reading order is a valid order and nobody sorts."""
+"""The table of stages: a row may need only rows above it, so reading order is a valid order and nobody sorts.
 
-from pipeline.stage import Stage
-from pipeline.stages.admit import admit
-from pipeline.stages.assess import assess
-from pipeline.stages.attest import RECORDED, attest
-from pipeline.stages.build import build
-from pipeline.stages.deploy import deploy
-from pipeline.stages.facts import facts
-from pipeline.stages.image import image
-from pipeline.stages.inputs import inputs
-from pipeline.stages.promote import promote
-from pipeline.stages.publish import publish
-from pipeline.stages.report import report
-from pipeline.stages.sbom import sbom
-from pipeline.stages.scan import scan
-from pipeline.stages.smoke import smoke
-from pipeline.stages.test import test
-from pipeline.stages.verify import verify
-from pipeline.stages.vex import vex
+A body is imported when its stage is run: whoever reads the table alone, as the Dagger module does in each call, need not
+wait for what the bodies import.
+"""
+
+from collections.abc import Awaitable, Callable
+from importlib import import_module
+
+from pipeline.stage import Context, Stage
+
+
+def _body(name: str) -> Callable[[Context], Awaitable[str]]:
+    """Return the body in `pipeline.stages.NAME`, imported on its first run."""
+
+    async def run(context: Context) -> str:
+        body: Callable[[Context], Awaitable[str]] = getattr(import_module(f"pipeline.stages.{name}"), name)
+        return await body(context)
+
+    run.__name__ = name
+    return run
+
 
 _TOKEN = ("SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")
-_EVIDENCE = (*RECORDED, "attest", "publish", "verify", "promote", "deploy")
 
-TABLE: tuple[Stage, ...] = (
-    Stage(facts, reads=("repository",), always=True),
-    Stage(inputs, tools=("python", "apt-get", "go"), reads=("locks",), network=True, always=True),
-    Stage(build, needs=("inputs",), tools=("python",), reads=("source",)),
-    Stage(test, needs=("inputs", "build"), tools=("python",), reads=("tests",)),
-    Stage(image, needs=("inputs", "build")),
-    Stage(smoke, needs=("inputs", "image"), tools=("docker", "bwrap")),
-    Stage(sbom, needs=("inputs", "image"), tools=("syft",)),
-    Stage(scan, needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True),
-    Stage(vex, needs=("image", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True),
-    Stage(assess, needs=("image", "scan", "vex"), reads=("policy",), live=True),
-    Stage(admit, needs=("assess",), live=True),
-    Stage(attest, needs=RECORDED, tools=("cosign",), secrets=_TOKEN, network=True, live=True),
-    Stage(publish, needs=("image", "attest"), tools=("oras", "olareg"), network=True, live=True),
+_UP_TO_THE_GATE = (
+    Stage(_body("facts"), reads=("repository",), always=True),
+    Stage(_body("inputs"), tools=("python", "apt-get", "go"), reads=("locks",), network=True, always=True),
+    Stage(_body("build"), needs=("inputs",), tools=("python",), reads=("source",), inputs=("wheels/build",)),
     Stage(
-        verify,
+        _body("test"),
+        needs=("inputs", "build"),
+        tools=("python",),
+        reads=("tests",),
+        inputs=("wheels/runtime", "wheels/test"),
+    ),
+    Stage(_body("image"), needs=("inputs", "build"), inputs=("wheels/linux/", "debian/")),
+    Stage(_body("smoke"), needs=("image",), tools=("docker", "bwrap", "olareg", "oras")),
+    Stage(_body("sbom"), needs=("inputs", "image"), tools=("syft",)),
+    Stage(_body("scan"), needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True),
+    Stage(_body("vex"), needs=("image", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True),
+    Stage(_body("assess"), needs=("image", "scan", "vex"), reads=("policy",), live=True),
+    Stage(_body("admit"), needs=("assess",), live=True),
+)
+
+RECORDED = tuple(stage.name for stage in _UP_TO_THE_GATE)
+"""The stages whose records make provenance: all that come before anything is signed."""
+
+_AFTER_IT = (
+    Stage(_body("attest"), needs=RECORDED, tools=("cosign",), secrets=_TOKEN, network=True, live=True),
+    Stage(_body("publish"), needs=("image", "attest"), tools=("oras", "olareg"), network=True, live=True),
+    Stage(
+        _body("verify"),
         needs=("attest", "publish"),
         tools=("oras", "olareg", "cosign"),
         reads=("policy",),
@@ -45,13 +58,20 @@ TABLE: tuple[Stage, ...] = (
         live=True,
     ),
     Stage(
-        promote,
+        _body("promote"),
         needs=("image", "publish", "verify"),
         tools=("oras", "olareg", "cosign"),
         secrets=_TOKEN,
         network=True,
         live=True,
     ),
-    Stage(deploy, needs=("image", "verify"), tools=("kustomize",), reads=("manifests",), network=True, live=True),
-    Stage(report, needs=_EVIDENCE),
+    Stage(
+        _body("deploy"), needs=("image", "verify"), tools=("kustomize",), reads=("manifests",), network=True, live=True
+    ),
+)
+
+TABLE: tuple[Stage, ...] = (
+    *_UP_TO_THE_GATE,
+    *_AFTER_IT,
+    Stage(_body("report"), needs=(*RECORDED, *(stage.name for stage in _AFTER_IT))),
 )

@@ -8,7 +8,8 @@ from typing import Any
 from pipeline.digest import Digest
 from pipeline.oci import CONFIG, INDEX, LAYER, MANIFEST
 from pipeline.stage import Context, Stage
-from pipeline.stages.attest import RECORDED, attest
+from pipeline.stages.attest import attest
+from pipeline.table import RECORDED
 from pipeline.stages.facts import facts
 from pipeline.stages.publish import publish
 from pipeline.stages.verify import verify

@@ -22,9 +22,6 @@ from pipeline.signing import Signer
 from pipeline.stage import Context
 from pipeline.statements import PredicateType, Subject, statement
 
-# The stages whose records make provenance, in the order of the table: all that come before this one.
-RECORDED = ("facts", "inputs", "build", "test", "image", "smoke", "sbom", "scan", "vex", "assess", "admit")
-
 
 @dataclass(frozen=True)
 class Planned:
@@ -129,7 +126,7 @@ def _provenance(context: Context, signer: Signer) -> dict[str, Any]:
         builder=signer.builder,
         source=_source(context),
         parameters=_parameters(context),
-        records=[_record(context, stage) for stage in RECORDED],
+        records=[_record(context, stage) for stage in context.stage.needs],
         world=context.world.name,
     )
 

@@ -17,7 +17,7 @@ from pipeline.record import Record
 from pipeline.referrers import attached
 from pipeline.run import Run
 from pipeline.stage import Stage
-from pipeline.stages.attest import RECORDED
+from pipeline.table import RECORDED
 from pipeline.statements import RULES_PASSED, Who
 from pipeline.verifiers import trusted_root, verify_bundle
 from tests import upstream
