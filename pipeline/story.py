@@ -72,6 +72,16 @@ def _image(image: Any) -> Section:
     return Section("", (image["reference"],), ("platform", "digest", "size", "holds"), tuple(rows))
 
 
+def _smoke(smoke: Any) -> Section:
+    started = f"Started on {smoke['platform']} by {smoke['isolation']}, answered after {smoke['start_ms']} ms."
+    limits = f"Isolation: {smoke['limits']}."
+    rows = tuple(
+        (request["path"], str(request["status"]), "as expected" if request["passed"] else "NOT as expected")
+        for request in smoke["requests"]
+    )
+    return Section("", (started, limits), ("path", "status", "answer"), rows)
+
+
 def _database(database: Any) -> Section:
     kind = "a SAMPLE of a few advisories" if database["sample"] else "a full one"
     return Section("", (f"{kind[0].upper()}{kind[1:]}, built {database['built']}, schema {database['schema']}.",))
@@ -118,6 +128,7 @@ def _deployment(receipt: Any) -> Section:
 _TOLD: tuple[tuple[str, str, Telling], ...] = (
     ("facts/facts.json", "Source", _source),
     ("image/image.json", "Image", _image),
+    ("smoke/smoke.json", "Smoke test", _smoke),
     ("assess/verdict.json", "Verdict", _verdict),
     ("scan/database.json", "Vulnerability database", _database),
     ("publish/receipt.json", "Publication", _publication),

@@ -91,12 +91,13 @@ def lines(summary: Summary) -> list[str]:
 
 def real(summary: Summary) -> list[str]:
     """Return what was done by the real thing, as a release does it."""
-    return [fact for stage, fact in _REAL if summary.finished(stage)] + list(_database(summary, sample=False))
+    facts = [fact for stage, fact in _REAL if summary.finished(stage)]
+    return [*facts, *_runtime(summary, real=True), *_database(summary, sample=False)]
 
 
 def stand_ins(summary: Summary) -> list[str]:
     """Return what a local stand-in did, and what that means."""
-    facts = list(_database(summary, sample=True))
+    facts = [*_runtime(summary, real=False), *_database(summary, sample=True)]
     if summary.world == "release":
         return facts
     return facts + [fact for stage, fact in _STAND_INS if summary.finished(stage)]
@@ -165,10 +166,21 @@ def _platforms(summary: Summary) -> Iterator[str]:
     """Yield the platforms of the image that `smoke` did not start."""
     image, smoke = (summary.documents.get(name) for name in ("image/image.json", "smoke/smoke.json"))
     if isinstance(image, dict) and isinstance(smoke, dict):
-        started = smoke.get("platforms", {})
+        started = smoke.get("platform")
         for platform in image.get("platforms", {}):
-            if platform not in started:
-                yield f"smoke on {platform}: {smoke.get('not_run', {}).get(platform, 'this machine cannot start it')}"
+            if platform != started:
+                yield f"smoke on {platform}: the image was started on {started} only"
+
+
+def _runtime(summary: Summary, *, real: bool) -> Iterator[str]:
+    """Yield what the image was started by: Docker is the real thing, anything else says what it lacks."""
+    smoke = summary.documents.get("smoke/smoke.json")
+    if not isinstance(smoke, dict) or (smoke.get("isolation") == "docker") is not real:
+        return
+    if real:
+        yield "Docker, which started the image"
+    else:
+        yield f"the container runtime: {smoke.get('isolation')}; isolation: {smoke.get('limits')}"
 
 
 def _seconds(value: float | None) -> str:

@@ -92,10 +92,18 @@ def test_a_dry_run_lists_the_remote_services_that_it_did_not_ask() -> None:
 
 def test_a_platform_that_was_not_started_is_listed() -> None:
     run = summary(
-        image__image={"platforms": {"linux/amd64": {}, "linux/arm64": {}}},
-        smoke__smoke={"platforms": {"linux/amd64": {}}},
+        image__image={"platforms": {"linux/amd64": {}, "linux/arm64": {}}}, smoke__smoke={"platform": "linux/amd64"}
     )
-    assert "smoke on linux/arm64: this machine cannot start it" in not_run(run)
+    assert "smoke on linux/arm64: the image was started on linux/amd64 only" in not_run(run)
+    assert not any("smoke on linux/amd64" in fact for fact in not_run(run))
+
+
+def test_docker_is_real_and_anything_else_a_stand_in_that_says_what_it_lacks() -> None:
+    docker = summary(smoke__smoke={"platform": "linux/amd64", "isolation": "docker", "limits": "nothing"})
+    assert "Docker, which started the image" in real(docker)
+    loader = summary(smoke__smoke={"platform": "linux/amd64", "isolation": "loader", "limits": "none at all"})
+    assert not any("Docker" in fact for fact in real(loader))
+    assert "the container runtime: loader; isolation: none at all" in stand_ins(loader)
 
 
 @pytest.mark.parametrize("outcome", list(Outcome))
