@@ -6,8 +6,11 @@ from typing import Any
 
 import pytest
 
+from pipeline.digest import Digest
 from pipeline.errors import ConfigError
+from pipeline.grype import Grype
 from pipeline.run import Run
+from pipeline.stage import Context, Stage
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ONE_PLATFORM, VEX, begin, perform
@@ -87,6 +90,29 @@ async def test_a_file_that_was_to_be_absent_refutes_the_statement(make_run: Make
     run = make_run()
     await stated(run, image)
     assert states(run)["CVE-2023-45853"] == "refuted"
+
+
+@pytest.mark.parametrize("ours", [True, False], ids=["this image", "another image"])
+async def test_a_consumers_grype_believes_the_published_document_of_this_image_alone(
+    make_run: MakeRun, ours: bool
+) -> None:
+    run = make_run()
+    await stated(run)
+    digest = json.loads((run.directory / "image" / "image.json").read_bytes())["platforms"]["linux/amd64"]["digest"]
+    pulled = f"registry.example/acme/sample@{digest if ours else Digest.of(b'another')}"
+    seen: list[str] = []
+
+    async def consume(context: Context) -> str:
+        listing = context.read_json("sbom", "linux-amd64/sbom.syft.json")
+        listing["source"]["metadata"]["repoDigests"] = [pulled]  # what Syft writes of an image out of a registry
+        document = context.write_json("pulled.json", listing)
+        grype = Grype(context.tools, context.of("scan") / "database", context.out)
+        report = await grype.scan(document, context.of("vex") / "openvex.json")
+        seen.extend(match["vulnerability"]["id"] for match in report["matches"])
+        return "consumed"
+
+    await run.perform(Stage(consume, needs=("sbom", "scan", "vex"), tools=("grype",)))
+    assert ("CVE-2026-5450" in seen) is not ours
 
 
 async def test_a_statement_of_unknown_shape_is_refused_with_its_name(make_run: MakeRun, project: Path) -> None:
