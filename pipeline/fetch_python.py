@@ -66,6 +66,5 @@ def _platform(target: Target) -> list[str]:
     if not target.platforms:
         return []
     version = target.interpreter.removeprefix("cp")
-    abis = [option for abi in (target.interpreter, "abi3", "none") for option in ("--abi", abi)]
     platforms = [option for platform in target.platforms for option in ("--platform", platform)]
-    return ["--implementation", "cp", "--python-version", version, *abis, *platforms]
+    return ["--implementation", "cp", "--python-version", version, "--abi", target.interpreter, *platforms]
