@@ -106,13 +106,18 @@ def _publication(receipt: Any) -> Section:
 
 
 def _verification(verification: Any) -> Section:
-    scalars = {key: value for key, value in verification.items() if isinstance(value, str | bool | int)}
-    return Section(
-        "",
-        (f"Of {verification['digest']}.",),
-        ("what", "value"),
-        tuple((key, str(value)) for key, value in sorted(scalars.items())),
+    policy = verification["policy"]
+    said = (
+        f"{verification['digest']}, read back from the registry alone.",
+        f"Accepted by {' and by '.join(verification['verifiers'])}, by the policy {policy['name']} "
+        f"({policy['digest']}), up to SLSA build level {verification['slsa_build_level']}.",
+        *(f"Refused: {bundle}: {why}" for bundle, why in verification["refused"].items()),
     )
+    rows = tuple(
+        (statement["type"], statement["signer"], statement["issuer"], statement["bundle"])
+        for statement in verification["statements"]
+    )
+    return Section("", said, ("statement", "signer", "issuer", "bundle"), rows)
 
 
 def _tags(tags: Any) -> Section:
