@@ -16,7 +16,7 @@ data "aws_route53_zone" "this" {
     }
 
     postcondition {
-      condition     = !self.private_zone
+      condition     = self.private_zone != true
       error_message = "The zone ${var.zone_id} is private: nobody outside could prove or find ${var.domain} in it. Set zone_id to a public zone."
     }
   }

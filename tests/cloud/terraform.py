@@ -1,0 +1,161 @@
+"""The real Terraform with the real AWS provider, found on this machine, working on a copy of the configuration."""
+
+import json
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .aws import HOME
+
+CONFIGURATION = HOME / "terraform"
+OPTIONAL_SOFTWARE = Path("/opt")
+PROVIDER = "registry.terraform.io/hashicorp/aws/5.100.0"
+
+
+class Missing(AssertionError):
+    """Something that these tests cannot do without is not on this machine."""
+
+
+def binary() -> Path:
+    """Return the Terraform of this machine; raise `Missing` when there is none."""
+    found = os.environ.get("TERRAFORM") or shutil.which("terraform")
+    if not found:
+        raise Missing("terraform is not on PATH: install version 1.11 or later, or name it in TERRAFORM")
+    return Path(found)
+
+
+def mirror() -> Path:
+    """Return the directory of provider packages, from TF_PLUGIN_MIRROR or else where optional software is kept."""
+    given = os.environ.get("TF_PLUGIN_MIRROR")
+    directory = Path(given) if given else OPTIONAL_SOFTWARE / "tf-plugins"
+    if not (directory / PROVIDER).is_dir():
+        raise Missing(
+            f"{directory / PROVIDER} is missing: set TF_PLUGIN_MIRROR to a directory laid out by `terraform providers mirror`"
+        )
+    return directory
+
+
+def cli_configuration(file: Path) -> Path:
+    """Write a CLI configuration that takes providers from the mirror and from nowhere else."""
+    file.write_text(
+        f'provider_installation {{\n  filesystem_mirror {{\n    path    = "{mirror()}"\n'
+        '    include = ["registry.terraform.io/*/*"]\n  }\n}\n'
+    )
+    return file
+
+
+@dataclass(frozen=True)
+class Done:
+    """One finished command: its exit code, what it printed (both streams), and the seconds it took."""
+
+    code: int
+    output: str
+    seconds: float
+
+    def expect(self, *codes: int) -> "Done":
+        """Return self; raise `AssertionError` with the end of the output when the exit code is none of these."""
+        assert self.code in (codes or (0,)), f"exit {self.code}\n{self.output[-4000:]}"
+        return self
+
+
+@dataclass(frozen=True)
+class Root:
+    """A root module in a copy of the configuration, and the environment that its commands run in."""
+
+    directory: Path
+    environment: Mapping[str, str]
+
+    def run(self, *arguments: str, timeout: float = 280) -> Done:
+        """Run Terraform here and return how it ended; it is stopped with its provider after the timeout, in seconds."""
+        started = time.monotonic()
+        process = self.start(*arguments)
+        try:
+            output, _ = process.communicate(timeout=timeout)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, 9)
+            output, _ = process.communicate()
+            output += f"\nstopped after {timeout} s"
+        return Done(process.returncode, output, time.monotonic() - started)
+
+    def start(self, *arguments: str) -> "subprocess.Popen[str]":
+        """Start Terraform here, in a process group of its own."""
+        return subprocess.Popen(
+            [binary(), *arguments],
+            cwd=self.directory,
+            env=dict(self.environment),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def init(self, *arguments: str) -> Done:
+        """Prepare the directory, with the provider that the lock file names and no other."""
+        return self.run("init", "-no-color", "-input=false", *arguments).expect()
+
+    def plan(self, *arguments: str) -> dict[str, Any]:
+        """Plan and return the plan as Terraform describes it in JSON."""
+        self.run("plan", "-no-color", "-input=false", "-out=test.tfplan", *arguments).expect()
+        return self._json("show", "-json", "test.tfplan")
+
+    def state(self) -> dict[str, Any]:
+        """Return the state as Terraform describes it in JSON."""
+        return self._json("show", "-json")
+
+    def apply(self, *arguments: str) -> Done:
+        """Apply without asking."""
+        return self.run("apply", "-no-color", "-input=false", "-auto-approve", *arguments)
+
+    def destroy(self, *arguments: str) -> Done:
+        """Destroy without asking."""
+        return self.run("destroy", "-no-color", "-input=false", "-auto-approve", *arguments)
+
+    def _json(self, *arguments: str) -> dict[str, Any]:
+        done = subprocess.run(
+            [binary(), *arguments], cwd=self.directory, env=dict(self.environment), capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
+
+
+def copy(to: Path) -> Path:
+    """Copy the configuration, without anybody's local state, and return where it is."""
+    ignored = shutil.ignore_patterns(".terraform", "*.tfstate*", "*.tfvars", "backend.hcl", "backend.tf")
+    shutil.copytree(CONFIGURATION, to, ignore=ignored)
+    return to
+
+
+def environment(cli_file: Path, **more: str) -> dict[str, str]:
+    """Return what Terraform runs with: this CLI configuration, no questions, no look for a newer version, no secrets."""
+    return {
+        "PATH": os.environ["PATH"],
+        "HOME": os.environ.get("HOME", "/"),
+        "TF_CLI_CONFIG_FILE": str(cli_file),
+        "TF_IN_AUTOMATION": "1",
+        "CHECKPOINT_DISABLE": "1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        **more,
+    }
+
+
+def changes(plan: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Return what a plan would do to each resource that it does not leave as it is."""
+    found = {each["address"]: each["change"]["actions"] for each in plan.get("resource_changes", ())}
+    return {address: actions for address, actions in found.items() if actions not in (["no-op"], ["read"])}
+
+
+def resources(module: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return the values of every resource below a module of a plan or state, by address."""
+    found = {each["address"]: each["values"] for each in module.get("resources", ())}
+    for child in module.get("child_modules", ()):
+        found.update(resources(child))
+    return found
