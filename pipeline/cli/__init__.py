@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from pipeline.cli import db, doctor, dry_run, release, stage, store, verify
+from pipeline.cli import db, doctor, dry_run, release, stage, store, update_locks, verify
 from pipeline.cli.ending import end
 
-_VERBS = (dry_run, release, stage, store, verify, doctor, db)
+_VERBS = (dry_run, release, stage, store, verify, doctor, db, update_locks)
 
 Verb = Callable[[argparse.Namespace], int]
 

@@ -1,0 +1,62 @@
+"""`store` and `update-locks`, as people type them."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from pipeline.cli import main
+from pipeline.config import HOME
+from pipeline.store import Store, default_root
+
+CONFIG = ["--config", str(HOME / "pipeline.toml")]
+
+
+@pytest.fixture
+def carried(tmp_path: Path) -> Path:
+    """Give the pipeline's own inputs in one file, exported from the user's store."""
+    file = tmp_path / "store.tar"
+    assert main(["store", "export", str(file), *CONFIG]) == 0
+    return file
+
+
+def test_a_store_is_carried_to_another_machine_and_serves_there(
+    carried: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """After the import nothing is left to fetch, so that no network is needed."""
+    other = ["--store", str(tmp_path / "other")]
+    assert main(["store", "import", str(carried), *other]) == 0
+    assert main(["store", "fetch", *CONFIG, *other]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].endswith("none of them fetched now")
+
+
+def test_gc_leaves_what_the_locks_name(carried: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """And removes what no lock of the project names any more."""
+    store = Store(tmp_path / "other")
+    main(["store", "import", str(carried), "--store", str(store.root)])
+    before = [entry.digest for entry in store.entries()]
+    stale = tmp_path / "stale.whl"
+    stale.write_bytes(b"a wheel of last year")
+    store.add(stale, type(before[0]).of(stale.read_bytes()))
+    assert main(["store", "gc", *CONFIG, "--store", str(store.root)]) == 0
+    assert "1 inputs removed" in capsys.readouterr().out
+    assert [entry.digest for entry in store.entries()] == before
+
+
+def test_the_tools_alone_need_no_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """They are the pipeline's own: `store fetch --tools` works anywhere."""
+    assert main(["store", "fetch", "--tools", "--config", str(tmp_path / "absent.toml")]) == 0
+    assert capsys.readouterr().out == f"6 inputs are in {default_root(os.environ)}, none of them fetched now\n"
+
+
+def test_a_file_that_is_no_store_ends_with_two(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Exit code 2: you asked for something that cannot be."""
+    (tmp_path / "notes.txt").write_text("no store")
+    assert main(["store", "import", str(tmp_path / "notes.txt"), "--store", str(tmp_path / "other")]) == 2
+    assert "cannot be read as an exported store" in capsys.readouterr().err
+
+
+def test_a_kind_of_lock_that_there_is_not_ends_with_two(capsys: pytest.CaptureFixture[str]) -> None:
+    """And the message names those that there are; nothing is written before."""
+    assert main(["update-locks", "pythn", *CONFIG]) == 2
+    assert "python, debian, tools" in capsys.readouterr().err
