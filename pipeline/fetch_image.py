@@ -33,14 +33,24 @@ def _mismatch(error: RemoteFailed) -> bool:
 
 
 async def _name_the_altered(registry: Registry, image: Digest, error: RemoteFailed) -> VerificationFailed:
-    """Look for the blob that is not what its digest says: the client that found it does not tell which it was."""
-    async for what, digest in _pieces(registry, image):
-        try:
-            await registry.try_blob(digest)
-        except RemoteFailed as failure:
-            if _mismatch(failure):
-                return altered(what, digest, f"{registry.host} holds other bytes")
-    return altered("something of the image", image, *error.why)
+    """Look for what is not what its digest says: the client that found it does not tell which it was."""
+    try:
+        async for what, digest in _pieces(registry, image):
+            await _try(registry, what, digest)
+    except VerificationFailed as found:
+        return found
+    except (RemoteFailed, ValueError, KeyError, TypeError) as failure:
+        error.add_note(f"looking for what was altered ended with {type(failure).__name__}")
+    return altered("a manifest of the image, or of what is attached to it,", image, *error.why)
+
+
+async def _try(registry: Registry, what: str, digest: Digest) -> None:
+    try:
+        await registry.try_blob(digest)
+    except RemoteFailed as failure:
+        if not _mismatch(failure):
+            raise
+        raise altered(what, digest, f"{registry.host} holds other bytes") from failure
 
 
 async def _pieces(registry: Registry, image: Digest) -> AsyncIterator[tuple[str, Digest]]:

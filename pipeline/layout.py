@@ -2,14 +2,15 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
-from pipeline.referrers import checked, checked_json
+from pipeline.referrers import altered, checked_json
 
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
@@ -82,12 +83,15 @@ class Layout:
         """Return the descriptor of an image index, and its platforms; raise `VerificationFailed` when it is none."""
         data = self.read(digest)
         index = checked_json(data, digest, "the image index")
-        if index.get("mediaType") != INDEX_TYPE or not index.get("manifests"):
-            raise VerificationFailed(f"{digest} is not an image index with platforms")
-        platforms = tuple(
-            Platform(platform_name(item), {key: item[key] for key in ("mediaType", "digest", "size")})
-            for item in index["manifests"]
-        )
+        with _well_formed(digest):
+            if index["mediaType"] != INDEX_TYPE or not index["manifests"]:
+                raise ValueError("it lists no platforms")
+            platforms = tuple(
+                Platform(platform_name(item), {key: item[key] for key in ("mediaType", "digest", "size")})
+                for item in index["manifests"]
+            )
+            for platform in platforms:
+                Digest.parse(str(platform.descriptor["digest"]))
         return {"mediaType": INDEX_TYPE, "digest": str(digest), "size": len(data)}, platforms
 
     def check_image(self, digest: Digest) -> int:
@@ -101,12 +105,33 @@ class Layout:
         for platform in platforms:
             what = f"the manifest for {platform.name}"
             manifest = checked_json(self.read(platform.digest), platform.digest, what)
-            seen.add(platform.digest)
-            for role, item in [("configuration", manifest["config"]), *(("layer", x) for x in manifest["layers"])]:
-                blob = Digest.parse(item["digest"])
-                checked(self.read(blob), blob, f"a {role} for {platform.name}")
-                seen.add(blob)
+            with _well_formed(platform.digest):
+                parts = [("configuration", manifest["config"]), *(("layer", item) for item in manifest["layers"])]
+                blobs = [(role, Digest.parse(str(item["digest"]))) for role, item in parts]
+            for role, blob in blobs:
+                self._check(blob, f"a {role} for {platform.name}")
+            seen |= {platform.digest, *(blob for _, blob in blobs)}
         return len(seen)
+
+    def _check(self, digest: Digest, what: str) -> None:
+        """Check a blob of any size without holding it in memory."""
+        try:
+            actual = Digest.of_file(self.blob(digest))
+        except OSError as error:
+            raise VerificationFailed(f"{what} is missing: {digest}", why=error.strerror or "") from error
+        if actual != digest:
+            raise altered(what, digest, f"the digest of what is there is {actual}")
+
+
+@contextmanager
+def _well_formed(digest: Digest) -> Iterator[None]:
+    """Turn what a document of an unforeseen shape causes into a refusal of that document."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise VerificationFailed(
+            f"{digest} is not an image for several platforms", why=f"{type(error).__name__}: {error}"
+        ) from error
 
 
 def platform_name(descriptor: Mapping[str, Any]) -> str:

@@ -109,7 +109,7 @@ def checked_json(data: bytes, digest: Digest, what: str) -> dict[str, Any]:
     """Return the object in bytes that are those of a digest; raise `VerificationFailed` otherwise."""
     try:
         value = json.loads(checked(data, digest, what))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise VerificationFailed(f"{what} is not JSON: {digest}", why=str(error)) from error
     if not isinstance(value, dict):
         raise VerificationFailed(f"{what} is not an object: {digest}")

@@ -140,7 +140,7 @@ def _objection(policy: Policy, kind: PredicateType, subjects: frozenset[Digest],
 def _json(data: bytes) -> object:
     try:
         return json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
