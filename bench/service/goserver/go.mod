@@ -1,0 +1,3 @@
+module bench/goserver
+
+go 1.24

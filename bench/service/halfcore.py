@@ -1,0 +1,129 @@
+"""Half a core: the service and Go in containers with `--cpus .5`, at full speed and at a pace."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.service.contestants import Contestant
+from bench.service.processes import await_answer, free_port
+from bench.service.programs import HERE, ROOT, MissingError, program
+
+LIMIT = 5.0  # milliseconds: the p99 that the architecture promises
+
+
+@dataclass(frozen=True)
+class HalfCore:
+    """What a contestant reaches in half a core: requests/s at full speed, and the highest paced rate within LIMIT."""
+
+    name: str
+    rate: float
+    paced: int
+
+
+@contextmanager
+def docker() -> Iterator[str]:
+    """Give the address of a Docker daemon: the one that runs, or one of our own for as long as it is needed.
+
+    Raises:
+        MissingError: there is none, and none can be started.
+    """
+    client = program("docker", "install Debian's docker.io")
+    if subprocess.run([client, "info"], capture_output=True, check=False).returncode == 0:
+        yield os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        return
+    if os.geteuid() != 0:
+        raise MissingError("no Docker daemon answers, and only root can start one")
+    daemon = program("dockerd", "install Debian's docker.io")
+    with tempfile.TemporaryDirectory(prefix="bench-docker-") as folder:
+        address = f"unix://{folder}/docker.sock"
+        places = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
+        command = [daemon, "-H", address, *places, "--bridge=none", "--iptables=false", "--ip6tables=false"]
+        with Path(folder, "log").open("wb") as log:
+            process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        try:
+            _await_daemon(client, address, process, Path(folder, "log"))
+            yield address
+        finally:
+            process.terminate()
+            process.wait(30)
+
+
+def _await_daemon(client: str, address: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    end = time.monotonic() + 30
+    while subprocess.run([client, "-H", address, "info"], capture_output=True, check=False).returncode:
+        if process.poll() is not None or time.monotonic() > end:
+            raise MissingError(f"dockerd does not start: {log.read_text(errors='replace')[-400:]}")
+        time.sleep(0.2)
+
+
+def measure(contestant: Contestant, address: str, wrk: str, vegeta: Path, seconds: int) -> HalfCore:
+    """Run both kinds of load against one contestant in half a core."""
+    with _contained(contestant, address) as port:
+        url = f"http://127.0.0.1:{port}/"
+        script = ["-s", str(HERE / "wrk.lua"), url]
+        for duration in (1, seconds):
+            command = [wrk, "-t1", "-c64", f"-d{duration}s", *script]
+            report = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        told = json.loads(report.splitlines()[-1])
+        paced = highest_pace(vegeta, url, seconds)
+        return HalfCore(contestant.name, told["requests"] / (told["microseconds"] / 1e6), paced)
+
+
+@contextmanager
+def _contained(contestant: Contestant, address: str) -> Iterator[int]:
+    """Run a contestant in a container that sees this machine's files, read-only, and has half a core."""
+    port, client = free_port(), ["docker", "-H", address]
+    empty = subprocess.run(["tar", "-cT", "/dev/null"], capture_output=True, check=True).stdout
+    image = (
+        subprocess.run([*client, "import", "-"], input=empty, capture_output=True, check=True).stdout.decode().strip()
+    )
+    folders = {"/usr", "/lib", "/lib64", str(ROOT), sys.base_prefix, str(Path(contestant.command[0]).parent)}
+    mounts = [f"--volume={folder}:{folder}:ro" for folder in sorted(folders) if Path(folder).exists()]
+    variables = {"PYTHONPATH": str(ROOT), **contestant.environment}
+    settings = [f"--env={name}={value.format(port=port)}" for name, value in variables.items()]
+    limits = ["--cpus=.5", "--read-only", "--cap-drop=ALL", "--network=host", "--log-driver=none", "--rm"]
+    command = [word.format(port=port) for word in contestant.command]
+    process = subprocess.Popen(
+        [*client, "run", f"--name=bench-{port}", *limits, *mounts, *settings, f"--workdir={ROOT}", image, *command],
+        stdout=subprocess.DEVNULL,
+    )
+    try:
+        await_answer(port, process)
+        yield port
+    finally:
+        subprocess.run([*client, "stop", "-t", "5", f"bench-{port}"], capture_output=True, check=False)
+        process.wait(20)
+
+
+def highest_pace(vegeta: Path, url: str, seconds: int) -> int:
+    """Return the highest rate, to within 10 %, at which the p99 stays under LIMIT and nothing fails."""
+    good, bad = 0, 0
+    rate = 1000
+    while not bad or bad > good * 1.1 + 100:
+        if within(vegeta, url, rate, seconds):
+            good = rate
+        else:
+            bad = rate
+        rate = (good + bad) // 2 if bad else rate * 2
+    return good
+
+
+def within(vegeta: Path, url: str, rate: int, seconds: int) -> bool:
+    """Say whether the p99 at a paced rate stays under LIMIT; a rate fails when it fails twice."""
+    for _ in range(2):
+        attack = [str(vegeta), "attack", f"-rate={rate}", f"-duration={seconds}s", "-workers=64", "-max-workers=256"]
+        shots = subprocess.run(attack, input=f"GET {url}\n".encode(), capture_output=True, check=True).stdout
+        report = subprocess.run([str(vegeta), "report", "-type=json"], input=shots, capture_output=True, check=True)
+        told = json.loads(report.stdout)
+        if told["success"] == 1 and told["latencies"]["99th"] / 1e6 < LIMIT:
+            return True
+    return False
