@@ -12,13 +12,14 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
+from pipeline import reads
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
+from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE
 
 HOME = Path(__file__).resolve().parent.parent
 """The pipeline's own checkout: its tool locks, and the runtime packages that a service gets when it names none."""
 
-FILENAME = "pipeline.toml"
 
 
 def _inside(path: Path, info: ValidationInfo) -> Path:
@@ -39,7 +40,7 @@ Anywhere = Annotated[Path, AfterValidator(_from_root)]
 
 class _Section(BaseModel):
     model_config = ConfigDict(
-        frozen=True, extra="forbid", alias_generator=lambda name: name.replace("_", "-"), populate_by_name=False
+        frozen=True, extra="forbid", validate_default=True, alias_generator=lambda name: name.replace("_", "-")
     )
 
 
@@ -47,7 +48,7 @@ class Service(_Section):
     """What is built: a Python project with its own build backend, and how it starts."""
 
     name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
-    source: Inside = Path("service")
+    source: Inside = Path(DEFAULT_SOURCE)
     lock: Inside
     build_lock: Inside
     command: tuple[str, ...] = ()
@@ -108,7 +109,7 @@ class Image(_Section):
 class Policy(_Section):
     """Where the rules are: rules.toml, waivers.toml, verification.toml, vex/."""
 
-    directory: Inside = Path("policy")
+    directory: Inside = Path(DEFAULT_POLICY)
 
 
 class Scan(_Section):
@@ -144,6 +145,7 @@ class Config(_Section):
     """The whole of `pipeline.toml`, checked."""
 
     root: Path = Field(exclude=True)
+    document: dict[str, Any] = Field(exclude=True)
     service: Service
     test: Test
     image: Image
@@ -168,7 +170,8 @@ class Config(_Section):
         root = path.resolve().parent
         try:
             return cls.model_validate(
-                {"policy": {"directory": "policy"}, **document, "root": root}, context={"root": root}
+                {"policy": {"directory": DEFAULT_POLICY}, **document, "root": root, "document": document},
+                context={"root": root},
             )
         except ValidationError as error:
             raise ConfigError(
@@ -184,17 +187,7 @@ class Config(_Section):
 
     def reads(self, name: str) -> tuple[Path, ...]:
         """Return the files and directories that a stage reads when it declares `name` in its row of the table."""
-        return {
-            "source": (self.service.source,),
-            "tests": self.test.paths,
-            "locks": (self.service.lock, self.service.build_lock, self.test.lock, self.image.package_lock),
-            "policy": (self.policy.directory,),
-            # An overlay names bases beside it, so the whole top directory counts.
-            "manifests": (self.root / self.deploy.manifests.relative_to(self.root).parts[0],)
-            if self.deploy.manifests
-            else (),
-            "repository": (self.root,),
-        }[name]
+        return tuple(self.root / path for path in reads.paths(self.document, name))
 
 
 def _say(problem: Any) -> str:

@@ -72,16 +72,19 @@ class Run:
         requirements = Digest.of_file(HOME / "requirements.lock")
         return Digest.of(f"{Digest.of_tree(HOME / 'pipeline', leave_out=_NOT_CODE)} {requirements}".encode())
 
-    def begin(self) -> bool:
-        """Go on with the run that did not end, if there is one of this world; return whether this one goes on."""
+    def begin(self, run_id: str | None = None) -> bool:
+        """Go on with the run that did not end, if there is one of this world; return whether this one goes on.
+
+        A `run_id` that is given is taken: another engine has begun the run.
+        """
         path = self.directory / "run.json"
         try:
             earlier = json.loads(path.read_bytes())
             going_on = not earlier["ended"] and earlier["world"] == self.world.name
         except (OSError, ValueError, KeyError, TypeError):
             going_on = False
-        if going_on:
-            self.run_id = str(earlier["run_id"])
+        if run_id or going_on:
+            self.run_id = run_id or str(earlier["run_id"])
         self._note_run(ended=False)
         return going_on
 

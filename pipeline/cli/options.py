@@ -5,8 +5,9 @@ import os
 from pathlib import Path
 
 from pipeline import loopback, store
-from pipeline.config import FILENAME, Config
+from pipeline.config import Config
 from pipeline.inputs import Inputs
+from pipeline.reads import FILENAME
 from pipeline.run import Run
 from pipeline.stage import Stage
 from pipeline.store import Store

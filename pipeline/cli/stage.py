@@ -16,6 +16,7 @@ def add(verbs: Any) -> None:
     verb = verbs.add_parser("stage", help="run one stage again over what is there", description=__doc__)
     verb.add_argument("stage", metavar="NAME", help="one of " + ", ".join(row.name for row in TABLE))
     verb.add_argument("--world", choices=("dry-run", "release"), default="dry-run", help="default: dry-run")
+    verb.add_argument("--run-id", metavar="ID", help="the run that this belongs to; default: the one that is going on")
     shared.common(verb)
     shared.run_directory(verb)
     verb.set_defaults(verb=run)
@@ -26,6 +27,6 @@ def run(options: argparse.Namespace) -> int:
     row = wanted(TABLE, options.stage)[-1]
     run = shared.open_run(options, options.world, TABLE)
     with alone(run.directory), progress(as_json=options.json) as run.observe:
-        run.begin()
+        run.begin(options.run_id)
         run_async(lambda: run.perform(row))
     return 0
