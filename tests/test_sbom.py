@@ -62,6 +62,7 @@ def spdx_document(created: str) -> dict[str, Any]:
         "relationships": [
             relation("SPDXRef-foo", "OTHER", "SPDXRef-site"),
             relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-root"),
+            relation("SPDXRef-foo", "OTHER", "SPDXRef-etc/passwd"),
         ],
     }
 

@@ -1,5 +1,6 @@
 """What an ELF file imports is read from the file itself; what cannot be read might import anything."""
 
+import _ctypes
 import sys
 from pathlib import Path
 
@@ -22,6 +23,13 @@ def test_a_program_imports_from_libc() -> None:
     found = imports(PROGRAM)
     assert found is not None
     assert {"malloc", "execve"} <= found
+
+
+def test_what_a_library_offers_is_not_what_it_takes() -> None:
+    found = imports(Path(_ctypes.__file__).read_bytes())
+    assert found is not None
+    assert "PyLong_FromLong" in found
+    assert "PyInit__ctypes" not in found
 
 
 def test_a_program_without_section_headers_does_not_say() -> None:
