@@ -2,9 +2,13 @@
 
 import json
 import shutil
+import socket
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import anyio
@@ -17,7 +21,7 @@ from pipeline.errors import ConfigError, PipelineError, SubjectFailed, Verificat
 from pipeline.stage import Context, Stage
 from pipeline.stages.deploy import deploy
 from pipeline.world import choose
-from tests.conftest import MakeRun
+from tests.conftest import MakeRun, commit
 
 BUILT = Digest.of(b"the image that was built")
 REFERENCE = f"docker.io/example/greetings@{BUILT}"
@@ -167,10 +171,25 @@ def test_a_container_name_that_is_not_there_is_the_configurations_fault(project:
     assert "'web'" in refused(ConfigError).what
 
 
-@pytest.mark.parametrize("base", ["https://example.invalid/base.yaml", "https://example.invalid/base.git//k8s?ref=v1"])
-def test_a_base_that_would_be_fetched_is_refused(project: Path, refused: Refused, base: str) -> None:
-    change(project, "kustomization.yaml", lambda k: k["resources"].append(base))
+def test_a_base_in_another_repository_is_refused_even_where_git_could_fetch_it(
+    project: Path, refused: Refused, tmp_path: Path
+) -> None:
+    shutil.copytree(project / "deploy", tmp_path / "base")
+    commit(tmp_path / "base")
+    change(project, "kustomization.yaml", lambda k: k.update(resources=[f"file://{tmp_path}/base?ref=main"]))
     assert "does not render" in refused(SubjectFailed).what
+
+
+def test_a_base_by_address_is_refused_even_where_it_answers(project: Path, refused: Refused) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=project / "deploy")
+    with ThreadingHTTPServer(("0.0.0.0", 0), handler) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        # By the machine's name: Go's clients never use a proxy for a loopback address.
+        address = f"http://{socket.gethostname()}:{server.server_port}/namespace.yaml"
+        change(project, "kustomization.yaml", lambda k: k.update(resources=[address, "deployment.yaml"]))
+        failure = refused(SubjectFailed)
+        server.shutdown()
+    assert any("proxyconnect" in why for why in failure.why)
 
 
 def test_a_directory_without_a_kustomization_is_refused_with_the_tools_own_words(
