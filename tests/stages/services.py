@@ -1,0 +1,104 @@
+"""Services made by hand, as `inputs` and `build` would leave them; and their images."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import HOME, Config
+from pipeline.digest import Digest
+from pipeline.run import Run
+from pipeline.stage import Context, Stage
+from pipeline.stages.image import image
+from pipeline.store import Store
+from pipeline.world import choose
+from tests import archives
+from tests.conftest import NOW
+
+IMAGE = Stage(image, needs=("inputs", "build"), reads=("locks",))
+LOCK = HOME / "service" / "requirements.lock"
+
+SERVER = """
+import signal, socket, sys
+
+def main():
+    listener = socket.create_server(("0.0.0.0", 8080))
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    while True:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            connection.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nhello")
+"""
+PROGRAM = {"sample/__init__.py": "", "sample/__main__.py": "from sample.server import main\nmain()\n"}
+FILES: Mapping[str, str] = {**PROGRAM, "sample/server.py": SERVER}
+
+
+@dataclass(frozen=True)
+class Service:
+    """A service in the making.
+
+    Args:
+        files: what its wheel holds.
+        settings: lines of pipeline.toml by section.
+        start: how it starts, a line of pipeline.toml.
+        tag: what its wheel says that it fits.
+        waitress: whether the locked Waitress is among them.
+    """
+
+    files: Mapping[str, str] = field(default_factory=lambda: FILES)
+    settings: Mapping[str, str] = field(default_factory=dict)
+    start: str = 'command = ["-m", "sample"]'
+    platforms: Sequence[str] = ("linux/amd64",)
+    tag: str = "py3-none-any"
+    waitress: bool = False
+
+    def run(self, store: Store, root: Path) -> Run:
+        """Return a run of it, in a project of its own."""
+        root.mkdir(parents=True, exist_ok=True)
+        (root / "lock").touch()
+        (root / "pipeline.toml").write_text(self._configuration())
+        config = Config.load(root / "pipeline.toml")
+        return Run(root / ".run", config, store, {}, choose("dry-run", config), clock=lambda: NOW)
+
+    def _configuration(self) -> str:
+        sections = {
+            "service": f'name = "sample"\nsource = "."\nlock = "lock"\nbuild-lock = "lock"\n{self.start}',
+            "test": 'lock = "lock"\npaths = ["."]',
+            "image": f'repository = "registry.example/acme/sample"\nplatforms = {json.dumps(list(self.platforms))}',
+        }
+        names = [*sections, *(name for name in self.settings if name not in sections)]
+        parts = [f"[{name}]\n{sections.get(name, '')}\n{self.settings.get(name, '')}\n" for name in names]
+        return "".join(parts)
+
+    async def image(self, run: Run) -> dict[str, Any]:
+        """Do all that leads to its image, and return image.json."""
+        for stage in (*self.stages(), IMAGE):
+            await run.perform(stage)
+        found: dict[str, Any] = json.loads((run.directory / "image" / "image.json").read_bytes())
+        return found
+
+    def stages(self) -> tuple[Stage, Stage]:
+        """Return stages that stand where `inputs` and `build` do."""
+
+        async def inputs(context: Context) -> str:
+            waitress = [_waitress(context.store)] if self.waitress else []
+            context.write_json("inputs.json", {"wheels": dict.fromkeys(self.platforms, waitress)})
+            return "made by hand"
+
+        async def build(context: Context) -> str:
+            where = context.out / "wheels" / "service"
+            where.mkdir(parents=True)
+            archives.wheel(where, "sample", self.files, tag=self.tag)
+            return "made by hand"
+
+        return Stage(inputs), Stage(build)
+
+
+def _waitress(store: Store) -> dict[str, str]:
+    """Return the locked Waitress as inputs.json names it."""
+    words = LOCK.read_text().split()
+    digests = [word.removeprefix("--hash=") for word in words if word.startswith("--hash=")]
+    digest = next(each for each in digests if (store.filename(Digest.parse(each)) or "").endswith(".whl"))
+    return {"name": "waitress", "version": words[0].removeprefix("waitress=="), "digest": digest}

@@ -1,0 +1,315 @@
+"""The image holds what the service needs and nothing else, says so truly, and is the same bytes everywhere."""
+
+import base64
+import csv
+import hashlib
+import json
+import os
+import re
+import shutil
+import stat
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import anyio
+import pytest
+
+from pipeline.built import Built
+from pipeline.bytecode import Interpreter, Job, this_platform
+from pipeline.config import HOME
+from pipeline.debian import Lock
+from pipeline.digest import Digest
+from pipeline.errors import ConfigError, SubjectFailed, UsageError
+from pipeline.layout import Layout
+from pipeline.run import Run
+from pipeline.store import Store
+from pipeline.toolbox import Toolbox
+from pipeline.tree import SITE, Component, Tree, unpack_deb
+from tests.stages.services import FILES, PROGRAM, Service
+
+APP = "greet.py"
+CALLABLE = 'callable = "greet:app"'
+
+
+@dataclass(frozen=True)
+class Made:
+    """An image of a service that is nothing special: its run, image.json, and its files as a runtime unpacks them."""
+
+    run: Run
+    document: dict[str, Any]
+    root: Path
+
+    @property
+    def layout(self) -> Path:
+        """Where the OCI layout is."""
+        return self.run.directory / "image" / "layout"
+
+
+@pytest.fixture(scope="module")
+def plain(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """Give an image that tests only read."""
+    directory = tmp_path_factory.mktemp("plain")
+    run = Service().run(store, directory / "project")
+    document = anyio.run(Service().image, run)
+    built(run, document).unpack(directory / "root")
+    return Made(run, document, directory / "root")
+
+
+def built(run: Run, document: dict[str, Any], platform: str = "linux/amd64") -> Built:
+    digest = Digest.parse(document["platforms"][platform]["digest"])
+    return Built.read(Layout(run.directory / "image/layout"), digest)
+
+
+def paths_of(root: Path) -> set[str]:
+    return {path.relative_to(root).as_posix() for path in root.rglob("*") if path.is_symlink() or path.is_file()}
+
+
+def listed(document: dict[str, Any], platform: str = "linux/amd64") -> set[str]:
+    entry = document["platforms"][platform]
+    return {path for package in entry["packages"] for path in package["files"]} | set(entry["generated"])
+
+
+def test_every_file_is_listed_with_the_package_that_it_is_from_and_nothing_else_is_there(plain: Made) -> None:
+    assert paths_of(plain.root) == listed(plain.document)
+    assert len(listed(plain.document)) == plain.document["platforms"]["linux/amd64"]["files"]
+
+
+def test_there_is_no_shell_no_package_manager_and_nothing_that_raises_rights_or_can_be_written(plain: Made) -> None:
+    root = plain.root
+    programs = {path for path in paths_of(root) if (root / path).stat().st_mode & 0o111}
+    assert programs == {
+        "usr/bin/python3.11",
+        "lib/x86_64-linux-gnu/ld-linux-x86-64.so.2",
+        "lib64/ld-linux-x86-64.so.2",
+        "lib/x86_64-linux-gnu/libc.so.6",
+    }
+    modes = {stat.S_IMODE(path.lstat().st_mode) for path in root.rglob("*") if not path.is_symlink()}
+    assert modes == {0o644, 0o755}
+
+
+def test_it_is_smaller_than_five_megabytes(plain: Made) -> None:
+    assert plain.document["platforms"]["linux/amd64"]["size"] < 5_000_000
+
+
+def test_the_records_of_debian_packages_are_true(plain: Made) -> None:
+    root = plain.root
+    records = root / "var/lib/dpkg/status.d"
+    summed = set()
+    for sums in records.glob("*.md5sums"):
+        subprocess.run(["md5sum", "--check", "--strict", "--quiet", sums], cwd=root, check=True)
+        summed |= {line.split("  ", 1)[1] for line in sums.read_text().splitlines()}
+        assert b"Trimmed: " in (records / sums.stem).read_bytes()
+    links = {path for path in paths_of(root) if (root / path).is_symlink()}
+    own = {path for path in paths_of(root) if path.startswith((SITE, "var/lib/dpkg"))} | {"etc/passwd", "etc/group"}
+    assert paths_of(root) - links - own == summed
+
+
+def test_the_record_of_a_wheel_is_true(plain: Made) -> None:
+    root = plain.root
+    (record,) = (root / SITE).glob("*.dist-info/RECORD")
+    rows = {path: (digest, size) for path, digest, size in csv.reader(record.read_text().splitlines())}
+    assert rows.keys() == paths_of(root / SITE)
+    for path, (digest, size) in rows.items():
+        if path != record.relative_to(root / SITE).as_posix():
+            content = (root / SITE / path).read_bytes()
+            expected = base64.urlsafe_b64encode(hashlib.sha256(content).digest()).rstrip(b"=").decode()
+            assert (f"sha256={expected}", str(len(content))) == (digest, size)
+
+
+def test_it_says_what_it_is_and_neither_revision_nor_time(plain: Made) -> None:
+    found = built(plain.run, plain.document)
+    names = {name.rpartition(".")[2] for name in found.configuration["Labels"]}
+    assert names == {"title", "version", "name", "packages", "format"}
+    assert found.configuration["User"] == "65532:65532"
+    assert found.entrypoint == ("/usr/bin/python3.11", "-I", "-B", "-m", "sample")
+
+
+async def test_the_layout_lists_the_index_alone_and_platforms_share_the_layer_of_the_service(
+    store: Store, tmp_path: Path
+) -> None:
+    service = Service(platforms=("linux/amd64", "linux/arm64"))
+    run = service.run(store, tmp_path / "both")
+    document = await service.image(run)
+    layout = Layout(run.directory / "image/layout")
+    assert [entry["digest"] for entry in layout.listed()] == [document["digest"]]
+    _, platforms = layout.image(Digest.parse(document["digest"]))
+    assert [platform.name for platform in platforms] == ["linux/amd64", "linux/arm64"]
+    assert document["reference"] == f"registry.example/acme/sample@{document['digest']}"
+    layout.check_image(Digest.parse(document["digest"]))
+    amd64, arm64 = (document["platforms"][name]["layers"] for name in service.platforms)
+    assert [layer["name"] for layer in amd64] == ["runtime", "service"]
+    assert amd64[0] != arm64[0]
+    assert amd64[1] == arm64[1]
+
+
+async def test_one_changed_line_of_the_service_changes_one_small_layer(store: Store, tmp_path: Path) -> None:
+    changed = Service(files={**FILES, "sample/server.py": FILES["sample/server.py"] + "\nx = 1\n"})
+    run = Service().run(store, tmp_path / "before")
+    before = (await Service().image(run))["platforms"]["linux/amd64"]["layers"]
+    runtime = run.directory / "image/layout/blobs/sha256" / before[0]["digest"].partition(":")[2]
+    inode = runtime.stat().st_ino
+    after = (await changed.image(run))["platforms"]["linux/amd64"]["layers"]
+    assert before[0] == after[0]
+    assert runtime.stat().st_ino == inode, "it was written again"
+    assert before[1]["digest"] != after[1]["digest"]
+    assert after[1]["size"] < 8192
+
+
+@pytest.mark.parametrize(
+    ("umask", "environment"),
+    [
+        ("000", {"TZ": "Asia/Kathmandu", "LC_ALL": "tr_TR.UTF-8", "PYTHONHASHSEED": "1"}),
+        ("077", {"TZ": "UTC", "LC_ALL": "C", "PYTHONHASHSEED": "4294967295", "SOURCE_DATE_EPOCH": "1"}),
+    ],
+)
+def test_it_is_the_same_whatever_this_machine_is_set_to(
+    plain: Made, tmp_path: Path, umask: str, environment: dict[str, str]
+) -> None:
+    elsewhere = tmp_path / "else where" / umask
+    shutil.copytree(plain.run.config.root, elsewhere, ignore=shutil.ignore_patterns("image"))
+    for path in elsewhere.rglob("*"):
+        os.utime(path, (1, 1))
+    subprocess.run(
+        [
+            *("sh", "-c", f'umask {umask} && exec "$0" -m pipeline stage image --run-dir .run --store "$1"'),
+            *(sys.executable, plain.run.store.root),
+        ],
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONPATH": str(HOME), **environment},
+        check=True,
+        timeout=120,
+    )
+    found = json.loads((elsewhere / ".run/image/image.json").read_bytes())
+    assert found["digest"] == plain.document["digest"]
+
+
+async def test_byte_code_is_the_same_from_one_process_for_all_and_from_one_for_each(
+    store: Store, plain: Made, tmp_path: Path
+) -> None:
+    tree = Tree(tmp_path / "root")
+    lock = plain.run.config.image.package_lock.read_text()
+    for package in Lock.parse(lock).select(here := this_platform(["linux/amd64", "linux/arm64"])):
+        component = Component("deb", package.name, package.version, package.architecture)
+        unpack_deb(tree, store.get(package.digest), component)
+    tools = Toolbox(store, {}, frozenset(), tmp_path / "log")
+    interpreter = Interpreter(tools, tree.root, here.removeprefix("linux/"))
+    sources = [tree.root / "usr/lib/python3.11" / name for name in ("enum.py", "re/_parser.py", "socket.py", "os.py")]
+    every = [Job(path, tmp_path / f"all-{number}", f"/{path.name}") for number, path in enumerate(sources)]
+    each = [Job(path, tmp_path / f"one-{number}", f"/{path.name}") for number, path in enumerate(sources)]
+    assert not await interpreter.compile(every, tmp_path / "listing")
+    for job in each:
+        assert not await interpreter.compile([job], tmp_path / "listing")
+    assert [job.target.read_bytes() for job in every] == [job.target.read_bytes() for job in each]
+
+
+async def test_a_module_of_the_service_that_nobody_imports_is_left_out(store: Store, tmp_path: Path) -> None:
+    service = Service(files={**FILES, "sample/unused.py": ""})
+    document = await service.image(service.run(store, tmp_path / "unused"))
+    names = {Path(path).name for path in listed(document)}
+    assert "server.pyc" in names
+    assert "unused.pyc" not in names
+    assert not [path for path in listed(document) if path.endswith(".py")]
+
+
+async def test_what_the_configuration_asks_for_is_there(store: Store, tmp_path: Path) -> None:
+    service = Service(
+        files={**FILES, "sample/named.py": "import colorsys", "elsewhere/words.json": "[]"},
+        settings={
+            "image": 'modules = ["sample.named"]\npackage-data = ["elsewhere/*.json"]\n'
+            'extra-packages = ["base-files"]\nsource = "https://git.example/sample"\nlicenses = "MIT"',
+            "service": 'environment = { COLOUR = "red" }\nport = 9000',
+        },
+    )
+    run = service.run(store, tmp_path / "more")
+    document = await service.image(run)
+    assert {f"{SITE}/sample/named.pyc", "usr/lib/python3.11/colorsys.pyc", f"{SITE}/elsewhere/words.json"} <= listed(
+        document
+    )
+    assert "etc/debian_version" in listed(document), "extra packages are kept whole"
+    found = built(run, document)
+    assert found.environment == {"PATH": "/usr/bin", "COLOUR": "red"}
+    assert list(found.configuration["ExposedPorts"]) == ["9000/tcp"]
+    assert found.configuration["Labels"]["org.opencontainers.image.source"] == "https://git.example/sample"
+
+
+async def test_a_full_runtime_keeps_packages_whole_and_sources_beside_their_byte_code(
+    store: Store, tmp_path: Path
+) -> None:
+    service = Service(files={**FILES, "sample/unused.py": ""}, settings={"image": 'runtime = "full"'})
+    document = await service.image(service.run(store, tmp_path / "full"))
+    assert {
+        f"{SITE}/sample/unused.py",
+        f"{SITE}/sample/__pycache__/unused.cpython-311.pyc",
+        "usr/lib/python3.11/asyncio/base_events.py",
+        "usr/lib/python3.11/lib-dynload/_ssl.cpython-311-x86_64-linux-gnu.so",
+    } <= listed(document)
+
+
+async def test_a_callable_is_served_by_the_waitress_of_its_lock(store: Store, tmp_path: Path) -> None:
+    service = Service(files={APP: "def app(environ, start): ..."}, start=CALLABLE, waitress=True)
+    document = await service.image(service.run(store, tmp_path / "callable"))
+    assert {f"{SITE}/serve_callable.pyc", f"{SITE}/waitress/server.pyc", f"{SITE}/greet.pyc"} <= listed(document)
+    assert [layer["name"] for layer in document["platforms"]["linux/amd64"]["layers"]] == [
+        "runtime",
+        "wheels",
+        "service",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("service", "error", "message"),
+    [
+        (Service(files={APP: ""}, start=CALLABLE), SubjectFailed, "there is no module waitress"),
+        (Service(files={**PROGRAM}), SubjectFailed, "there is no module sample.server"),
+        (Service(files={**FILES, "sample/server.py": "import ssl"}), SubjectFailed, r"libssl.so.3 is missing"),
+        (Service(files={**FILES, "sample/later.py": "def (:"}), SubjectFailed, r"sample/later.py:1 is no Python"),
+        (Service(files={**FILES, "sample/server.py": "type X = int"}), SubjectFailed, r"sample/server.py"),
+        (Service(start='command = ["gunicorn", "sample"]'), ConfigError, "cannot start gunicorn sample"),
+        (Service(tag="cp311-cp311-manylinux_2_17_aarch64"), SubjectFailed, "does not fit linux/amd64"),
+        (Service(settings={"image": 'extra-packages = ["no-such"]'}), ConfigError, "has no no-such"),
+        (Service(settings={"image": 'modules = ["no.such"]'}), SubjectFailed, "there is no module no"),
+    ],
+)
+async def test_what_cannot_be_an_image_is_refused_by_name_and_nothing_is_left(
+    store: Store, tmp_path: Path, service: Service, error: type[Exception], message: str
+) -> None:
+    run = service.run(store, tmp_path / "bad")
+    with pytest.raises((error, ExceptionGroup)) as caught:
+        await service.image(run)
+    (failure,) = caught.value.exceptions if isinstance(caught.value, ExceptionGroup) else (caught.value,)
+    assert isinstance(failure, error)
+    assert re.search(message, str(failure))
+    assert not (run.directory / "image").exists()
+
+
+async def test_a_machine_whose_platform_is_not_among_those_asked_for_is_told_so(store: Store, tmp_path: Path) -> None:
+    here = this_platform(["linux/amd64", "linux/arm64"])
+    other = "linux/arm64" if here == "linux/amd64" else "linux/amd64"
+    service = Service(platforms=(other,))
+    with pytest.raises(UsageError, match=f"no image for {other} can be made on {here}"):
+        await service.image(service.run(store, tmp_path / "other"))
+
+
+async def test_materials_are_the_packages_and_wheels_that_went_in(store: Store, tmp_path: Path) -> None:
+    service = Service(files={APP: ""}, start=CALLABLE, waitress=True)
+    run = service.run(store, tmp_path / "materials")
+    await service.image(run)
+    names = {
+        name.partition("@")[0] for name in json.loads((run.directory / "image/record.json").read_bytes())["materials"]
+    }
+    assert names == {f"pkg:deb/debian/{name}" for name in _base(run)} | {"pkg:pypi/waitress"}
+
+
+def _base(run: Run) -> tuple[str, ...]:
+    return Lock.parse(run.config.image.package_lock.read_text()).base
+
+
+@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed: apt-get install skopeo")
+def test_skopeo_reads_it(plain: Made) -> None:
+    said = subprocess.run(["skopeo", "inspect", f"oci:{plain.layout}"], check=True, capture_output=True).stdout
+    assert json.loads(said)["Layers"] == [
+        layer["digest"] for layer in plain.document["platforms"]["linux/amd64"]["layers"]
+    ]
