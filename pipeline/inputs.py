@@ -2,7 +2,7 @@
 
 import platform as machine
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
@@ -77,6 +77,11 @@ class Inputs:
             },
             *_tools(),
         )
+
+    def with_containers(self) -> Self:
+        """Add what the container of a stage runs with, which on this machine is installed already."""
+        lock = HOME / "requirements.lock"
+        return replace(self, wheels=(*self.wheels, _group("pipeline", wheels.image(self.platform), lock, HOME)))
 
     @classmethod
     def of_tools(cls) -> Self:

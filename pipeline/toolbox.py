@@ -27,7 +27,7 @@ from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFa
 
 # What a stage with a network sees besides PATH and HOME: how this machine reaches the outside.
 NETWORK_SETTINGS = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB")
-_NETWORK_PREFIXES = ("PIP_",)
+_NETWORK_PREFIXES = ("PIP_", "UV_")
 _LAST_LINES = 12
 _LOGGED_OUTPUT = 64 * 1024
 

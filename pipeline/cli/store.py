@@ -36,7 +36,7 @@ def add(verbs: Any) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    inputs = Inputs.of_tools() if options.tools else Inputs.of(Config.load(options.config))
+    inputs = Inputs.of_tools() if options.tools else Inputs.of(Config.load(options.config)).with_containers()
     store = shared.the_store(options)
     for entry in store.entries():
         if not store.intact(entry.digest):
@@ -57,7 +57,7 @@ def _fetch(options: argparse.Namespace) -> int:
 
 def _export(options: argparse.Namespace) -> int:
     store = shared.the_store(options)
-    wanted = set(digests(Inputs.of(Config.load(options.config)).listing(store)))
+    wanted = set(digests(Inputs.of(Config.load(options.config)).with_containers().listing(store)))
     store_archive.export(store, wanted, options.file)
     print(f"{len(wanted)} inputs, {_megabytes(options.file.stat().st_size)}, in {options.file}")
     return 0
@@ -72,7 +72,7 @@ def _import(options: argparse.Namespace) -> int:
 
 def _gc(options: argparse.Namespace) -> int:
     store: Store = shared.the_store(options)
-    removed = store.gc(Inputs.of(Config.load(options.config)).named())
+    removed = store.gc(Inputs.of(Config.load(options.config)).with_containers().named())
     size = sum(entry.size for entry in removed)
     print(f"{len(removed) or 'no'} inputs removed from {store.root}, {_megabytes(size)}")
     return 0
