@@ -43,7 +43,7 @@ def docker() -> Iterator[str]:
     if os.geteuid() != 0:
         raise MissingError("no Docker daemon answers, and only root can start one")
     daemon = program("dockerd", "install Debian's docker.io")
-    with tempfile.TemporaryDirectory(prefix="bench-docker-") as folder:
+    with tempfile.TemporaryDirectory(prefix="bench-docker-", ignore_cleanup_errors=True) as folder:
         address = f"unix://{folder}/docker.sock"
         places = ["--data-root", f"{folder}/data", "--exec-root", f"{folder}/exec", "--pidfile", f"{folder}/pid"]
         command = [daemon, "-H", address, *places, "--bridge=none", "--iptables=false", "--ip6tables=false"]
@@ -55,6 +55,8 @@ def docker() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait(30)
+            left = f"{folder}/exec/netns/default"  # the daemon leaves a mount behind
+            subprocess.run(["umount", "-l", left], capture_output=True, check=False)
 
 
 def _await_daemon(client: str, address: str, process: subprocess.Popen[bytes], log: Path) -> None:
