@@ -8,7 +8,7 @@ from typing import Any
 from pipeline.claims import Claim, State
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
-from pipeline.findings import Finding
+from pipeline.findings import Finding, Report
 from pipeline.purl import Purl
 from pipeline.vex import CONTEXT
 
@@ -52,19 +52,24 @@ def for_scanner(claims: Sequence[Claim], now: datetime) -> dict[str, Any]:
     )
 
 
-def cross_check(claims: Sequence[Claim], everything: Iterable[Finding], suppressed: Iterable[Finding]) -> int:
+def cross_check(claims: Sequence[Claim], before: Report, after: Report) -> int:
     """Compare what our reading of the statements excuses with what Grype suppressed by them; return how many agree.
 
     A finding that a statement names only by an alias of the finding's own cannot be compared: Grype does not look
     there.
 
+    Args:
+        claims: the statements, held against the image.
+        before: Grype's report without them.
+        after: Grype's report with them. What it left out of both, it left out for reasons of its own.
+
     Raises:
         VerificationFailed: the two disagree, so one of them reads a statement wrongly.
     """
-    theirs = {_key(finding) for finding in suppressed}
+    theirs = {_key(finding) for finding in after.suppressed} - {_key(finding) for finding in before.suppressed}
     by_name: set[tuple[str, str]] = set()
     by_alias: set[tuple[str, str]] = set()
-    for finding in everything:
+    for finding in before.findings:
         for claim in claims:
             if claim.excuses(finding):
                 (by_name if finding.id in claim.statement.names else by_alias).add(_key(finding))

@@ -47,7 +47,7 @@ async def _cross_check(context: Context, claims: tuple[Claim, ...]) -> int:
         before = findings.read(raw)
         document = context.of("sbom") / platform.replace("/", "-") / "sbom.cdx.json"
         after = findings.read(await grype.scan(document, statements))
-        agreed += cross_check(claims, before.findings, after.suppressed)
+        agreed += cross_check(claims, before, after)
     statements.unlink()
     return agreed
 
