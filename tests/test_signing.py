@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sigstore import dsse
+from sigstore.models import ClientTrustConfig
+from sigstore.oidc import IdentityToken
+from sigstore.sign import SigningContext
 
 from pipeline.config import Sign
 from pipeline.cosign import Accepted, agree, agree_on_any
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
 from pipeline.local.signer import SUBJECT, dry_run_signer
-from pipeline.local.sigstore import ISSUER
+from pipeline.local.sigstore import ISSUER, local_sigstore
 from pipeline.signing import TOKEN_VARIABLE, Signer, identity_of, release_signer
 from pipeline.statements import PredicateType, Signed, Subject, Who, statement
 from pipeline.store import Store
@@ -122,6 +126,24 @@ async def test_a_bundle_with_anything_altered_is_refused(
 async def test_what_is_no_bundle_is_refused_and_no_traceback(bundle: bytes, tmp_path: Path, data: bytes) -> None:
     with pytest.raises(VerificationFailed):
         verified(data, tmp_path)
+
+
+def test_a_good_signature_over_something_else_than_a_statement_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dsse.Envelope, "_TYPE", "text/plain")  # what sigstore-python always writes is the right type
+    with local_sigstore() as services:
+        config = {
+            "mediaType": "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json",
+            "trustedRoot": services.trusted_root(),
+            "signingConfig": services.signing_config(),
+        }
+        context = SigningContext.from_trust_config(ClientTrustConfig.from_json(json.dumps(config)))
+        with context.signer(IdentityToken(services.token(SUBJECT, {}))) as signer:
+            bundle = signer.sign_dsse(dsse.Statement(STATEMENT))
+        (tmp_path / "trusted_root.json").write_text(json.dumps(services.trusted_root()))
+    with pytest.raises(VerificationFailed, match="not an in-toto statement"):
+        verified(bundle.to_json().encode(), tmp_path)
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[]", '{"mediaType": "application/json"}'])

@@ -9,10 +9,10 @@ from pipeline.digest import Digest
 from pipeline.oci import CONFIG, INDEX, LAYER, MANIFEST
 from pipeline.stage import Context, Stage
 from pipeline.stages.attest import attest
-from pipeline.table import RECORDED
 from pipeline.stages.facts import facts
 from pipeline.stages.publish import publish
 from pipeline.stages.verify import verify
+from pipeline.table import RECORDED
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 NAME = "registry.example/acme/sample"
@@ -94,7 +94,13 @@ async def vex(context: Context) -> str:
 
 async def assess(context: Context) -> str:
     context.write_json(
-        "verdict.json", {"allowed": True, "denied": [], "excused": [], "inputs": {"policy/rules.toml": str(WHEEL)}}
+        "verdict.json",
+        {
+            "allowed": True,
+            "denied": [],
+            "excused": [],
+            "inputs": {"image": str(WHEEL), "policy/rules.toml": str(WHEEL)},
+        },
     )
     return "allowed"
 
