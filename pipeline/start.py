@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline import callable_server
 from pipeline.config import Service
 from pipeline.errors import ConfigError
 from pipeline.tree import PYTHON, SITE
@@ -38,7 +37,7 @@ def start(service: Service, modules: Mapping[str, object]) -> Start:
         ConfigError: the command is not one that starts with a Python module.
     """
     if service.callable:
-        source = Path(callable_server.__file__)
+        source = Path(__file__).with_name("callable_server.py")  # not imported: it runs in the image, on its Waitress
         command = ("-m", SERVER, service.callable, str(service.port))
         seeds = ("runpy", SERVER, service.callable.partition(":")[0])
         return Start((f"/{PYTHON}", *FLAGS, *command), seeds, {f"{SITE}/{SERVER}.py": source})
