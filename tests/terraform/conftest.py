@@ -102,8 +102,10 @@ def lives(make_root: MakeRoot, backend: Path, zone: str, pool: ThreadPoolExecuto
 
 
 @pytest.fixture(scope="session", autouse=True)
-def begun(lives: dict[str, Future[Life]]) -> None:
-    """Let the environments live from the first test on, while the quick tests run."""
+def begun(request: pytest.FixtureRequest) -> None:
+    """Let the environments live from the first test on, while the quick tests run, when any test asks for them."""
+    if any("lives" in item.fixturenames for item in request.session.items if isinstance(item, pytest.Function)):
+        request.getfixturevalue("lives")
 
 
 @pytest.fixture(scope="session")
