@@ -1,0 +1,181 @@
+"""The service is started from the image's own files, asked, and stopped; what is wrong with it is told apart."""
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import SubjectFailed, VerificationFailed
+from pipeline.run import Run
+from pipeline.stage import Stage
+from pipeline.stages.smoke import smoke
+from pipeline.store import Store
+from tests.stages.services import PROGRAM, SERVER, Service
+
+NO_DOCKER = Stage(smoke, needs=("image",), tools=("bwrap",))
+NEITHER = Stage(smoke, needs=("image",))
+ASKS = {"smoke": 'requests = [{ path = "/", contains = "hello" }]\ntimeout-seconds = 3'}
+
+needs_bubblewrap = pytest.mark.skipif(
+    shutil.which("bwrap") is None
+    or subprocess.run(["bwrap", "--ro-bind", "/", "/", "true"], check=False).returncode != 0,
+    reason="bubblewrap is not installed or may not make namespaces here: apt-get install bubblewrap",
+)
+
+
+def served(change: Mapping[str, str]) -> Service:
+    """Return the service with parts of its source replaced."""
+    source = SERVER
+    for old, new in change.items():
+        assert old in source
+        source = source.replace(old, new)
+    return Service(files={**PROGRAM, "sample/server.py": source}, settings=ASKS)
+
+
+async def smoked(service: Service, store: Store, root: Path, stage: Stage = NO_DOCKER) -> dict[str, Any]:
+    run = service.run(store, root)
+    await service.image(run)
+    await run.perform(stage)
+    found: dict[str, Any] = json.loads((run.directory / "smoke" / "smoke.json").read_bytes())
+    return found
+
+
+@needs_bubblewrap
+async def test_a_good_service_is_started_asked_and_stopped(store: Store, tmp_path: Path) -> None:
+    found = await smoked(served({}), store, tmp_path / "good")
+    assert [(each["path"], each["status"], each["passed"]) for each in found["requests"]] == [
+        ("/health", 200, True),
+        ("/", 200, True),
+    ]
+    assert found["exit_code"] == 0
+    assert 0 < found["start_ms"] < 3000
+    assert found["isolation"] == "bubblewrap"
+    assert found["why"].startswith("Docker: ")
+
+
+PROBES = {
+    "it is process 1": "os.getpid() == 1",
+    "its user is nobody": "os.getuid() == 65532 and os.getgid() == 65532",
+    "it has no capabilities": "'CapEff:\\t0000000000000000' in open('/proc/self/status').read()",
+    "its files cannot be written": "not any(os.access(path, os.W_OK) for path in ('/', '/etc', '/usr', '/etc/passwd'))",
+    "it sees no file of this machine": "sorted(os.listdir('/')) == "
+    "['dev', 'etc', 'lib', 'lib64', 'proc', 'usr', 'var']",
+    "it sees no network but loopback": "[name for _, name in socket.if_nameindex()] == ['lo']",
+    "it sees none of this machine's variables": "os.environ.keys() <= {'PATH', 'HOME', 'PWD', 'LC_CTYPE'}",
+}
+
+
+@needs_bubblewrap
+async def test_what_is_started_is_alone_and_has_no_rights(store: Store, tmp_path: Path) -> None:
+    checks = "{" + ", ".join(f"{name!r}: {probe}" for name, probe in PROBES.items()) + "}"
+    service = served(
+        {
+            "import signal": "import os, signal",
+            'b"HTTP/1.0 200 OK\\r\\n\\r\\nhello"': f'b"HTTP/1.0 200 OK\\r\\n\\r\\nhello " + repr({checks}).encode()',
+        }
+    )
+    found = await smoked(service, store, tmp_path / "alone")
+    body = found["requests"][0]["body"]
+    assert not re.findall(r"'([^']*)': False", body), body
+    assert body.count(": True") == len(PROBES)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"hello": "bye"}, "1 of 2 requests failed"),
+        ({"200 OK": "500 Broken"}, "2 of 2 requests failed"),
+        ({"sys.exit(0)": "sys.exit(3)"}, "exit code 3 after SIGTERM"),
+        ({"while True:": "while broken_at_the_start:"}, "ended by itself with exit code 1"),
+        ({'"0.0.0.0", 8080': '"0.0.0.0", 8181'}, "does not listen on its port"),
+        ({"sys.exit(0)": "None"}, "does not stop on SIGTERM"),
+    ],
+)
+@needs_bubblewrap
+async def test_each_way_to_fail_has_its_own_message(
+    store: Store, tmp_path: Path, change: dict[str, str], message: str
+) -> None:
+    with pytest.raises(SubjectFailed, match=message):
+        await smoked(served(change), store, tmp_path / "bad")
+
+
+@needs_bubblewrap
+async def test_what_a_service_said_before_it_ended_is_in_the_message(store: Store, tmp_path: Path) -> None:
+    service = served({"while True:": "while broken_at_the_start:"})
+    with pytest.raises(SubjectFailed) as caught:
+        await smoked(service, store, tmp_path / "bad")
+    assert "NameError: name 'broken_at_the_start' is not defined" in caught.value.why
+
+
+@needs_bubblewrap
+async def test_a_module_that_reading_could_not_find_is_named_with_where_to_add_it(store: Store, tmp_path: Path) -> None:
+    late = "__import__('colorsys') and connection.sendall("
+    with pytest.raises(SubjectFailed, match="ended by itself") as caught:
+        await smoked(served({"connection.sendall(": late}), store, tmp_path / "late")
+    assert "ModuleNotFoundError: No module named 'colorsys'" in caught.value.why
+    assert "image.modules" in caught.value.do
+
+
+@pytest.fixture
+def taken_port() -> Iterator[None]:
+    """Have something else listen on the service's port."""
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            other.bind(("0.0.0.0", 8080))
+            other.listen()
+        except OSError:
+            pass  # somebody has it already, which does as well
+        yield
+
+
+PORT = 'int(__import__("os").environ.get("PORT", "8080"))'
+
+
+async def test_without_a_sandbox_the_images_own_loader_starts_it_and_this_is_said_aloud(
+    store: Store, tmp_path: Path, taken_port: None
+) -> None:
+    found = await smoked(served({"8080": PORT}), store, tmp_path / "loader", NEITHER)
+    assert found["isolation"] == "loader"
+    assert found["limits"].startswith("none at all")
+    assert "bubblewrap: " in found["why"]
+    assert found["exit_code"] == 0
+
+
+@needs_bubblewrap
+async def test_a_port_that_is_taken_on_this_machine_does_not_matter_in_a_sandbox(
+    store: Store, tmp_path: Path, taken_port: None
+) -> None:
+    assert (await smoked(served({}), store, tmp_path / "taken"))["exit_code"] == 0
+
+
+@needs_bubblewrap
+async def test_a_callable_is_served(store: Store, tmp_path: Path) -> None:
+    source = (
+        "def app(environ, start):\n    start('200 OK', [])\n    return [b'hello ', environ['PATH_INFO'].encode()]\n"
+    )
+    service = Service(
+        files={"greet.py": source},
+        start='callable = "greet:app"',
+        waitress=True,
+        settings={"smoke": 'requests = [{ path = "/you", contains = "hello /you" }]'},
+    )
+    found = await smoked(service, store, tmp_path / "callable")
+    assert all(each["passed"] for each in found["requests"])
+
+
+async def test_an_altered_layer_is_never_started(store: Store, tmp_path: Path) -> None:
+    service = served({})
+    run: Run = service.run(store, tmp_path / "altered")
+    document = await service.image(run)
+    layer = document["platforms"]["linux/amd64"]["layers"][-1]["digest"].partition(":")[2]
+    blob = run.directory / "image/layout/blobs/sha256" / layer
+    blob.write_bytes(blob.read_bytes()[:-1] + b"x")
+    with pytest.raises(VerificationFailed, match="altered"):
+        await run.perform(NEITHER)
