@@ -34,7 +34,7 @@ _UP_TO_THE_GATE = (
         reads=("tests",),
         inputs=("wheels/runtime", "wheels/test"),
     ),
-    Stage(_body("image"), needs=("inputs", "build"), inputs=("wheels/linux/", "debian/")),
+    Stage(_body("image"), needs=("inputs", "build"), reads=("locks",), inputs=("wheels/linux/", "debian/")),
     Stage(_body("smoke"), needs=("image",), tools=("docker", "bwrap", "olareg", "oras")),
     Stage(_body("sbom"), needs=("inputs", "image"), tools=("syft",)),
     Stage(_body("scan"), needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True),
