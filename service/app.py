@@ -16,13 +16,15 @@ HEADERS = ("X_FORWARDED_FOR", "X_REAL_IP", "ACCEPT")
 
 def make_app(settings: Settings) -> Callable[[dict[str, object], Callable[..., object]], Iterable[bytes]]:
     """Return a WSGI application (PEP 3333) that answers as the service does."""
-    handlers = Handlers(settings, Clock())
+    clock = Clock()
+    handlers = Handlers(settings, clock)
 
     def app(environ: dict[str, object], start_response: Callable[..., object]) -> Iterable[bytes]:
         headers = {name: str(environ.get("HTTP_" + name, "")) for name in HEADERS}
         method, path, query, peer = (
             str(environ.get(key, "")) for key in ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR")
         )
+        clock.timestamp()
         request = Request(method, path, query, peer, headers)
         request.client = handlers.client(peer, headers).address
         answer = handlers.answer(request)

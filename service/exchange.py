@@ -67,6 +67,7 @@ class Exchange:
         Returns:
             The bytes of the response, and whether to close the connection after it.
         """
+        self._clock.timestamp()
         headers = request.headers
         connection = headers.get("CONNECTION", "").lower() if "CONNECTION" in headers else ""
         close = self.draining or "close" in connection or (version != "1.1" and "keep-alive" not in connection)
@@ -81,6 +82,7 @@ class Exchange:
 
     def refuse(self, status: int, peer: str, started: float) -> bytes:
         """Answer a request that could not be parsed; the connection is closed after it."""
+        self._clock.timestamp()
         return self._finish(Request("", "", "", peer), ERRORS.get(status, ERRORS[400]), CLOSE, started)
 
     def _finish(self, request: Request, answer: Answer, connection: bytes, started: float) -> bytes:
@@ -93,8 +95,8 @@ class Exchange:
             trace = trace_id(headers["TRACEPARENT"])
             if trace:
                 correlation += b"traceparent: %b\r\n" % headers["TRACEPARENT"][:55].encode("ascii")
-        now = self._clock.timestamp()
-        data = self._render(answer, self._clock.date, correlation, connection, request.method)
+        clock = self._clock
+        data = self._render(answer, clock.date, correlation, connection, request.method)
         seconds = perf_counter() - started
         self._count(request.path, request.method, answer.status, seconds)
         self._due += self._share
@@ -105,6 +107,7 @@ class Exchange:
             level = b"info" if answer.status < 500 or answer.status == 503 else b"error"
             client, milliseconds = request.client.encode("ascii"), seconds * 1000
             self._logs.line(
-                ACCESS % (now, level, identity, trace, method, path, answer.status, milliseconds, client, len(data))
+                ACCESS
+                % (clock.now, level, identity, trace, method, path, answer.status, milliseconds, client, len(data))
             )
         return data

@@ -84,7 +84,7 @@ class Handlers:
         )
 
     def _root(self, request: Request) -> Answer:
-        timestamp = self._clock.timestamp()
+        timestamp = self._clock.now
         if request.query:
             try:
                 zone = zone_asked(request.query)

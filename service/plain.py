@@ -25,6 +25,12 @@ MOST_LINES = 512  # remembered at most, each of at most LONGEST bytes
 LONGEST = 256
 READ = frozenset({"HOST", "ACCEPT", "CONNECTION", "X_REAL_IP", "X_FORWARDED_FOR", "X_REQUEST_ID", "TRACEPARENT"})
 VARYING = frozenset({"X_FORWARDED_FOR", "X_REQUEST_ID", "TRACEPARENT", "X_AMZN_TRACE_ID"})  # no use remembering
+# How proxies spell those: their lines are read without the grammar's expression, which takes most of the time then.
+SPELLINGS = {
+    spelling: name if name in READ else ""
+    for name in VARYING
+    for spelling in (name.lower().replace("_", "-"), name.title().replace("_", "-"))
+}
 FRAMING = frozenset({"CONTENT_LENGTH", "TRANSFER_ENCODING", "EXPECT", "UPGRADE"})
 NOT_READ = ("", "")
 FIELD: re.Pattern[bytes] = HEADER_FIELD_RE  # type: ignore[assignment] # typeshed is wrong
@@ -76,6 +82,8 @@ class PlainReader:
         return _remember(self._first, line, first) if method else None
 
     def _read_field(self, line: bytes) -> tuple[str, str] | None:
+        if (field := _read_varying(line)) is not None:
+            return field
         match = FIELD.match(line)
         if match is None:
             return None
@@ -89,6 +97,15 @@ class PlainReader:
         if name == "HOST" and not HOST.fullmatch(value):
             return None
         return (name, value) if name in VARYING else _remember(self._fields, line, (name, value))
+
+
+def _read_varying(line: bytes) -> tuple[str, str] | None:
+    """Read a line that is new in each request; None when it is another, or holds more than printable ASCII."""
+    name, colon, value = line.decode("latin-1").partition(":")
+    spelled = SPELLINGS.get(name)
+    if spelled is None or not colon or not value.isascii() or not value.isprintable():
+        return None
+    return (spelled, value.strip(" ")) if spelled else NOT_READ
 
 
 def _remember(memory: dict[bytes, Value], line: bytes, value: Value) -> Value:

@@ -260,7 +260,10 @@ class Server(TcpWSGIServer):
             if thing is None:  # closed by an earlier event of this turn
                 continue
             if flags == IN and thing.connected:
-                wasyncore.read(thing)
+                try:
+                    thing.handle_read()
+                except Exception:
+                    thing.handle_error()
             else:
                 wasyncore.readwrite(thing, flags)
                 if isinstance(thing, Channel):
