@@ -14,6 +14,7 @@ import anyio.to_thread
 
 from pipeline import bytecode
 from pipeline.built import Built
+from pipeline.digest import Digest
 from pipeline.errors import PipelineError
 from pipeline.rootfs import USER
 from pipeline.toolbox import Completed, Toolbox
@@ -21,7 +22,6 @@ from pipeline.tree import PYTHON
 from pipeline.world import World
 
 _ANY_CODE = range(-64, 256)
-_DOCKER_LIMITS = "nothing: own files, user, capabilities, system call filter, memory limit, no network"
 _BUBBLEWRAP_LIMITS = "no system call filter and no memory limit"
 _LOADER_LIMITS = "none at all: the program sees the files, processes and network of this machine"
 
@@ -33,7 +33,7 @@ class Sandbox:
     Args:
         isolation: `docker`, `bubblewrap` or `loader`.
         why: why it is not a stronger one.
-        limits: what is missing from its isolation.
+        limits: what is missing from its isolation; nothing where nothing is.
         python: the command that starts the interpreter, as seen from inside.
         own_network: whether it has a loopback of its own, and so every port.
         tools: starts it.
@@ -68,7 +68,7 @@ async def sandbox(tools: Toolbox, world: World, built: Built, architecture: str,
         reasons.append(f"Docker: {_said(error)}")
     else:
         try:
-            yield Sandbox("docker", "", _DOCKER_LIMITS, (f"/{PYTHON}",), True, tools, _docker(name, image))
+            yield Sandbox("docker", "", "", (f"/{PYTHON}",), True, tools, _docker(name, image))
         finally:
             await tools.run("docker", "rm", "--force", name, ok=_ANY_CODE)
             await tools.run("docker", "rmi", image, ok=_ANY_CODE)
@@ -98,7 +98,8 @@ async def _pull(tools: Toolbox, world: World, built: Built, files: Path) -> str:
     await tools.run("docker", "info", timeout=20)
     await anyio.Path(files).mkdir()
     async with world.registry(tools, files, writable=True) as registry:
-        await registry.push(built.layout.path, built.digest)
+        (index,) = built.layout.listed()
+        await registry.push(built.layout.path, Digest.parse(index["digest"]))
         name = str(registry.reference(built.digest))
         await tools.run("docker", "pull", "--quiet", name, timeout=60)
     return name

@@ -54,13 +54,13 @@ class Service:
     tag: str = "py3-none-any"
     waitress: bool = False
 
-    def run(self, store: Store, root: Path) -> Run:
-        """Return a run of it, in a project of its own."""
+    def run(self, store: Store, root: Path, locked: Mapping[str, Digest] | None = None) -> Run:
+        """Return a run of it, in a project of its own, with the tools that are locked for this machine."""
         root.mkdir(parents=True, exist_ok=True)
         (root / "lock").touch()
         (root / "pipeline.toml").write_text(self._configuration())
         config = Config.load(root / "pipeline.toml")
-        return Run(root / ".run", config, store, {}, choose("dry-run", config), clock=lambda: NOW)
+        return Run(root / ".run", config, store, locked or {}, choose("dry-run", config), clock=lambda: NOW)
 
     def _configuration(self) -> str:
         sections = {
