@@ -10,7 +10,7 @@ import socket
 from contextlib import suppress
 from time import monotonic
 
-from service.board import PID, Board
+from service.board import CONNECTIONS, PID, Board
 from service.logs import Logs, take_over_logging
 from service.loop import PipeEnd
 from service.metrics import MetricsExchange
@@ -40,7 +40,10 @@ def listen(host: str, port: int, name: str, count: int = 1) -> list[socket.socke
     sockets: list[socket.socket] = []
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+            host.encode("ascii"),  # text would need the idna codec
+            port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
         )[0]
         with socket.socket(family, kind, protocol) as probe:  # without SO_REUSEPORT: a second service would share
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -157,7 +160,8 @@ class Supervisor:
             for number, process in list(self._processes.items()):
                 if process.pid == pid:
                     os.close(process.control)
-                    self._board.columns[number].cells[PID] = 0
+                    cells = self._board.columns[number].cells
+                    cells[PID] = cells[CONNECTIONS] = 0
                     ended.append((number, self._processes.pop(number), os.waitstatus_to_exitcode(status)))
 
     def _replace(self) -> None:

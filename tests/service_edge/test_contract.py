@@ -34,7 +34,7 @@ def test_schemathesis_finds_no_request_that_breaks_the_description(tmp_path: Pat
         url = f"http://127.0.0.1:{service.port}"
         # Left out: that every valid value is accepted. Which zones exist is not the description's to say.
         left_out = "--exclude-checks=positive_data_acceptance"
-        command = [tool, "run", f"{url}/openapi.json", "--max-examples=100", "--seed=1", "--no-color", left_out]
+        command = [str(tool), "run", f"{url}/openapi.json", "--max-examples=100", "--seed=1", "--no-color", left_out]
         checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
         assert service.ask("/livez").status == 200
     finally:

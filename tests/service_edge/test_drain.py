@@ -62,15 +62,20 @@ def await_up(folder: Path) -> None:
     raise AssertionError("the balancer does not see both instances")
 
 
+def end_all(instances: dict[str, Running]) -> None:
+    for instance in instances.values():
+        instance.end()
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_no_request_fails_while_each_instance_is_stopped_20_times(workers: str, tmp_path: Path) -> None:
     ports = {name: str(free_port()) for name in ("one", "two")}
     settings = {"WORKERS": workers, "DRAIN_SECONDS": "0.5", "ACCESS_LOG": "off", "METRICS_PORT": "off"}
     instances: dict[str, Running] = {}
     with ExitStack() as stack:
-        stack.callback(lambda: [instance.end() for instance in instances.values()])
-        for name, port in ports.items():
-            instances[name] = launch(PORT=port, **settings)
+        stack.callback(end_all, instances)
+        for name, own in ports.items():
+            instances[name] = launch(PORT=own, **settings)
         port = stack.enter_context(balanced(int(ports["one"]), int(ports["two"]), tmp_path))
         load = begin(port, CLIENTS, 600)
         stack.callback(load.kill)
