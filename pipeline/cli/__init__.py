@@ -9,10 +9,10 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import cast
 
-from pipeline.cli import db, doctor, dry_run, release, stage, store, update_locks, verify
+from pipeline.cli import cost, db, doctor, dry_run, release, stage, store, update_locks, verify
 from pipeline.cli.ending import end
 
-_VERBS = (dry_run, release, stage, store, verify, doctor, db, update_locks)
+_VERBS = (dry_run, release, stage, store, verify, doctor, db, cost, update_locks)
 
 Verb = Callable[[argparse.Namespace], int]
 

@@ -48,5 +48,5 @@ variable "alarm_emails" {
 variable "monthly_budget" {
   description = "US dollars a month that development may cost. The architecture says about 100; its own prices come to more (python -m pipeline cost)."
   type        = number
-  default     = 150
+  default     = 180
 }
