@@ -2,7 +2,10 @@
 
 import base64
 import json
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -238,6 +241,66 @@ async def test_a_release_signs_as_the_identity_of_its_token(
     assert (signer.builder, signer.authority) == ("me@example.invalid", "Sigstore")
     configured = await released(tools, tmp_path, section(**{"identity": "https://b", "signing-config": "/s.json"}))
     assert (configured.builder, configured.authority) == ("https://b", "the configured signing authority")
+
+
+async def test_a_job_that_may_not_ask_for_its_identity_is_told_which_permission_it_lacks(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", raising=False)
+    with pytest.raises(RemoteFailed, match="did not give an identity token") as failure:
+        await released(tools, tmp_path, section())
+    assert failure.value.do == "allow the job `id-token: write`"
+
+
+@contextmanager
+def issuer(status: int, answer: object) -> Iterator[str]:
+    """Answer every request for a token, on a free port of loopback, as a CI system does."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_GET(self) -> None:
+            data = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/?"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+async def test_a_ci_job_signs_as_its_workflow(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, tmp_path: Path
+) -> None:
+    workflow = "acme/app/.github/workflows/release.yml@refs/heads/main"
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "bearer")
+    with issuer(200, {"value": token({"aud": "sigstore", "job_workflow_ref": workflow})}) as url:
+        monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
+        signer = await released(tools, tmp_path, section())
+    assert signer.builder == f"https://github.com/{workflow}"
+    assert identity_of(signer.token({})) == signer.builder
+
+
+async def test_a_ci_system_that_answers_with_an_error_is_a_remote_that_failed(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "bearer")
+    with issuer(500, {}) as url:
+        monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
+        with pytest.raises(RemoteFailed, match="did not give an identity token"):
+            await released(tools, tmp_path, section())
 
 
 def test_verifiers_that_accept_the_same_agree() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
 from sigstore.errors import VerificationError
 from sigstore.models import Bundle, ClientTrustConfig
 from sigstore.oidc import IdentityToken
@@ -140,6 +142,52 @@ def test_the_log_refuses_an_envelope_that_nobody_signed(services: LocalSigstore)
     status, answer = post(f"{services.url}/api/v1/log/entries", request)
     assert status == 400
     assert "not signed" in answer["message"]
+
+
+def request_for(key: ec.EllipticCurvePrivateKey) -> bytes:
+    """Return a certificate signing request with the key's own signature."""
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    return builder.sign(key, hashes.SHA256()).public_bytes(serialization.Encoding.DER)
+
+
+def as_pem(request: bytes) -> str:
+    pem = (
+        b"-----BEGIN CERTIFICATE REQUEST-----\n" + base64.encodebytes(request) + b"-----END CERTIFICATE REQUEST-----\n"
+    )
+    return base64.b64encode(pem).decode()
+
+
+def test_a_certificate_needs_the_private_key_by_request(services: LocalSigstore) -> None:
+    url, token = f"{services.url}/api/v2/signingCert", services.token(SUBJECT, {})
+    good = request_for(ec.generate_private_key(ec.SECP256R1()))
+    bad = good[:-1] + bytes([good[-1] ^ 1])
+    assert post(url, {"certificateSigningRequest": as_pem(good)}, token)[0] == 200
+    status, answer = post(url, {"certificateSigningRequest": as_pem(bad)}, token)
+    assert (status, "not signed by its own key" in answer["message"]) == (400, True)
+
+
+def test_a_certificate_needs_the_private_key_by_proof(services: LocalSigstore) -> None:
+    url, token = f"{services.url}/api/v2/signingCert", services.token(SUBJECT, {})
+    key, other = (ec.generate_private_key(ec.SECP256R1()) for _ in range(2))
+    content = key.public_key().public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    for signer, expected in ((key, 200), (other, 400)):
+        proof = base64.b64encode(signer.sign(SUBJECT.encode(), ec.ECDSA(hashes.SHA256()))).decode()
+        body = {"publicKeyRequest": {"publicKey": {"content": content.decode()}, "proofOfPossession": proof}}
+        assert post(url, body, token)[0] == expected
+
+
+def test_the_log_refuses_an_envelope_that_another_key_signed(services: LocalSigstore) -> None:
+    certificate = sign(services, b"data").signing_certificate.public_bytes(serialization.Encoding.PEM)
+    stranger = ec.generate_private_key(ec.SECP256R1()).sign(b"DSSEv1 4 text 0 ", ec.ECDSA(hashes.SHA256()))
+    envelope = {
+        "payload": "",
+        "payloadType": "text",
+        "signatures": [{"sig": base64.b64encode(stranger).decode()}],
+    }
+    content = {"envelope": json.dumps(envelope), "verifiers": [base64.b64encode(certificate).decode()]}
+    request = {"kind": "dsse", "spec": {"proposedContent": content}}
+    status, answer = post(f"{services.url}/api/v1/log/entries", request)
+    assert (status, answer["message"]) == (400, "the signature does not match")
 
 
 @pytest.mark.parametrize("size", range(1, 18))
