@@ -9,6 +9,7 @@ locals {
 }
 
 resource "aws_wafv2_web_acl" "this" {
+  # checkov:skip=CKV2_AWS_31: metrics and samples are on, and the access logs hold every request; a second full log is paid by the gigabyte
   count = var.web_acl.enabled ? 1 : 0
 
   name        = var.name
