@@ -10,11 +10,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
+import anyio
 import dagger
 from dagger import DefaultPath, Doc, Ignore, check, dag, function, object_type
 
 from pipeline import reads
-from pipeline.errors import UsageError
+from pipeline.errors import UsageError, flatten
 from pipeline.stage import Stage
 from pipeline.table import TABLE
 
@@ -46,23 +47,45 @@ class Graph:
     world: str
     secrets: Mapping[str, dagger.Secret]
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
-    described: dict[str, dagger.Directory] = field(default_factory=dict)
+    finished: dict[str, dagger.Directory] = field(default_factory=dict)
 
     async def stage(self, name: str) -> dagger.Directory:
-        """Return a stage's finished directory; the stages that it needs are described first."""
+        """Run the table up to a stage, each stage as soon as its needs are done, and return its finished directory.
+
+        Each is finished before another one names it: the SDK would otherwise describe a need anew, with all that it
+        needs itself, for every stage that reads it.
+
+        Raises:
+            UsageError: there is no such stage.
+            ExecError: a stage failed; its message and exit code are those of the command.
+        """
         if name not in _ROWS:
             raise UsageError(f"there is no stage {name}", do=f"choose one of {', '.join(_ROWS)}")
-        for row in _needed(name):
-            if row.name not in self.described:
-                self.described[row.name] = (await self._container(row)).directory(f"{_RUN}/{row.name}")
-        return self.described[name]
+        rows = [row for row in _needed(name) if row.name not in self.finished]
+        done = {row.name: anyio.Event() for row in rows}
+
+        async def one(row: Stage) -> None:
+            for need in _reads_of(row):
+                if need in done:
+                    await done[need].wait()
+            container = await self._container(row)
+            self.finished[row.name] = await container.directory(f"{_RUN}/{row.name}").sync()
+            done[row.name].set()
+
+        try:
+            async with anyio.create_task_group() as group:
+                for row in rows:
+                    group.start_soon(one, row)
+        except* dagger.QueryError as failures:
+            raise flatten(failures)[0] from None  # Dagger tells people a failure, and not a group of them
+        return self.finished[name]
 
     async def run_directory(self, name: str) -> dagger.Directory:
         """Return the run directory up to a stage, as the host engine writes it."""
         await self.stage(name)
         run = dag.directory()
         for row in _needed(name):
-            run = run.with_directory(row.name, self.described[row.name])
+            run = run.with_directory(row.name, self.finished[row.name])
         about = {"run_id": self.run_id, "world": self.world, "ended": True}
         return await run.with_new_file("run.json", json.dumps(about)).with_new_file(".gitignore", "*\n").sync()
 
@@ -70,7 +93,7 @@ class Graph:
         container = self.base.with_mounted_directory(_PROJECT, self._project(row), read_only=True)
         container = container.with_mounted_directory(_STORE, await self._store(row), read_only=True)
         for need in row.needs:
-            container = container.with_mounted_directory(f"{_RUN}/{need}", self.described[need], read_only=True)
+            container = container.with_mounted_directory(f"{_RUN}/{need}", self.finished[need], read_only=True)
         for secret in row.secrets:
             if secret in self.secrets:
                 container = container.with_secret_variable(secret, self.secrets[secret])
@@ -98,7 +121,7 @@ class Graph:
             return self.store
         if not row.inputs and not row.tools:
             return dag.directory()
-        listing = json.loads(await (await self.stage("inputs")).file("inputs.json").contents())
+        listing = json.loads(await self.finished["inputs"].file("inputs.json").contents())
         return self.store.filter(include=[f"{digest.replace(':', '/')}/*" for digest in _taken(row, listing)])
 
 
@@ -107,10 +130,13 @@ def _needed(name: str) -> list[Stage]:
     names = {name}
     for row in reversed(TABLE):
         if row.name in names:
-            names.update(row.needs)
-            if row.inputs or row.tools:
-                names.add("inputs")  # which says where in the store they are
+            names.update(_reads_of(row))
     return [row for row in TABLE if row.name in names]
+
+
+def _reads_of(row: Stage) -> tuple[str, ...]:
+    """Return the stages that must be finished before a row: its needs, and `inputs`, which names its store entries."""
+    return (*row.needs, "inputs") if (row.inputs or row.tools) and row.name != "inputs" else row.needs
 
 
 def _taken(row: Stage, listing: Mapping[str, Any]) -> list[str]:
@@ -224,7 +250,7 @@ class Pipeline:
                 do="give a directory with one: --source=DIR",
             ) from error
         base = await self._base()
-        store = self.store or self._fetched(base, configuration)
+        store = self.store or await self._fetched(base, configuration).sync()
         return Graph(self.source, store, base, configuration, world, secrets or {})
 
     async def _base(self) -> dagger.Container:
@@ -241,7 +267,7 @@ class Pipeline:
         installed = bare.with_exec(["sh", "-euc", install]).without_mount("/lock")
         compile_all = [_PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{_HOME}/pipeline"]
         coded = installed.with_directory(_HOME, own).with_env_variable("PYTHONPATH", _HOME)
-        return coded.with_exec(compile_all)
+        return await coded.with_exec(compile_all).sync()
 
     def _fetched(self, base: dagger.Container, configuration: Mapping[str, Any]) -> dagger.Directory:
         """Fetch the inputs in the one container that has a network for it; caches keep what it has built before."""
