@@ -76,7 +76,7 @@ class Graph:
             async with anyio.create_task_group() as group:
                 for row in rows:
                     group.start_soon(one, row)
-        except* dagger.QueryError as failures:
+        except BaseExceptionGroup as failures:
             raise flatten(failures)[0] from None  # Dagger tells people a failure, and not a group of them
         return self.finished[name]
 
