@@ -49,4 +49,6 @@ class Built:
                     f"a layer of the image was altered: {digest}", do="run `python -m pipeline stage image` again"
                 )
             with tarfile.open(blob, "r:gz") as archive:
-                archive.extractall(root, filter="data")
+                # Python 3.11.0 to 3.11.3, Debian 12's among them, have no filters; what is unpacked is our own writing.
+                archive.extraction_filter = getattr(tarfile, "data_filter", None)
+                archive.extractall(root)
