@@ -7,27 +7,25 @@ from __future__ import annotations
 
 import os
 import socket
-import threading
 from collections import deque
 from time import perf_counter, time
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
-from waitress.channel import HTTPChannel
 from waitress.server import TcpWSGIServer
-from waitress.task import ErrorTask, Task, ThreadedTaskDispatcher
+from waitress.task import ThreadedTaskDispatcher
 
 from service.board import ACCEPTED, CONNECTIONS
-from service.handlers import Request
+from service.channel import Channel
 from service.loop import IN, PollMap
-from service.parser import RequestParser
 from service.plain import PlainReader
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from service.board import Column
+    from service.handlers import Request
     from service.settings import Settings
 
     class Responder(Protocol):
@@ -42,10 +40,7 @@ if TYPE_CHECKING:
 
 MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024  # below Waitress's 512 KiB `inbuf_overflow`: a body never goes to a temporary file
-RECEIVE = 8192
 ACCEPTS = 64  # in one turn
-DISCARD = 2.0  # seconds
-UNUSED_LOCK = threading.Condition()
 SPARE_DESCRIPTORS = 32
 
 
@@ -53,12 +48,12 @@ class InLoop(ThreadedTaskDispatcher):
     """A dispatcher that queues channels; the loop serves them after each poll."""
 
     def __init__(self) -> None:  # the base class would make locks
-        self.queue: deque[HTTPChannel] = deque()  # type: ignore[assignment]
+        self.queue: deque[Channel] = deque()  # type: ignore[assignment]
 
     def set_thread_count(self, count: int) -> None:
         """Do nothing: there are no threads."""
 
-    def add_task(self, task: HTTPChannel) -> None:  # type: ignore[override]
+    def add_task(self, task: Channel) -> None:  # type: ignore[override]
         """Queue only: Waitress calls this while it holds the channel's lock."""
         self.queue.append(task)
 
@@ -71,130 +66,6 @@ class InLoop(ThreadedTaskDispatcher):
         """Serve what is left."""
         self.run()
         return True
-
-
-class AnswerTask(Task):
-    """Answers a good request without the detour through a WSGI environment."""
-
-    channel: Channel
-    request: RequestParser  # type: ignore[assignment] # typeshed is wrong
-
-    def service(self) -> None:
-        """Write the whole response in one piece."""
-        channel, parsed = self.channel, self.request
-        request = Request(parsed.command, parsed.path, parsed.query, channel.addr[0], parsed.headers)
-        data, self.close_on_finish = channel.server.exchange.respond(request, parsed.version, channel.server.woke)
-        self.wrote_header = True
-        channel.write_soon(data)
-
-
-class RefuseTask(ErrorTask):
-    """Answers a request that Waitress or our parser found fault with, or that raised."""
-
-    channel: Channel
-    request: RequestParser  # type: ignore[assignment] # typeshed is wrong
-
-    def service(self) -> None:
-        """Write the whole response in one piece; the connection is closed after it."""
-        channel = self.channel
-        data = channel.server.exchange.refuse(
-            self.request.error.code if self.request.error else 500, channel.addr[0], channel.server.woke
-        )
-        self.close_on_finish = self.wrote_header = channel.refused = True
-        channel.write_soon(data)
-
-
-class Channel(HTTPChannel):
-    """One connection."""
-
-    task_class = AnswerTask  # type: ignore[assignment]
-    error_task_class = RefuseTask
-    parser_class = RequestParser
-    server: Server
-    socket: socket.socket
-    _fileno: int | None
-    started = 0.0  # when the request that is being received began
-    refused = False  # the client may still be sending what nobody will read
-    discarding = 0.0  # since when that is thrown away
-
-    def __init__(self, *arguments: Any, **named: Any) -> None:
-        super().__init__(*arguments, **named)
-        # One lock for all: there is one thread, and two locks for each of a thousand connections are 1.5 MB.
-        self.requests_lock = self.outbuf_lock = UNUSED_LOCK
-
-    def busy(self) -> bool:
-        """Say whether a request is being received or a response sent."""
-        return bool(self.requests or self.request is not None or self.total_outbufs_len or self.discarding)
-
-    def handle_read(self) -> None:
-        """Read what came in; answer a plain request at once, and leave anything else to Waitress."""
-        try:
-            data = self.socket.recv(RECEIVE)
-        except BlockingIOError:
-            return
-        except OSError:
-            data = b""
-        if not data:
-            self.handle_close()
-            return
-        if self.discarding:
-            return
-        server = self.server
-        self.last_activity = server.now
-        if self.request is None and not self.requests:
-            plain = server.plain(data)
-            if plain is not None:
-                method, path, query, headers = plain
-                request = Request(method, path, query, self.addr[0], headers)
-                data, close = server.exchange.respond(request, "1.1", server.woke)
-                self.send_at_once(data, close)
-                return
-        server.unsettled.append(self)
-        self.received(data)
-
-    def send_at_once(self, data: bytes, close: bool) -> None:
-        """Send a response; what the socket does not take now goes through Waitress's buffers."""
-        try:
-            sent = self.socket.send(data)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self.handle_close()
-            return
-        if close or sent < len(data):
-            self.server.unsettled.append(self)
-            self.close_when_flushed = close
-            self.write_soon(data[sent:])
-
-    def close_after_answer(self) -> None:
-        """Close; after a refusal only the sending half, for closing a socket with unread data resets it, and the
-        client would lose the answer (RFC 9112 section 9.6)."""
-        if not self.refused:
-            self.handle_write()
-            return
-        try:
-            self.socket.shutdown(socket.SHUT_WR)
-        except OSError:
-            self.handle_close()
-            return
-        self.close_when_flushed = False
-        self.discarding = self.server.now
-
-    def received(self, data: bytes) -> bool:
-        """Parse what came in, and note when a request began."""
-        if self.request is None:
-            self.started = self.server.now
-        return super().received(data)
-
-    def overdue(self, now: float, idle: float, request: float) -> bool:
-        """Say whether the client has been idle, slow to send, or slow to read for too long."""
-        if self.discarding:
-            return now - self.discarding > DISCARD
-        if self.total_outbufs_len:
-            return now - self.last_activity > request
-        if self.request is not None:
-            return now - self.started > request
-        return now - self.last_activity > idle
 
 
 class Server(TcpWSGIServer):

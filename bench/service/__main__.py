@@ -52,10 +52,8 @@ def _run(folder: Path, seconds: int, only: str, *, docker: bool) -> None:
 def _half_core(chosen: list[Contestant], folder: Path, wrk: str, seconds: int) -> None:
     vegeta = build_go("vegeta", "github.com/tsenart/vegeta/v12", folder / "vegeta")
     with halfcore.docker() as address:
-        found = []
-        for contestant in chosen:
-            print(f"  measuring {contestant.name} in half a core", file=sys.stderr)
-            found.append(halfcore.measure(contestant, address, wrk, vegeta, seconds))
+        print("  measuring in half a core", file=sys.stderr)
+        found = halfcore.measure(chosen, address, wrk, vegeta, seconds)
     print(tables.half_core_table(found))
 
 

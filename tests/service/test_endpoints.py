@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
+import service
 from service import __version__
 from tests.service.client import Running, Start
 
@@ -29,6 +33,15 @@ def test_a_known_zone_gives_its_offset(running: Running) -> None:
     told = running.ask("/?tz=Asia/Kolkata")
     assert told.status == 200, told.body
     assert told.json()["timestamp"].endswith("+05:30")
+
+
+def test_without_time_zone_data_the_answer_says_so(start: Start, tmp_path: Path) -> None:
+    (tmp_path / "tzdata").mkdir()  # hides the package of that name, should it be installed
+    (tmp_path / "tzdata" / "__init__.py").touch()
+    path = os.pathsep.join([str(tmp_path), str(Path(service.__file__).parent.parent), *sys.path])
+    response = start(PYTHONTZPATH="", PYTHONPATH=path).ask("/?tz=Europe/Berlin")
+    assert response.status == 400
+    assert "no time zone data" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
