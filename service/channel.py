@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 RECEIVE = 8192
 DISCARD = 2.0  # seconds
+FRESH = 1.0  # seconds
 UNUSED_LOCK = threading.Condition()
 
 
@@ -71,9 +72,10 @@ class Channel(HTTPChannel):
         # One lock for all: there is one thread, and two locks for each of a thousand connections are 1.5 MB.
         self.requests_lock = self.outbuf_lock = UNUSED_LOCK
 
-    def busy(self) -> bool:
-        """Say whether a request is being received or a response sent."""
-        return bool(self.requests or self.request is not None or self.total_outbufs_len or self.discarding)
+    def busy(self, now: float) -> bool:
+        """Say whether a request is being received, a response sent, or the first request on its way."""
+        fresh = self.last_activity == self.creation_time and now - self.creation_time < FRESH
+        return bool(fresh or self.requests or self.request or self.total_outbufs_len or self.discarding)
 
     def handle_read(self) -> None:
         """Read what came in; answer a plain request at once, and leave anything else to Waitress."""

@@ -87,13 +87,14 @@ class Server(TcpWSGIServer):
         self._settings = settings
         self._column = column
         self._next_sweep = 0.0
-        descriptors = os.sysconf("SC_OPEN_MAX") - SPARE_DESCRIPTORS
+        descriptors = os.sysconf("SC_OPEN_MAX")  # -1: no limit
+        room = descriptors - SPARE_DESCRIPTORS if descriptors > 0 else settings.connection_limit
         adjustments = Adjustments(
             sockets=[listener],
             ident=None,
             clear_untrusted_proxy_headers=False,  # client_ip decides, by network
             log_socket_errors=False,
-            connection_limit=max(8, min(settings.connection_limit, descriptors)),
+            connection_limit=max(8, min(settings.connection_limit, room)),
             max_request_header_size=MAX_HEADER,
             max_request_body_size=MAX_BODY,
         )
@@ -183,8 +184,9 @@ class Server(TcpWSGIServer):
 
     def close_idle(self) -> int:
         """Close the connections on which nothing is going on; return how many are left."""
+        now = time()
         for channel in list(self.active_channels.values()):
-            if not channel.busy():
+            if not channel.busy(now):
                 channel.handle_close()
         return len(self.active_channels)
 

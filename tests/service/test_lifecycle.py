@@ -62,6 +62,17 @@ def test_a_request_in_flight_is_finished_and_an_idle_connection_closed(start: St
     assert running.process.wait(5) == 0
 
 
+def test_a_connection_made_just_before_the_stop_gets_its_first_answer(start: Start) -> None:
+    running = start()
+    with closing(running.connect()) as late:
+        running.process.send_signal(signal.SIGTERM)
+        running.wait_for("draining")
+        time.sleep(0.2)
+        late.sendall(KEPT)
+        assert read_all(late).startswith(b"HTTP/1.1 200")
+    assert running.process.wait(5) == 0
+
+
 def test_a_request_that_never_ends_is_cut_off_after_the_stop_time(start: Start) -> None:
     running = start(STOP_SECONDS="0.5")
     with closing(running.connect()) as flying:
