@@ -97,14 +97,12 @@ class Graph:
         for secret in row.secrets:
             if secret in self.secrets:
                 container = container.with_secret_variable(secret, self.secrets[secret])
-        if row.live:
-            container = container.with_env_variable("RUN_ID", self.run_id)
         return container.with_workdir(_PROJECT).with_exec(
             [*(() if row.network else _OFFLINE), *self._command(row)], insecure_root_capabilities=not row.network
         )
 
     def _command(self, row: Stage) -> list[str]:
-        identity = ["--run-id", self.run_id] if row.live else []
+        identity = ["--run-id", self.run_id] if row.live or row.name == "report" else []
         where = ["--run-dir", _RUN, "--store", _STORE, "--world", self.world]
         return [_PYTHON, "-m", "pipeline", "stage", row.name, *where, *identity]
 
@@ -235,7 +233,10 @@ class Pipeline:
         container = graph.base.with_mounted_directory(_PROJECT, self.source, read_only=True).with_workdir(_PROJECT)
         container = container.with_mounted_directory(_STORE, graph.store, read_only=True)
         command = [_PYTHON, "-m", "pipeline", "verify", reference, "--policy", policy, "--store", _STORE]
-        return await container.with_env_variable("RUN_ID", graph.run_id).with_exec(command).stdout()
+        container = container.with_env_variable(
+            "RUN_ID", graph.run_id
+        )  # whatever the registry said before, ask it again
+        return await container.with_exec(command).stdout()
 
     async def _headline(self, graph: Graph, name: str) -> str:
         record = await (await graph.stage(name)).file("record.json").contents()
