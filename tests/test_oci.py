@@ -187,13 +187,15 @@ def test_a_layer_of_an_earlier_layout_is_taken_over_as_it_is(tmp_path: Path) -> 
     assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
-@pytest.mark.parametrize("change", ["altered", "gone", "another content"])
+@pytest.mark.parametrize("change", ["altered", "gone", "another content", "compressed otherwise"])
 def test_an_earlier_layer_that_is_not_what_it_is_said_to_be_is_written_anew(tmp_path: Path, change: str) -> None:
     first = begun(tmp_path / "first").layer("runtime", SMALL)
     blob = tmp_path / "first/blobs/sha256" / first.descriptor.digest.hex
     said = first
     if change == "gone":
         blob.unlink()
+    elif change == "compressed otherwise":
+        blob.write_bytes(gzip.compress(gzip.decompress(blob.read_bytes())))
     elif change == "altered":
         blob.write_bytes(blob.read_bytes()[:-1] + b"x")
     else:
