@@ -58,16 +58,21 @@ class Cloud:
 def started(log: Path) -> Iterator[Cloud]:
     """Run an emulated AWS for as long as the block does; what it says of itself goes to the log."""
     python = PROGRAMS / "python"
-    assert python.exists(), f"{python} is missing: run `make test-terraform`, which makes it from requirements-terraform.lock"
-    with log.open("w") as errors, subprocess.Popen(
-        [python, "-m", "tests.cloud.emulator"],
-        cwd=HOME,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=errors,
-        text=True,
-    ) as server:
+    assert python.exists(), (
+        f"{python} is missing: run `make test-terraform`, which makes it from requirements-terraform.lock"
+    )
+    with (
+        log.open("w") as errors,
+        subprocess.Popen(
+            [python, "-m", "tests.cloud.emulator"],
+            cwd=HOME,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=errors,
+            text=True,
+        ) as server,
+    ):
         try:
             assert server.stdout is not None
             url = server.stdout.readline().strip()

@@ -118,7 +118,12 @@ class Root:
 
     def _json(self, *arguments: str) -> dict[str, Any]:
         done = subprocess.run(
-            [binary(), *arguments], cwd=self.directory, env=dict(self.environment), capture_output=True, text=True, check=False
+            [binary(), *arguments],
+            cwd=self.directory,
+            env=dict(self.environment),
+            capture_output=True,
+            text=True,
+            check=False,
         )
         assert done.returncode == 0, done.stderr
         found: dict[str, Any] = json.loads(done.stdout)

@@ -1,22 +1,46 @@
-"""One emulated AWS for the whole run, bootstrapped once, with every environment living in it side by side."""
+"""One emulated AWS for the whole run, bootstrapped by the runbook, with every environment living in it side by side."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cloud.aws import ACCOUNT, HOME, Cloud, started
-from tests.cloud.terraform import CONFIGURATION, Root, cli_configuration, copy, environment
+from tests.cloud.terraform import CONFIGURATION, Done, Root, cli_configuration, copy, environment
 
+from .drill import Drill
 from .life import Life, live
+from .runbook import commands, follow
 
 DOMAIN = "time.example.test"
-VARIABLES = (
-    f'-var=administrators=["arn:aws:iam::{ACCOUNT}:role/admin"]',
-    "-var=github_repository=example/simpletimeservice",
-)
+REQUIRED: dict[str, Any] = {
+    "administrators": [f"arn:aws:iam::{ACCOUNT}:role/admin"],
+    "github_repository": "example/simpletimeservice",
+}
 MakeRoot = Callable[..., Root]
+Lives = dict[str, Future[Life]]
+
+_said = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a list of what the run has to say at its end."""
+    config.stash[_said] = []
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it."""
+    for line in terminalreporter.config.stash[_said]:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Give a function that keeps a line for the end of the run."""
+    return request.config.stash[_said].append
 
 
 @pytest.fixture(scope="session")
@@ -31,10 +55,9 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
     tree = copy(tmp_path_factory.mktemp("tree") / "terraform")
     small = tree / "environments" / "small"
     small.mkdir()
-    for file in ("main.tf",):
-        (small / file).write_text((Path(__file__).parent / "small" / file).read_text())
     lock = CONFIGURATION / "environments" / "production" / ".terraform.lock.hcl"
-    (small / lock.name).write_text(lock.read_text())
+    for file in (Path(__file__).parent / "small" / "main.tf", lock):
+        (small / file.name).write_text(file.read_text())
     return tree
 
 
@@ -49,8 +72,11 @@ def cloud(cli_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def make_root(cloud: Cloud, cli_file: Path, tree: Path) -> MakeRoot:
     """Give a function that opens a root module of the copy, whose commands reach the emulated AWS only."""
 
-    def make(name: str, **more: str) -> Root:
-        return Root(tree / name, environment(cli_file, **cloud.environment, **more))
+    def make(name: str, variables: dict[str, Any] | None = None, **more: str) -> Root:
+        root = Root(tree / name, environment(cli_file, **cloud.environment, **more))
+        if variables is not None:
+            (root.directory / "test.auto.tfvars.json").write_text(json.dumps(variables))
+        return root
 
     return make
 
@@ -69,36 +95,67 @@ def zone(cloud: Cloud) -> str:
 
 
 @pytest.fixture(scope="session")
-def backend(make_root: MakeRoot, tree: Path) -> Path:
-    """Give the file that every environment's init needs, by a bootstrap in the first region."""
-    root = make_root("bootstrap")
-    root.init()
-    root.apply().expect()
-    file = tree / "backend.hcl"
-    file.write_text(root.run("output", "-raw", "backend").expect().output)
-    return file
+def second_backend(make_root: MakeRoot, tree: Path, pool: ThreadPoolExecutor) -> Future[Done]:
+    """Begin the bootstrap of the second region, by the runbook."""
+    blocks = commands("first-set-up.md", section="4.")
+    return pool.submit(lambda: follow(blocks, tree.parent, make_root(".").environment).expect())
 
 
 @pytest.fixture(scope="session")
-def lives(make_root: MakeRoot, backend: Path, zone: str, pool: ThreadPoolExecutor) -> dict[str, Future[Life]]:
+def bootstrap(make_root: MakeRoot, tree: Path, second_backend: Future[Done]) -> Done:
+    """Bootstrap the first region, by the runbook."""
+    return follow(commands("first-set-up.md", section="1."), tree.parent, make_root(".").environment).expect()
+
+
+@pytest.fixture(scope="session")
+def backend(bootstrap: Done, tree: Path) -> Path:
+    """Give the file that every environment's init needs."""
+    return tree / "backend.hcl"
+
+
+@pytest.fixture(scope="session")
+def drill(zone: str) -> Drill:
+    """Give the drill that production and the second region meet in."""
+    return Drill(DOMAIN, zone)
+
+
+@pytest.fixture(scope="session")
+def lives(
+    make_root: MakeRoot,
+    cloud: Cloud,
+    backend: Path,
+    drill: Drill,
+    pool: ThreadPoolExecutor,
+    second_backend: Future[Done],
+) -> Lives:
     """Start the life of each environment, all at once; `result()` waits for its end."""
-    domain = (f"-var=domain={DOMAIN}", f"-var=zone_id={zone}")
-    more = {
-        "development": ((), ("-var=kubernetes_version=1.36",)),
-        "production": (
-            (*domain, '-var=alarm_emails=["on-call@example.test"]', "-var=web_acl={enabled=true,rate_limit=2000}"),
-            ("-var=deletion_protection=false",),
-        ),
-        "recovery": (domain, ("-var=deletion_protection=false",)),
-    }
+    names = {"domain": DOMAIN, "zone_id": drill.zone}
 
-    def begin(name: str) -> Life:
-        root = make_root(f"environments/{name}")
+    def development() -> Life:
+        root = make_root("environments/development", REQUIRED)
         root.init(f"-backend-config={backend}")
-        variables, change = more[name]
-        return live(root, (*VARIABLES, *variables), change)
 
-    return {name: pool.submit(begin, name) for name in more}
+        def upgrade() -> Done:
+            return follow(commands("cluster-upgrade.md"), root.directory, root.environment)
+
+        return live(root, "-var=kubernetes_version=1.36", upgrade, lambda: None)
+
+    def production() -> Life:
+        more = {"alarm_emails": ["on-call@example.test"], "web_acl": {"enabled": True, "rate_limit": 2000}}
+        root = make_root("environments/production", {**REQUIRED, **names, **more})
+        root.init(f"-backend-config={backend}")
+        unprotected = "-var=deletion_protection=false"
+        return live(root, unprotected, lambda: root.apply(unprotected), drill.hold)
+
+    def recovery() -> Life:
+        second_backend.result()
+        root = make_root("environments/recovery", {**REQUIRED, **names})
+        with drill.timed("apply the second region"):
+            follow(commands("regional-failure.md", section="2."), root.directory, root.environment).expect()
+        unprotected = "-var=deletion_protection=false"
+        return live(root, unprotected, lambda: root.apply(unprotected), lambda: drill.run(cloud, root))
+
+    return {begin.__name__: pool.submit(begin) for begin in (production, recovery, development)}
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -110,5 +167,5 @@ def begun(request: pytest.FixtureRequest) -> None:
 
 @pytest.fixture(scope="session")
 def programs() -> Path:
-    """Give the directory of what requirements-terraform.lock installs."""
+    """Give the directory of what `make test-terraform` installs."""
     return HOME / ".venv-terraform" / "bin"

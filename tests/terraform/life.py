@@ -1,7 +1,7 @@
-"""The life of one environment, from init to an empty account, lived once and written down for the tests to ask."""
+"""The life of one environment, from its first apply to an empty account, lived once and written down for tests to ask."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from tests.cloud.terraform import Done, Root, changes
@@ -10,39 +10,31 @@ Plan = dict[str, list[str]]
 
 
 @dataclass(frozen=True)
-class Change:
-    """A variable to change once the environment stands."""
-
-    variables: tuple[str, ...]
-
-
-@dataclass
 class Life:
-    """What happened, in order; a step that was not reached is absent and `story` says where it ended."""
+    """What happened, step by step; a plan is what it would do to each resource that it does not leave alone."""
 
-    apply: Done
+    applied: Done
     state: dict[str, Any]
     second_plan: Plan
-    change_plan: Plan = field(default_factory=dict)
-    while_locked: Done | None = None
-    change: Done | None = None
-    destroy: Done | None = None
-    left_in_state: list[str] = field(default_factory=list)
+    change_plan: Plan
+    changed: Done
+    destroyed: Done
+    left_in_state: list[str]
 
 
-def live(root: Root, variables: tuple[str, ...], change: tuple[str, ...], between: Callable[[], None] = lambda: None) -> Life:
-    """Apply, plan again, plan a change, apply it, destroy.
+def live(root: Root, change: str, make_change: Callable[[], Done], while_it_stands: Callable[[], None]) -> Life:
+    """Apply, plan again, plan a change, make it, destroy.
 
-    :param variables: arguments that set the environment's variables
-    :param change: further arguments, that come after and so win
-    :param between: called while the environment stands, before the change
+    :param change: the argument that changes a variable
+    :param make_change: makes the change for good
+    :param while_it_stands: called before the change is planned
     :raises AssertionError: when a step that must succeed does not, with the end of its output
     """
-    applied = root.apply(*variables).expect()
-    life = Life(applied, root.state(), changes(root.plan(*variables)))
-    between()
-    life.change_plan = changes(root.plan(*variables, *change))
-    life.change = root.apply(*variables, *change).expect()
-    life.destroy = root.destroy(*variables, *change).expect()
-    life.left_in_state = root.run("state", "list").expect().output.split()
-    return life
+    applied = root.apply().expect()
+    state, second_plan = root.state(), changes(root.plan())
+    while_it_stands()
+    change_plan = changes(root.plan(change))
+    changed = make_change().expect()
+    destroyed = root.destroy(change).expect()
+    left = root.run("state", "list").expect().output.split()
+    return Life(applied, state, second_plan, change_plan, changed, destroyed, left)

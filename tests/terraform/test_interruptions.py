@@ -78,7 +78,9 @@ def test_the_state_survives_what_happens_to_it(small: Root, cloud: Cloud, bucket
     small.run("plan", "-no-color", "-detailed-exitcode").expect(0)
 
     cloud.aws("s3api", "delete-object", "--bucket", bucket, "--key", KEY)
-    assert small.run("plan", "-no-color", "-detailed-exitcode").code != 0, "without its state Terraform cannot plan nothing"
+    assert small.run("plan", "-no-color", "-detailed-exitcode").code != 0, (
+        "without its state Terraform cannot plan nothing"
+    )
     restored = follow(commands("state-loss.md"), small.directory, small.environment).expect()
     assert "No changes" in restored.output
 
@@ -116,8 +118,7 @@ def test_after_a_kill_the_runbook_ends_in_an_empty_plan(small: Root, cloud: Clou
     assert locks(cloud, bucket) == (True, True), "a killed run leaves its locks behind"
 
     found = follow(
-        commands("interrupted-apply.md", section="1.")
-        + commands("interrupted-apply.md", section="2."),
+        commands("interrupted-apply.md", section="1.") + commands("interrupted-apply.md", section="2."),
         small.directory,
         small.environment,
     ).expect()
@@ -142,5 +143,7 @@ def made_before_the_end(cloud: Cloud, vpc: str) -> list[tuple[str, str]]:
     roles = [role["RoleName"] for role in cloud.aws("iam", "list-roles")["Roles"]]
     made = [("module.network.aws_vpc.this", vpc)]
     made += [("module.network.aws_cloudwatch_log_group.flow", each["logGroupName"]) for each in groups["logGroups"]]
-    made += [("module.network.aws_iam_role.flow", name) for name in roles if name == "simpletimeservice-small-flow-logs"]
+    made += [
+        ("module.network.aws_iam_role.flow", name) for name in roles if name == "simpletimeservice-small-flow-logs"
+    ]
     return made

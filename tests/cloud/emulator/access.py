@@ -72,7 +72,12 @@ class Access(EKSResponse):
         find(found.entries, key, _WHAT)
         policy = self._get_param("policyArn")
         now = time.time()
-        association = {"policyArn": policy, "accessScope": self._get_param("accessScope"), "associatedAt": now, "modifiedAt": now}
+        association = {
+            "policyArn": policy,
+            "accessScope": self._get_param("accessScope"),
+            "associatedAt": now,
+            "modifiedAt": now,
+        }
         found.policies.setdefault(key, {})[policy] = association
         return ActionResult({"clusterName": key[0], "principalArn": key[1], "associatedAccessPolicy": association})
 

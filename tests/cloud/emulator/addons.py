@@ -54,7 +54,9 @@ class Addons(EKSResponse):
     def list_addons(self) -> ActionResult:
         """List a cluster's add-ons."""
         wanted = self._get_param("name")
-        return ActionResult({"addons": [name for cluster, name in memory(self.eks_backend).addons if cluster == wanted]})
+        return ActionResult(
+            {"addons": [name for cluster, name in memory(self.eks_backend).addons if cluster == wanted]}
+        )
 
     def _addon(self) -> dict[str, Any]:
         key = (self._get_param("name"), self._get_param("addonName"))

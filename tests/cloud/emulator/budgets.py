@@ -17,7 +17,9 @@ def install() -> None:
     create = BudgetsResponse.create_budget
 
     def create_budget(self: BudgetsResponse) -> str:
-        _tags.setdefault(self.backend, {})[self._get_param("Budget")["BudgetName"]] = self._get_param("ResourceTags", [])
+        _tags.setdefault(self.backend, {})[self._get_param("Budget")["BudgetName"]] = self._get_param(
+            "ResourceTags", []
+        )
         return create(self)
 
     BudgetsResponse.create_budget = create_budget  # type: ignore[method-assign]

@@ -58,7 +58,9 @@ class Clusters(EKSResponse):
         cluster = self.eks_backend.describe_cluster(self._get_param("name"))
         wanted = self._get_param("version")
         if wanted not in OFFERED or _minor(wanted) != _minor(cluster.version) + 1:
-            raise InvalidParameterException(message=f"Unsupported Kubernetes minor version update from {cluster.version} to {wanted}")
+            raise InvalidParameterException(
+                message=f"Unsupported Kubernetes minor version update from {cluster.version} to {wanted}"
+            )
         cluster.version = wanted
         return update(self, "VersionUpdate")
 

@@ -42,7 +42,14 @@ def memory(backend: EKSBackend) -> Memory:
 
 def update(response: EKSResponse, kind: str) -> ActionResult:
     """Answer with an update of that kind which is already done."""
-    made = {"id": str(uuid.uuid4()), "status": "Successful", "type": kind, "params": [], "createdAt": time.time(), "errors": []}
+    made = {
+        "id": str(uuid.uuid4()),
+        "status": "Successful",
+        "type": kind,
+        "params": [],
+        "createdAt": time.time(),
+        "errors": [],
+    }
     memory(response.eks_backend).updates[made["id"]] = made
     return ActionResult({"update": made})
 

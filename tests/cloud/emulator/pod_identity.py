@@ -51,7 +51,9 @@ class PodIdentity(EKSResponse):
     def list_pod_identity_associations(self) -> ActionResult:
         """List a cluster's associations."""
         wanted, associations = self._get_param("name"), memory(self.eks_backend).associations
-        return ActionResult({"associations": [item for (cluster, _), item in associations.items() if cluster == wanted]})
+        return ActionResult(
+            {"associations": [item for (cluster, _), item in associations.items() if cluster == wanted]}
+        )
 
     def _association(self) -> dict[str, Any]:
         key = (self._get_param("name"), self._get_param("associationId"))
