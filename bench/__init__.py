@@ -1,0 +1,1 @@
+"""Benchmarks: each module prints one table, measured in the same run on the same machine."""
