@@ -3,6 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 SHELL := /bin/bash
 TESTS ?= tests
+WORKERS ?= 2
 .DELETE_ON_ERROR:
 .PHONY: dry-run test lint tools bench clean system
 
@@ -10,7 +11,7 @@ dry-run: .venv/ok system
 	@$(BIN)/python -m pipeline dry-run
 
 test: .venv/ok system tools lint
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
 
 lint: .venv/ok
 	$(BIN)/ruff check .
