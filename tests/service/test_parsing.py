@@ -70,6 +70,9 @@ def test_a_balancers_request_is_read_fast() -> None:
 @given(heads)
 @example(ALB)
 @example(b"GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n")
+@example(b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\n")
+@example(b"GET / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+@example(b"GET / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\ncontent-length: 1\r\n\r\n")
 @example(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n\r\n\r\n")
 @example(b"GET /%2f?a=%00 HTTP/1.1\r\nHost: a\r\nAccept:text/plain \r\n\r\n")
 def test_what_is_read_fast_is_what_the_parser_reads(data: bytes) -> None:
