@@ -35,7 +35,7 @@ def mirror() -> Path:
     directory = Path(given) if given else OPTIONAL_SOFTWARE / "tf-plugins"
     if not (directory / PROVIDER).is_dir():
         raise Missing(
-            f"{directory / PROVIDER} is missing: set TF_PLUGIN_MIRROR to a directory laid out by `terraform providers mirror`"
+            f"{directory / PROVIDER} is missing: set TF_PLUGIN_MIRROR to what `terraform providers mirror` has made"
         )
     return directory
 
@@ -99,14 +99,18 @@ class Root:
         """Prepare the directory, with the provider that the lock file names and no other."""
         return self.run("init", "-no-color", "-input=false", *arguments).expect()
 
-    def plan(self, *arguments: str) -> dict[str, Any]:
-        """Plan and return the plan as Terraform describes it in JSON."""
-        self.run("plan", "-no-color", "-input=false", "-out=test.tfplan", *arguments).expect()
-        return self._json("show", "-json", "test.tfplan")
+    def plan(self, *arguments: str) -> dict[str, str]:
+        """Plan, and return what it would do to each resource that it does not leave as it is."""
+        done = self.run("plan", "-json", "-input=false", *arguments).expect()
+        events = [json.loads(line) for line in done.output.splitlines() if line.startswith("{")]
+        planned = [event["change"] for event in events if event["type"] == "planned_change"]
+        return {change["resource"]["addr"]: change["action"] for change in planned}
 
-    def state(self) -> dict[str, Any]:
-        """Return the state as Terraform describes it in JSON."""
-        return self._json("show", "-json")
+    def state(self) -> dict[str, dict[str, Any]]:
+        """Return the attributes of every managed resource of the state, by address."""
+        done = self.run("state", "pull").expect()
+        found = [each for each in json.loads(done.output)["resources"] if each["mode"] == "managed"]
+        return {_address(each, one): one["attributes"] for each in found for one in each["instances"]}
 
     def apply(self, *arguments: str) -> Done:
         """Apply without asking."""
@@ -116,18 +120,10 @@ class Root:
         """Destroy without asking."""
         return self.run("destroy", "-no-color", "-input=false", "-auto-approve", *arguments)
 
-    def _json(self, *arguments: str) -> dict[str, Any]:
-        done = subprocess.run(
-            [binary(), *arguments],
-            cwd=self.directory,
-            env=dict(self.environment),
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
+
+def _address(resource: Mapping[str, Any], instance: Mapping[str, Any]) -> str:
+    name = ".".join(filter(None, (resource.get("module"), resource["type"], resource["name"])))
+    return name + (f"[{json.dumps(instance['index_key'])}]" if "index_key" in instance else "")
 
 
 def copy(to: Path) -> Path:
@@ -138,7 +134,7 @@ def copy(to: Path) -> Path:
 
 
 def environment(cli_file: Path, **more: str) -> dict[str, str]:
-    """Return what Terraform runs with: this CLI configuration, no questions, no look for a newer version, no secrets."""
+    """Return what Terraform runs with: this CLI configuration, no questions, no look for a newer version."""
     return {
         "PATH": os.environ["PATH"],
         "HOME": os.environ.get("HOME", "/"),
@@ -150,17 +146,3 @@ def environment(cli_file: Path, **more: str) -> dict[str, str]:
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
         **more,
     }
-
-
-def changes(plan: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Return what a plan would do to each resource that it does not leave as it is."""
-    found = {each["address"]: each["change"]["actions"] for each in plan.get("resource_changes", ())}
-    return {address: actions for address, actions in found.items() if actions not in (["no-op"], ["read"])}
-
-
-def resources(module: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Return the values of every resource below a module of a plan or state, by address."""
-    found = {each["address"]: each["values"] for each in module.get("resources", ())}
-    for child in module.get("child_modules", ()):
-        found.update(resources(child))
-    return found

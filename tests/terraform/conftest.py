@@ -138,22 +138,25 @@ def lives(
         def upgrade() -> Done:
             return follow(commands("cluster-upgrade.md"), root.directory, root.environment)
 
-        return live(root, "-var=kubernetes_version=1.36", upgrade, lambda: None)
+        return live(root, root.apply, lambda: None, "-var=kubernetes_version=1.36", upgrade)
 
     def production() -> Life:
         more = {"alarm_emails": ["on-call@example.test"], "web_acl": {"enabled": True, "rate_limit": 2000}}
         root = make_root("environments/production", {**REQUIRED, **names, **more})
         root.init(f"-backend-config={backend}")
         unprotected = "-var=deletion_protection=false"
-        return live(root, unprotected, lambda: root.apply(unprotected), drill.hold)
+        return live(root, root.apply, drill.hold, unprotected, lambda: root.apply(unprotected))
 
     def recovery() -> Life:
         second_backend.result()
         root = make_root("environments/recovery", {**REQUIRED, **names})
-        with drill.timed("apply the second region"):
-            follow(commands("regional-failure.md", section="2."), root.directory, root.environment).expect()
         unprotected = "-var=deletion_protection=false"
-        return live(root, unprotected, lambda: root.apply(unprotected), lambda: drill.run(cloud, root))
+
+        def apply() -> Done:
+            with drill.timed("apply the second region"):
+                return follow(commands("regional-failure.md", section="2."), root.directory, root.environment)
+
+        return live(root, apply, lambda: drill.run(cloud, root), unprotected, lambda: root.apply(unprotected))
 
     return {begin.__name__: pool.submit(begin) for begin in (production, recovery, development)}
 

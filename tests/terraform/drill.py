@@ -69,6 +69,6 @@ class Drill:
         return str(records["PRIMARY" if self._healthy(cloud, records["PRIMARY"]) else "SECONDARY"]["SetIdentifier"])
 
     def _healthy(self, cloud: Cloud, record: dict[str, Any]) -> bool:
-        """Tell whether a check passes: every endpoint here is taken to be well, and an inverted check says the opposite."""
+        """Tell whether a check passes: every endpoint is taken to be well, and an inverted check says the opposite."""
         check = cloud.aws("route53", "get-health-check", "--health-check-id", record["HealthCheckId"])["HealthCheck"]
         return not check["HealthCheckConfig"].get("Inverted", False)

@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -30,6 +31,7 @@ def commands(page: str, *, section: str = "") -> list[str]:
 
 def follow(blocks: list[str], directory: Path, environment: Mapping[str, str], timeout: float = 250) -> Done:
     """Run the blocks one after the other in one shell, which ends at the first command that fails."""
+    started = time.monotonic()
     script = "set -euo pipefail\n" + "\n".join(blocks)
     process = subprocess.Popen(
         ["bash", "-c", script],
@@ -46,4 +48,4 @@ def follow(blocks: list[str], directory: Path, environment: Mapping[str, str], t
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, signal.SIGKILL)
         output = process.communicate()[0] + f"\nstopped after {timeout} s"
-    return Done(process.returncode, output, 0.0)
+    return Done(process.returncode, output, time.monotonic() - started)

@@ -1,4 +1,4 @@
-"""Three of moto's answers outside EKS that would make Terraform see a change where there is none, or wait for nothing."""
+"""Three of moto's answers that would make Terraform see a change where there is none, or wait for nothing."""
 
 from typing import Any
 
