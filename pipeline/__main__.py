@@ -2,6 +2,9 @@
 
 import sys
 
-from pipeline.cli import main
+try:
+    from pipeline.cli import main
+except KeyboardInterrupt:  # nothing has begun, so there is nothing to say
+    sys.exit(130)
 
 sys.exit(main())

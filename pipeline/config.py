@@ -21,7 +21,6 @@ HOME = Path(__file__).resolve().parent.parent
 """The pipeline's own checkout: its tool locks, and the runtime packages that a service gets when it names none."""
 
 
-
 def _inside(path: Path, info: ValidationInfo) -> Path:
     root = cast(dict[str, Path], info.context)["root"]
     full = (root / path).resolve()

@@ -90,6 +90,8 @@ class SubjectFailed(PipelineError):
     exit_code = 7
 
 
+_NOTE = "in the stage "
+
 # When several stages fail together the exit code is the first of these that is among them: a bug before everything,
 # then what may be an attack, then the verdict, then whose turn it is to act.
 _PRECEDENCE = (1, 6, 3, 7, 5, 4, 2)
@@ -106,3 +108,29 @@ def flatten(failure: BaseException) -> list[BaseException]:
     if isinstance(failure, BaseExceptionGroup):
         return [leaf for inner in failure.exceptions for leaf in flatten(inner)]
     return [failure]
+
+
+def set_stage(failure: BaseException, stage: str) -> None:
+    """Say in which stage a failure arose, unless that is known: a bug keeps it as the note that tracebacks show."""
+    if isinstance(failure, PipelineError):
+        failure.stage = failure.stage or stage
+    elif not _stage_of(failure):
+        failure.add_note(f"{_NOTE}{stage}")
+
+
+def told(failure: BaseException) -> PipelineError:
+    """Return a failure as it is told: itself, or for a bug the words for that, with its stage and exit code 1."""
+    if isinstance(failure, PipelineError):
+        return failure
+    bug = PipelineError(
+        f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__,
+        why="this is a bug in the pipeline",
+        do="report it with the traceback",
+    )
+    bug.stage = _stage_of(failure)
+    return bug
+
+
+def _stage_of(bug: BaseException) -> str:
+    notes = [note for note in getattr(bug, "__notes__", ()) if note.startswith(_NOTE)]
+    return notes[0].removeprefix(_NOTE) if notes else ""

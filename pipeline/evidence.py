@@ -39,7 +39,8 @@ def gather(
             earlier one, which say nothing of it. `None` when all that is there counts.
     """
     run = _json(run_dir / "run.json")
-    run_id, world = (str(run.get(key, "")) for key in ("run_id", "world")) if isinstance(run, dict) else ("", "")
+    about = run if isinstance(run, dict) else {}
+    run_id, world, as_of = (str(about.get(key, "")) for key in ("run_id", "world", "as_of"))
     counted = set(stages if reached is None else reached) - {failure.stage for failure in failures}
     records = {stage: _record(run_dir / stage) if stage in counted else None for stage in stages}
     finished = {stage: record for stage, record in records.items() if isinstance(record, Record)}
@@ -53,6 +54,7 @@ def gather(
         unreadable={name: value.why for name, value in documents.items() if isinstance(value, _Unreadable)},
         failures=tuple(failures),
         products=dict(_products(finished)),
+        as_of=as_of,
     )
 
 

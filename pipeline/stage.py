@@ -26,7 +26,7 @@ class Stage:
         needs: names of stages above it whose directories it reads.
         tools: programs that it may start: locked tools, or programs of this machine.
         reads: what it reads of the project itself, by the names of `Config.reads`.
-        inputs: what it takes from the store besides its tools: groups of `inputs.json`, by the beginnings of their names.
+        inputs: what it takes from the store besides its tools: groups of `inputs.json`, by how their names begin.
         secrets: environment variables that hold its credentials.
         network: whether it talks to anything but loopback.
         live: it reads or changes something outside the run directory, so no cache may answer for it.

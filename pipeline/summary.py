@@ -47,6 +47,7 @@ class Summary:
         unreadable: why each other one could not, though its stage finished.
         failures: what ended the run, if anything did.
         products: the digest of every product of the finished stages, by `STAGE/FILE`.
+        as_of: the time that dates were judged against, RFC 3339; empty when that was the time of the run.
     """
 
     world: str
@@ -56,6 +57,7 @@ class Summary:
     unreadable: Mapping[str, str]
     failures: tuple[PipelineError, ...]
     products: Mapping[str, str]
+    as_of: str = ""
 
     def finished(self, stage: str) -> bool:
         """Say whether a stage has left its evidence."""
@@ -113,8 +115,10 @@ def not_run(summary: Summary) -> list[str]:
 
 
 def warnings(summary: Summary) -> list[str]:
-    """Return what every output must say first: the sample database, and signatures that nobody else trusts."""
+    """Return what every output must say first: another day's dates, the sample database, signatures of no worth."""
     said = []
+    if summary.as_of:
+        said.append(f"Dates were judged as of {summary.as_of}, not of the day of this run.")
     if summary.sample:
         said.append("The vulnerability database is a SAMPLE of a few advisories: what it does not find may be there.")
     if summary.locally_signed:

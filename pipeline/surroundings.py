@@ -14,10 +14,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.environment import network_environment
 from pipeline.errors import ConfigError, PipelineError, ToolFailed
 from pipeline.grype import Identity
 from pipeline.machine import Found, State
-from pipeline.toolbox import Toolbox, network_environment
+from pipeline.toolbox import Toolbox
 
 
 async def programs(tools: Toolbox, root: Path) -> Iterator[Found]:

@@ -1,7 +1,7 @@
 """The table of stages: a row may need only rows above it, so reading order is a valid order and nobody sorts.
 
-A body is imported when its stage is run: whoever reads the table alone, as the Dagger module does in each call, need not
-wait for what the bodies import.
+A body is imported when its stage is run: whoever reads the table alone, as the Dagger module does in each call, need
+not wait for what the bodies import.
 """
 
 from collections.abc import Awaitable, Callable

@@ -1,15 +1,13 @@
-"""Start processes: the only file that does.
+"""Give a stage the tools that it declares, and keep what it did with them.
 
-A tool of `tools/tools.lock.toml` is checked against its sha256 before every use. A child gets no input, a session of
-its own and an environment that is written here; both of its outputs are drained together; on a timeout or a
-cancellation its whole group is killed; and where the system can, it dies with its parent.
+A tool of `tools/tools.lock.toml` is checked against its sha256 before every use. Every command is recorded and its
+output logged, both without secrets.
 """
 
 import os
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -20,14 +18,13 @@ from pathlib import Path
 from typing import IO, Protocol
 
 import anyio
-from anyio.abc import ByteReceiveStream, Process
+from anyio.abc import Process
 
 from pipeline.digest import Digest
+from pipeline.environment import base_environment
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
+from pipeline.processes import drain, process
 
-# What a stage with a network sees besides PATH and HOME: how this machine reaches the outside.
-NETWORK_SETTINGS = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB")
-_NETWORK_PREFIXES = ("PIP_", "UV_")
 _LAST_LINES = 12
 _LOGGED_OUTPUT = 64 * 1024
 
@@ -133,12 +130,9 @@ class Toolbox:
         argv = [str(program), *map(str, arguments)]
         started = time.monotonic()
         output, errors = bytearray(), bytearray()
-        async with self._process(argv, cwd, env) as process:
+        async with process(argv, cwd=cwd, env=self._environment(env)) as child:
             with anyio.move_on_after(timeout) as scope:
-                async with anyio.create_task_group() as drains:
-                    drains.start_soon(_drain, process.stdout, output, stdout_to)
-                    drains.start_soon(_drain, process.stderr, errors, None)
-                await process.wait()
+                await drain(child, output, errors, stdout_to)
             if scope.cancelled_caught:
                 self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
                 raise ToolFailed(
@@ -146,7 +140,7 @@ class Toolbox:
                     why=self.last_words(bytes(errors or output)),
                     do="run the stage again; if it hangs again, its log.txt has the command",
                 )
-        code = process.returncode if process.returncode is not None else -1
+        code = child.returncode if child.returncode is not None else -1
         self._note(name, argv, code, started, bytes(output), bytes(errors))
         if code not in ok:
             raise ToolFailed(
@@ -177,15 +171,15 @@ class Toolbox:
         # A file, not pipes: nobody has to drain it, so the block's own failures arrive as they are, in no group.
         with tempfile.TemporaryFile() as output:
             try:
-                async with self._process(argv, cwd, env, output) as process:
+                async with process(argv, cwd=cwd, env=self._environment(env), output=output) as child:
                     with anyio.move_on_after(within):
-                        while process.returncode is None and not await ready():
+                        while child.returncode is None and not await ready():
                             await anyio.sleep(0.01)
-                    if process.returncode is not None or not await ready():
+                    if child.returncode is not None or not await ready():
                         raise RemoteFailed(
                             f"{name} did not start within {within:g} seconds", why=self.last_words(_tail(output))
                         )
-                    yield process
+                    yield child
             finally:
                 self._note(name, argv, 0, started, _tail(output), b"")
 
@@ -209,34 +203,8 @@ class Toolbox:
     def _resolve(self, tool: str | Path) -> tuple[str, Path]:
         return (tool.name, tool) if isinstance(tool, Path) else (tool, self.path(tool))
 
-    @asynccontextmanager
-    async def _process(
-        self,
-        argv: list[str],
-        cwd: Path | None,
-        env: Mapping[str, str] | None,
-        output: IO[bytes] | int = subprocess.PIPE,
-    ) -> AsyncIterator[Process]:
-        try:
-            process = await anyio.open_process(
-                [*_die_with_parent(), *argv],
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                cwd=cwd,
-                env={**base_environment(), **self.environment, **(env or {})},
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise ToolFailed(
-                f"{argv[0]} cannot be started", why=str(error), do="run `python -m pipeline doctor`"
-            ) from error
-        try:
-            yield process
-        finally:
-            _kill(process)
-            with anyio.CancelScope(shield=True):
-                await process.wait()
+    def _environment(self, added: Mapping[str, str] | None) -> dict[str, str]:
+        return {**base_environment(), **self.environment, **(added or {})}
 
     def _redact(self, text: str) -> str:
         for secret in self.secrets:
@@ -261,49 +229,3 @@ def _tail(output: IO[bytes]) -> bytes:
     output.seek(0, os.SEEK_END)
     output.seek(max(0, output.tell() - _LOGGED_OUTPUT))
     return output.read()
-
-
-def base_environment() -> dict[str, str]:
-    """Return what every child sees: where programs are, a home, and one locale and time zone for all machines."""
-    return {
-        "PATH": os.environ.get("PATH", os.defpath),
-        "HOME": os.environ.get("HOME", "/"),
-        "LC_ALL": "C.UTF-8",
-        "TZ": "UTC",
-    }
-
-
-def network_environment() -> dict[str, str]:
-    """Return the settings by which this machine reaches the outside, for the stages that have a network."""
-    return {
-        name: value
-        for name, value in os.environ.items()
-        if name.upper() in NETWORK_SETTINGS or name.startswith(_NETWORK_PREFIXES)
-    }
-
-
-def _die_with_parent() -> list[str]:
-    """Return the prefix that makes Linux kill a child when its parent dies; nothing where setpriv is not there."""
-    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
-
-
-async def _drain(stream: ByteReceiveStream | None, into: bytearray, file: Path | None) -> None:
-    if stream is None:
-        return
-    if file is None:
-        async for chunk in stream:
-            into.extend(chunk)
-        return
-    async with await anyio.open_file(file, "wb") as target:
-        async for chunk in stream:
-            await target.write(chunk)
-
-
-def _kill(process: Process) -> None:
-    """End a process and all that it started; they are one session, hence one group."""
-    if process.returncode is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return

@@ -6,13 +6,14 @@ import os
 from pathlib import Path
 
 import pytest
+
 from pipeline.digest import Digest
+from pipeline.disk import alone
 from pipeline.errors import PolicyDenied, ToolFailed, UsageError, VerificationFailed
 from pipeline.host import execute, wanted
 from pipeline.record import Record
-from pipeline.run import Event, Run, alone
+from pipeline.run import Event, Run
 from pipeline.stage import Context, Stage
-
 from tests.conftest import MakeRun
 
 
@@ -156,7 +157,7 @@ async def test_a_full_disk_is_said_with_what_to_do(make_run: MakeRun) -> None:
     async def fill(_: Context) -> str:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "layer")
 
-    with pytest.raises(ToolFailed, match="no space left on device") as caught:
+    with pytest.raises(ToolFailed, match="no space left for") as caught:
         await make_run().perform(Stage(fill))
     assert "free some space" in caught.value.do
 

@@ -5,21 +5,30 @@ does the work and returns the exit code.
 """
 
 import argparse
+import os
 import sys
 from collections.abc import Callable, Sequence
-from typing import cast
+from typing import NoReturn, cast
 
 from pipeline.cli import cost, db, doctor, dry_run, release, stage, store, update_locks, verify
 from pipeline.cli.ending import end
+from pipeline.errors import UsageError
 
 _VERBS = (dry_run, release, stage, store, verify, doctor, db, cost, update_locks)
 
 Verb = Callable[[argparse.Namespace], int]
 
 
+class _Parser(argparse.ArgumentParser):
+    """Refuse a command line as everything else is refused: what, why, and what to do."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(message, do=f"see `{self.prog} --help`")
+
+
 def parser() -> argparse.ArgumentParser:
     """Describe the whole command line."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="pipeline",
         description="Build, scan, judge, sign, publish, read back and verify one image; deploy exactly those bytes.",
         epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 denied by policy, 4 a tool failed, 5 a remote failed, "
@@ -33,5 +42,13 @@ def parser() -> argparse.ArgumentParser:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code, every failure explained on standard error."""
-    options = parser().parse_args(sys.argv[1:] if arguments is None else arguments)
-    return end(lambda: cast(Verb, options.verb)(options), as_json=getattr(options, "json", False))
+    words = sys.argv[1:] if arguments is None else arguments
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started with it closed: nobody wants to hear
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the process ends
+    return end(lambda: _run(words), as_json="--json" in words)
+
+
+def _run(words: Sequence[str]) -> int:
+    options = parser().parse_args(words)
+    return cast(Verb, options.verb)(options)

@@ -13,11 +13,12 @@ from typing import Any
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import Config
+from pipeline.environment import network_environment
 from pipeline.errors import UsageError
 from pipeline.grype import IDENTITY, Grype, Identity
 from pipeline.inputs import Inputs
 from pipeline.store import default_root
-from pipeline.toolbox import Toolbox, network_environment
+from pipeline.toolbox import Toolbox
 
 
 def add(verbs: Any) -> None:

@@ -13,6 +13,7 @@ def add(verbs: Any) -> None:
     verb.add_argument("--to", default="report", metavar="STAGE", help="stop after this stage; default: report")
     shared.common(verb)
     shared.run_directory(verb)
+    shared.judged_as_of(verb)
     verb.set_defaults(verb=run)
 
 

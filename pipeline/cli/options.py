@@ -2,10 +2,12 @@
 
 import argparse
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import loopback, store
 from pipeline.config import Config
+from pipeline.errors import UsageError
 from pipeline.inputs import Inputs
 from pipeline.reads import FILENAME
 from pipeline.run import Run
@@ -32,6 +34,24 @@ def run_directory(verb: argparse.ArgumentParser) -> None:
     )
 
 
+def judged_as_of(verb: argparse.ArgumentParser) -> None:
+    """Add --as-of."""
+    verb.add_argument(
+        "--as-of", metavar="TIME", help="judge dates as of then (RFC 3339), to see what will expire; only in a dry run"
+    )
+
+
+def _time(text: str) -> datetime:
+    """Read a time as RFC 3339 writes it, with its offset; raise `UsageError` for anything else."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        time = None
+    if time is None or time.tzinfo is None:
+        raise UsageError(f"{text} is no time", do="write one like 2027-06-01T00:00:00Z")
+    return time.astimezone(UTC)
+
+
 def the_store(options: argparse.Namespace) -> Store:
     """Return the store that the options name."""
     return Store(options.store or store.default_root(os.environ))
@@ -40,6 +60,9 @@ def the_store(options: argparse.Namespace) -> Store:
 def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) -> Run:
     """Return the run that the options name, with the credentials that its stages declare."""
     config = Config.load(options.config)
+    as_of = _time(options.as_of) if getattr(options, "as_of", None) else None
+    if as_of and world != "dry-run":
+        raise UsageError("a release is judged as of now", do="leave --as-of out, or make a dry run")
     loopback.bring_up()
     names = {name for stage in table for name in stage.secrets}
     return Run(
@@ -48,5 +71,6 @@ def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) 
         store=the_store(options),
         locked=Inputs.of_tools().locked(),
         world=choose(world, config),
+        as_of=as_of,
         secrets={name: os.environ[name] for name in names if os.environ.get(name)},
     )

@@ -10,6 +10,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from pipeline.cli.ending import tell
 from pipeline.run import Event
 
 _MARKS = {"finished": ("ok", "green"), "kept": ("kept", "cyan"), "failed": ("FAILED", "red")}
@@ -32,12 +33,12 @@ def progress(*, as_json: bool) -> Iterator[Show]:
 
 def _json(event: Event) -> None:
     line = {"event": event.kind, "stage": event.stage, "text": event.text, "seconds": round(event.seconds, 3)}
-    print(json.dumps(line), flush=True)
+    tell(json.dumps(line), sys.stdout)
 
 
 def _plain(event: Event) -> None:
     if event.kind != "started":
-        print(_line(event), file=sys.stderr, flush=True)
+        tell(_line(event), sys.stderr)
 
 
 def _line(event: Event) -> str:

@@ -6,8 +6,8 @@ from typing import Any
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
+from pipeline.disk import alone
 from pipeline.host import wanted
-from pipeline.run import alone
 from pipeline.table import TABLE
 
 
@@ -19,6 +19,7 @@ def add(verbs: Any) -> None:
     verb.add_argument("--run-id", metavar="ID", help="the run that this belongs to; default: the one that is going on")
     shared.common(verb)
     shared.run_directory(verb)
+    shared.judged_as_of(verb)
     verb.set_defaults(verb=run)
 
 

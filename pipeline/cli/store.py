@@ -10,10 +10,11 @@ from pipeline import store_archive
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import Config
+from pipeline.environment import network_environment
 from pipeline.fetch import PROGRAMS, fill
 from pipeline.inputs import Inputs, digests
 from pipeline.store import Store
-from pipeline.toolbox import Toolbox, network_environment
+from pipeline.toolbox import Toolbox
 
 
 def add(verbs: Any) -> None:

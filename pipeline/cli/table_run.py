@@ -3,16 +3,19 @@
 import argparse
 import json
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 from pipeline import evidence, story
 from pipeline.cli import options as shared
+from pipeline.cli.ending import Unread, tell
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
-from pipeline.errors import PipelineError, flatten
+from pipeline.disk import alone
+from pipeline.errors import PipelineError, flatten, told
 from pipeline.host import execute, wanted
 from pipeline.page import html, markdown
-from pipeline.run import Event, Run, alone
+from pipeline.run import Event, Run
 from pipeline.summary import Summary, lines, warnings
 from pipeline.table import TABLE
 
@@ -33,12 +36,13 @@ def run_table(options: argparse.Namespace, world: str) -> int:
 
                 run.observe = follow
                 if run.begin() and not options.json:
-                    print(f"going on with run {run.run_id}", file=sys.stderr)
+                    tell(f"going on with run {run.run_id}", sys.stderr)
                 run_async(lambda: execute(stages, run))
             run.end()
         except Exception as error:
-            failures = [failure for failure in flatten(error) if isinstance(failure, PipelineError)]
-            _conclude(run, options, reached, failures)
+            # Whatever becomes of the summary, the failure itself is what has to be told.
+            with suppress(Unread, BrokenPipeError):
+                _conclude(run, options, reached, [told(failure) for failure in flatten(error)])
             raise
         _conclude(run, options, reached, [])
     return 0
@@ -48,25 +52,30 @@ def _conclude(run: Run, options: argparse.Namespace, reached: set[str], failures
     """Print the summary; a run that failed leaves its report too, written here because its stage was not reached."""
     names = [stage.name for stage in TABLE]
     summary = evidence.gather(run.directory, names, failures, reached)
-    report = run.directory / "report"
+    report = run.directory / "report" / "index.html" if summary.finished("report") else None
     if failures:
         report = _write_report(run.directory / "report.failed", summary)
     if options.json:
-        print(json.dumps({"event": "summary", "run_id": run.run_id, "world": run.world.name, "lines": lines(summary)}))
+        event = {"event": "summary", "run_id": run.run_id, "world": run.world.name, "lines": lines(summary)}
+        tell(json.dumps(event), sys.stdout)
         return
-    print("", *lines(summary), "", sep="\n")
-    for warning in warnings(summary):
-        print(warning)
     image = summary.documents.get("image/image.json")
-    if isinstance(image, dict):
-        print(f"image   {image['reference']}")
-    if report.is_dir():
-        print(f"report  {report / 'index.html'}", flush=True)
+    closing = [
+        *warnings(summary),
+        *([f"image   {image['reference']}"] if isinstance(image, dict) else []),
+        *([f"report  {report}"] if report else []),
+    ]
+    tell("\n".join(["", *lines(summary), "", *closing]), sys.stdout)
 
 
-def _write_report(directory: Path, summary: Summary) -> Path:
-    told = story.title(summary), warnings(summary), tuple(story.sections(summary))
-    directory.mkdir(exist_ok=True)
-    (directory / "index.html").write_text(html(*told), encoding="utf-8")
-    (directory / "summary.md").write_text(markdown(*told), encoding="utf-8")
-    return directory
+def _write_report(directory: Path, summary: Summary) -> Path | None:
+    """Write the report of a run that failed, and return its page; where the disk takes none, the summary is all."""
+    told_as = story.title(summary), warnings(summary), tuple(story.sections(summary))
+    try:
+        directory.mkdir(exist_ok=True)
+        (directory / "index.html").write_text(html(*told_as), encoding="utf-8")
+        (directory / "summary.md").write_text(markdown(*told_as), encoding="utf-8")
+    except OSError as error:
+        tell(f"no report could be written in {directory}: {error.strerror}", sys.stderr)
+        return None
+    return directory / "index.html"

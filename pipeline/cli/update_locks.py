@@ -10,6 +10,7 @@ from typing import Any
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import HOME, Config
+from pipeline.environment import network_environment
 from pipeline.errors import UsageError
 from pipeline.fetch import PROGRAMS
 from pipeline.inputs import TOOLS
@@ -17,7 +18,7 @@ from pipeline.relock_debian import relock_debian
 from pipeline.relock_python import relock_python
 from pipeline.relock_tools import relock_tools
 from pipeline.store import Store
-from pipeline.toolbox import Toolbox, network_environment
+from pipeline.toolbox import Toolbox
 
 _KINDS = ("python", "debian", "tools")
 

@@ -19,11 +19,12 @@ from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.consumer import Examination, describe, examine, read_policy
 from pipeline.digest import Digest, Reference
+from pipeline.environment import network_environment
 from pipeline.errors import UsageError, VerificationFailed
 from pipeline.inputs import Inputs
 from pipeline.layout import INDEX_TYPE, Layout
 from pipeline.registry import Registry
-from pipeline.toolbox import Toolbox, network_environment
+from pipeline.toolbox import Toolbox
 from pipeline.trust import Policy
 from pipeline.verifiers import public_root
 from pipeline.world import loopback_registry

@@ -1,0 +1,77 @@
+"""Hold a run directory for one run at a time, and say in our own words what a disk refuses."""
+
+import errno
+import fcntl
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pipeline.errors import PipelineError, ToolFailed, UsageError, flatten
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+@contextmanager
+def disk(directory: Path) -> Iterator[None]:
+    """Turn what a disk refuses into failures that say so, those that arrive in a group among them.
+
+    Raises:
+        ToolFailed: there is no room left, for a file or for SQLite.
+        UsageError: something may not be read or written.
+    """
+    try:
+        yield
+    except (OSError, sqlite3.Error, ExceptionGroup) as raised:
+        refusals = [_refusal(failure, directory) for failure in flatten(raised)]
+        found = next((refusal for refusal in refusals if refusal), None)
+        if found is None or not all(refusals):
+            raise
+        raise found from raised
+
+
+def _refusal(failure: BaseException, directory: Path) -> PipelineError | None:
+    full = isinstance(failure, sqlite3.Error) and getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    if full or (isinstance(failure, OSError) and failure.errno in _FULL):
+        return ToolFailed(
+            f"no space left for {directory}",
+            why=str(failure),
+            do="free some space there or in the directory of temporary files, then run this again: "
+            "finished stages are kept",
+        )
+    if isinstance(failure, OSError) and failure.errno in _FORBIDDEN:
+        reason = os.strerror(failure.errno or 0).lower()
+        return UsageError(
+            f"{failure.filename or directory} cannot be used: {reason}",
+            why=str(failure),
+            do="give this user the right to it, or name another --run-dir",
+        )
+    return None
+
+
+@contextmanager
+def alone(directory: Path) -> Iterator[None]:
+    """Hold the run directory's lock; raise `UsageError` when another run has it, or it cannot be written."""
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        raise UsageError(
+            f"the run directory {directory} cannot be written", why=str(error), do="name another with --run-dir"
+        ) from error
+    try:
+        _lock(handle, directory)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _lock(handle: int, directory: Path) -> None:
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise UsageError(
+            f"another run is using {directory}", do="wait for it, or give this one another --run-dir"
+        ) from None

@@ -1,0 +1,26 @@
+"""Say what child processes see of this machine: little, the same everywhere, and by name."""
+
+import os
+
+# What a stage with a network sees besides: how this machine reaches the outside.
+_NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB")
+_NETWORK_PREFIXES = ("PIP_", "UV_")
+
+
+def base_environment() -> dict[str, str]:
+    """Return what every child sees: where programs are, a home, and one locale and time zone for all machines."""
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": os.environ.get("HOME", "/"),
+        "LC_ALL": "C.UTF-8",
+        "TZ": "UTC",
+    }
+
+
+def network_environment() -> dict[str, str]:
+    """Return the settings by which this machine reaches the outside, for the stages that have a network."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name.upper() in _NETWORK or name.startswith(_NETWORK_PREFIXES)
+    }

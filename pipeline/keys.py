@@ -1,0 +1,74 @@
+"""Digest what decides what a stage does: while that is the same, a finished stage stands for another run of it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+
+import rfc8785
+
+from pipeline.config import HOME, Config
+from pipeline.digest import Digest
+from pipeline.errors import UsageError
+from pipeline.record import Record
+from pipeline.stage import Stage
+
+# What the verbs print and how is no part of what a stage does.
+_NOT_CODE = frozenset({"__pycache__", "cli"})
+
+
+def code() -> Digest:
+    """Return the digest of the pipeline's own code and of the requirements that it runs with."""
+    requirements = Digest.of_file(HOME / "requirements.lock")
+    return Digest.of(f"{Digest.of_tree(HOME / 'pipeline', leave_out=_NOT_CODE)} {requirements}".encode())
+
+
+def key(
+    stage: Stage,
+    run_dir: Path,
+    config: Config,
+    *,
+    code: Digest,
+    locked: Mapping[str, Digest],
+    world: str,
+    as_of: datetime | None,
+) -> Digest:
+    """Digest everything that decides what a stage does.
+
+    Raises:
+        UsageError: a stage that it needs has not finished.
+        VerificationFailed: the record of one is none.
+    """
+    deciding: dict[str, object] = {
+        "stage": stage.name,
+        "needs": {need: str(_outcome(stage, need, run_dir)) for need in stage.needs},
+        "code": str(code),
+        "configuration": str(config.digest),
+        "reads": {name: _read(config, name) for name in stage.reads},
+        "tools": {tool: str(locked[tool]) for tool in stage.tools if tool in locked},
+        "world": world,
+    }
+    if stage.live and as_of:  # what is not live asks no calendar
+        deciding["as of"] = as_of.isoformat()
+    return Digest.of(rfc8785.dumps(deciding))  # type: ignore[arg-type] # a dict of str, dicts and lists
+
+
+def _outcome(stage: Stage, need: str, run_dir: Path) -> Digest:
+    try:
+        return Record.read(run_dir / need).outcome
+    except FileNotFoundError:
+        raise UsageError(
+            f"{stage.name} needs {need}, which has not finished in {run_dir}",
+            do=f"run `python -m pipeline stage {need}` first, or the whole table with `dry-run`",
+        ) from None
+
+
+def _read(config: Config, name: str) -> list[str]:
+    if name == "repository":  # `facts` digests it, and is done in every run
+        return []
+    return [_digest_of(path) for path in config.reads(name)]
+
+
+def _digest_of(path: Path) -> str:
+    if path.is_dir():
+        return str(Digest.of_tree(path))
+    return str(Digest.of_file(path)) if path.exists() else "absent"
