@@ -15,7 +15,7 @@ from pipeline import statements
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
 from pipeline.layout import Layout
-from pipeline.provenance import VERIFIER, Source, provenance, public_address
+from pipeline.provenance import VERIFIER, Source, provenance
 from pipeline.record import FILENAME, Record
 from pipeline.referrers import EMPTY, attach
 from pipeline.signing import Signer
@@ -160,7 +160,7 @@ def _parameters(context: Context) -> dict[str, Any]:
 def _source(context: Context) -> Source:
     facts = context.read_json("facts", "facts.json")
     return Source(
-        uri=context.config.image.source or public_address(facts["repository"]) or "urn:supply-chain-pipeline:no-remote",
+        uri=context.config.image.source or facts["repository"] or "urn:supply-chain-pipeline:no-remote",
         ref=facts["ref"],
         revision=facts["revision"],
         tree=Digest.parse(facts["tree"]),

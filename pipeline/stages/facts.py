@@ -16,6 +16,7 @@ from dulwich.repo import Repo
 
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, UsageError
+from pipeline.provenance import public_address
 from pipeline.stage import Context
 
 _NAMED_CHANGES = 20
@@ -95,9 +96,9 @@ def _branch(repository: Repo) -> str:
 
 
 def _remote(repository: Repo) -> str:
-    """Return the address of `origin`, or nothing where there is no such remote."""
+    """Return the address of `origin` without user and password, or nothing where there is no such remote."""
     try:
-        return repository.get_config().get((b"remote", b"origin"), b"url").decode()
+        return public_address(repository.get_config().get((b"remote", b"origin"), b"url").decode())
     except KeyError:
         return ""
 
