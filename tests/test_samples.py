@@ -4,18 +4,17 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.config import HOME, Config
+from pipeline.config import HOME
 from pipeline.store import Store
+from tests.commands import arguments
 from tests.conftest import commit
 
 SAMPLES = HOME / "tests" / "samples"
@@ -53,20 +52,6 @@ class Ended:
 DryRun = Callable[[str], Ended]
 
 
-def renew_statements(project: Path) -> None:
-    """Give a project the pipeline's own VEX statements with dates around today, so that no test ends with them."""
-    directory = Config.load(project / "pipeline.toml").policy.directory / "vex"
-    directory.mkdir(parents=True, exist_ok=True)
-    today = datetime.now(UTC)
-    for path in (HOME / "policy" / "vex").glob("*.json"):
-        document = json.loads(path.read_bytes())
-        document["timestamp"] = (today - timedelta(days=1)).strftime("%Y-%m-%dT00:00:00Z")
-        for statement in document["statements"]:
-            statement["valid_until"] = (today + timedelta(days=60)).strftime("%Y-%m-%d")
-        if not (directory / path.name).exists():
-            (directory / path.name).write_text(json.dumps(document))
-
-
 @pytest.fixture(scope="module")
 def dry_run(tmp_path_factory: pytest.TempPathFactory, store: Store) -> DryRun:
     """Give a function that takes a copy of a sample, in a repository of its own, through the pipeline, once."""
@@ -75,10 +60,9 @@ def dry_run(tmp_path_factory: pytest.TempPathFactory, store: Store) -> DryRun:
     def perform(sample: str) -> Ended:
         project = tmp_path_factory.mktemp("samples") / sample
         shutil.copytree(SAMPLES / sample, project)
-        renew_statements(project)
         commit(project)
         done = subprocess.run(
-            [sys.executable, "-m", "pipeline", "dry-run", "--json", "--store", store.root],
+            arguments("dry-run", "--json", "--store", store.root),
             cwd=project,
             env={**os.environ, "PYTHONPATH": str(HOME)},
             capture_output=True,
