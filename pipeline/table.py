@@ -36,7 +36,7 @@ _UP_TO_THE_GATE = (
     ),
     Stage(_body("image"), needs=("inputs", "build"), reads=("locks",), inputs=("wheels/linux/", "debian/")),
     Stage(_body("smoke"), needs=("image",), tools=("docker", "bwrap", "olareg", "oras")),
-    Stage(_body("sbom"), needs=("inputs", "image"), tools=("syft",)),
+    Stage(_body("sbom"), needs=("image",), tools=("syft",)),
     Stage(_body("scan"), needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True),
     Stage(_body("vex"), needs=("image", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True),
     Stage(_body("assess"), needs=("image", "scan", "vex"), reads=("policy",), live=True),
