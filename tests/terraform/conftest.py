@@ -9,7 +9,15 @@ from typing import Any
 import pytest
 
 from tests.cloud.aws import ACCOUNT, HOME, Cloud, started
-from tests.cloud.terraform import CONFIGURATION, Done, Root, cli_configuration, copy, environment
+from tests.cloud.terraform import (
+    CONFIGURATION,
+    Done,
+    Root,
+    cli_configuration,
+    copy,
+    environment,
+    quick_cli_configuration,
+)
 
 from .drill import Drill
 from .life import Life, live
@@ -47,6 +55,12 @@ def say(request: pytest.FixtureRequest) -> Callable[[str], None]:
 def cli_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a CLI configuration that knows the mirror only; without the mirror every test here fails, saying so."""
     return cli_configuration(tmp_path_factory.mktemp("cli") / "terraform.rc")
+
+
+@pytest.fixture(scope="session")
+def quick_cli_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give one for tests of what the configuration says, in which the provider's checksum plays no part."""
+    return quick_cli_configuration(tmp_path_factory.mktemp("quick") / "terraform.rc")
 
 
 @pytest.fixture(scope="session")

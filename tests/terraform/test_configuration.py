@@ -2,58 +2,49 @@
 
 import json
 import re
-import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cloud.aws import HOME
-from tests.cloud.terraform import CONFIGURATION, Root, binary, environment
+from tests.cloud.terraform import CONFIGURATION, Root, binary, copy, environment
 
 from .readme import tables
 
 ROOTS = ("bootstrap", *(f"environments/{path.name}" for path in sorted((CONFIGURATION / "environments").iterdir())))
 MODULES = tuple(f"modules/{path.name}" for path in sorted((CONFIGURATION / "modules").iterdir()))
 REASON = re.compile(r"checkov:skip=(\w+): (.{20,})")
-OpenRoot = Callable[[str], Root]
 
 
-@pytest.fixture
-def open_copy(cli_file: Path, tmp_path: Path) -> OpenRoot:
-    """Give a function that opens a directory of a copy of its own, initialised without a backend and an account."""
-
-    def open_root(name: str) -> Root:
-        copy = tmp_path / "terraform"
-        shutil.copytree(CONFIGURATION, copy, ignore=shutil.ignore_patterns(".terraform", "*.tfstate*"))
-        root = Root(copy / name, environment(cli_file))
-        root.init("-backend=false")
-        return root
-
-    return open_root
+def opened(name: str, cli_file: Path, scratch: Path) -> Root:
+    """Open a directory of a copy of its own, initialised without a backend and an account."""
+    copied = copy(scratch / "terraform")
+    root = Root(copied / name, environment(cli_file))
+    root.init("-backend=false")
+    return root
 
 
 def test_every_file_is_formatted(cli_file: Path) -> None:
-    command = [binary(), "fmt", "-check", "-recursive", CONFIGURATION]
+    command: list[str | Path] = [binary(), "fmt", "-check", "-recursive", CONFIGURATION]
     done = subprocess.run(command, env=environment(cli_file), capture_output=True, text=True, check=False)
     assert done.stdout == ""
     assert done.returncode == 0
 
 
 @pytest.mark.parametrize("name", ROOTS)
-def test_a_root_is_valid_with_the_locked_provider(name: str, open_copy: OpenRoot) -> None:
-    root = open_copy(name)
+def test_a_root_is_valid_with_the_locked_provider(name: str, cli_file: Path, tmp_path: Path) -> None:
+    root = opened(name, cli_file, tmp_path)
     root.run("validate", "-no-color").expect()
     locked = (root.directory / ".terraform.lock.hcl").read_text()
     assert locked == (CONFIGURATION / name / ".terraform.lock.hcl").read_text()
 
 
 @pytest.mark.parametrize("name", ["bootstrap", *MODULES])
-def test_a_modules_own_tests_pass(name: str, open_copy: OpenRoot) -> None:
+def test_a_modules_own_tests_pass(name: str, quick_cli_file: Path, tmp_path: Path) -> None:
     """Each validation and precondition has a case that fails it, each number of the architecture an assertion."""
-    done = open_copy(name).run("test", "-no-color").expect()
+    done = opened(name, quick_cli_file, tmp_path).run("test", "-no-color").expect()
     passed = re.search(r"Success! (\d+) passed, 0 failed", done.output)
     assert passed
     assert int(passed[1]) > 0
@@ -88,12 +79,21 @@ def test_tflint_would_find_something(programs: Path, tmp_path: Path) -> None:
 def lint(programs: Path, directory: Path) -> "subprocess.CompletedProcess[str]":
     program = programs / "tflint"
     assert program.exists(), f"{program} is missing: run `make test-terraform`, which builds it from tools/tflint"
-    command = [program, f"--chdir={directory}", f"--config={CONFIGURATION / '.tflint.hcl'}"]
+    command: list[str | Path] = [program, f"--chdir={directory}", f"--config={CONFIGURATION / '.tflint.hcl'}"]
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def test_checkov_finds_nothing_that_is_not_excused(programs: Path) -> None:
-    command = [programs / "checkov", "-d", CONFIGURATION, "--framework", "terraform", "--skip-download", "-o", "json"]
+    command: list[str | Path] = [
+        programs / "checkov",
+        "-d",
+        CONFIGURATION,
+        "--framework",
+        "terraform",
+        "--skip-download",
+        "-o",
+        "json",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
     report: dict[str, Any] = json.loads(done.stdout)
     assert report["results"]["failed_checks"] == []

@@ -13,10 +13,10 @@ from .conftest import DOMAIN, REQUIRED
 
 
 @pytest.fixture(scope="module")
-def production(cloud: Cloud, cli_file: Path, lives: object, tmp_path_factory: pytest.TempPathFactory) -> Root:
+def production(cloud: Cloud, quick_cli_file: Path, lives: object, tmp_path_factory: pytest.TempPathFactory) -> Root:
     """Give production in a copy of its own whose state is on disk, so that no plan waits for another's lock."""
     tree = copy(tmp_path_factory.mktemp("refusals") / "terraform")
-    root = Root(tree / "environments" / "production", environment(cli_file, **cloud.environment))
+    root = Root(tree / "environments" / "production", environment(quick_cli_file, **cloud.environment))
     (root.directory / "local_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
     root.init()
     return root
@@ -78,8 +78,8 @@ def test_an_ended_version_that_is_planned_on_purpose_is_refused_by_eks(cloud: Cl
         cloud.aws("eks", "create-cluster", *arguments, "--resources-vpc-config", "subnetIds=subnet-1,subnet-2")
 
 
-def test_a_bucket_of_anyones_name_is_refused(cloud: Cloud, cli_file: Path, tmp_path: Path) -> None:
-    root = Root(copy(tmp_path / "terraform") / "bootstrap", environment(cli_file, **cloud.environment))
+def test_a_bucket_of_anyones_name_is_refused(cloud: Cloud, quick_cli_file: Path, tmp_path: Path) -> None:
+    root = Root(copy(tmp_path / "terraform") / "bootstrap", environment(quick_cli_file, **cloud.environment))
     root.init()
     said = root.run("plan", "-no-color", "-input=false", "-var=bucket=state").expect(1).output
     assert "Leave bucket unset, or put the account number" in " ".join(said.replace("│", " ").split())

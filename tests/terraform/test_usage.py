@@ -14,9 +14,9 @@ from .conftest import REQUIRED
 
 @pytest.mark.parametrize("name", ["development", "production"])
 def test_the_usage_kept_beside_an_environment_is_its_plans(
-    name: str, cloud: Cloud, cli_file: Path, tmp_path: Path
+    name: str, cloud: Cloud, quick_cli_file: Path, tmp_path: Path
 ) -> None:
-    root = Root(copy(tmp_path / "terraform") / "environments" / name, environment(cli_file, **cloud.environment))
+    root = Root(copy(tmp_path / "terraform") / "environments" / name, environment(quick_cli_file, **cloud.environment))
     (root.directory / "local_override.tf").write_text('terraform {\n  backend "local" {}\n}\n')
     (root.directory / "test.auto.tfvars.json").write_text(json.dumps({**REQUIRED, "github_repository": None}))
     root.init()

@@ -8,7 +8,7 @@ from moto.eks.exceptions import InvalidParameterException
 from moto.eks.responses import EKSResponse
 from moto.moto_api._internal import mock_random
 
-from .memory import memory, missing, update
+from .memory import answered, memory, missing, update
 
 # EKS user guide, "Understand the Kubernetes version lifecycle on EKS": what a create may ask for.
 OFFERED = ("1.34", "1.35", "1.36")
@@ -23,7 +23,7 @@ class Clusters(EKSResponse):
         if version not in OFFERED:
             raise InvalidParameterException(message=f"unsupported Kubernetes version {version}")
         result = super().create_cluster()
-        cluster = result.result["cluster"]
+        cluster = answered(result, "cluster")
         cluster.access_config = _access_config(self._get_param("accessConfig") or {})
         issuer = mock_random.get_random_hex(32).upper()
         cluster.identity = {"oidc": {"issuer": f"https://oidc.eks.{self.region}.amazonaws.com/id/{issuer}"}}
@@ -41,7 +41,7 @@ class Clusters(EKSResponse):
     def delete_cluster(self) -> ActionResult:
         """Delete a cluster and, as EKS does, the security group that came with it."""
         result = super().delete_cluster()
-        group = result.result["cluster"].resources_vpc_config["clusterSecurityGroupId"]
+        group = answered(result, "cluster").resources_vpc_config["clusterSecurityGroupId"]
         ec2_backends[self.current_account][self.region].delete_security_group(group_id=group)
         return result
 

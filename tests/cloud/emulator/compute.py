@@ -7,6 +7,8 @@ from moto.ec2.models.security_groups import SecurityGroupRule
 from moto.ec2.responses.launch_templates import LaunchTemplates
 from moto.elbv2.models import FakeLoadBalancer
 
+from .memory import answered
+
 
 def install() -> None:
     """Correct launch templates, security group rules and load balancers from here on."""
@@ -20,7 +22,7 @@ def _keep_tags_of_a_template_out_of_its_data() -> None:
 
     def create_launch_template(self: LaunchTemplates) -> ActionResult:
         result = create(self)
-        template = self.ec2_backend.get_launch_template(result.result["LaunchTemplate"]["LaunchTemplateId"])
+        template = self.ec2_backend.get_launch_template(answered(result, "LaunchTemplate")["LaunchTemplateId"])
         data = template.versions[0].data
         kept = [tags for tags in data.pop("TagSpecifications", []) if tags.get("ResourceType") != "launch-template"]
         if kept:

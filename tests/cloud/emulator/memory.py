@@ -42,7 +42,7 @@ def memory(backend: EKSBackend) -> Memory:
 
 def update(response: EKSResponse, kind: str) -> ActionResult:
     """Answer with an update of that kind which is already done."""
-    made = {
+    made: dict[str, Any] = {
         "id": str(uuid.uuid4()),
         "status": "Successful",
         "type": kind,
@@ -52,6 +52,12 @@ def update(response: EKSResponse, kind: str) -> ActionResult:
     }
     memory(response.eks_backend).updates[made["id"]] = made
     return ActionResult({"update": made})
+
+
+def answered(result: ActionResult, key: str) -> Any:
+    """Return what moto was about to answer with, so that it can be changed."""
+    content: Any = result.result
+    return content[key]
 
 
 def arn(response: EKSResponse, kind: str, *parts: str) -> str:

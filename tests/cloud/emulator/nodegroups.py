@@ -7,7 +7,7 @@ from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.eks.responses import EKSResponse
 
-from .memory import update
+from .memory import answered, update
 
 
 class NodeGroups(EKSResponse):
@@ -16,7 +16,7 @@ class NodeGroups(EKSResponse):
     def create_nodegroup(self) -> ActionResult:
         """Create a node group with its autoscaling group, in the version of its cluster."""
         result = super().create_nodegroup()
-        group = result.result["nodegroup"]
+        group = answered(result, "nodegroup")
         group.remote_access = self._get_param("remoteAccess")
         group.resources.pop("remoteAccessSecurityGroup")
         group.update_config = self._get_param("updateConfig") or {"maxUnavailable": 1}
@@ -56,7 +56,7 @@ class NodeGroups(EKSResponse):
     def delete_nodegroup(self) -> ActionResult:
         """Delete a node group and its autoscaling group with the instances in it."""
         result = super().delete_nodegroup()
-        group = result.result["nodegroup"]
+        group = answered(result, "nodegroup")
         name = group.resources["autoScalingGroups"][0]["name"]
         autoscaling_backends[self.current_account][self.region].delete_auto_scaling_group(name)
         ec2_backends[self.current_account][self.region].delete_launch_template(f"eks-{group.uuid}", None)
