@@ -1,0 +1,160 @@
+"""What one call of the Dagger module describes: one container a row, each once, each over finished directories."""
+
+import json
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import anyio
+import dagger
+from dagger import dag
+
+from pipeline import reads
+from pipeline.errors import UsageError, flatten
+from pipeline.stage import Stage
+
+PYTHON = "/environment/bin/python"
+PROJECT, RUN, STORE = "/project", "/run-directory", "/store"
+REGISTRY_AUTH = "DOCKER_AUTH_CONFIG"
+
+_OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline")
+_REGISTRY_HOME = "/registry-auth"
+
+
+@dataclass
+class Graph:
+    """What one call describes: each stage once, however many stages need it, so that nothing live runs twice.
+
+    Args:
+        table: the rows; one needs only rows above it.
+        project: the project's files.
+        store: what the rows' inputs and tools are taken from.
+        base: the container that every row starts from: Python, the requirements and our code.
+        configuration: the project's parsed `pipeline.toml`.
+        world: `dry-run` or `release`.
+        secrets: by the name under which a row declares one; the registry's credentials under `REGISTRY_AUTH`.
+    """
+
+    table: Sequence[Stage]
+    project: dagger.Directory
+    store: dagger.Directory
+    base: dagger.Container
+    configuration: Mapping[str, Any]
+    world: str
+    secrets: Mapping[str, dagger.Secret]
+    run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    finished: dict[str, dagger.Directory] = field(default_factory=dict)
+
+    async def stage(self, name: str) -> dagger.Directory:
+        """Run the table up to a stage, each stage as soon as its needs are done, and return its finished directory.
+
+        Each is finished before another one names it: the SDK would otherwise describe a need anew, with all that it
+        needs itself, for every stage that reads it.
+
+        Raises:
+            UsageError: there is no such stage.
+            ExecError: a stage failed; its message and exit code are those of the command.
+        """
+        rows = [row for row in self._needed(name) if row.name not in self.finished]
+        done = {row.name: anyio.Event() for row in rows}
+
+        async def one(row: Stage) -> None:
+            for need in _reads_of(row):
+                if need in done:
+                    await done[need].wait()
+            container = await self._container(row)
+            self.finished[row.name] = await container.directory(f"{RUN}/{row.name}").sync()
+            done[row.name].set()
+
+        try:
+            async with anyio.create_task_group() as group:
+                for row in rows:
+                    group.start_soon(one, row)
+        except BaseExceptionGroup as failures:
+            raise flatten(failures)[0] from None  # Dagger tells people a failure, and not a group of them
+        return self.finished[name]
+
+    async def run_directory(self, name: str) -> dagger.Directory:
+        """Return the run directory up to a stage, as the host engine writes it."""
+        await self.stage(name)
+        run = dag.directory()
+        for row in self._needed(name):
+            run = run.with_directory(row.name, self.finished[row.name])
+        about = {"run_id": self.run_id, "world": self.world, "ended": True}
+        return await run.with_new_file("run.json", json.dumps(about)).with_new_file(".gitignore", "*\n").sync()
+
+    async def headline(self, name: str) -> str:
+        """Run the table up to a stage, and return what it says of itself in one line."""
+        record = await (await self.stage(name)).file("record.json").contents()
+        return str(json.loads(record)["headline"])
+
+    def _needed(self, name: str) -> list[Stage]:
+        """Return the rows that a stage needs, itself included, in the order of the table."""
+        rows = {row.name: row for row in self.table}
+        if name not in rows:
+            raise UsageError(f"there is no stage {name}", do=f"choose one of {', '.join(rows)}")
+        names = {name}
+        for row in reversed(self.table):
+            if row.name in names:
+                names.update(_reads_of(row))
+        return [row for row in self.table if row.name in names]
+
+    async def _container(self, row: Stage) -> dagger.Container:
+        container = self.base.with_mounted_directory(PROJECT, self._project(row), read_only=True)
+        container = container.with_mounted_directory(STORE, await self._store(row), read_only=True)
+        for need in row.needs:
+            container = container.with_mounted_directory(f"{RUN}/{need}", self.finished[need], read_only=True)
+        return (
+            self._trusted(container, row)
+            .with_workdir(PROJECT)
+            .with_exec(
+                [*(() if row.network else _OFFLINE), *self._command(row)], insecure_root_capabilities=not row.network
+            )
+        )
+
+    def _trusted(self, container: dagger.Container, row: Stage) -> dagger.Container:
+        """Give a row the secrets that it declares and, where it talks to the registry, the registry's credentials."""
+        for name in row.secrets:
+            if name in self.secrets:
+                container = container.with_secret_variable(name, self.secrets[name])
+        if REGISTRY_AUTH in self.secrets and row.network and "oras" in row.tools:
+            container = container.with_mounted_secret(f"{_REGISTRY_HOME}/config.json", self.secrets[REGISTRY_AUTH])
+            container = container.with_env_variable("DOCKER_CONFIG", _REGISTRY_HOME)
+        return container
+
+    def _command(self, row: Stage) -> list[str]:
+        identity = ["--run-id", self.run_id] if row.live or row.name == "report" else []
+        where = ["--run-dir", RUN, "--store", STORE, "--world", self.world]
+        return [PYTHON, "-m", "pipeline", "stage", row.name, *where, *identity]
+
+    def _project(self, row: Stage) -> dagger.Directory:
+        """Return what a row reads of the project, so that a change elsewhere voids no cache."""
+        paths = [path for name in row.reads for path in reads.paths(self.configuration, name)]
+        if "." in paths:
+            return self.project
+        if "grype" in row.tools:  # the database is no part of the policy, and too large to be digested as if it were
+            paths += [path] if (path := str(self.configuration.get("scan", {}).get("database", ""))) else []
+        return self.project.filter(include=[reads.FILENAME, *(each for path in paths for each in (path, f"{path}/**"))])
+
+    async def _store(self, row: Stage) -> dagger.Directory:
+        """Return what a row takes from the store, and nothing else: `inputs` alone sees all of it."""
+        if row.name == "inputs":
+            return self.store
+        if not row.inputs and not row.tools:
+            return dag.directory()
+        listing = json.loads(await self.finished["inputs"].file("inputs.json").contents())
+        return self.store.filter(include=[f"{digest.replace(':', '/')}/*" for digest in _taken(row, listing)])
+
+
+def _reads_of(row: Stage) -> tuple[str, ...]:
+    """Return the stages that must be finished before a row: its needs, and `inputs`, which names its store entries."""
+    return (*row.needs, "inputs") if (row.inputs or row.tools) and row.name != "inputs" else row.needs
+
+
+def _taken(row: Stage, listing: Mapping[str, Any]) -> list[str]:
+    """Return the digests of a row's tools and of the groups that it takes."""
+    tools = [listing["tools"][tool]["digest"] for tool in row.tools if tool in listing["tools"]]
+    groups = {f"{kind}/{name}": entries for kind in ("wheels", "debian") for name, entries in listing[kind].items()}
+    taken = [entries for name, entries in groups.items() if name.startswith(row.inputs)] if row.inputs else []
+    return sorted({*tools, *(entry["digest"] for entries in taken for entry in entries)})
