@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 CHUNK = 4096  # PIPE_BUF: a write up to it is never mixed with another process's, and never blocks when poll says so
+SOON = 1 << 15  # bytes that a busy turn of the loop collects before it writes
 MOST = 1 << 18  # bytes that wait for a reader who does not read; what comes after is dropped and counted
 
 
@@ -36,7 +37,7 @@ class Logs:
         """Add a finished line, with its line feed."""
         self.pending.append(line)
         self._size += len(line)
-        if self._size > MOST:
+        if self._size > SOON:
             self.flush()
 
     def event(self, level: str, message: str, **fields: object) -> None:
