@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.service import halfcore, rounds, tables
+from bench.service import aims, halfcore, rounds, tables
 from bench.service.contestants import Contestant, contestants
 from bench.service.programs import MissingError, build_go, program
 
@@ -43,18 +43,18 @@ def _run(folder: Path, seconds: int, only: str, *, docker: bool) -> None:
     print(tables.round_table("64 connections, a balancer's heads, no two the same", results, "balancer"))
     print(tables.round_table("1,000 connections, keep-alive", results, "many"))
     print(tables.process_table(results))
+    found = _half_core([field[0], field[1], field[8]], folder, wrk, seconds) if docker else []
     if not only:
-        print("\n" + "\n".join(tables.ratio_lines(results)))
-    if docker:
-        _half_core([field[0], field[1], field[8]], folder, wrk, seconds)
+        print("\n" + "\n".join([*tables.ratio_lines(results), "", *aims.judge(results, found)]))
 
 
-def _half_core(chosen: list[Contestant], folder: Path, wrk: str, seconds: int) -> None:
+def _half_core(chosen: list[Contestant], folder: Path, wrk: str, seconds: int) -> list[halfcore.HalfCore]:
     vegeta = build_go("vegeta", "github.com/tsenart/vegeta/v12", folder / "vegeta")
     with halfcore.docker() as address:
         print("  measuring in half a core", file=sys.stderr)
         found = halfcore.measure(chosen, address, wrk, vegeta, seconds)
     print(tables.half_core_table(found))
+    return found
 
 
 if __name__ == "__main__":
