@@ -49,7 +49,7 @@ class Handlers:
         self._openapi = Answer(200, DOCUMENT)
         self.routes: dict[str, Callable[[Request], Answer]] = {
             "/": self._root,
-            "/health": self._ready,
+            "/health": self._alive,
             "/livez": self._alive,
             "/readyz": self._ready,
             "/startupz": self._alive,

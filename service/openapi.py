@@ -76,7 +76,7 @@ DOCUMENT = to_json(
         "info": {"title": "SimpleTimeService", "version": __version__, "license": {"name": "Apache-2.0"}},
         "paths": {
             "/": _get("time", "The time and the caller's address", {"200": TIME}, [TZ]),
-            "/health": _get("health", "For the balancer", {"200": STATUS_OK, "503": DRAINING}),
+            "/health": _get("health", "For the balancer", {"200": STATUS_OK}),
             "/livez": _get("livez", "Whether the process works", {"200": STATUS_OK}),
             "/readyz": _get("readyz", "Whether to send requests", {"200": STATUS_OK, "503": DRAINING}),
             "/startupz": _get("startupz", "Whether it has started", {"200": STATUS_OK}),
