@@ -40,22 +40,18 @@ def mirror() -> Path:
     return directory
 
 
-def cli_configuration(file: Path) -> Path:
+def cli_configuration(file: Path, *more: str) -> Path:
     """Write a CLI configuration that takes providers from the mirror, by their lock, and from nowhere else."""
-    return _configure(
-        file, f'filesystem_mirror {{\n    path    = "{mirror()}"\n    include = ["registry.terraform.io/*/*"]\n  }}'
-    )
+    ours = f'filesystem_mirror {{\n    path    = "{mirror()}"\n    include = ["registry.terraform.io/*/*"]\n  }}'
+    methods = "\n  ".join((*more, ours))
+    file.write_text(f"provider_installation {{\n  {methods}\n}}\n")
+    return file
 
 
 def quick_cli_configuration(file: Path) -> Path:
     """Write one that starts the mirror's provider without checking its 690 MB at every command: two seconds each."""
     package = mirror() / PROVIDER / "linux_amd64"
-    return _configure(file, f'dev_overrides {{\n    "hashicorp/aws" = "{package}"\n  }}')
-
-
-def _configure(file: Path, method: str) -> Path:
-    file.write_text(f"provider_installation {{\n  {method}\n}}\n")
-    return file
+    return cli_configuration(file, f'dev_overrides {{\n    "hashicorp/aws" = "{package}"\n  }}')
 
 
 @dataclass(frozen=True)
