@@ -6,14 +6,19 @@ without an error, and the client then still exits 0.
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pipeline.credentials import CONTENT
 from pipeline.digest import Digest, Reference
 from pipeline.errors import RemoteFailed, ToolFailed
 from pipeline.toolbox import Completed, Toolbox
+
+# ORAS says so in its own words, or repeats the registry's (OCI distribution 1.1, "Error Codes").
+_NOT_LET_IN = re.compile(r"status code 40[13]\b|\bunauthorized\b|\bdenied\b|credential not found", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -87,10 +92,11 @@ class Registry:
 
     async def resolve(self, tag: str) -> Digest | None:
         """Return the digest behind a tag, or None where there is no such tag."""
+        reference = f"{self.host}/{self.repository}:{tag}"
         try:
-            found = await self._oras("resolve", *self._flags, f"{self.host}/{self.repository}:{tag}")
+            found = await self._oras("resolve", *self._flags, reference)
         except RemoteFailed as error:
-            if any("not found" in line.lower() for line in error.why):
+            if any(line.endswith(f"{reference}: not found") for line in error.why):
                 return None
             raise
         return Digest.parse(found.stdout.decode().strip())
@@ -105,8 +111,14 @@ class Registry:
         except ToolFailed as error:
             if "exit code" not in error.what and "more than" not in error.what:
                 raise
+            if any(_NOT_LET_IN.search(line) for line in error.why):
+                raise RemoteFailed(
+                    f"{self.host} does not allow this login `oras {arguments[0]}` in {self.repository}",
+                    why=error.why,
+                    do=f"run `docker login {self.host}` as somebody who may write there, or set {CONTENT}",
+                ) from error
             raise RemoteFailed(
                 f"{self.host} did not do `oras {arguments[0]}` for {self.repository}",
                 why=error.why,
-                do="see whether the registry is up and the credentials are right, then run this again: it goes on here",
+                do="see whether the registry is up and answers, then run this again: it goes on here",
             ) from error

@@ -21,6 +21,7 @@ def _body(name: str) -> Callable[[Context], Awaitable[str]]:
     return run
 
 
+_LOGIN = ("DOCKER_AUTH_CONFIG",)
 _TOKEN = ("SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")
 
 _UP_TO_THE_GATE = (
@@ -48,12 +49,15 @@ RECORDED = tuple(stage.name for stage in _UP_TO_THE_GATE)
 
 _AFTER_IT = (
     Stage(_body("attest"), needs=RECORDED, tools=("cosign",), secrets=_TOKEN, network=True, live=True),
-    Stage(_body("publish"), needs=("image", "attest"), tools=("oras", "olareg"), network=True, live=True),
+    Stage(
+        _body("publish"), needs=("image", "attest"), tools=("oras", "olareg"), secrets=_LOGIN, network=True, live=True
+    ),
     Stage(
         _body("verify"),
         needs=("attest", "publish"),
         tools=("oras", "olareg", "cosign"),
         reads=("policy",),
+        secrets=_LOGIN,
         network=True,
         live=True,
     ),
@@ -61,7 +65,7 @@ _AFTER_IT = (
         _body("promote"),
         needs=("image", "publish", "verify"),
         tools=("oras", "olareg", "cosign"),
-        secrets=_TOKEN,
+        secrets=(*_TOKEN, *_LOGIN),
         network=True,
         live=True,
     ),

@@ -16,6 +16,7 @@ from typing import Protocol
 import anyio.to_thread
 
 from pipeline.config import Config
+from pipeline.credentials import login
 from pipeline.errors import ConfigError, UsageError
 from pipeline.local import advisories
 from pipeline.local.signer import dry_run_signer
@@ -79,12 +80,11 @@ class Release:
 
     @asynccontextmanager
     async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:  # noqa: ARG002 - a remote registry keeps its own files and rights
-        """Give the configured registry; credentials are those of `DOCKER_CONFIG`."""
+        """Give the configured registry, with the login that the environment names."""
         host, _, repository = self.config.image.repository.partition("/")
-        home = os.environ.get("DOCKER_CONFIG")
-        yield Registry(
-            tools, host, repository, self.config.registry.plain_http, {"DOCKER_CONFIG": home} if home else {}
-        )
+        with login(os.environ) as found:
+            tools.secrets += found.secrets
+            yield Registry(tools, host, repository, self.config.registry.plain_http, found.environment)
 
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
         """Give the configured signer: the public Sigstore where nothing else is configured."""

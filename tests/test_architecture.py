@@ -21,6 +21,7 @@ EDGES = {
     "config",
     "consumer",
     "cosign",
+    "credentials",
     "deb",
     "disk",
     "environment",

@@ -72,7 +72,7 @@ async def test_a_registry_opened_for_reading_takes_nothing(run: Run, tools: Tool
     (tmp_path / "registry").mkdir()
     index, _ = write_layout(tmp_path / "layout")
     async with run.world.registry(tools, tmp_path / "registry") as registry:
-        with pytest.raises(RemoteFailed, match="did not do"):
+        with pytest.raises(RemoteFailed, match="does not allow"):
             await registry.push(tmp_path / "layout", index)
 
 
@@ -131,7 +131,15 @@ def drop(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.close()
 
 
-@pytest.mark.parametrize("answer", [refuse, drop, pytest.param(break_down, marks=pytest.mark.timeout(120))])
+async def test_a_registry_that_lets_nobody_in_is_not_taken_for_an_empty_one(tools: Toolbox) -> None:
+    with server(refuse) as port:
+        registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True)
+        with pytest.raises(RemoteFailed, match=rf":{port} does not allow this login `oras resolve` in") as caught:
+            await registry.resolve("1.0.0")
+    assert caught.value.do.startswith("run `docker login 127.0.0.1:")
+
+
+@pytest.mark.parametrize("answer", [drop, pytest.param(break_down, marks=pytest.mark.timeout(120))])
 async def test_a_registry_that_misbehaves_is_said_by_name(
     tools: Toolbox, tmp_path: Path, answer: Callable[[BaseHTTPRequestHandler], None]
 ) -> None:

@@ -43,8 +43,13 @@ def test_only_row_zero_is_done_in_every_run() -> None:
     assert [stage.name for stage in TABLE if stage.always] == ["facts", "inputs"]
 
 
-def test_credentials_go_to_the_stages_that_sign_and_to_no_other() -> None:
-    assert [stage.name for stage in TABLE if stage.secrets] == ["attest", "promote"]
+def test_a_token_goes_to_the_stages_that_sign_and_to_no_other() -> None:
+    assert [stage.name for stage in TABLE if "SIGSTORE_ID_TOKEN" in stage.secrets] == ["attest", "promote"]
+
+
+def test_the_login_of_the_registry_goes_to_the_stages_that_talk_to_it_and_to_no_other() -> None:
+    names = [stage.name for stage in TABLE if "DOCKER_AUTH_CONFIG" in stage.secrets]
+    assert names == ["publish", "verify", "promote"]
 
 
 def test_every_row_has_its_body_in_a_module_of_its_own() -> None:
