@@ -20,6 +20,9 @@ from bench.service.programs import HERE, ROOT, MissingError, program
 LIMIT = 5.0  # milliseconds: the p99 that the architecture promises
 PACES = (500, 1000, 1500, 2000, 3000, 4000, 5000, 6000, 8000, 10000, 12000, 15000, 20000)  # requests/s
 TRIES = 3  # other load can only make a run worse
+# Latency under other load says nothing of a server: the container comes first within its quota (--cpu-shares), and so
+# does the client, where we may say so.
+FIRST = ["nice", "-n", "-15"] if os.geteuid() == 0 else []
 
 
 @dataclass(frozen=True)
@@ -97,7 +100,15 @@ def _contained(contestant: Contestant, address: str) -> Iterator[int]:
     mounts = [f"--volume={folder}:{folder}:ro" for folder in sorted(folders) if Path(folder).exists()]
     variables = {"PYTHONPATH": str(ROOT), **contestant.environment}
     settings = [f"--env={name}={value.format(port=port)}" for name, value in variables.items()]
-    limits = ["--cpus=.5", "--read-only", "--cap-drop=ALL", "--network=host", "--log-driver=none", "--rm"]
+    limits = [
+        "--cpus=.5",
+        "--cpu-shares=262144",
+        "--read-only",
+        "--cap-drop=ALL",
+        "--network=host",
+        "--log-driver=none",
+        "--rm",
+    ]
     command = [word.format(port=port) for word in contestant.command]
     process = subprocess.Popen(
         [*client, "run", f"--name=bench-{port}", *limits, *mounts, *settings, f"--workdir={ROOT}", image, *command],
@@ -129,7 +140,15 @@ def highest_paces(vegeta: Path, urls: Mapping[str, str], seconds: int) -> dict[s
 def within(vegeta: Path, url: str, rate: int, seconds: int) -> bool:
     """Say whether the p99 at a paced rate stays under LIMIT in one of TRIES runs."""
     for _ in range(TRIES):
-        attack = [str(vegeta), "attack", f"-rate={rate}", f"-duration={seconds}s", "-workers=64", "-max-workers=256"]
+        attack = [
+            *FIRST,
+            str(vegeta),
+            "attack",
+            f"-rate={rate}",
+            f"-duration={seconds}s",
+            "-workers=64",
+            "-max-workers=256",
+        ]
         shots = subprocess.run(attack, input=f"GET {url}\n".encode(), capture_output=True, check=True).stdout
         report = subprocess.run([str(vegeta), "report", "-type=json"], input=shots, capture_output=True, check=True)
         told = json.loads(report.stdout)
