@@ -75,7 +75,7 @@ class Root:
     directory: Path
     environment: Mapping[str, str]
 
-    def run(self, *arguments: str, timeout: float = 280) -> Done:
+    def run(self, *arguments: str, timeout: float = 500) -> Done:
         """Run Terraform here and return how it ended; it is stopped with its provider after the timeout, in seconds."""
         started = time.monotonic()
         process = self.start(*arguments)
@@ -146,6 +146,7 @@ def environment(cli_file: Path, **more: str) -> dict[str, str]:
         "TF_CLI_CONFIG_FILE": str(cli_file),
         "TF_IN_AUTOMATION": "1",
         "CHECKPOINT_DISABLE": "1",
+        "GOGC": "400",  # a third less work for processes that end before their memory matters
         "AWS_EC2_METADATA_DISABLED": "true",
         "AWS_CONFIG_FILE": os.devnull,
         "AWS_SHARED_CREDENTIALS_FILE": os.devnull,

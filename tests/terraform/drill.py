@@ -26,6 +26,7 @@ class Drill:
 
     domain: str
     zone: str
+    cloud: Cloud
     primary_stands: Event = field(default_factory=Event)
     over: Event = field(default_factory=Event)
     seconds: dict[str, float] = field(default_factory=dict)
@@ -35,21 +36,21 @@ class Drill:
     def hold(self) -> None:
         """Keep production standing until the drill is over."""
         self.primary_stands.set()
-        assert self.over.wait(250), "the drill did not end"
+        assert self.over.wait(500), "the drill did not end"
 
-    def run(self, cloud: Cloud, recovery: Root) -> None:
+    def run(self, recovery: Root) -> None:
         """Declare the first region ill and well again, by the runbook, and note who is given out each time."""
         try:
-            assert self.primary_stands.wait(250), "production does not stand"
+            assert self.primary_stands.wait(500), "production does not stand"
             blocks = commands(PAGE, section="4. DNS")
-            primary = self._records(cloud)["PRIMARY"]["HealthCheckId"]
+            primary = self._records()["PRIMARY"]["HealthCheckId"]
             environment = {**recovery.environment, "ZONE": self.zone, "PRIMARY": primary}
-            self.given_out.append(self._answer(cloud))
+            self.given_out.append(self._answer())
             for step, block in zip(("list both records", "switch", "switch back"), blocks, strict=True):
                 with self.timed(step):
                     done = follow([block], recovery.directory, environment).expect()
                 self.listed = self.listed or done.output
-                self.given_out.append(self._answer(cloud))
+                self.given_out.append(self._answer())
         finally:
             self.over.set()
 
@@ -60,15 +61,19 @@ class Drill:
         yield
         self.seconds[step] = time.monotonic() - started
 
-    def _records(self, cloud: Cloud) -> dict[str, Any]:
-        found = cloud.aws("route53", "list-resource-record-sets", "--hosted-zone-id", self.zone)["ResourceRecordSets"]
+    def _records(self) -> dict[str, Any]:
+        found = self.cloud.aws("route53", "list-resource-record-sets", "--hosted-zone-id", self.zone)[
+            "ResourceRecordSets"
+        ]
         return {each["Failover"]: each for each in found if "Failover" in each and each["Name"] == f"{self.domain}."}
 
-    def _answer(self, cloud: Cloud) -> str:
-        records = self._records(cloud)
-        return str(records["PRIMARY" if self._healthy(cloud, records["PRIMARY"]) else "SECONDARY"]["SetIdentifier"])
+    def _answer(self) -> str:
+        records = self._records()
+        return str(records["PRIMARY" if self._healthy(records["PRIMARY"]) else "SECONDARY"]["SetIdentifier"])
 
-    def _healthy(self, cloud: Cloud, record: dict[str, Any]) -> bool:
+    def _healthy(self, record: dict[str, Any]) -> bool:
         """Tell whether a check passes: every endpoint is taken to be well, and an inverted check says the opposite."""
-        check = cloud.aws("route53", "get-health-check", "--health-check-id", record["HealthCheckId"])["HealthCheck"]
+        check = self.cloud.aws("route53", "get-health-check", "--health-check-id", record["HealthCheckId"])[
+            "HealthCheck"
+        ]
         return not check["HealthCheckConfig"].get("Inverted", False)

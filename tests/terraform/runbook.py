@@ -29,7 +29,7 @@ def commands(page: str, *, section: str = "") -> list[str]:
     return found
 
 
-def follow(blocks: list[str], directory: Path, environment: Mapping[str, str], timeout: float = 250) -> Done:
+def follow(blocks: list[str], directory: Path, environment: Mapping[str, str], timeout: float = 500) -> Done:
     """Run the blocks one after the other in one shell, which ends at the first command that fails."""
     started = time.monotonic()
     script = "set -euo pipefail\n" + "\n".join(blocks)

@@ -64,7 +64,6 @@ def end_group(process: "subprocess.Popen[str]", how: signal.Signals) -> str:
     return process.communicate(timeout=120)[0]
 
 
-@pytest.mark.timeout(350)
 def test_the_state_survives_what_happens_to_it(small: Root, cloud: Cloud, bucket: str) -> None:
     """One story, because each chapter needs the one before: interrupted, locked, resumed, lost, restored, destroyed."""
     process = begin_apply(small, cloud)
@@ -111,7 +110,6 @@ def locks(cloud: Cloud, bucket: str) -> tuple[bool, bool]:
     return f"{KEY}.tflock" in names, any(item["LockID"]["S"] == f"{bucket}/{KEY}" for item in items)
 
 
-@pytest.mark.timeout(350)
 def test_after_a_kill_the_runbook_ends_in_an_empty_plan(small: Root, cloud: Cloud, bucket: str) -> None:
     process = begin_apply(small, cloud)
     end_group(process, signal.SIGKILL)

@@ -109,6 +109,16 @@ def test_every_kind_of_resource_of_the_configuration_was_really_applied(
     assert unapplied == PLANNED_ONLY
 
 
+def test_the_runbook_for_a_leak_refuses_every_session_from_before_and_leaves_nothing(
+    lives: Lives, leak: list[Done]
+) -> None:
+    life = lives["production"].result()
+    [done] = leak
+    assert "sessions-before-now-are-refused" in done.output
+    assert "aws:TokenIssueTime" in done.output
+    assert "module.region.module.identity.aws_iam_role.deploy[0]" not in life.change_plan
+
+
 def test_dns_follows_when_the_first_region_is_declared_ill_and_returns(lives: Lives, drill: Drill) -> None:
     lives["recovery"].result()
     first, second = "simpletimeservice-production", "simpletimeservice-recovery"
