@@ -5,13 +5,23 @@ SHELL := /bin/bash
 TESTS ?= tests
 WORKERS ?= 2
 .DELETE_ON_ERROR:
-.PHONY: dry-run test lint tools bench clean system
+.PHONY: dry-run test test-service test-terraform lint tools bench bench-service update-locks clean system
 
 dry-run: .venv/ok system
 	@$(BIN)/python -m pipeline dry-run
 
-test: .venv/ok system tools lint
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(TESTS)
+# These have targets of their own: they need programs, networks of processes or minutes that the others do not.
+APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine
+test: .venv/ok system tools lint test-service
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(APART:%=--ignore=%) $(TESTS)
+
+# The service behind real proxies, under load, and judged by promtool and schemathesis. It is timed: one test after another.
+test-service: .venv/ok .venv-service/ok
+	@$(call need,nginx:nginx haproxy:haproxy promtool:prometheus wrk:wrk)
+	.venv-service/bin/python -m pytest tests/service_edge
+
+test-terraform: .venv/ok .venv-terraform/ok
+	.venv-terraform/bin/python -m pytest tests/terraform
 
 lint: .venv/ok
 	$(BIN)/ruff check .
@@ -25,24 +35,45 @@ tools: .venv/ok
 bench: .venv/ok system tools
 	@$(BIN)/python -m bench
 
+bench-service: .venv-service/ok
+	@$(call need,wrk:wrk go:golang-go dockerd:docker.io)
+	@.venv-service/bin/python -m bench.service
+
+update-locks: .venv/ok
+	@$(BIN)/python -m pipeline update-locks
+
 clean:
-	rm -rf .run .venv .mypy_cache .ruff_cache .pytest_cache
+	rm -rf .run .venv .venv-* .mypy_cache .ruff_cache .pytest_cache
 
-# Made anew whenever the lock changes; otherwise up to date, and silent.
-.venv/ok: requirements-dev.lock
+# An environment is made anew whenever its lock changes; otherwise it is up to date, and silent.
+define environment
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(f"error: Python 3.11 or later is needed, this is {v[0]}.{v[1]}; set PYTHON=") if v < (3, 11) else 0'
-	@echo "setting up .venv from requirements-dev.lock"
-	@rm -rf .venv && $(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r requirements-dev.lock
-	@pwd > "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pipeline.pth"
+	@echo "setting up $(@D) from $<"
+	@rm -rf $(@D) && $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r $<
+	@pwd > "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pipeline.pth"
 	@touch $@
+endef
+.venv/ok: requirements-dev.lock
+	$(environment)
+.venv-service/ok: service/requirements-edge.lock
+	$(environment)
+.venv-terraform/ok: requirements-terraform.lock
+	$(environment)
 
-# Programs of this machine that no lock can hold. Root on Debian gets them; anybody else is told what to type, and goes on.
-PROGRAMS := git:git bwrap:bubblewrap
+# Programs of this machine that no lock can hold, as program:package. Root on Debian gets them, without starting them as
+# services; anybody else is told what to type, and goes on: whatever needs one says so itself.
+define need
+missing=$$(for p in $(1); do command -v $${p%%:*} >/dev/null || echo $${p##*:}; done); \
+[ -z "$$missing" ] && exit 0; \
+if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+  echo "installing" $$missing; \
+  [ -e /usr/sbin/policy-rc.d ] || { printf '#!/bin/sh\nexit 101\n' > /usr/sbin/policy-rc.d; chmod +x /usr/sbin/policy-rc.d; ours=1; }; \
+  apt-get -qq update >/dev/null; \
+  DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; code=$$?; \
+  [ -z "$${ours:-}" ] || rm /usr/sbin/policy-rc.d; \
+  exit $$code; \
+else echo "not installed:" $$missing "(type: sudo apt-get install" $$missing")"; fi
+endef
 system:
-	@missing=$$(for p in $(PROGRAMS); do command -v $${p%%:*} >/dev/null || echo $${p##*:}; done); \
-	[ -z "$$missing" ] && exit 0; \
-	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "installing" $$missing; \
-	  apt-get -qq update >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends $$missing >/dev/null; \
-	else echo "not installed:" $$missing "(type: sudo apt-get install" $$missing")"; fi
+	@$(call need,git:git bwrap:bubblewrap)
