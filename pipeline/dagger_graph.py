@@ -15,7 +15,7 @@ from pipeline.errors import UsageError, flatten
 from pipeline.stage import Stage
 
 PYTHON = "/environment/bin/python"
-PROJECT, RUN, STORE = "/project", "/run-directory", "/store"
+HOME, PROJECT, RUN, STORE = "/pipeline", "/project", "/run-directory", "/store"
 REGISTRY_AUTH = "DOCKER_AUTH_CONFIG"
 
 _OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline")
@@ -31,6 +31,7 @@ class Graph:
         project: the project's files.
         store: what the rows' inputs and tools are taken from.
         base: the container that every row starts from: Python, the requirements and our code.
+        policy: what comes with the pipeline where a project has no policy of its own.
         configuration: the project's parsed `pipeline.toml`.
         world: `dry-run` or `release`.
         secrets: by the name under which a row declares one; the registry's credentials under `REGISTRY_AUTH`.
@@ -40,6 +41,7 @@ class Graph:
     project: dagger.Directory
     store: dagger.Directory
     base: dagger.Container
+    policy: dagger.Directory
     configuration: Mapping[str, Any]
     world: str
     secrets: Mapping[str, dagger.Secret]
@@ -103,6 +105,8 @@ class Graph:
     async def _container(self, row: Stage) -> dagger.Container:
         container = self.base.with_mounted_directory(PROJECT, self._project(row), read_only=True)
         container = container.with_mounted_directory(STORE, await self._store(row), read_only=True)
+        if "policy" in row.reads:
+            container = container.with_mounted_directory(f"{HOME}/policy", self.policy, read_only=True)
         for need in row.needs:
             container = container.with_mounted_directory(f"{RUN}/{need}", self.finished[need], read_only=True)
         return (

@@ -6,6 +6,7 @@ have to be installed besides.
 
 import functools
 import tomllib
+import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Any, TypeVar, cast
 
@@ -14,14 +15,13 @@ from dagger import DefaultPath, Doc, Ignore, check, dag, function, object_type
 from dagger.mod import default_module
 
 from pipeline import reads
-from pipeline.dagger_graph import PROJECT, PYTHON, REGISTRY_AUTH, STORE, Graph
+from pipeline.dagger_graph import HOME, PROJECT, PYTHON, REGISTRY_AUTH, STORE, Graph
 from pipeline.errors import PipelineError, UsageError
 from pipeline.table import TABLE
 
 # Debian 12 with Python 3.11 and apt-get. Its digest is as public projects pin it.
 BASE = "python:3.11-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3"
 
-_HOME = "/pipeline"
 _OWN = ["pipeline/**", "tools/**", "image/debian.lock.toml", "requirements.lock"]
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
@@ -151,8 +151,11 @@ class Pipeline:
                 do="give a directory with one: --source=DIR",
             ) from error
         base = await self._base()
+        for name, secret in (secrets or {}).items():
+            await _require(name, secret, base)
         store = self.store or await self._fetched(base, configuration).sync()
-        return Graph(TABLE, self.source, store, base, configuration, world, secrets or {})
+        policy = dag.current_module().source().directory("policy")
+        return Graph(TABLE, self.source, store, base, policy, configuration, world, secrets or {})
 
     async def _base(self) -> dagger.Container:
         """Return the container of every stage: requirements by hash in a layer of their own, then our code."""
@@ -166,8 +169,8 @@ class Pipeline:
             bare = bare.with_mounted_directory("/wheels", wheels, read_only=True)
             install = f"mkdir /flat && ln -s /wheels/sha256/*/*.whl /flat && {install} --no-index --find-links /flat"
         installed = bare.with_exec(["sh", "-euc", install]).without_mount("/lock")
-        compile_all = [PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{_HOME}/pipeline"]
-        coded = installed.with_directory(_HOME, own).with_env_variable("PYTHONPATH", _HOME)
+        compile_all = [PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{HOME}/pipeline"]
+        coded = installed.with_directory(HOME, own).with_env_variable("PYTHONPATH", HOME)
         return await coded.with_exec(compile_all).sync()
 
     def _fetched(self, base: dagger.Container, configuration: Mapping[str, Any]) -> dagger.Directory:
@@ -179,3 +182,20 @@ class Pipeline:
         container = base.with_mounted_directory(PROJECT, project, read_only=True).with_workdir(PROJECT)
         filled = container.with_exec([PYTHON, "-m", "pipeline", "store", "fetch", "--store", "/fetched"])
         return filled.with_exec(["cp", "-r", "/fetched", STORE]).directory(STORE)
+
+
+async def _require(name: str, secret: dagger.Secret, base: dagger.Container) -> None:
+    """Read a secret before anything is done, which Dagger would first do in the stage that uses it.
+
+    Raises:
+        UsageError: there is no such variable or file, or nothing is in it.
+    """
+    once = base.with_mounted_secret("/secret", secret).with_env_variable("RUN_ID", str(uuid.uuid4()))
+    try:
+        await once.with_exec(["test", "-s", "/secret"]).sync()
+    except dagger.ExecError as error:
+        raise UsageError(f"the secret {name} is empty", do="see what its variable or file holds") from error
+    except dagger.QueryError as error:
+        raise UsageError(
+            f"the secret {name} cannot be read", why=str(error), do="name what there is: env://NAME or file://PATH"
+        ) from error
