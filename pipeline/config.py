@@ -6,7 +6,7 @@ relative to the file and may not leave its directory, so that the digest of what
 
 import difflib
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pipeline import reads
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
-from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE
+from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
 
 HOME = Path(__file__).resolve().parent.parent
 """The pipeline's own checkout: its tool locks, and the runtime packages that a service gets when it names none."""
@@ -33,8 +33,16 @@ def _from_root(path: Path, info: ValidationInfo) -> Path:
     return cast(dict[str, Path], info.context)["root"] / path.expanduser()
 
 
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("one of them is named twice")
+    return values
+
+
 Inside = Annotated[Path, AfterValidator(_inside)]
 Anywhere = Annotated[Path, AfterValidator(_from_root)]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Line = Annotated[str, Field(pattern=r"^[^\x00\r\n]*$")]
 
 
 class _Section(BaseModel):
@@ -54,7 +62,7 @@ class Service(_Section):
     callable: str = Field(default="", pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
     port: int = Field(default=8080, ge=1, le=65535)
     health: str = Field(default="/health", pattern=r"^/")
-    environment: dict[str, str] = {}
+    environment: dict[Variable, Line] = {}
 
     @model_validator(mode="after")
     def _one_way_to_start(self) -> Self:
@@ -80,18 +88,26 @@ class SmokeRequest(_Section):
 
 
 class Smoke(_Section):
-    """What the started image must answer, besides its health path."""
+    """What the started image must answer, besides its health path, and which tests run on its files."""
 
     requests: tuple[SmokeRequest, ...] = ()
     timeout_seconds: float = Field(default=10, gt=0, le=300)
+    environment: dict[str, str] = {}
+    suite: tuple[Inside, ...] = ()
+    left_out: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    packages: tuple[str, ...] = ()
 
 
 class Image(_Section):
     """Where the image will live, and what goes into it beside the service and its locked wheels."""
 
     repository: str = Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9][a-z0-9._/-]*$")
-    platforms: Annotated[tuple[str, ...], Field(min_length=1)] = ("linux/amd64", "linux/arm64")
+    platforms: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)] = (
+        "linux/amd64",
+        "linux/arm64",
+    )
     packages: Inside | None = None
+    keep: Inside | None = None
     extra_packages: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
     package_data: tuple[str, ...] = ()
@@ -184,9 +200,36 @@ class Config(_Section):
         """The digest of what was configured: comments and the place of the checkout do not count."""
         return Digest.of(self.model_dump_json().replace(str(self.root), ".").encode())
 
+    def require(self, names: Iterable[str]) -> None:
+        """Raise `ConfigError` when something that stages read, by the names of `reads`, is named and not there.
+
+        A policy that is not there would otherwise be the pipeline's own, which may be laxer.
+        """
+        missing = [
+            f"{section}.{key}: there is no {path}"
+            for name, section, key, default in _NAMED
+            if name in names
+            for path in _listed(self.document.get(section, {}).get(key, default))
+            if not (self.root / path).exists()
+        ]
+        if missing:
+            raise ConfigError(f"{FILENAME} names what is not there", why=missing, do="correct the path, or make it")
+
     def reads(self, name: str) -> tuple[Path, ...]:
         """Return the files and directories that a stage reads when it declares `name` in its row of the table."""
         return tuple(self.root / path for path in reads.paths(self.document, name))
+
+
+_NAMED: tuple[tuple[str, str, str, str | tuple[()]], ...] = (
+    ("source", "service", "source", DEFAULT_SOURCE),
+    ("tests", "test", "paths", ()),
+    ("policy", "policy", "directory", ()),
+    ("manifests", "deploy", "manifests", ()),
+)
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)
 
 
 def _say(problem: Any) -> str:

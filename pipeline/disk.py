@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipeline.errors import PipelineError, ToolFailed, UsageError, flatten
+from pipeline.errors import PipelineError, SubjectFailed, ToolFailed, UsageError, flatten
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
@@ -24,7 +24,7 @@ def disk(directory: Path) -> Iterator[None]:
     """
     try:
         yield
-    except (OSError, sqlite3.Error, ExceptionGroup) as raised:
+    except (OSError, sqlite3.Error, PipelineError, ExceptionGroup) as raised:
         refusals = [_refusal(failure, directory) for failure in flatten(raised)]
         found = next((refusal for refusal in refusals if refusal), None)
         if found is None or not all(refusals):
@@ -32,12 +32,22 @@ def disk(directory: Path) -> Iterator[None]:
         raise found from raised
 
 
+def _full(failure: BaseException) -> bool:
+    if isinstance(failure, OSError):
+        return failure.errno in _FULL
+    if isinstance(failure, sqlite3.Error):
+        return getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
+    # A tool says it in words; whoever asked the tool may already have blamed the project for it.
+    blamed = isinstance(failure, SubjectFailed) and isinstance(failure.__cause__, ToolFailed)
+    said = failure.why if isinstance(failure, ToolFailed) or blamed else ()
+    return any(os.strerror(errno.ENOSPC).lower() in line.lower() for line in said)
+
+
 def _refusal(failure: BaseException, directory: Path) -> PipelineError | None:
-    full = isinstance(failure, sqlite3.Error) and getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    if full or (isinstance(failure, OSError) and failure.errno in _FULL):
+    if _full(failure):
         return ToolFailed(
             f"no space left for {directory}",
-            why=str(failure),
+            why=getattr(failure, "why", str(failure)),
             do="free some space there or in the directory of temporary files, then run this again: "
             "finished stages are kept",
         )

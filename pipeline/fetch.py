@@ -66,14 +66,14 @@ async def _fetch(missing: Missing, platform: str, tools: Toolbox, store: Store, 
 
 
 def _explained(missing: Missing, failures: list[BaseException], store: Store) -> PipelineError:
-    """Name everything that is missing still, then why: a network that is not there fails the first thing only."""
+    """Say why, then name everything that is missing still: a network that is not there fails the first thing only."""
     first = next(failure for failure in failures if isinstance(failure, PipelineError))
     names = missing.names()
     shown = [*names[:8], *([f"and {len(names) - 8} more"] if len(names) > 8 else [])]
     return type(first)(
         f"{len(names)} locked inputs are not in the store {store.root} and could not be fetched",
-        why=[*shown, first.what, *first.why, *([f"if that is not the network: {first.do}"] if first.do else [])],
-        do=_ELSEWHERE,
+        why=[first.what, *first.why, "missing are:", *shown],
+        do=f"{first.do}; or {_ELSEWHERE}" if first.do else _ELSEWHERE,
     )
 
 

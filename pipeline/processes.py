@@ -16,9 +16,12 @@ from pathlib import Path
 from typing import IO
 
 import anyio
+import anyio.lowlevel
 from anyio.abc import ByteReceiveStream, Process
 
 from pipeline.errors import ToolFailed
+
+_LEFT = 1.0  # seconds for what a killed child has left in its pipes
 
 
 @asynccontextmanager
@@ -60,6 +63,7 @@ async def process(
         _kill(started)
         with anyio.CancelScope(shield=True):
             await started.wait()
+            await _close(started)
 
 
 async def drain(started: Process, output: bytearray, errors: bytearray, stdout_to: Path | None = None) -> None:
@@ -80,6 +84,14 @@ async def _read(stream: ByteReceiveStream | None, into: bytearray, file: Path | 
     async with await anyio.open_file(file, "wb") as target:
         async for chunk in stream:
             await target.write(chunk)
+
+
+async def _close(started: Process) -> None:
+    """Read what is left to the end, without which asyncio does not close a pipe; a heir of it may keep it open."""
+    with anyio.move_on_after(_LEFT):
+        for stream in (started.stdout, started.stderr):
+            await _read(stream, bytearray(), None)
+        await anyio.lowlevel.checkpoint()
 
 
 def _die_with_parent() -> list[str]:

@@ -26,6 +26,7 @@ class Record:
 
     stage: str
     run_id: str
+    world: str
     key: Digest
     headline: str
     commands: tuple[Command, ...]
@@ -62,6 +63,7 @@ class Record:
             return cls(
                 stage=str(value["stage"]),
                 run_id=str(value["run_id"]),
+                world=str(value["world"]),
                 key=Digest.parse(value["key"]),
                 headline=str(value["headline"]),
                 commands=tuple(_command(item) for item in value["commands"]),

@@ -19,7 +19,7 @@ from pipeline.config import Config
 from pipeline.digest import Digest
 from pipeline.disk import disk
 from pipeline.environment import network_environment
-from pipeline.errors import VerificationFailed, flatten, set_stage, told
+from pipeline.errors import UsageError, VerificationFailed, flatten, set_stage, told
 from pipeline.keys import code, key
 from pipeline.record import LOG, Record, products
 from pipeline.stage import Context, Stage
@@ -128,9 +128,10 @@ class Run:
         return record
 
     async def _perform(self, stage: Stage, began: float) -> Record:
+        self.config.require(stage.reads)
         decided_by = self._key(stage)
         for need in stage.needs:
-            Record.read(self.directory / need).check(self.directory / need)
+            self._check(need)
         part = self.directory / f"{stage.name}.part"
         started = self.clock()
         context = self._context(stage, part, self.as_of or started, began)
@@ -141,6 +142,7 @@ class Run:
             record = Record(
                 stage=stage.name,
                 run_id=self.run_id,
+                world=self.world.name,
                 key=decided_by,
                 headline=headline,
                 commands=tuple(context.tools.commands),
@@ -155,6 +157,16 @@ class Run:
             shutil.rmtree(final, ignore_errors=True)
             part.rename(final)
         return record
+
+    def _check(self, need: str) -> None:
+        """Refuse what was altered, and what the other world has left: a release takes no dry run's word."""
+        record = Record.read(self.directory / need)
+        record.check(self.directory / need)
+        if record.world != self.world.name:
+            raise UsageError(
+                f"{need} was made in a {record.world}, and this is a {self.world.name}",
+                do=f"run the whole {self.world.name}, or name another directory with --run-dir",
+            )
 
     def _context(self, stage: Stage, part: Path, now: datetime, began: float) -> Context:
         secrets = {name: self.secrets[name] for name in stage.secrets if name in self.secrets}

@@ -23,6 +23,7 @@ def leave(run_dir: Path, stage: str, files: dict[str, object], run_id: str = "no
     Record(
         stage=stage,
         run_id=run_id,
+        world="dry-run",
         key=Digest.of(b"key"),
         headline=f"{stage} is done",
         commands=(),

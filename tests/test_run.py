@@ -3,18 +3,27 @@
 import errno
 import json
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
 from pipeline.digest import Digest
 from pipeline.disk import alone
-from pipeline.errors import PolicyDenied, ToolFailed, UsageError, VerificationFailed
+from pipeline.errors import (
+    ConfigError,
+    PolicyDenied,
+    SubjectFailed,
+    ToolFailed,
+    UsageError,
+    VerificationFailed,
+    told,
+)
 from pipeline.host import execute, wanted
 from pipeline.record import Record
 from pipeline.run import Event, Run
 from pipeline.stage import Context, Stage
-from tests.conftest import MakeRun
+from tests.conftest import NOW, MakeRun
 
 
 async def first(context: Context) -> str:
@@ -74,6 +83,52 @@ async def test_a_run_that_did_not_end_goes_on_and_keeps_its_live_stages(make_run
 async def test_the_other_world_keeps_nothing(make_run: MakeRun) -> None:
     await kinds(make_run())
     assert set((await kinds(make_run("release"))).values()) == {"finished"}
+
+
+async def test_a_release_takes_nothing_that_a_dry_run_has_left(make_run: MakeRun) -> None:
+    await make_run().perform(FIRST)
+    with pytest.raises(UsageError, match="first was made in a dry-run, and this is a release"):
+        await make_run("release").perform(SECOND)
+
+
+async def test_a_live_stage_is_done_again_for_another_day_and_others_are_kept(make_run: MakeRun) -> None:
+    run = make_run()
+    run.begin()
+    await execute(STAGES, run)
+    later = make_run(as_of=NOW.replace(year=2028))
+    assert await kinds(later) == {"first": "kept", "second": "kept", "third": "finished"}
+
+
+async def test_dates_are_judged_as_of_the_day_that_is_asked_for_and_the_record_keeps_the_real_time(
+    make_run: MakeRun,
+) -> None:
+    async def tell(context: Context) -> str:
+        return context.now.isoformat()
+
+    record = await make_run(as_of=NOW.replace(year=2028)).perform(Stage(tell))
+    assert record.headline == "2028-11-25T12:00:00+00:00"
+    assert record.started.startswith("2026-11-25")
+
+
+async def test_a_bug_names_its_stage_and_the_event_says_what_it_was(make_run: MakeRun) -> None:
+    async def stumble(_: Context) -> str:
+        raise KeyError("nobody foresaw this")
+
+    seen: list[Event] = []
+    with pytest.raises(KeyError) as caught:
+        await make_run(observe=seen.append).perform(Stage(stumble))
+    assert (told(caught.value).stage, told(caught.value).exit_code) == ("stumble", 1)
+    assert seen[-1].text == "KeyError: 'nobody foresaw this'"
+
+
+async def test_what_the_configuration_names_and_is_not_there_is_said(make_run: MakeRun, project: Path) -> None:
+    async def read(_: Context) -> str:
+        raise AssertionError("it may not get this far")
+
+    (project / "tests").rmdir()
+    with pytest.raises(ConfigError, match=r"pipeline\.toml names what is not there") as caught:
+        await make_run().perform(Stage(read, reads=("tests",)))
+    assert caught.value.why == ("test.paths: there is no tests",)
 
 
 async def test_a_stage_is_done_again_when_what_it_reads_has_changed(make_run: MakeRun, project: Path) -> None:
@@ -160,6 +215,35 @@ async def test_a_full_disk_is_said_with_what_to_do(make_run: MakeRun) -> None:
     with pytest.raises(ToolFailed, match="no space left for") as caught:
         await make_run().perform(Stage(fill))
     assert "free some space" in caught.value.do
+
+
+async def test_a_full_disk_that_only_a_tool_saw_is_not_the_projects_fault(make_run: MakeRun) -> None:
+    async def blame(_: Context) -> str:
+        cause = ToolFailed("pip ended with exit code 1", why="ERROR: [Errno 28] No space left on device")
+        raise SubjectFailed("it does not build", why=cause.why) from cause
+
+    with pytest.raises(ToolFailed, match="no space left for"):
+        await make_run().perform(Stage(blame))
+
+
+async def test_a_full_disk_that_sqlite_saw_is_said_too(make_run: MakeRun) -> None:
+    async def fill(_: Context) -> str:
+        with sqlite3.connect(":memory:") as database:
+            database.execute("PRAGMA max_page_count = 2")
+            database.execute("CREATE TABLE t (x)")
+            database.execute("INSERT INTO t VALUES (zeroblob(100000))")
+        return ""
+
+    with pytest.raises(ToolFailed, match="no space left for"):
+        await make_run().perform(Stage(fill))
+
+
+async def test_a_file_that_may_not_be_read_is_named(make_run: MakeRun) -> None:
+    async def read(_: Context) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/project/secret.py")
+
+    with pytest.raises(UsageError, match=r"/project/secret\.py cannot be used: permission denied"):
+        await make_run().perform(Stage(read))
 
 
 async def test_stages_that_fail_together_are_each_named(make_run: MakeRun) -> None:

@@ -24,6 +24,7 @@ def run_table(options: argparse.Namespace, world: str) -> int:
     """Run the stages that `--to` needs, go on where an earlier run has stopped, and sum up, whatever happens."""
     stages = wanted(TABLE, options.to)
     run = shared.open_run(options, world, TABLE)
+    run.config.require({name for stage in stages for name in stage.reads})
     reached: set[str] = set()
     with alone(run.directory):
         try:

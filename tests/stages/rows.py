@@ -37,7 +37,7 @@ async def begin(run: Run, image: SmallImage = ONE_PLATFORM, *, scanned: bool = T
     It is done once for each image and copied from then on: the stages behind it cannot tell.
     """
     stages = (image.stage(), SBOM, SCAN) if scanned else (image.stage(), SBOM)
-    done = Path(_begun.name) / f"{hash((repr(image), scanned)):x}"
+    done = Path(_begun.name) / f"{hash((repr(image), scanned, run.world.name)):x}"
     if not done.exists():
         await perform(run, *stages)
         for stage in stages:

@@ -275,7 +275,9 @@ def test_a_signer_that_the_policy_does_not_name_is_refused(run: Run, tmp_path: P
 
 
 def test_a_local_trust_root_is_refused_under_the_production_policy(run: Run) -> None:
-    """What a dry run left, judged as a release would be."""
+    """What a dry run left, judged as a release would be, with records that say it was one."""
+    for record in run.directory.glob("*/record.json"):
+        record.write_text(record.read_text().replace('"world": "dry-run"', '"world": "release"'))
     run.world = choose("release", run.config)
     failure = refused(run)
     assert failure.what.startswith("the policy production does not trust")
