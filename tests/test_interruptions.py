@@ -65,7 +65,7 @@ def test_a_run_that_was_killed_goes_on_where_it_was(project: Path, stage: str, k
     assert code == -signal.SIGKILL
     assert none_left(project)
     assert stage not in stages(project / ".run")
-    ended = pipeline("dry-run", "--json", cwd=project)
+    ended = pipeline("dry-run", "--to", stage, "--json", cwd=project)
     assert ended.code == 0, ended.output
     events = [json.loads(line) for line in ended.stdout.splitlines()]
     kept = {event["stage"] for event in events if event["event"] == "kept"}
