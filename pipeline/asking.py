@@ -1,7 +1,7 @@
 """Start an image's service in a sandbox, with something beside it that asks and then stops it."""
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,10 +32,20 @@ class Outcome:
     last_words: tuple[str, ...]
 
 
-async def ask(box: Sandbox, built: Built, port: int, paths: Sequence[str], seconds: float, answers: Path) -> Outcome:
+async def ask(
+    box: Sandbox,
+    built: Built,
+    port: int,
+    paths: Sequence[str],
+    seconds: float,
+    answers: Path,
+    *,
+    settings: Mapping[str, str],
+) -> Outcome:
     """Start the service, ask for each path, the first until it is ready, and stop it.
 
     Args:
+        settings: environment variables besides the image's own.
         port: where the service listens; where the sandbox has no network of its own and the port is taken, the service
             is told another in `PORT`.
         seconds: what it gets to start, and again to stop.
@@ -44,7 +54,7 @@ async def ask(box: Sandbox, built: Built, port: int, paths: Sequence[str], secon
     Raises:
         SubjectFailed: the service ends by itself, does not listen, or does not stop.
     """
-    environment = built.environment
+    environment = {**built.environment, **settings}
     if not box.own_network and not _is_free(port):
         port = _free_port()
         environment["PORT"] = str(port)

@@ -21,32 +21,50 @@ from pipeline.tree import PYTHON
 
 _LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
 
+# A frozen module may have a second name, under which no file of it is ever read: `importlib` gives one to each of the
+# two that it is made of.
 _DESCRIBE = """
-import _imp, json, sys
-print(json.dumps({"builtin": sorted(sys.builtin_module_names), "frozen": sorted(_imp._frozen_module_names())}))
+import _imp, importlib, json, sys
+names = set(_imp._frozen_module_names())
+frozen = [sys.modules[name] for name in names & sys.modules.keys()]
+names.update(name for name, module in sys.modules.items() if any(module is each for each in frozen))
+names.discard("__main__")
+print(json.dumps({"builtin": sorted(sys.builtin_module_names), "frozen": sorted(names)}))
 """
 
-# UNCHECKED_HASH (PEP 552): no time in the file, and none looked at when it is imported.
+# An unchecked hash (PEP 552): no time in the file, and none looked at when it is imported. Docstrings are taken out of
+# the syntax tree, because `optimize=2` would take the assertions too.
 _COMPILE = """
-import json, py_compile, sys
-mode = py_compile.PycInvalidationMode.UNCHECKED_HASH
+import _imp, ast, importlib.util, json, marshal, sys
+DOCUMENTED = ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef
+def bare(tree):
+    for node in ast.walk(tree):
+        if isinstance(node, DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
+            node.body[:1] = [] if len(node.body) > 1 else [ast.copy_location(ast.Pass(), node.body[0])]
+    return tree
 failed = {}
-for source, target, name in json.load(open(sys.argv[1], encoding="utf-8")):
+for source, target, name, without_docstrings in json.load(open(sys.argv[1], encoding="utf-8")):
+    text = open(source, "rb").read()
     try:
-        py_compile.compile(source, target, name, doraise=True, optimize=0, invalidation_mode=mode)
-    except (py_compile.PyCompileError, ValueError) as error:
-        failed[name] = str(getattr(error, "msg", error))
+        code = compile(bare(ast.parse(text)) if without_docstrings else text, name, "exec", 0, True, 0)
+    except (SyntaxError, ValueError) as error:
+        failed[name] = f"line {getattr(error, 'lineno', '?')}: {getattr(error, 'msg', error)}"
+        continue
+    digest = _imp.source_hash(importlib.util._RAW_MAGIC_NUMBER, text)
+    with open(target, "wb") as file:
+        file.write(importlib.util.MAGIC_NUMBER + (1).to_bytes(4, "little") + digest + marshal.dumps(code))
 print(json.dumps(failed))
 """
 
 
 @dataclass(frozen=True)
 class Job:
-    """One source, where its byte code goes, and the name that tracebacks will show."""
+    """One source, where its byte code goes, the name that tracebacks will show, and whether docstrings stay."""
 
     source: Path
     target: Path
     name: str
+    documented: bool = True
 
 
 @dataclass(frozen=True)
@@ -69,7 +87,7 @@ class Interpreter:
             jobs: what to compile.
             listing: a scratch file for the list of them.
         """
-        rows = [[str(job.source), str(job.target), job.name] for job in jobs]
+        rows = [[str(job.source), str(job.target), job.name, not job.documented] for job in jobs]
         await anyio.Path(listing).write_text(json.dumps(rows), encoding="utf-8")
         found: dict[str, str] = json.loads(await self._run("-c", _COMPILE, listing))
         return found

@@ -62,20 +62,23 @@ class Inputs:
     @classmethod
     def of(cls, config: Config) -> Self:
         """Read the locks that a configuration names; raise `ConfigError` with the file and line at fault."""
+        tools, here = _tools()
+        tested = [here] if config.smoke.suite and here in config.image.platforms else []
         purposes = [
             ("build", wheels.running(), config.service.build_lock),
             ("runtime", wheels.running(), config.service.lock),
             ("test", wheels.running(), config.test.lock),
             *((platform, wheels.image(platform), config.service.lock) for platform in config.image.platforms),
+            *((f"suite/{platform}", wheels.image(platform), config.test.lock) for platform in tested),
         ]
+        packages = dict.fromkeys(config.image.platforms, config.image.extra_packages)
+        packages |= {f"suite/{platform}": config.smoke.packages for platform in tested}
         package_lock = debian.Lock.parse(_read(config.image.package_lock), str(config.image.package_lock))
         return cls(
             tuple(_group(name, target, lock, config.root) for name, target, lock in purposes),
-            {
-                platform: tuple(package_lock.select(platform, config.image.extra_packages))
-                for platform in config.image.platforms
-            },
-            *_tools(),
+            {name: tuple(package_lock.select(name.removeprefix("suite/"), extra)) for name, extra in packages.items()},
+            tools,
+            here,
         )
 
     def with_containers(self) -> Self:

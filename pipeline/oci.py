@@ -14,7 +14,7 @@ import rfc8785
 from pipeline.digest import Digest
 from pipeline.errors import UsageError
 
-FORMAT = 1
+FORMAT = 2
 """The writer's number. Raise it with every change after which the same inputs give other bytes."""
 
 INDEX = "application/vnd.oci.image.index.v1+json"

@@ -1,19 +1,21 @@
 """Bring everything for one platform's image together in a tree, and decide what of it the image holds."""
 
+import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
-from functools import partial
+from functools import partial, reduce
 from pathlib import Path
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
-from pipeline import oci, selection, wheels
+from pipeline import keep, oci, selection, wheels
 from pipeline.catalogue import modules
-from pipeline.closure import Closure, close
+from pipeline.closure import Closure, Module, close
 from pipeline.config import Config
 from pipeline.debian import Lock
-from pipeline.errors import SubjectFailed
+from pipeline.errors import ConfigError, SubjectFailed
+from pipeline.keep import KeepList
 from pipeline.start import start
 from pipeline.tree import Component, File, Tree, unpack_deb, unpack_wheel
 
@@ -32,6 +34,7 @@ class Plan:
 
     Args:
         kept: paths of the tree's files that are in the image.
+        modules: those of them that can be imported.
     """
 
     tree: Tree
@@ -39,6 +42,12 @@ class Plan:
     entrypoint: tuple[str, ...]
     closure: Closure
     kept: set[str]
+    modules: tuple[Module, ...]
+
+    @property
+    def keep(self) -> KeepList:
+        """What people review of it."""
+        return KeepList.of(self.modules, (path for path in self.kept if not self.tree.files[path].link))
 
 
 def unpack(tree: Tree, parts: Iterable[tuple[Component, Path]], service: Path, platform: str) -> None:
@@ -92,4 +101,24 @@ def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interi
         asked,
         partial(lock.provider, platform=platform),
     )
-    return Plan(tree, service, begin.entrypoint, closure, kept)
+    inside = tuple(module for module in found.values() if module.path in kept)
+    return Plan(tree, service, begin.entrypoint, closure, kept, inside)
+
+
+def review(config: Config, plans: Collection[Plan], out: Path) -> None:
+    """Write the computed keep-list into `out`, and hold it against the reviewed one, where there is one.
+
+    Raises:
+        ConfigError: the reviewed list is missing or is none.
+        SubjectFailed: the two differ.
+    """
+    computed = reduce(KeepList.union, (each.keep for each in plans))
+    here = out / keep.FILENAME
+    here.write_text(computed.text(), encoding="utf-8")
+    if config.image.keep is None:
+        return
+    name, where = (os.path.relpath(path, config.root) for path in (config.image.keep, here))
+    if not config.image.keep.exists():
+        raise ConfigError(f"there is no {name}", do=f"read the computed list and take it: cp {where} {name}")
+    reviewed = KeepList.parse(config.image.keep.read_text(encoding="utf-8"), name)
+    keep.check(computed, reviewed, name, {k: by for each in plans for k, by in each.closure.needed.items()}, where)

@@ -26,12 +26,14 @@ def paths(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
             return (".",)
         case "source":
             return (_in(document, "service", "source") or DEFAULT_SOURCE,)
-        case "tests":
-            return tuple(document.get("test", {}).get("paths", ()))
+        case "tests" | "suite":
+            section, key = ("test", "paths") if name == "tests" else ("smoke", "suite")
+            return tuple(document.get(section, {}).get(key, ()))
         case "policy":
             return (_in(document, "policy", "directory") or DEFAULT_POLICY,)
         case "locks":
             named = [("service", "lock"), ("service", "build-lock"), ("test", "lock"), ("image", "packages")]
+            named += [("image", "keep")]
             return tuple(path for section, key in named if (path := _in(document, section, key)))
         case "manifests":
             # An overlay names bases beside it, so the whole top directory counts.

@@ -11,7 +11,7 @@ from pipeline import debian
 from pipeline.bytecode import Job
 from pipeline.digest import Digest
 from pipeline.layer import Entry
-from pipeline.tree import SITE, Component, Tree
+from pipeline.tree import SITE, STANDARD, Component, Tree
 
 USER = 65532
 LAYERS = ("runtime", "wheels", "service")
@@ -35,8 +35,14 @@ class Contents:
     generated: tuple[str, ...] = tuple(entry.path for entry in _GENERATED)
 
 
-def jobs(trees: Mapping[str, Tree], kept: Mapping[str, set[str]], where: Path) -> dict[str, dict[str, Job]]:
-    """Return what to compile for each platform, by path; the same source at the same path is one job for all."""
+def jobs(
+    trees: Mapping[str, Tree], kept: Mapping[str, set[str]], where: Path, *, whole: bool
+) -> dict[str, dict[str, Job]]:
+    """Return what to compile for each platform, by path; the same source at the same path is one job for all.
+
+    Unless the runtime is whole, the standard library goes without its docstrings, as Python itself allows (`-OO`); its
+    assertions stay. A service's and its wheels' stay: some frameworks read them.
+    """
     known: dict[tuple[str, Digest], Job] = {}
     found: dict[str, dict[str, Job]] = {}
     for platform, tree in trees.items():
@@ -44,7 +50,12 @@ def jobs(trees: Mapping[str, Tree], kept: Mapping[str, set[str]], where: Path) -
         found[platform] = {
             path: known.setdefault(
                 (path, Digest.of_file(tree.content(path))),
-                Job(tree.content(path), where / f"{len(known)}.pyc", f"/{path}"),
+                Job(
+                    tree.content(path),
+                    where / f"{len(known)}.pyc",
+                    f"/{path}",
+                    whole or not path.startswith(f"{STANDARD}/"),
+                ),
             )
             for path in sources
         }

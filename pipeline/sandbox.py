@@ -21,9 +21,15 @@ from pipeline.toolbox import Completed, Toolbox
 from pipeline.tree import PYTHON
 from pipeline.world import World
 
+BESIDE = "/beside"
+"""Where the program sees what is lent to it."""
+
 _ANY_CODE = range(-64, 256)
 _BUBBLEWRAP_LIMITS = "no system call filter and no memory limit"
 _LOADER_LIMITS = "none at all: the program sees the files, processes and network of this machine"
+
+
+Command = Callable[[Mapping[str, str], Path | None], list[str | Path]]
 
 
 @dataclass(frozen=True)
@@ -37,7 +43,10 @@ class Sandbox:
         python: the command that starts the interpreter, as seen from inside.
         own_network: whether it has a loopback of its own, and so every port.
         tools: starts it.
-        command: returns the command that starts the interpreter from outside, with an environment in it.
+        command: returns the command that starts the interpreter from outside, with an environment in it, and with a
+            directory to be seen at `BESIDE`, where there is one; a program that is lent something gets a /tmp too.
+        files: where the image's files lie on this machine, if they do.
+        lends: whether it can show the program a directory beside the image.
     """
 
     isolation: str
@@ -46,11 +55,24 @@ class Sandbox:
     python: tuple[str, ...]
     own_network: bool
     tools: Toolbox
-    command: Callable[[Mapping[str, str]], list[str | Path]]
+    command: Command
+    files: Path | None = None
+    lends: bool = True
 
-    async def run(self, *arguments: str, environment: Mapping[str, str], seconds: float, stdout_to: Path) -> Completed:
-        """Run the interpreter with arguments, whatever its exit code; raise `ToolFailed` when it runs too long."""
-        program, *first = self.command(environment)
+    async def run(
+        self,
+        *arguments: str,
+        environment: Mapping[str, str],
+        seconds: float,
+        stdout_to: Path,
+        beside: Path | None = None,
+    ) -> Completed:
+        """Run the interpreter with arguments, whatever its exit code; raise `ToolFailed` when it runs too long.
+
+        Args:
+            beside: a directory that is lent to it.
+        """
+        program, *first = self.command(environment, beside)
         outside = environment if isinstance(program, Path) else None
         return await self.tools.run(
             program, *first, *arguments, env=outside, timeout=seconds, ok=_ANY_CODE, stdout_to=stdout_to
@@ -78,19 +100,19 @@ async def sandbox(tools: Toolbox, world: World, built: Built, architecture: str,
     await anyio.to_thread.run_sync(built.unpack, root)
     bubblewrap = _bubblewrap(root)
     try:
-        await tools.run(*bubblewrap({}), "-I", "-c", "")
+        await tools.run(*bubblewrap({}, None), "-I", "-c", "")
     except PipelineError as error:
         reasons.append(f"bubblewrap: {_said(error)}")
     else:
         why = "; ".join(reasons)
-        yield Sandbox("bubblewrap", why, _BUBBLEWRAP_LIMITS, (f"/{PYTHON}",), True, tools, bubblewrap)
+        yield Sandbox("bubblewrap", why, _BUBBLEWRAP_LIMITS, (f"/{PYTHON}",), True, tools, bubblewrap, root)
         return
     python = bytecode.start(root, architecture)
 
-    def loader(_: Mapping[str, str]) -> list[str | Path]:
+    def loader(_: Mapping[str, str], __: Path | None) -> list[str | Path]:
         return [Path(python[0]), *python[1:]]
 
-    yield Sandbox("loader", "; ".join(reasons), _LOADER_LIMITS, tuple(python), False, tools, loader)
+    yield Sandbox("loader", "; ".join(reasons), _LOADER_LIMITS, tuple(python), False, tools, loader, root, lends=False)
 
 
 async def _pull(tools: Toolbox, world: World, built: Built, files: Path) -> str:
@@ -105,28 +127,38 @@ async def _pull(tools: Toolbox, world: World, built: Built, files: Path) -> str:
     return name
 
 
-def _docker(name: str, image: str) -> Callable[[Mapping[str, str]], list[str | Path]]:
-    def command(environment: Mapping[str, str]) -> list[str | Path]:
+def _docker(name: str, image: str) -> Command:
+    def command(environment: Mapping[str, str], beside: Path | None) -> list[str | Path]:
         settings = [part for key, value in environment.items() for part in ("--env", f"{key}={value}")]
+        memory = "256m"
+        if beside:
+            # A first process that reaps orphans, as on every machine where tests run.
+            settings += ["--init", "--volume", f"{beside}:{BESIDE}:ro", "--tmpfs", "/tmp"]  # noqa: S108 - in the container
+            memory = "1g"  # pytest, its plugins and several services at a time
         return [
             "docker", "run", "--rm", "--name", name, "--pull", "never", "--read-only", "--network", "none",
-            "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", f"{USER}:{USER}", "--memory", "256m",
+            "--cap-drop", "ALL", "--security-opt", "no-new-privileges", "--user", f"{USER}:{USER}", "--memory", memory,
             *settings, "--entrypoint", f"/{PYTHON}", image,
         ]  # fmt: skip
 
     return command
 
 
-def _bubblewrap(root: Path) -> Callable[[Mapping[str, str]], list[str | Path]]:
+def _bubblewrap(root: Path) -> Command:
     for mount in ("proc", "dev"):  # a container's runtime makes these; in the image they are not
         (root / mount).mkdir()
 
-    def command(environment: Mapping[str, str]) -> list[str | Path]:
+    def command(environment: Mapping[str, str], beside: Path | None) -> list[str | Path]:
         settings = [part for key, value in environment.items() for part in ("--setenv", key, value)]
+        lent: list[str | Path] = ["--as-pid-1"]
+        if beside:  # then the first process is bubblewrap's, which reaps orphans
+            for mount in (BESIDE, "/tmp"):  # noqa: S108 - below the image's root
+                (root / mount[1:]).mkdir(exist_ok=True)
+            lent = ["--ro-bind", beside, BESIDE, "--tmpfs", "/tmp"]  # noqa: S108 - in the sandbox
         return [
             "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
             "--unshare-cgroup-try", "--uid", str(USER), "--gid", str(USER), "--cap-drop", "ALL", "--new-session",
-            "--die-with-parent", "--as-pid-1", "--ro-bind", root, "/", "--proc", "/proc", "--dev", "/dev",
+            "--die-with-parent", "--ro-bind", root, "/", *lent, "--proc", "/proc", "--dev", "/dev",
             "--chdir", "/", "--clearenv", *settings, f"/{PYTHON}",
         ]  # fmt: skip
 

@@ -51,3 +51,14 @@ def copy_tree(source: Path, target: Path) -> None:
     for path in (target, *target.rglob("*")):
         if not path.is_symlink():
             path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
+
+
+def copy_below(root: Path, path: Path, target: Path) -> Path:
+    """Copy a file or directory of a project to the same place below another directory, and return where."""
+    copy = target / path.relative_to(root)
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    if path.is_dir():
+        shutil.copytree(path, copy, ignore=shutil.ignore_patterns(*LEFTOVERS))
+    else:
+        shutil.copyfile(path, copy)
+    return copy

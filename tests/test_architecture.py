@@ -23,6 +23,7 @@ EDGES = {
     "cosign",
     "credentials",
     "deb",
+    "differences",
     "disk",
     "environment",
     "evidence",
@@ -41,6 +42,7 @@ EDGES = {
     "planning",
     "policy_files",
     "processes",
+    "rebuild",
     "record",
     "registry",
     "relock_debian",
@@ -55,14 +57,15 @@ EDGES = {
     "store_archive",
     "surroundings",
     "toolbox",
+    "touched",
     "tree",
     "verifiers",
     "world",
 }
-STAGE = {"stage", "keys", "run", "venv", "dagger_graph"}
+STAGE = {"stage", "keys", "run", "suite", "venv", "dagger_graph"}
 ENGINES = {"host", "dagger_module"}
 # Programs of their own: some run inside images, and one gives its process's rights and its place to a command.
-PROGRAMS = {"asker", "callable_server", "offline"}
+PROGRAMS = {"asker", "callable_server", "offline", "suite_runner"}
 
 OUTSIDE = {
     *("anyio", "asyncio", "dagger", "fcntl", "glob", "http", "httpx", "mmap", "multiprocessing", "os", "platform"),

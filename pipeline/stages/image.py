@@ -15,7 +15,7 @@ from pipeline.debian import Lock
 from pipeline.digest import Digest, Reference
 from pipeline.errors import SubjectFailed
 from pipeline.oci import Runtime
-from pipeline.planning import Interior, Plan, plan, unpack
+from pipeline.planning import Interior, Plan, plan, review, unpack
 from pipeline.rootfs import Contents
 from pipeline.stage import Context
 from pipeline.tree import Component, Tree
@@ -25,7 +25,7 @@ _ANNOTATION = "org.opencontainers.image"
 
 
 async def image(context: Context) -> str:
-    """Write layout/ and image.json; raise `SubjectFailed` when the service lacks something or cannot be compiled."""
+    """Write layout/, image.json, keep.toml and closure.json; raise `SubjectFailed` when the service is at fault."""
     inputs = context.read_json("inputs", "inputs.json")
     here = this_platform(context.config.image.platforms)
     lock_file = context.config.image.package_lock
@@ -40,6 +40,7 @@ async def image(context: Context) -> str:
         plans = {}
         for platform, tree in trees.items():
             plans[platform] = await anyio.to_thread.run_sync(plan, context.config, lock, platform, tree, interior)
+        await anyio.to_thread.run_sync(review, context.config, plans.values(), context.out)
 
         contents = await _compile(context, interpreter, plans, work)
         layer_lists = [list(each.layers.values()) for each in contents.values()]
@@ -86,7 +87,8 @@ async def _compile(
     whole = context.config.image.runtime == "full"
     target = work / "compiled"
     await anyio.Path(target).mkdir()
-    jobs = rootfs.jobs({p: each.tree for p, each in plans.items()}, {p: each.kept for p, each in plans.items()}, target)
+    trees, kept = {p: each.tree for p, each in plans.items()}, {p: each.kept for p, each in plans.items()}
+    jobs = rootfs.jobs(trees, kept, target, whole=whole)
     every = {job.target: job for mine in jobs.values() for job in mine.values()}
     failed = await interpreter.compile(list(every.values()), work / "compile.json")
     for platform, each in plans.items():

@@ -1,8 +1,12 @@
 """Start the service from the image's own files, ask it, and stop it as Kubernetes will."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
-from pipeline import oci
+import anyio
+
+from pipeline import oci, suite, touched
 from pipeline.asking import Outcome, ask
 from pipeline.built import Built
 from pipeline.bytecode import this_platform
@@ -12,11 +16,16 @@ from pipeline.errors import SubjectFailed
 from pipeline.layout import Layout
 from pipeline.sandbox import Sandbox, sandbox
 from pipeline.stage import Context
+from pipeline.touched import Watch
 from pipeline.venv import scratch
 
 
 async def smoke(context: Context) -> str:
-    """Write smoke.json; raise `SubjectFailed` when the service does not start, answer or stop as it must."""
+    """Write smoke.json, trace.json, and junit.xml where the suite ran.
+
+    Raises:
+        SubjectFailed: the service does not start, answer or stop as it must, or a test fails on the image's files.
+    """
     platform = this_platform(context.config.image.platforms)
     digest = Digest.parse(context.read_json("image", "image.json")["platforms"][platform]["digest"])
     built = Built.read(Layout(context.of("image") / "layout"), digest)
@@ -28,11 +37,34 @@ async def smoke(context: Context) -> str:
         if box.why:
             context.say(f"isolation: {box.isolation}, which has {box.limits}; because {box.why}")
         seconds, paths = context.config.smoke.timeout_seconds, [request.path for request in requests]
-        outcome = await ask(box, built, context.config.service.port, paths, seconds, work / "answers")
-    results = [_judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True)]
-    context.write_json("smoke.json", _document(box, platform, digest, outcome, results))
-    _refuse(results, outcome)
-    return f"{len(results)} requests answered, first after {outcome.start_ms} ms, stopped by SIGTERM ({box.isolation})"
+        with _watch(context, box, platform) as watch:
+            settings, port = context.config.smoke.environment, context.config.service.port
+            outcome = await ask(box, built, port, paths, seconds, work / "answers", settings=settings)
+            by_service = watch.opened() if watch else set()
+            results = [_judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True)]
+            _refuse(results, outcome)
+            tests = await suite.run(context, box, built, platform, work)
+            by_tests = watch.opened() if watch else set()
+            trace = touched.report(watch.watched, by_service, by_tests) if watch else touched.unknown(box.isolation)
+    context.write_json("smoke.json", {**_document(box, platform, digest, outcome, results), "suite": tests.document})
+    context.write_json("trace.json", trace)
+    if tests.junit:
+        await anyio.Path(context.out / "junit.xml").write_text(tests.junit, encoding="utf-8")
+    headline = f"{len(results)} requests answered, first after {outcome.start_ms} ms, stopped by SIGTERM"
+    ran = f", {tests.document['passed']} tests passed" if tests.document["run"] else ""
+    return f"{headline}{ran} ({box.isolation})"
+
+
+@contextmanager
+def _watch(context: Context, box: Sandbox, platform: str) -> Iterator[Watch | None]:
+    """Watch the image's files, where they lie on this machine."""
+    if box.files is None:
+        yield None
+        return
+    entry = context.read_json("image", "image.json")["platforms"][platform]
+    files = {path for package in entry["packages"] for path in package["files"]} | set(entry["generated"])
+    with Watch(box.files, files) as watch:
+        yield watch
 
 
 def _judge(request: SmokeRequest, answer: bytes) -> dict[str, Any]:
