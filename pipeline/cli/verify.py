@@ -18,6 +18,7 @@ from pipeline import loopback
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.consumer import Examination, describe, examine, read_policy
+from pipeline.credentials import login
 from pipeline.digest import Digest, Reference
 from pipeline.environment import network_environment
 from pipeline.errors import UsageError, VerificationFailed
@@ -95,10 +96,10 @@ async def _source(image: str, tools: Toolbox, work: Path) -> AsyncIterator[tuple
         raise UsageError(
             f"{image} is neither a reference nor a layout", do="give REGISTRY/REPOSITORY@sha256:…, or a directory"
         )
-    home = os.environ.get("DOCKER_CONFIG")
-    plain = host.startswith(_LOOPBACK)
-    registry = Registry(tools, host, repository, plain, {"DOCKER_CONFIG": home} if home else {})
-    yield registry, registry.reference(Digest.parse(digest_text) if at else await _resolve(registry, tag))
+    with login(os.environ) as found:
+        tools.secrets += found.secrets
+        registry = Registry(tools, host, repository, host.startswith(_LOOPBACK), found.environment)
+        yield registry, registry.reference(Digest.parse(digest_text) if at else await _resolve(registry, tag))
 
 
 async def _resolve(registry: Registry, tag: str) -> Digest:

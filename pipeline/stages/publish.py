@@ -1,6 +1,7 @@
 """Push the image by digest, then its evidence, and read all of it back before anybody is told."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,7 @@ async def publish(context: Context) -> str:
         {
             "reference": f"{context.config.image.repository}@{index}",
             "registry": where,
+            "bundles": sorted(map(str, bundles_of(layout, expected))),
             "subjects": [str(subject) for subject in subjects],
             "referrers": {str(subject): sorted(map(str, found)) for subject, found in expected.items()},
             "blobs": count,
@@ -57,6 +59,12 @@ def referrers_of(layout: Path) -> dict[Digest, set[Digest]]:
         if "subject" in manifest:
             found.setdefault(Digest.parse(manifest["subject"]["digest"]), set()).add(digest)
     return found
+
+
+def bundles_of(layout: Path, referrers: Mapping[Digest, set[Digest]]) -> set[Digest]:
+    """Return the digests of the bundles that referrers carry."""
+    manifests = [layout / "blobs" / each.algorithm / each.hex for found in referrers.values() for each in found]
+    return {Digest.parse(layer["digest"]) for path in manifests for layer in json.loads(path.read_bytes())["layers"]}
 
 
 def compare(pushed: Path, pulled: Path, host: str) -> tuple[int, int]:

@@ -6,6 +6,7 @@ import rfc8785
 
 from pipeline.consumer import Examination, describe, examine, read_policy
 from pipeline.digest import Digest, Reference
+from pipeline.errors import VerificationFailed
 from pipeline.policy_files import either
 from pipeline.provenance import verification_summary
 from pipeline.stage import Context
@@ -31,10 +32,23 @@ async def verify(context: Context) -> str:
     ):
         context.say(f"reading {reference.digest} back, and asking two verifiers")
         found = await examine(registry, reference.digest, policy, root=root, tools=context.tools, work=work)
+    _require_own(context, found, policy)
     context.write_json("verification.json", describe(found, reference, policy, Digest.of_file(root)))
     (context.out / "summary.json").write_bytes(rfc8785.dumps(_summary(found, reference, policy, context)))
     signers = ", ".join(sorted({each.signed.who.identity for each in found.statements}))
     return f"{len(found.statements)} statements by {signers}, accepted by sigstore-python and Cosign"
+
+
+def _require_own(context: Context, found: Examination, policy: Policy) -> None:
+    """Refuse what satisfies the policy only by what an earlier release of the same bytes has left in the registry."""
+    accepted = {each.bundle for each in found.statements}
+    own = [Digest.parse(text) for text in context.read_json("publish", "receipt.json")["bundles"]]
+    if missing := [digest for digest in own if digest not in accepted]:
+        raise VerificationFailed(
+            f"{len(missing)} of {len(own)} statements signed by this run are not accepted",
+            why=sorted({found.refused.get(digest, f"{digest} is not attached to the image") for digest in missing}),
+            do=f"sign as somebody whom the policy {policy.name} names; no tag was moved",
+        )
 
 
 def _summary(found: Examination, reference: Reference, policy: Policy, context: Context) -> dict[str, Any]:

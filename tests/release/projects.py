@@ -1,0 +1,134 @@
+"""A project that is released: another service, with a registry, a signing authority and a policy of its own."""
+
+import json
+import shutil
+import subprocess
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, Self
+
+from pipeline.config import HOME
+from pipeline.local import advisories
+from pipeline.local.sigstore import ISSUER, LocalSigstore
+from tests.commands import SAMPLES, Ended, pipeline, read
+from tests.conftest import commit
+from tests.release.registries import Served
+
+REPOSITORY = "acme/greetings"
+SOURCE = "https://code.invalid/acme/greetings"
+IDENTITY = f"{SOURCE}/.github/workflows/release.yml@refs/heads/main"
+BRANCH = "refs/heads/main"
+
+POLICY = f"""
+[policies.production]
+trust-root = "file"
+trust-root-file = "authority.json"
+slsa-build-level = 1
+source = "{SOURCE}"
+
+[[policies.production.signers]]
+identity = "{IDENTITY}"
+issuer = "{ISSUER}"
+"""
+
+
+@dataclass(frozen=True)
+class Project:
+    """A clone of the sample, set up to be released.
+
+    Args:
+        root: the checkout.
+        registry: where it is released to.
+        authority: who certifies its signer.
+        home: the home directory of whoever releases; temporary files go there too.
+        store: where the pipeline's inputs lie.
+        tokens: the identity tokens that were used.
+    """
+
+    root: Path
+    registry: Served
+    authority: LocalSigstore
+    home: Path
+    store: Path
+    tokens: list[str] = field(default_factory=list)
+
+    @property
+    def run_dir(self) -> Path:
+        """The run directory."""
+        return self.root / ".run"
+
+    @property
+    def policy(self) -> Path:
+        """The policy file."""
+        return self.root / "rules" / "verification.toml"
+
+    def token(self, identity: str = IDENTITY) -> str:
+        """Return an identity token as a CI job has one."""
+        head = subprocess.run(["git", "-C", self.root, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
+        claims = {"source_repository_uri": SOURCE, "source_repository_digest": head.stdout.strip()}
+        claims |= {"source_repository_ref": BRANCH, "build_signer_uri": identity}
+        self.tokens.append(self.authority.token(identity, claims))
+        return self.tokens[-1]
+
+    def variables(self, **more: str) -> dict[str, str]:
+        """Return what a release sees; `more` replaces it."""
+        (self.home / "tmp").mkdir(exist_ok=True)
+        own = {"HOME": str(self.home), "TMPDIR": str(self.home / "tmp"), "SIGSTORE_ID_TOKEN": self.token()}
+        return {**own, **self.registry.environment(), **more}
+
+    def release(self, *words: str, **more: str) -> Ended:
+        """Release, and return how that ended."""
+        return self.run("release", "--yes", *words, **more)
+
+    def run(self, *words: str | Path, **more: str) -> Ended:
+        """Run a verb as whoever releases."""
+        return pipeline(*words, "--store", self.store, cwd=self.root, env=self.variables(**more))
+
+    def read(self, name: str) -> Any:
+        """Read what a stage wrote."""
+        return read(self.run_dir, name)
+
+    def copy(self, target: Path) -> Self:
+        """Return a copy, with what was run in it; its database and its registry are the same."""
+        return replace(self, root=Path(shutil.copytree(self.root, target, symlinks=True)))
+
+
+def make(directory: Path, registry: Served, authority: LocalSigstore, store: Path, *, database: bool = True) -> Project:
+    """Make the project: the sample, with a registry, a signing authority and, if wanted, a database of its own."""
+    root, home = directory / "greetings", directory / "home"
+    shutil.copytree(SAMPLES / "greetings", root)
+    home.mkdir()
+    (home / "signing.json").write_text(json.dumps(authority.signing_config()))
+    (root / "rules" / "authority.json").write_text(json.dumps(authority.trusted_root()))
+    configuration = (root / "pipeline.toml").read_text().replace("docker.io/example", f"{registry.host}/acme")
+    configuration += "\n[registry]\nplain-http = true\n"
+    configuration += f'[sign]\nsigning-config = "{home}/signing.json"\ntrusted-root = "rules/authority.json"\n'
+    configuration += f'[scan]\ndatabase = "{home}/database"\n' if database else ""
+    configuration = configuration.replace("[image]\n", f'[image]\nsource = "{SOURCE}"\n')
+    (root / "pipeline.toml").write_text(configuration)
+    with (root / "rules" / "verification.toml").open("a") as policy:
+        policy.write(POLICY)
+    _renew_statements(root / "rules" / "vex")
+    commit(root)
+    return Project(root, registry, authority, home, store)
+
+
+def import_database(project: Project) -> Ended:
+    """Import a vulnerability database of yesterday, as people do who have a file of one."""
+    known = advisories.read(HOME / "policy" / "sample-advisories.toml")
+    file = project.home / "vulnerability.db"
+    advisories.build(known.model_copy(update={"built": datetime.now(UTC) - timedelta(days=1)}), file)
+    return project.run("db", "import", file)
+
+
+def _renew_statements(directory: Path) -> None:
+    """Give the project the pipeline's own VEX statements with dates around today, so that no test ends with them."""
+    directory.mkdir()
+    today = datetime.now(UTC)
+    for path in (HOME / "policy" / "vex").glob("*.json"):
+        document = json.loads(path.read_bytes())
+        document["timestamp"] = (today - timedelta(days=1)).strftime("%Y-%m-%dT00:00:00Z")
+        for statement in document["statements"]:
+            statement["valid_until"] = (today + timedelta(days=60)).strftime("%Y-%m-%d")
+        (directory / path.name).write_text(json.dumps(document))

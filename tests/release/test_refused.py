@@ -1,0 +1,83 @@
+"""What a release refuses, and that it then writes nothing: each with its own exit code and its own words."""
+
+from datetime import UTC, datetime
+
+import pytest
+
+from pipeline.local.sigstore import local_sigstore
+from tests.release.conftest import MakeProject, Released
+from tests.release.projects import REPOSITORY, Project
+from tests.release.registries import Served
+
+pytestmark = pytest.mark.timeout(600)
+
+
+def content(registry: Served) -> set[str]:
+    """Return every file that a registry has; what it keeps says all that was ever written to it."""
+    return {str(path) for path in (registry.log.parent / "files").rglob("*") if path.is_file()}
+
+
+def tags(registry: Served) -> dict[str, bytes]:
+    """Return what each tag is."""
+    return {tag: registry.get(f"{REPOSITORY}/manifests/{tag}") for tag in registry.tags(REPOSITORY)}
+
+
+def test_a_tree_with_changes_that_are_in_no_commit(copy: Project) -> None:
+    before = content(copy.registry)
+    (copy.root / "app" / "greetings" / "web.py").open("a").write("# not committed\n")
+    ended = copy.release()
+    assert (ended.code, content(copy.registry)) == (2, before), ended.output
+    assert "app/greetings/web.py" in ended.stderr
+    assert "a release is made from a commit" in ended.stderr
+
+
+def test_no_vulnerability_database(make_project: MakeProject, open_registry: Served) -> None:
+    before = content(open_registry)
+    ended = make_project(open_registry, database=False).release()
+    assert (ended.code, content(open_registry)) == (2, before), ended.output
+    assert "a release needs a whole vulnerability database" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("token", "code", "said"),
+    [("", 2, "there is no identity to sign with"), ("not.a.token", 2, "the identity token cannot be read")],
+)
+def test_nobody_who_signs(copy: Project, token: str, code: int, said: str) -> None:
+    before = content(copy.registry)
+    ended = copy.release(SIGSTORE_ID_TOKEN=token)
+    assert (ended.code, content(copy.registry)) == (code, before), ended.output
+    assert said in ended.stderr
+
+
+def test_a_token_that_the_authority_does_not_take(copy: Project) -> None:
+    before = content(copy.registry)
+    with local_sigstore() as other:
+        token = other.token("https://code.invalid/somebody", {})
+    ended = copy.release(SIGSTORE_ID_TOKEN=token)
+    assert (ended.code, content(copy.registry)) == (5, before), ended.output
+    assert "the configured signing authority did not sign" in ended.stderr
+
+
+def test_a_signer_whom_the_policy_does_not_name_moves_no_tag(copy: Project) -> None:
+    """What was released before is in the registry too and satisfies the policy: that must not carry this release."""
+    before = tags(copy.registry)
+    stranger = "https://code.invalid/acme/greetings/.github/workflows/another.yml@refs/heads/main"
+    ended = copy.release(SIGSTORE_ID_TOKEN=copy.token(stranger))
+    assert ended.code == 6, ended.output
+    assert "signed by this run are not accepted" in ended.stderr
+    assert tags(copy.registry) == before
+
+
+def test_what_a_dry_run_signed_is_nothing_to_the_policy_of_a_release(copy: Project, released_openly: Released) -> None:
+    """And the other way about: neither trust root knows the other's signatures."""
+    ended = copy.run("dry-run", "--to", "attest", "--as-of", datetime.now(UTC).isoformat())
+    assert ended.code == 0, ended.output
+    rehearsed = copy.run("verify", copy.run_dir / "attest" / "layout", "--policy", copy.policy)
+    assert rehearsed.code == 6, rehearsed.output
+    released = released_openly.project.read("publish/receipt.json")["reference"]
+    root = copy.run_dir / "attest" / "trusted_root.json"
+    as_rehearsal = copy.run("verify", released, "--policy", copy.policy, "--as", "dry-run", "--trusted-root", root)
+    assert as_rehearsal.code == 6, as_rehearsal.output
+    with_its_root = copy.run("verify", released, "--policy", copy.policy, "--trusted-root", root)
+    assert with_its_root.code == 6, with_its_root.output
+    assert "does not trust" in with_its_root.stderr
