@@ -102,6 +102,7 @@ def test_a_stopped_run_ends_its_children_and_says_how_to_go_on(
             process.send_signal(number)
             break
     said = process.stderr.read()
+    process.stderr.close()
     assert process.wait(timeout=30) == code
     assert "the same command goes on from there" in said
     assert "Traceback" not in said
@@ -118,5 +119,6 @@ def test_two_runs_in_one_directory_do_not_mix(project: Path) -> None:
     first.stdout.readline()
     second = pipeline("dry-run", "--to", "image", cwd=project)
     first.stdout.read()
+    first.stdout.close()
     assert (first.wait(timeout=60), second.code) == (0, 2)
     assert "another run is using" in second.stderr
