@@ -80,5 +80,6 @@ def test_a_failing_stage_is_red_with_its_own_message_and_nothing_runs_after_it(a
         or f"exitcode '{CODE_OF_A_FAILING_SUBJECT}'" in done.stdout
     )
     assert "Job failed" in done.stdout
-    assert "Success - Main Rehearse" not in done.stdout
+    for later in ("Scan and judge", "Rehearse"):
+        assert f"Run Main {later}" not in done.stdout
     assert "may ship" not in done.stdout
