@@ -75,10 +75,7 @@ def test_a_failing_stage_is_red_with_its_own_message_and_nothing_runs_after_it(a
     done = act("push")
     assert done.returncode == 1
     assert "test_the_earth_is_flat" in done.stdout
-    assert (
-        f"exit code {CODE_OF_A_FAILING_SUBJECT}" in done.stdout
-        or f"exitcode '{CODE_OF_A_FAILING_SUBJECT}'" in done.stdout
-    )
+    assert f"exit status {CODE_OF_A_FAILING_SUBJECT}" in done.stdout
     assert "Job failed" in done.stdout
     for later in ("Scan and judge", "Rehearse"):
         assert f"Run Main {later}" not in done.stdout
