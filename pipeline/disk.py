@@ -38,8 +38,9 @@ def _full(failure: BaseException) -> bool:
     if isinstance(failure, sqlite3.Error):
         return getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     # A tool says it in words; whoever asked the tool may already have blamed the project for it.
-    blamed = isinstance(failure, SubjectFailed) and isinstance(failure.__cause__, ToolFailed)
-    said = failure.why if isinstance(failure, ToolFailed) or blamed else ()
+    if isinstance(failure, SubjectFailed) and isinstance(failure.__cause__, ToolFailed):
+        failure = failure.__cause__
+    said = failure.why if isinstance(failure, ToolFailed) else ()
     return any(os.strerror(errno.ENOSPC).lower() in line.lower() for line in said)
 
 
@@ -47,7 +48,7 @@ def _refusal(failure: BaseException, directory: Path) -> PipelineError | None:
     if _full(failure):
         return ToolFailed(
             f"no space left for {directory}",
-            why=getattr(failure, "why", str(failure)),
+            why=failure.why if isinstance(failure, PipelineError) else str(failure),
             do="free some space there or in the directory of temporary files, then run this again: "
             "finished stages are kept",
         )

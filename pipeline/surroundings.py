@@ -14,6 +14,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.config import Config
+from pipeline.credentials import CONTENT
 from pipeline.environment import network_environment
 from pipeline.errors import ConfigError, PipelineError, ToolFailed
 from pipeline.grype import Identity
@@ -60,10 +61,15 @@ def _docker() -> Found:
     return Found("docker", State.THERE, f"a daemon listens at {address}")
 
 
+# Docker Hub's registry is not at the address by which its images are named.
+_ANSWERING = {"docker.io": "registry-1.docker.io"}
+
+
 def network(config: Config) -> Iterator[Found]:
     """See whether the registry of a release can be reached; a dry run needs no network."""
     settings = ", ".join(sorted(network_environment())) or "no proxy or mirror set"
     host, _, port = config.image.repository.partition("/")[0].partition(":")
+    host = _ANSWERING.get(host, host)
     try:
         with socket.create_connection((host, int(port or 443)), timeout=3):
             yield Found("network", State.THERE, f"{host} answers; {settings}")
@@ -88,6 +94,10 @@ def database(config: Config, now: datetime) -> Iterator[Found]:
 def credentials(config: Config, environment: Mapping[str, str]) -> Iterator[Found]:
     """Look for a registry login, without reading it out."""
     host = config.image.repository.partition("/")[0]
+    if content := environment.get(CONTENT):
+        state, has = (State.THERE, "a") if host in content else (State.OPTIONAL, "no")
+        yield Found("credentials", state, f"{CONTENT} has {has} login for {host}", "put one into it")
+        return
     home = environment.get("DOCKER_CONFIG") or Path(environment.get("HOME", "/")) / ".docker"
     path = Path(home) / "config.json"
     remedy = f"a release needs one: `docker login {host}`, or set DOCKER_CONFIG to a directory with a config.json"

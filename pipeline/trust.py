@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Self
+from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -36,6 +37,10 @@ def _kind(name: str) -> str:
     if name.upper().replace("-", "_") not in PredicateType.__members__:
         raise ValueError(f"{name} is no kind of statement; there are {', '.join(map(kind_name, PredicateType))}")
     return name
+
+
+def _reserved(host: str) -> bool:
+    return host == "example" or host.endswith(".example")
 
 
 def kind_name(kind: PredicateType) -> str:
@@ -107,6 +112,19 @@ class Policy:
     def signers(self) -> tuple[Who, ...]:
         """Everybody who may sign anything."""
         return tuple(rule.who for rule in self.rules.signers)
+
+    def require_own_names(self) -> None:
+        """Raise `ConfigError` while the policy still names the place holders that it came with.
+
+        Names under .example belong to nobody (RFC 2606, section 2): what is signed now could never be verified.
+        """
+        named = (*(rule.identity for rule in self.rules.signers), self.rules.source)
+        if held := sorted({name for name in named if _reserved(urlsplit(name).hostname or "")}):
+            raise ConfigError(
+                f"the policy {self.name} names a place holder, and nobody who could sign",
+                why=held,
+                do=f"put your own repository and workflow into {FILENAME}: docs/verification.md",
+            )
 
     def root(self, given: Path | None, public: Path, directory: Path) -> Path:
         """Return the trust root to verify with.

@@ -16,6 +16,7 @@ from typing import Protocol
 import anyio.to_thread
 
 from pipeline.config import Config
+from pipeline.consumer import read_policy
 from pipeline.credentials import login
 from pipeline.errors import ConfigError, UsageError
 from pipeline.local import advisories
@@ -24,6 +25,7 @@ from pipeline.policy_files import either
 from pipeline.registry import Registry
 from pipeline.signing import Signer, release_signer
 from pipeline.toolbox import Toolbox
+from pipeline.trust import FILENAME
 
 
 class World(Protocol):
@@ -88,6 +90,7 @@ class Release:
 
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
         """Give the configured signer: the public Sigstore where nothing else is configured."""
+        require_own_names(self.config)
         return release_signer(tools, out, self.config.sign)
 
     def sample_database(self, target: Path) -> None:  # noqa: ARG002 - there is nothing to write
@@ -111,6 +114,11 @@ async def loopback_registry(
 
     async with tools.serve("olareg", *arguments, *([] if writable else ["--store-ro"]), ready=answers):
         yield Registry(tools, f"127.0.0.1:{port}", repository, plain_http=True)
+
+
+def require_own_names(config: Config) -> None:
+    """Raise `ConfigError` while a release could not be verified, because its policy names nobody real."""
+    read_policy(either(config.policy.directory, FILENAME), "production").require_own_names()
 
 
 def choose(name: str, config: Config) -> World:

@@ -8,6 +8,7 @@ from pipeline.cli import options as shared
 from pipeline.cli.table_run import run_table
 from pipeline.config import Config
 from pipeline.errors import UsageError
+from pipeline.world import require_own_names
 
 
 def add(verbs: Any) -> None:
@@ -22,8 +23,10 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask, unless told not to, then run the table in the release world."""
+    config = Config.load(options.config)
+    require_own_names(config)
     if not options.yes:
-        _ask(Config.load(options.config).image.repository)
+        _ask(config.image.repository)
     return run_table(options, "release")
 
 

@@ -55,6 +55,10 @@ def test_each_thing_has_a_state_and_each_missing_one_a_remedy(doctor: Doctor) ->
     assert all(each["do"] for each in found.values() if each["state"] == "MISSING")
 
 
+def test_docker_hub_is_asked_where_its_registry_is(doctor: Doctor) -> None:
+    assert doctor()["network"]["what"].startswith("registry-1.docker.io ")
+
+
 def test_it_speaks_of_everything_that_a_run_rests_on(doctor: Doctor, tmp_path: Path) -> None:
     (tmp_path / "store").mkdir()
     expected = {"project", "python", "packages", "store", "inputs", "disk (run)", "disk (store)", "git", "bubblewrap"}

@@ -39,6 +39,13 @@ async def test_the_remote_is_named_where_there_is_one(make_run: MakeRun, project
     assert (await gather(make_run()))["repository"] == "https://git.example/acme/sample.git"
 
 
+async def test_the_credentials_of_a_clones_address_are_kept_nowhere(make_run: MakeRun, project: Path) -> None:
+    git(project, "remote", "add", "origin", "https://somebody:hunter2@git.example/acme/sample.git")
+    run = make_run()
+    assert (await gather(run))["repository"] == "https://git.example/acme/sample.git"
+    assert all(b"hunter2" not in path.read_bytes() for path in run.directory.rglob("*") if path.is_file())
+
+
 async def test_a_dirty_tree_is_said_and_changes_the_digest(make_run: MakeRun, project: Path) -> None:
     before = await gather(make_run())
     (project / "new.txt").write_text("not committed")
