@@ -117,6 +117,11 @@ class Root:
         found = [each for each in json.loads(done.output)["resources"] if each["mode"] == "managed"]
         return {_address(each, one): one["attributes"] for each in found for one in each["instances"]}
 
+    def outputs(self) -> dict[str, Any]:
+        """Return the outputs, by name."""
+        found = json.loads(self.run("output", "-json").expect().output)
+        return {name: each["value"] for name, each in found.items()}
+
     def apply(self, *arguments: str) -> Done:
         """Apply without asking."""
         return self.run("apply", "-no-color", "-input=false", "-auto-approve", *arguments)

@@ -15,6 +15,7 @@ class Life:
 
     applied: Done
     state: dict[str, dict[str, Any]]
+    outputs: dict[str, Any]
     second_plan: dict[str, str]
     change_plan: dict[str, str]
     changed: Done
@@ -32,9 +33,9 @@ def live(root: Root, apply: Step, while_it_stands: Callable[[], None], change: s
     :raises AssertionError: when a step that must succeed does not, with the end of its output
     """
     applied = apply().expect()
-    state, second_plan = root.state(), root.plan()
+    state, outputs, second_plan = root.state(), root.outputs(), root.plan()
     while_it_stands()
     change_plan = root.plan(change)
     changed = make_change().expect()
     destroyed = root.destroy(change).expect()
-    return Life(applied, state, second_plan, change_plan, changed, destroyed, root.state())
+    return Life(applied, state, outputs, second_plan, change_plan, changed, destroyed, root.state())

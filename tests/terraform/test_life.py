@@ -1,14 +1,16 @@
 """Each environment is applied, planned again, changed and destroyed, for real, against an emulated AWS."""
 
 import re
+import tomllib
 from collections.abc import Callable
 
 import pytest
 
+from pipeline.config import Deploy
 from tests.cloud.aws import Cloud
 from tests.cloud.terraform import CONFIGURATION, Done
 
-from .conftest import Lives
+from .conftest import DOMAIN, Lives
 from .drill import Drill
 
 ENVIRONMENTS = ("development", "production", "recovery")
@@ -107,6 +109,14 @@ def test_every_kind_of_resource_of_the_configuration_was_really_applied(
     say(f"resources checked by plan and schema only: {', '.join(sorted(PLANNED_ONLY)) or 'none, all were applied'}")
     unapplied = declared - applied
     assert unapplied == PLANNED_ONLY
+
+
+def test_the_outputs_are_what_the_pipelines_configuration_takes(lives: Lives) -> None:
+    outputs = lives["production"].result().outputs
+    section = tomllib.loads(outputs["pipeline_toml"])["deploy"]
+    assert Deploy.model_validate(section).kubernetes == "1.35"
+    assert outputs["url"] == f"https://{DOMAIN}"
+    assert outputs["deploy_role_arn"].endswith(":role/simpletimeservice-production-deploy")
 
 
 def test_the_runbook_for_a_leak_refuses_every_session_from_before_and_leaves_nothing(

@@ -13,7 +13,7 @@ from .conftest import DOMAIN, REQUIRED
 
 
 @pytest.fixture(scope="module")
-def production(cloud: Cloud, quick_cli_file: Path, lives: object, tmp_path_factory: pytest.TempPathFactory) -> Root:
+def production(cloud: Cloud, quick_cli_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Root:
     """Give production in a copy of its own whose state is on disk, so that no plan waits for another's lock."""
     tree = copy(tmp_path_factory.mktemp("refusals") / "terraform")
     root = Root(tree / "environments" / "production", environment(quick_cli_file, **cloud.environment))
@@ -24,7 +24,9 @@ def production(cloud: Cloud, quick_cli_file: Path, lives: object, tmp_path_facto
 
 def refused(root: Root, variables: dict[str, Any], **changes: str) -> str:
     """Plan with these variables, which must fail, and return what Terraform said, its line breaks undone."""
-    (root.directory / "test.auto.tfvars.json").write_text(json.dumps({**REQUIRED, **variables}))
+    (root.directory / "test.auto.tfvars.json").write_text(
+        json.dumps({**REQUIRED, "github_repository": None, **variables})
+    )
     changed = Root(root.directory, {**root.environment, **changes})
     done = changed.run("plan", "-no-color", "-input=false", "-refresh=false").expect(1)
     return " ".join(done.output.replace("│", " ").split())
@@ -63,7 +65,9 @@ def test_a_private_zone_is_refused(production: Root, cloud: Cloud) -> None:
     [vpc] = cloud.aws("ec2", "describe-vpcs", "--filters", "Name=is-default,Values=true")["Vpcs"]
     where = f"VPCRegion=us-west-1,VPCId={vpc['VpcId']}"
     named = ("--name", "private.test", "--caller-reference", "private", "--vpc", where)
-    private = cloud.aws("route53", "create-hosted-zone", *named)["HostedZone"]["Id"].rpartition("/")[2]
+    private = cloud.aws("route53", "create-hosted-zone", *named, "--hosted-zone-config", "PrivateZone=true")[
+        "HostedZone"
+    ]["Id"].rpartition("/")[2]
     assert "is private" in refused(production, {"domain": "time.private.test", "zone_id": private})
 
 

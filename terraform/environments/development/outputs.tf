@@ -29,6 +29,6 @@ output "deploy_role_arn" {
 }
 
 output "pipeline_toml" {
-  description = "What pipeline.toml needs to know of this cluster, ready to paste."
+  description = "What pipeline.toml says of this cluster, ready to paste; in comments what the job that applies has to know."
   value       = module.region.pipeline_toml
 }

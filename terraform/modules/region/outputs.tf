@@ -36,13 +36,12 @@ output "health_check_id" {
 }
 
 output "pipeline_toml" {
-  description = "What pipeline.toml needs to know of this cluster, ready to paste."
+  description = "What pipeline.toml says of this cluster, ready to paste; in comments what the job that applies has to know."
   value       = <<-TOML
     [deploy]
     kubernetes = "${module.cluster.version}"
-    cluster = "${module.cluster.name}"
-    region = "${data.aws_region.current.name}"
-    role = "${coalesce(module.identity.deploy_role_arn, "none: set github")}"
-    url = "${module.ingress.url}"
+    # cluster ${module.cluster.name} in ${data.aws_region.current.name}
+    # role    ${coalesce(module.identity.deploy_role_arn, "none: set github")}
+    # url     ${module.ingress.url}
   TOML
 }
