@@ -14,7 +14,6 @@ import pytest
 from pipeline.config import HOME
 from pipeline.store import Store
 from tests.conftest import commit
-from tests.workflows.engine import Engine
 
 ACTIONS = re.compile(r"uses: ((?:actions/checkout|dagger/dagger-for-github)@\S+)")
 CODE_OF_A_FAILING_SUBJECT = 7
@@ -42,15 +41,14 @@ class Act:
 
 
 @pytest.fixture
-def act(programs: Path, engine: Engine, store: Store, tmp_path: Path) -> Act:
+def act(programs: Path, base: str, store: Store, tmp_path: Path) -> Act:
     """Give act, on a clone of what is committed here."""
     checkout = tmp_path / "checkout"
     subprocess.run(["git", "clone", "-q", HOME, checkout], check=True)
     environment = {
         **os.environ,
-        **engine.environment,
         "TEST_STORE": str(store.root),
-        "TEST_BASE": engine.base,
+        "TEST_BASE": base,
         "DOCKER_HOST": "unix:///nowhere",
         "XDG_CACHE_HOME": str(tmp_path / "cache"),
         "GITHUB_REPOSITORY": "example/checkout",
