@@ -9,9 +9,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import TextIO
 
-from pipeline.errors import PipelineError, exit_code, flatten, told
-
-_UNREAD = 128 + signal.SIGPIPE
+from pipeline.errors import PipelineError, UsageError, exit_code, flatten, told
 
 
 class Stopped(BaseException):
@@ -19,15 +17,17 @@ class Stopped(BaseException):
 
 
 class Unread(BaseException):
-    """Whoever read our output has gone. No stage may take it for a failure of its own, so it is no `Exception`."""
+    """Nobody takes our output any longer. No stage may hold that for a failure of its own, so it is no `Exception`."""
 
 
 def tell(text: str, stream: TextIO) -> None:
-    """Print a line at once; raise `Unread` when nobody reads any longer."""
+    """Print a line at once; raise `Unread`, with the reason unless the reader has just gone, when that fails."""
     try:
         print(text, file=stream, flush=True)
     except BrokenPipeError:
         raise Unread from None
+    except OSError as error:
+        raise Unread(error.strerror) from None
 
 
 def end(work: Callable[[], int], *, as_json: bool) -> int:
@@ -35,24 +35,26 @@ def end(work: Callable[[], int], *, as_json: bool) -> int:
     code = _code(work, as_json=as_json)
     try:
         sys.stdout.flush()
-    except OSError as error:
-        with suppress(OSError):  # or the interpreter would complain when it flushes once more
+    except OSError:  # it has been told; the interpreter would complain when it flushes once more
+        with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        if not isinstance(error, BrokenPipeError):
-            print(f"error: standard output cannot be written: {error.strerror}", file=sys.stderr)
-        return code or _UNREAD
     return code
 
 
 def _code(work: Callable[[], int], *, as_json: bool) -> int:
     try:
-        return work()
+        code = work()
+        sys.stdout.flush()
+    except SystemExit:  # --help has said all that there is to say
+        return 0
     except BaseException as raised:
         failures = flatten(raised)
+    else:
+        return code
     try:
         return _explained(failures, as_json=as_json)
-    except (BrokenPipeError, Unread):
-        return _UNREAD
+    except (OSError, Unread) as unread:
+        return _unread(unread)
 
 
 def _explained(failures: Sequence[BaseException], *, as_json: bool) -> int:
@@ -61,11 +63,24 @@ def _explained(failures: Sequence[BaseException], *, as_json: bool) -> int:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses Ctrl-C once more gets no traceback for it
         tell("stopped: finished stages are kept, and the same command goes on from there", sys.stderr)
         return 128 + (signal.SIGINT if isinstance(stops[0], KeyboardInterrupt) else signal.SIGTERM)
-    if any(isinstance(failure, Unread | BrokenPipeError) for failure in failures):
-        return _UNREAD
+    for failure in failures:
+        if isinstance(failure, Unread | BrokenPipeError):
+            return _unread(failure)
     for failure in failures:
         explain(failure, as_json=as_json)
     return exit_code(failures)
+
+
+def _unread(failure: BaseException) -> int:
+    """End as programs in a pipe do when the reader has gone; say it when it is the disk that takes no more."""
+    if not failure.args or isinstance(failure, BrokenPipeError):
+        return 128 + signal.SIGPIPE
+    refused = UsageError(
+        "the output cannot be written", why=str(failure).lower(), do="send it elsewhere; finished stages are kept"
+    )
+    with suppress(OSError):
+        print(refused.explain(), file=sys.stderr)
+    return refused.exit_code
 
 
 def explain(failure: BaseException, *, as_json: bool) -> None:

@@ -61,7 +61,7 @@ async def facts(context: Context) -> str:
     if not tree.changed:
         return f"{revision[:12]}, clean"
     count = f"{len(tree.changed)} file{'s' if len(tree.changed) > 1 else ''}"
-    context.say(f"the working tree is DIRTY: {count} differ from {revision[:12]}")
+    context.say(f"the working tree is DIRTY: {count} changed since {revision[:12]}")
     return f"{revision[:12]}, DIRTY ({count})"
 
 
@@ -72,7 +72,7 @@ def _open(root: Path) -> Repo:
     except (NotGitRepository, KeyError) as error:
         raise ConfigError(
             f"{root} is not a git repository with a commit",
-            why=str(error),
+            why="it has no commit yet" if isinstance(error, KeyError) else str(error),
             do="provenance names a commit: run `git init` and commit the project",
         ) from error
     return repository
