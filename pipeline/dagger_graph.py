@@ -16,10 +16,8 @@ from pipeline.stage import Stage
 
 PYTHON = "/environment/bin/python"
 HOME, PROJECT, RUN, STORE = "/pipeline", "/project", "/run-directory", "/store"
-REGISTRY_AUTH = "DOCKER_AUTH_CONFIG"
 
 _OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline")
-_REGISTRY_HOME = "/registry-auth"
 
 
 @dataclass
@@ -34,7 +32,7 @@ class Graph:
         policy: what comes with the pipeline where a project has no policy of its own.
         configuration: the project's parsed `pipeline.toml`.
         world: `dry-run` or `release`.
-        secrets: by the name under which a row declares one; the registry's credentials under `REGISTRY_AUTH`.
+        secrets: by the name under which a row declares one.
     """
 
     table: Sequence[Stage]
@@ -110,21 +108,18 @@ class Graph:
         for need in row.needs:
             container = container.with_mounted_directory(f"{RUN}/{need}", self.finished[need], read_only=True)
         return (
-            self._trusted(container, row)
+            self._entrusted(container, row)
             .with_workdir(PROJECT)
             .with_exec(
                 [*(() if row.network else _OFFLINE), *self._command(row)], insecure_root_capabilities=not row.network
             )
         )
 
-    def _trusted(self, container: dagger.Container, row: Stage) -> dagger.Container:
-        """Give a row the secrets that it declares and, where it talks to the registry, the registry's credentials."""
+    def _entrusted(self, container: dagger.Container, row: Stage) -> dagger.Container:
+        """Give a row the secrets that it declares, and no other."""
         for name in row.secrets:
             if name in self.secrets:
                 container = container.with_secret_variable(name, self.secrets[name])
-        if REGISTRY_AUTH in self.secrets and row.network and "oras" in row.tools:
-            container = container.with_mounted_secret(f"{_REGISTRY_HOME}/config.json", self.secrets[REGISTRY_AUTH])
-            container = container.with_env_variable("DOCKER_CONFIG", _REGISTRY_HOME)
         return container
 
     def _command(self, row: Stage) -> list[str]:

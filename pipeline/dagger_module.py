@@ -15,14 +15,14 @@ from dagger import DefaultPath, Doc, Ignore, check, dag, function, object_type
 from dagger.mod import default_module
 
 from pipeline import reads
-from pipeline.dagger_graph import HOME, PROJECT, PYTHON, REGISTRY_AUTH, STORE, Graph
+from pipeline.dagger_graph import HOME, PROJECT, PYTHON, STORE, Graph
 from pipeline.errors import PipelineError, UsageError
 from pipeline.table import TABLE
 
 # Debian 12 with Python 3.11 and apt-get. Its digest is as public projects pin it.
 BASE = "python:3.11-slim-bookworm@sha256:d29f48a31a8b408ed19272ca1e7b10ebae13b240a27e862d3d4217c528e2e0c3"
 
-_OWN = ["pipeline/**", "tools/**", "image/debian.lock.toml", "requirements.lock"]
+_OWN = ["pipeline/**", "tools/**", "image/*.toml", "requirements.lock"]
 
 F = TypeVar("F", bound=Callable[..., Awaitable[Any]])
 
@@ -119,13 +119,13 @@ class Pipeline:
     @anew
     async def release(self, token: Token, registry_auth: Auth) -> str:
         """Sign, publish, verify and tag with the configured registry and Sigstore, for everybody to see."""
-        secrets = {"SIGSTORE_ID_TOKEN": token, REGISTRY_AUTH: registry_auth}
+        secrets = {"SIGSTORE_ID_TOKEN": token, "DOCKER_AUTH_CONFIG": registry_auth}
         return await (await self._graph("release", secrets)).headline("promote")
 
     @anew
     async def deploy(self, token: Token, registry_auth: Auth) -> str:
         """Apply the manifests with the verified digest to the cluster: not available yet, and says so."""
-        secrets = {"SIGSTORE_ID_TOKEN": token, REGISTRY_AUTH: registry_auth}
+        secrets = {"SIGSTORE_ID_TOKEN": token, "DOCKER_AUTH_CONFIG": registry_auth}
         return await (await self._graph("release", secrets)).headline("deploy")
 
     @anew

@@ -1,0 +1,332 @@
+"""The containers that each function of the Dagger module describes are those that the table declares, and no others."""
+
+import json
+import os
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from functools import cache
+from typing import Any
+
+import anyio
+import dagger
+import pytest
+from dagger.mod import default_module
+
+from pipeline import dagger_module, reads
+from pipeline.config import HOME
+from pipeline.dagger_graph import PROJECT, PYTHON, RUN, STORE
+from pipeline.stage import Stage
+from pipeline.table import TABLE
+from tests.engines.session import Call, Session, everything, serving
+
+ROWS = {row.name: row for row in TABLE}
+TOKEN, LOGIN = "SIGSTORE_ID_TOKEN", "DOCKER_AUTH_CONFIG"
+OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline")
+
+
+def entry(number: int) -> dict[str, str]:
+    return {"digest": f"sha256:{number:064x}"}
+
+
+TOOLS = ("cosign", "grype", "kustomize", "olareg", "oras", "syft")
+INPUTS = {
+    "wheels": {
+        "build": [entry(1)],
+        "runtime": [entry(2)],
+        "test": [entry(3)],
+        "linux/amd64": [entry(4)],
+        "suite/linux/amd64": [entry(6)],
+    },
+    "debian": {"linux/amd64": [entry(5)]},
+    "tools": {tool: entry(100 + number) for number, tool in enumerate(TOOLS)},
+}
+GROUPS = {"build": 1, "runtime": 2, "test": 3, "linux/": 4, "debian/": 5, "suite/": 6}
+
+
+def contents(call: Call) -> str:
+    """Return the text of a file of the project, or of what a stage has written."""
+    match call["path"]:
+        case "pipeline.toml":
+            return (HOME / "pipeline.toml").read_text()
+        case "inputs.json":
+            return json.dumps(INPUTS)
+        case "record.json":
+            return json.dumps({"headline": "it went well"})
+    return "some text"
+
+
+current = [Session(contents)]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[None]:
+    with serving(lambda: current[0]) as port:
+        os.environ |= {"DAGGER_SESSION_PORT": str(port), "DAGGER_SESSION_TOKEN": "a token"}
+        yield
+        for name in ("DAGGER_SESSION_PORT", "DAGGER_SESSION_TOKEN"):
+            del os.environ[name]
+
+
+class Described:
+    """What one call of a function has described."""
+
+    def __init__(self, session: Session, result: Any) -> None:
+        """Find the container of each stage in what was evaluated, or comes back."""
+        self.session = session
+        self.result = result
+        asked = [*session.evaluated, *([session.known[result]] if result in session.known else [])]
+        self.calls = everything(asked)
+        self.execs = {call for call in self.calls if call.name == "withExec"}
+        found = [(name, call) for call in self.execs if (name := stage_of(call))]
+        self.stages = dict(found)
+        assert len(self.stages) == len(found), "a stage was described twice"
+
+
+def stage_of(call: Call) -> str:
+    """Return the stage that a container's command runs, empty for any other command."""
+    command = call["args"]
+    return str(command[command.index("stage") + 1]) if "stage" in command else ""
+
+
+def mounts(call: Call, kind: str = "withMountedDirectory", key: str = "path") -> dict[str, Call]:
+    """Return what a container has mounted, by path; for secrets in variables, by name."""
+    return {each[key]: each for each in call.chain() if each.name == kind}
+
+
+Describe = Callable[..., Described]
+
+
+@pytest.fixture(scope="module")
+def describe(server: None) -> Describe:
+    """Give a function that calls one of the module, as an engine would, in a new session; `again` makes it do so anew."""
+
+    @cache
+    def call(name: str, *, store: bool = True, again: bool = False, **arguments: Any) -> Described:
+        session = current[0] = Session(contents)
+        given = {"source": session.give("Directory", "source"), "base": dagger_module.BASE, "store": None}
+        if store:
+            given["store"] = session.give("Directory", "store")
+        for argument in ("token", "registry_auth"):
+            if argument in arguments:
+                arguments[argument] = session.give("Secret", arguments[argument])
+
+        async def main() -> Any:
+            async with await dagger.connect():
+                return await default_module().get_result("Pipeline", given, name, arguments)
+
+        return Described(session, anyio.run(main))
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def whole(describe: Describe) -> Described:
+    """Give what a dry run describes."""
+    return describe("dry_run")
+
+
+@pytest.fixture(scope="module")
+def released(describe: Describe) -> Described:
+    """Give what a release describes."""
+    return describe("release", token="the token", registry_auth="the login")
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_stage_is_one_container_that_runs_the_command_of_the_host(whole: Described, row: Stage) -> None:
+    command = whole.stages[row.name]["args"]
+    ours = command[len(OFFLINE) :] if command[: len(OFFLINE)] == OFFLINE else command
+    assert ours[:5] == (PYTHON, "-m", "pipeline", "stage", row.name)
+    assert ours[5:11] == ("--run-dir", RUN, "--store", STORE, "--world", "dry-run")
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_stage_without_a_network_gets_none_and_one_with_it_gets_no_privilege(whole: Described, row: Stage) -> None:
+    call = whole.stages[row.name]
+    assert (call["args"][: len(OFFLINE)] == OFFLINE) is not row.network
+    assert bool(call["insecureRootCapabilities"]) is not row.network
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_stage_reads_the_finished_directories_of_its_needs_and_may_not_write_them(
+    whole: Described, row: Stage
+) -> None:
+    needs = {path: call for path, call in mounts(whole.stages[row.name]).items() if path.startswith(RUN)}
+    assert needs.keys() == {f"{RUN}/{need}" for need in row.needs}
+    for need in row.needs:
+        source = needs[f"{RUN}/{need}"]["source"]
+        assert (source.name, source["path"], source.on) == ("directory", f"{RUN}/{need}", whole.stages[need])
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_all_that_a_stage_has_mounted_is_read_only(whole: Described, row: Stage) -> None:
+    assert [path for path, call in mounts(whole.stages[row.name]).items() if not call["readOnly"]] == []
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_stage_sees_its_own_tools_and_inputs_of_the_store_and_no_other(whole: Described, row: Stage) -> None:
+    source = mounts(whole.stages[row.name])[STORE]["source"]
+    if row.name == "inputs":
+        assert source == Call("Directory", "store")
+        return
+    numbers = [GROUPS[group.removeprefix("wheels/")] for group in row.inputs]
+    numbers += [100 + TOOLS.index(tool) for tool in row.tools if tool in TOOLS]
+    if not (row.tools or row.inputs):
+        assert source == Call("Directory", "directory")
+        return
+    assert (source.name, source.on) == ("filter", Call("Directory", "store"))
+    assert source["include"] == tuple(f"sha256/{number:064x}/*" for number in sorted(numbers))
+
+
+@pytest.mark.parametrize(
+    ("stage", "paths"),
+    [
+        ("build", ("pipeline.toml", "service", "service/**")),
+        ("test", ("pipeline.toml", "tests/service", "tests/service/**")),
+        ("assess", ("pipeline.toml", "policy", "policy/**")),
+        ("deploy", ("pipeline.toml", "k8s", "k8s/**")),
+        ("attest", ("pipeline.toml",)),
+    ],
+)
+def test_a_stage_sees_what_it_reads_of_the_project_and_nothing_else(
+    whole: Described, stage: str, paths: tuple[str, ...]
+) -> None:
+    source = mounts(whole.stages[stage])[PROJECT]["source"]
+    assert (source.name, source.on, source["include"]) == ("filter", Call("Directory", "source"), paths)
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_the_policy_that_comes_with_the_pipeline_goes_to_the_stages_that_read_one(whole: Described, row: Stage) -> None:
+    assert ("/pipeline/policy" in mounts(whole.stages[row.name])) is ("policy" in row.reads)
+
+
+def test_the_run_is_named_in_live_stages_and_the_report_so_that_no_cache_answers_for_them_and_in_no_other(
+    describe: Describe,
+) -> None:
+    first, second = describe("dry_run"), describe("dry_run", again=True)
+    changed = {name for name in ROWS if first.stages[name]["args"] != second.stages[name]["args"]}
+    assert changed == {row.name for row in TABLE if row.live or row.name == "report"}
+    named = {call["args"][-1] for call in first.execs if "--run-id" in call["args"]}
+    assert len(named) == 1
+    assert {name for name in ROWS if first.stages[name] == second.stages[name]} == {
+        row.name for row in TABLE if not row.live and row.name != "report"
+    }
+
+
+@pytest.mark.parametrize("stage", ROWS)
+def test_each_stage_is_finished_once_a_call(whole: Described, stage: str) -> None:
+    directory = Call("Directory", "directory", (("path", f"{RUN}/{stage}"),), whole.stages[stage])
+    assert whole.session.evaluated.count(directory) == 1
+
+
+@pytest.mark.parametrize(
+    ("function", "stages"),
+    [
+        ("build", {"inputs", "build", "image"}),
+        ("image", {"inputs", "build", "image"}),
+        ("test", {"inputs", "build", "test"}),
+        ("scan", {"inputs", "build", "image", "sbom", "scan"}),
+        ("admit", {"inputs", "build", "image", "sbom", "scan", "vex", "assess", "admit"}),
+        ("dry_run", set(ROWS)),
+    ],
+)
+def test_a_function_describes_the_stages_that_it_needs_and_no_other(
+    describe: Describe, function: str, stages: set[str]
+) -> None:
+    assert describe(function).stages.keys() == stages
+
+
+@pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
+def test_a_secret_goes_to_the_stages_that_declare_it(released: Described, row: Stage) -> None:
+    if row.name not in released.stages:
+        assert row.name in {"deploy", "report"}  # a release ends with the tag
+        return
+    call = released.stages[row.name]
+    given = {TOKEN: Call("Secret", "the token"), LOGIN: Call("Secret", "the login")}
+    variables = mounts(call, "withSecretVariable", "name")
+    assert {name: each["secret"] for name, each in variables.items()} == {
+        name: secret for name, secret in given.items() if name in row.secrets
+    }
+    assert mounts(call, "withMountedSecret") == {}
+
+
+def test_a_release_reads_its_secrets_before_the_first_stage(released: Described) -> None:
+    first = next(index for index, call in enumerate(released.session.evaluated) if any(map(stage_of, execs(call))))
+    read = [
+        call["source"]
+        for each in released.session.evaluated[:first]
+        for call in each.chain()
+        if call.name == "withMountedSecret"
+    ]
+    assert set(read) == {Call("Secret", "the token"), Call("Secret", "the login")}
+
+
+def execs(call: Call) -> Iterator[Call]:
+    return (each for each in call.chain() if each.name == "withExec")
+
+
+@pytest.mark.parametrize("function", ["build", "image", "dry_run"])
+def test_every_image_is_named_by_digest(describe: Describe, function: str) -> None:
+    addresses = {call["address"] for call in describe(function).calls if call.name == "from"}
+    assert addresses == {dagger_module.BASE}
+    assert "@sha256:" in dagger_module.BASE
+
+
+def test_the_image_of_the_module_itself_is_the_same_one() -> None:
+    assert f'base-image = "{dagger_module.BASE}"' in (HOME / "pyproject.toml").read_text()
+
+
+def networked(described: Described) -> set[tuple[str, ...]]:
+    """Return the commands that have a network and are no stage."""
+    return {call["args"] for call in described.execs if not stage_of(call)}
+
+
+def test_a_store_that_is_given_is_all_that_is_read(describe: Describe) -> None:
+    (install,) = [command for command in networked(describe("build")) if "pip install" in " ".join(command)]
+    assert "--no-index" in install[-1]
+    assert "--require-hashes" in install[-1]
+
+
+def test_without_a_store_one_container_fetches_the_inputs_and_sees_the_locks_alone(describe: Describe) -> None:
+    described = describe("build", store=False)
+    fetches = [call for call in described.execs if call["args"][3:5] == ("store", "fetch")]
+    (fetch,) = fetches
+    assert mounts(fetch, "withMountedCache").keys() == {"/fetched", "/root/go", "/root/.cache/go-build"}
+    project = mounts(fetch)[PROJECT]["source"]
+    locks = reads.paths(tomllib.loads((HOME / "pipeline.toml").read_text()), "locks")
+    assert project["include"] == ("pipeline.toml", *locks)
+    source = mounts(described.stages["inputs"])[STORE]["source"]
+    assert (source.name, source["path"]) == ("directory", STORE)
+    assert fetch in set(source.chain())
+
+
+def test_requirements_are_installed_by_hash_in_a_layer_that_no_code_is_in(describe: Describe) -> None:
+    described = describe("build", store=False)
+    (install,) = [call for call in described.execs if "pip install" in " ".join(call["args"])]
+    assert "--require-hashes" in install["args"][-1]
+    assert [call.name for call in install.chain() if call.name == "withDirectory"] == []
+
+
+@pytest.mark.parametrize("name", ["admit", "deploy", "dry_run", "release", "scan", "stage", "verify"])
+def test_what_has_an_effect_or_a_clock_is_never_answered_from_the_cache(name: str) -> None:
+    assert functions()[name].cache_policy == "never"
+
+
+def test_the_rest_depends_on_its_inputs_alone() -> None:
+    assert {name for name, each in functions().items() if each.cache_policy is None and name} == {
+        "build", "image", "test",
+    }  # fmt: skip
+
+
+def test_checks_are_the_functions_that_judge_without_a_secret() -> None:
+    assert {name for name, each in functions().items() if each.check} == {"admit", "scan", "test"}
+
+
+def test_every_function_and_argument_says_what_it_is() -> None:
+    for name, each in functions().items():
+        assert each.doc, name
+        assert [argument.name for argument in each.parameters.values() if not argument.doc] == []
+
+
+def functions() -> Mapping[str, Any]:
+    described = default_module().get_object("Pipeline")
+    return {name: each for name, each in described.functions.items() if name}
