@@ -5,7 +5,7 @@ SHELL := /bin/bash
 TESTS ?= tests
 WORKERS ?= 2
 .DELETE_ON_ERROR:
-.PHONY: dry-run test test-service test-release test-workflows test-terraform lint tools bench bench-service update-locks clean system
+.PHONY: dry-run test test-service test-release test-workflows test-engine test-terraform lint tools bench bench-service update-locks clean system
 
 dry-run: .venv/ok system
 	@$(BIN)/python -m pipeline dry-run
@@ -28,6 +28,10 @@ test-release: .venv/ok system tools
 # The workflows: linted, and run from end to end where a Dagger engine is configured.
 test-workflows: .venv/ok tools .venv-workflows/ok
 	$(BIN)/python -m pytest tests/workflows
+
+# The same stages by the real dagger: on the engine that is configured, Docker's, or the one that DAGGER_TEST_ENGINE starts.
+test-engine: .venv/ok system tools
+	tests/engines/with_engine.sh $(BIN)/python -m pytest tests/engines/engine
 
 test-terraform: .venv/ok .venv-terraform/ok
 	.venv-terraform/bin/python -m pytest tests/terraform

@@ -98,7 +98,7 @@ Describe = Callable[..., Described]
 
 @pytest.fixture(scope="module")
 def describe(server: None) -> Describe:
-    """Give a function that calls one of the module, as an engine would, in a new session; `again` makes it do so anew."""
+    """Give a function that calls one of the module, as an engine would, in a session; `again` gives another one."""
 
     @cache
     def call(name: str, *, store: bool = True, again: bool = False, **arguments: Any) -> Described:
