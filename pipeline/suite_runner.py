@@ -8,13 +8,11 @@ The one argument is JSON: `paths` to run and `left_out`, tests by the names that
 JSON object on stdout; what pytest prints goes to stderr.
 """
 
-from __future__ import annotations
-
 import os
 import sys
 from importlib.machinery import PathFinder
 
-TYPE_CHECKING = False  # as `typing` says it, which no image has to hold
+TYPE_CHECKING = False  # no image has to hold `typing`, nor `__future__`: annotations of these are in quotes
 if TYPE_CHECKING:
     from importlib.machinery import ModuleSpec
     from types import FrameType, ModuleType
@@ -35,7 +33,7 @@ class Beside:
         """Start with nothing found."""
         self.own: set[str] = set()
 
-    def find_spec(self, name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, path: "Any" = None, target: "ModuleType | None" = None) -> "ModuleSpec | None":
         """Return where a module is beside the image (importlib.abc.MetaPathFinder)."""
         if _asked_by(sys._getframe(1)).startswith(SITE):
             return None
@@ -50,7 +48,7 @@ class Beside:
         return found
 
     @staticmethod
-    def find_distributions(context: Any) -> Any:
+    def find_distributions(context: "Any") -> "Any":
         """Return the metadata of the tests' own wheels, by which pytest finds its plugins."""
         from importlib.metadata import DistributionFinder, MetadataPathFinder  # noqa: PLC0415 - found beside the image
 
@@ -58,7 +56,7 @@ class Beside:
         return MetadataPathFinder.find_distributions(wanted)
 
 
-def _asked_by(frame: FrameType | None) -> str:
+def _asked_by(frame: "FrameType | None") -> str:
     """Return the file of the code that imports."""
     while frame and frame.f_code.co_filename.startswith("<frozen importlib"):
         frame = frame.f_back
@@ -72,12 +70,12 @@ class Deselected:
         """Start with none."""
         self.names: list[str] = []
 
-    def pytest_deselected(self, items: Any) -> None:
+    def pytest_deselected(self, items: "Any") -> None:
         """Note the names."""
         self.names += [item.nodeid for item in items]
 
 
-def main(beside: Beside, paths: list[str], left_out: list[str]) -> dict[str, Any]:
+def main(beside: Beside, paths: list[str], left_out: list[str]) -> "dict[str, Any]":
     """Run the tests, and say what came of it."""
     os.environ.pop("LD_LIBRARY_PATH", None)  # for this process alone: what it starts must do without
     deselected = Deselected()

@@ -1,13 +1,15 @@
 """Services made by hand, as `inputs` and `build` would leave them; and their images."""
 
 import json
+import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.inputs import Inputs
 from pipeline.run import Run
 from pipeline.stage import Context, Stage
 from pipeline.stages.image import image
@@ -18,6 +20,7 @@ from tests.conftest import NOW
 
 IMAGE = Stage(image, needs=("inputs", "build"), reads=("locks",))
 LOCK = HOME / "service" / "requirements.lock"
+TEST_LOCK = HOME / "service" / "requirements-test.lock"
 
 SERVER = """
 import signal, socket, sys
@@ -45,6 +48,8 @@ class Service:
         start: how it starts, a line of pipeline.toml.
         tag: what its wheel says that it fits.
         waitress: whether the locked Waitress is among them.
+        tests: files of tests that run on the image; the test requirements are then those of the service of this
+            repository.
     """
 
     files: Mapping[str, str] = field(default_factory=lambda: FILES)
@@ -53,11 +58,16 @@ class Service:
     platforms: Sequence[str] = ("linux/amd64",)
     tag: str = "py3-none-any"
     waitress: bool = False
+    tests: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, store: Store, root: Path, locked: Mapping[str, Digest] | None = None) -> Run:
         """Return a run of it, in a project of its own, with the tools that are locked for this machine."""
         root.mkdir(parents=True, exist_ok=True)
         (root / "lock").touch()
+        shutil.copyfile(TEST_LOCK, root / "test.lock")
+        for name, source in self.tests.items():
+            (root / "tests").mkdir(exist_ok=True)
+            (root / "tests" / name).write_text(source)
         (root / "pipeline.toml").write_text(self._configuration())
         config = Config.load(root / "pipeline.toml")
         return Run(root / ".run", config, store, locked or {}, choose("dry-run", config), clock=lambda: NOW)
@@ -65,7 +75,8 @@ class Service:
     def _configuration(self) -> str:
         sections = {
             "service": f'name = "sample"\nsource = "."\nlock = "lock"\nbuild-lock = "lock"\n{self.start}',
-            "test": 'lock = "lock"\npaths = ["."]',
+            "test": 'lock = "test.lock"\npaths = ["."]',
+            "smoke": 'suite = ["tests"]\npackages = ["gcc-12-base", "libgcc-s1"]' if self.tests else "",
             "image": f'repository = "registry.example/acme/sample"\nplatforms = {json.dumps(list(self.platforms))}',
         }
         names = [*sections, *(name for name in self.settings if name not in sections)]
@@ -84,7 +95,8 @@ class Service:
 
         async def inputs(context: Context) -> str:
             waitress = [_waitress(context.store)] if self.waitress else []
-            context.write_json("inputs.json", {"wheels": dict.fromkeys(self.platforms, waitress)})
+            wheels = {**_for_tests(context), **dict.fromkeys(self.platforms, waitress)}
+            context.write_json("inputs.json", {"wheels": wheels})
             return "made by hand"
 
         async def build(context: Context) -> str:
@@ -94,6 +106,14 @@ class Service:
             return "made by hand"
 
         return Stage(inputs), Stage(build)
+
+
+def _for_tests(context: Context) -> dict[str, list[dict[str, str]]]:
+    """Return the locked wheels that tests need on an image, if there are tests."""
+    every = Inputs.of(context.config)
+    groups = tuple(group for group in every.wheels if group.name.startswith("suite/"))
+    listing = replace(every, wheels=groups, packages={}, tools=()).listing(context.store)
+    return dict(listing["wheels"])
 
 
 def _waitress(store: Store) -> dict[str, str]:
