@@ -10,11 +10,11 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn, cast
 
-from pipeline.cli import cost, db, doctor, dry_run, rebuild, release, stage, store, update_locks, verify
+from pipeline.cli import cost, db, doctor, dry_run, plan, rebuild, release, stage, store, update_locks, verify
 from pipeline.cli.ending import end
 from pipeline.errors import UsageError
 
-_VERBS = (dry_run, release, stage, store, verify, rebuild, doctor, db, cost, update_locks)
+_VERBS = (dry_run, plan, release, stage, store, verify, rebuild, doctor, db, cost, update_locks)
 
 Verb = Callable[[argparse.Namespace], int]
 

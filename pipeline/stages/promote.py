@@ -12,9 +12,8 @@ from pipeline.referrers import EMPTY, attach
 from pipeline.registry import Registry
 from pipeline.stage import Context
 from pipeline.statements import PredicateType
+from pipeline.tags import tags_of
 from pipeline.venv import scratch
-
-_SEMANTIC_PARTS = 3
 
 
 async def promote(context: Context) -> str:
@@ -43,15 +42,6 @@ async def promote(context: Context) -> str:
         },
     )
     return f"{', '.join(tags)} -> {digest}"
-
-
-def tags_of(version: str) -> list[str]:
-    """Return the version and the tags that move with it: 1.4.2 moves 1.4 and 1, 0.4.2 moves 0.4, others move none."""
-    parts = version.split(".")
-    if len(parts) != _SEMANTIC_PARTS or not all(part.isdigit() for part in parts):
-        return [version.replace("+", "-")]  # a tag may not hold the plus sign of a local version
-    minor = ".".join(parts[:2])
-    return [version, minor] if parts[0] == "0" else [version, minor, parts[0]]
 
 
 async def _sign_summary(context: Context) -> bytes:

@@ -89,6 +89,11 @@ class Project:
         """Read what a stage wrote."""
         return read(self.run_dir, name)
 
+    def commit(self, path: str, text: str) -> None:
+        """Write a file, and commit it."""
+        (self.root / path).write_text(text)
+        commit(self.root)
+
     def copy(self, target: Path) -> Self:
         """Return a copy, with what was run in it; its database and its registry are the same."""
         return replace(self, root=Path(shutil.copytree(self.root, target, symlinks=True)))

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+INDEX = "application/vnd.oci.image.index.v1+json"
 CONFIGURATION = """\
 version: 0.1
 log: {{accesslog: {{disabled: false}}, level: warn}}
@@ -90,7 +91,7 @@ class Served:
         """Return what refers to a manifest, by the API of the specification or by the tag in its place."""
         manifests = f"{repository}/manifests/{digest.replace(':', '-')}"
         path = manifests if self.login else f"{repository}/referrers/{digest}"
-        index = json.loads(self.get(path, "application/vnd.oci.image.index.v1+json"))
+        index = json.loads(self.get(path, INDEX))
         return [str(each["digest"]) for each in index["manifests"]]
 
 

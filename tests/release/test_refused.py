@@ -6,8 +6,8 @@ import pytest
 
 from pipeline.local.sigstore import local_sigstore
 from tests.release.conftest import MakeProject, Released
-from tests.release.projects import REPOSITORY, Project
-from tests.release.registries import Served
+from tests.release.projects import REPOSITORY, SOURCE, Project
+from tests.release.registries import INDEX, Served
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -19,12 +19,12 @@ def content(registry: Served) -> set[str]:
 
 def tags(registry: Served) -> dict[str, bytes]:
     """Return what each tag is."""
-    return {tag: registry.get(f"{REPOSITORY}/manifests/{tag}") for tag in registry.tags(REPOSITORY)}
+    return {tag: registry.get(f"{REPOSITORY}/manifests/{tag}", INDEX) for tag in registry.tags(REPOSITORY)}
 
 
 def test_a_tree_with_changes_that_are_in_no_commit(copy: Project) -> None:
     before = content(copy.registry)
-    (copy.root / "app" / "greetings" / "web.py").open("a").write("# not committed\n")
+    (copy.root / "app" / "greetings" / "web.py").write_text("# not committed\n")
     ended = copy.release()
     assert (ended.code, content(copy.registry)) == (2, before), ended.output
     assert "app/greetings/web.py" in ended.stderr
@@ -36,6 +36,14 @@ def test_no_vulnerability_database(make_project: MakeProject, open_registry: Ser
     ended = make_project(open_registry, database=False).release()
     assert (ended.code, content(open_registry)) == (2, before), ended.output
     assert "a release needs a whole vulnerability database" in ended.stderr
+
+
+def test_a_policy_that_still_names_a_place_holder(copy: Project) -> None:
+    before = content(copy.registry)
+    copy.commit("rules/verification.toml", copy.policy.read_text().replace(SOURCE, "https://github.example/you/yours"))
+    ended = copy.release()
+    assert (ended.code, content(copy.registry)) == (2, before), ended.output
+    assert "names a place holder" in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from pipeline.digest import Digest
 from pipeline.referrers import BUNDLE_TYPE
 from tests.release.conftest import Released
 from tests.release.projects import IDENTITY, REPOSITORY
+from tests.release.registries import INDEX
 from tests.release.watching import files_with
 
-INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 TAGS = ["1", "1.0", "1.0.0"]
 KINDS = 8
