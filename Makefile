@@ -30,8 +30,8 @@ test-workflows: .venv/ok tools .venv-workflows/ok
 	$(BIN)/python -m pytest tests/workflows
 
 # The same stages by the real dagger: on the engine that is configured, Docker's, or the one that DAGGER_TEST_ENGINE starts.
-test-engine: .venv/ok system tools
-	tests/engines/with_engine.sh $(BIN)/python -m pytest tests/engines/engine
+test-engine: .venv/ok system tools .venv-workflows/ok
+	tests/engines/with_engine.sh $(BIN)/python -m pytest tests/engines/engine tests/workflows
 
 test-terraform: .venv/ok .venv-terraform/ok
 	.venv-terraform/bin/python -m pytest tests/terraform
