@@ -7,13 +7,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed
 from pipeline.registry import Registry
 from pipeline.run import Run
 from pipeline.stages.publish import compare, referrers_of
 from pipeline.toolbox import Toolbox
-
 from tests.conftest import MakeRun
 from tests.layouts import write_layout
 
@@ -102,7 +102,7 @@ def server(answer: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[int]:
         def _answer(self) -> None:
             answer(self)
 
-        do_GET = do_HEAD = do_POST = do_PUT = _answer
+        do_GET = do_HEAD = do_POST = do_PUT = _answer  # noqa: N815 - the names are the base class's
 
     httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=httpd.serve_forever)
@@ -121,6 +121,13 @@ def refuse(handler: BaseHTTPRequestHandler) -> None:
     handler.end_headers()
 
 
+def challenge(handler: BaseHTTPRequestHandler) -> None:
+    handler.send_response(401)
+    handler.send_header("WWW-Authenticate", 'Basic realm="tests"')
+    handler.send_header("Content-Length", "0")
+    handler.end_headers()
+
+
 def break_down(handler: BaseHTTPRequestHandler) -> None:
     handler.send_response(500)
     handler.send_header("Content-Length", "0")
@@ -131,8 +138,11 @@ def drop(handler: BaseHTTPRequestHandler) -> None:
     handler.connection.close()
 
 
-async def test_a_registry_that_lets_nobody_in_is_not_taken_for_an_empty_one(tools: Toolbox) -> None:
-    with server(refuse) as port:
+@pytest.mark.parametrize("answer", [refuse, challenge])
+async def test_a_registry_that_lets_nobody_in_is_not_taken_for_an_empty_one(
+    tools: Toolbox, answer: Callable[[BaseHTTPRequestHandler], None]
+) -> None:
+    with server(answer) as port:
         registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True)
         with pytest.raises(RemoteFailed, match=rf":{port} does not allow this login `oras resolve` in") as caught:
             await registry.resolve("1.0.0")
