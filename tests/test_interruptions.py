@@ -57,6 +57,11 @@ def stop_in(project: Path, stage: str, kind: str, number: signal.Signals) -> tup
     return process.wait(timeout=30), finished
 
 
+def listened_to(*words: str, cwd: Path, stdout: int) -> subprocess.Popen[str]:
+    """Start a command whose standard error is read."""
+    return subprocess.Popen(arguments(*words), cwd=cwd, stdout=stdout, stderr=subprocess.PIPE, text=True)
+
+
 @pytest.mark.parametrize(
     ("stage", "kind"), [("image", "started"), ("image", "progress"), ("attest", "progress"), ("publish", "progress")]
 )
@@ -93,22 +98,44 @@ def test_after_a_kill_in_publish_the_registry_holds_each_piece_of_evidence_once(
 def test_a_stopped_run_ends_its_children_and_says_how_to_go_on(
     project: Path, number: signal.Signals, code: int
 ) -> None:
-    process = subprocess.Popen(
-        arguments("dry-run"), cwd=project, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for line in process.stderr:
-        if "running the tests" in line:
-            process.send_signal(number)
-            break
-    said = process.stderr.read()
-    process.stderr.close()
-    assert process.wait(timeout=30) == code
+    with listened_to("dry-run", cwd=project, stdout=subprocess.DEVNULL) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "running the tests" in line:
+                process.send_signal(number)
+                break
+        said = process.stderr.read()
+        assert process.wait(timeout=30) == code
     assert "the same command goes on from there" in said
     assert "Traceback" not in said
     assert none_left(project)
     assert "test" not in stages(project / ".run")
     assert "build" in stages(project / ".run")
+
+
+def test_whoever_presses_ctrl_c_again_and_again_gets_the_same_answer(project: Path) -> None:
+    with listened_to("dry-run", cwd=project, stdout=subprocess.DEVNULL) as process:
+        assert process.stderr is not None
+        for line in process.stderr:
+            if "building the wheel" in line:
+                break
+        while process.poll() is None:
+            process.send_signal(signal.SIGINT)
+            time.sleep(0.02)
+        said = process.stderr.read()
+    assert process.returncode == 130
+    assert "Traceback" not in said
+    assert none_left(project)
+
+
+def test_a_reader_that_goes_away_ends_the_run_without_a_word(project: Path) -> None:
+    with listened_to("dry-run", "--json", cwd=project, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.readline()
+        process.stdout.close()
+        assert (process.wait(timeout=60), process.stderr.read()) == (141, "")
+    assert none_left(project)
 
 
 def test_two_runs_in_one_directory_do_not_mix(project: Path) -> None:

@@ -16,17 +16,19 @@ def run_async(work: Callable[[], Awaitable[T]]) -> T:
     stopped: list[signal.Signals] = []
     results: list[T] = []
 
-    async def listen(scope: anyio.CancelScope) -> None:
+    async def listen(working: anyio.CancelScope) -> None:
         with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
             async for number in signals:
                 stopped.append(number)
-                scope.cancel()
+                working.cancel()
 
     async def main() -> None:
-        async with anyio.create_task_group() as group:
-            group.start_soon(listen, group.cancel_scope)
-            results.append(await work())
-            group.cancel_scope.cancel()
+        async with anyio.create_task_group() as listening:
+            with anyio.CancelScope() as working:
+                listening.start_soon(listen, working)
+                results.append(await work())
+            # Only now: a second Ctrl-C may not reach Python's own handler while the stages clean up.
+            listening.cancel_scope.cancel()
 
     anyio.run(main)
     if not results:
