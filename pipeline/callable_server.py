@@ -14,8 +14,8 @@ import sys
 import tempfile  # noqa: F401 - Waitress imports it for a body over 512 KiB: too late to find that it is not there
 import time
 
-from waitress import wasyncore  # type: ignore[import-untyped]
-from waitress.server import create_server  # type: ignore[import-untyped]
+from waitress import wasyncore
+from waitress.server import create_server
 
 TYPE_CHECKING = False  # `typing` would be another 100 KB of the image
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ def main(arguments: list[str]) -> int:
     application: Any = importlib.import_module(module)
     for part in attribute.split("."):
         application = getattr(application, part)
-    sockets: dict[int, object] = {}
+    sockets: dict[int, Any] = {}
     host = os.environ.get("HOST", "0.0.0.0")  # a container's only network is the one that it serves  # noqa: S104
-    server = create_server(application, map=sockets, host=host, port=int(os.environ.get("PORT", port)), ident=None)
+    server: Any = create_server(application, map=sockets, host=host, port=int(os.environ.get("PORT", port)), ident=None)
     stopping: list[int] = []
 
     def stop(number: int, _: object) -> None:
@@ -50,7 +50,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def drain(server: Any, sockets: dict[int, object]) -> None:
+def drain(server: Any, sockets: dict[int, Any]) -> None:
     """Take no more connections and serve those that are busy, for at most `GRACE` seconds."""
     wasyncore.dispatcher.close(server)
     end = time.monotonic() + GRACE

@@ -29,7 +29,13 @@ def write_layout(root: Path, evidence: int = 2) -> tuple[Digest, list[Digest]]:
 def _manifest(root: Path, content: bytes, subject: dict[str, Any] | None = None) -> dict[str, Any]:
     config = _blob(root, "application/vnd.oci.empty.v1+json", {})
     layer = {"mediaType": EVIDENCE, **_bytes(root, content)}
-    manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "artifactType": EVIDENCE, "config": config, "layers": [layer]}
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": MANIFEST,
+        "artifactType": EVIDENCE,
+        "config": config,
+        "layers": [layer],
+    }
     return _blob(root, MANIFEST, manifest | ({"subject": subject} if subject else {}))
 
 

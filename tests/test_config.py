@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from pipeline.config import HOME, Config
 from pipeline.errors import ConfigError
 

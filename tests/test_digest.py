@@ -1,9 +1,11 @@
 """A digest is a sha256 of bytes, and a reference names one."""
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from pipeline.digest import Digest, Reference
 from pipeline.errors import VerificationFailed
 
@@ -53,7 +55,7 @@ def test_the_digest_of_a_tree_does_not_see_order_times_or_byte_code(tmp_path: Pa
 
 def test_the_digest_of_a_tree_sees_names_contents_executability_and_links(tmp_path: Path) -> None:
     first = make_tree(tmp_path / "first", ["a", "b"])
-    changes = {
+    changes: dict[str, Callable[[Path], object]] = {
         "renamed": lambda root: (root / "a").rename(root / "c"),
         "edited": lambda root: (root / "a").write_text("other"),
         "executable": lambda root: (root / "a").chmod(0o755),

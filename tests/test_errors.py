@@ -1,6 +1,7 @@
 """A failure says what, why and what to do, and carries the exit code of its class."""
 
 import pytest
+
 from pipeline import errors
 from pipeline.errors import PipelineError, PolicyDenied, RemoteFailed, ToolFailed, UsageError, exit_code, flatten
 

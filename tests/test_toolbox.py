@@ -10,6 +10,7 @@ from pathlib import Path
 
 import anyio
 import pytest
+
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError
 from pipeline.store import Store
@@ -88,7 +89,7 @@ def test_a_child_dies_with_its_parent_even_when_that_is_killed(tmp_path: Path) -
         from pipeline.store import Store
         from pipeline.toolbox import Toolbox
         tools = Toolbox(Store(Path({str(tmp_path)!r})), {{}}, frozenset(), Path({str(tmp_path / "log")!r}))
-        child = "import os, time; print(os.getpid(), file=open({str(tmp_path / "pid")!r}, 'w'), flush=True); time.sleep(60)"
+        child = "import os, time; open({str(tmp_path / "pid")!r}, 'w').write(str(os.getpid())); time.sleep(60)"
         anyio.run(lambda: tools.run(Path(sys.executable), "-c", child))
         """)
     parent = subprocess.Popen([PYTHON, "-c", script])

@@ -1,10 +1,11 @@
-"""`build` makes one wheel that is the same everywhere; `test` runs the project's tests on that wheel and nothing else."""
+"""`build` makes one wheel, the same everywhere; `test` runs the project's tests on that wheel and nothing else."""
 
 import os
 import shutil
 from pathlib import Path
 
 import pytest
+
 from pipeline.config import Config
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, ToolFailed
@@ -13,7 +14,6 @@ from pipeline.stage import Stage
 from pipeline.stages.build import build
 from pipeline.stages.inputs import inputs
 from pipeline.stages.test import test as run_tests
-
 from tests.conftest import MakeRun
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -70,8 +70,8 @@ async def test_building_leaves_nothing_in_the_checkout_and_no_scratch(sample: Ru
 async def test_every_wheel_that_went_in_is_a_material(sample: Run) -> None:
     await sample.perform(INPUTS)
     record = await sample.perform(BUILD)
-    assert any(name.startswith("pkg:pypi/setuptools@") for name in record.materials) or any(
-        name.startswith("pkg:pypi/flit") or name.startswith("pkg:pypi/hatchling") for name in record.materials
+    assert any(
+        name.startswith(("pkg:pypi/setuptools@", "pkg:pypi/flit", "pkg:pypi/hatchling")) for name in record.materials
     )
 
 
@@ -114,7 +114,9 @@ async def test_skipped_tests_are_no_tests(sample: Run) -> None:
 
 async def test_a_command_that_writes_no_junit_file_is_said(sample: Run) -> None:
     config = sample.config
-    sample.config = config.model_copy(update={"test": config.test.model_copy(update={"command": ("-c", "print('hi')")})})
+    sample.config = config.model_copy(
+        update={"test": config.test.model_copy(update={"command": ("-c", "print('hi')")})}
+    )
     with pytest.raises(ToolFailed, match="wrote no JUnit file") as caught:
         await perform(sample, INPUTS, BUILD, TEST)
     assert caught.value.why == ("hi",)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
 from pipeline.errors import ConfigError, UsageError
 from pipeline.run import Run
 from pipeline.stage import Stage
 from pipeline.stages.facts import facts
-
 from tests.conftest import MakeRun, commit
 
 FACTS = Stage(facts, reads=("repository",), always=True)
