@@ -24,6 +24,10 @@ from pipeline.world import World
 BESIDE = "/beside"
 """Where the program sees what is lent to it."""
 
+EMULATORS = {"amd64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}
+"""Debian's names for the programs (package qemu-user-static) that run those of another architecture."""
+
+_EMULATOR = "/emulator"  # in the sandbox
 _ANY_CODE = range(-64, 256)
 _BUBBLEWRAP_LIMITS = "no system call filter and no memory limit"
 _LOADER_LIMITS = "none at all: the program sees the files, processes and network of this machine"
@@ -115,6 +119,19 @@ async def sandbox(tools: Toolbox, world: World, built: Built, architecture: str,
     yield Sandbox("loader", "; ".join(reasons), _LOADER_LIMITS, tuple(python), False, tools, loader, root, lends=False)
 
 
+async def emulated(tools: Toolbox, built: Built, architecture: str, root: Path) -> Sandbox:
+    """Return a sandbox for the image of another architecture: bubblewrap, and an emulator in it.
+
+    Raises:
+        ToolFailed: the emulator is not installed, or namespaces may not be made.
+    """
+    emulator = tools.path(EMULATORS[architecture])
+    await anyio.to_thread.run_sync(built.unpack, root)
+    command = _bubblewrap(root, emulator)
+    await tools.run(*command({}, None), "-I", "-c", "")
+    return Sandbox("bubblewrap", "", _BUBBLEWRAP_LIMITS, (_EMULATOR, f"/{PYTHON}"), True, tools, command, root)
+
+
 async def _pull(tools: Toolbox, world: World, built: Built, files: Path) -> str:
     """Have the Docker daemon pull the image by digest from a registry on loopback; return its name there."""
     await tools.run("docker", "info", timeout=20)
@@ -144,9 +161,12 @@ def _docker(name: str, image: str) -> Command:
     return command
 
 
-def _bubblewrap(root: Path) -> Command:
+def _bubblewrap(root: Path, emulator: Path | None = None) -> Command:
     for mount in ("proc", "dev"):  # a container's runtime makes these; in the image they are not
         (root / mount).mkdir()
+    through: list[str | Path] = ["--ro-bind", emulator, _EMULATOR] if emulator else []
+    if emulator:
+        (root / _EMULATOR[1:]).touch()
 
     def command(environment: Mapping[str, str], beside: Path | None) -> list[str | Path]:
         settings = [part for key, value in environment.items() for part in ("--setenv", key, value)]
@@ -158,8 +178,8 @@ def _bubblewrap(root: Path) -> Command:
         return [
             "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
             "--unshare-cgroup-try", "--uid", str(USER), "--gid", str(USER), "--cap-drop", "ALL", "--new-session",
-            "--die-with-parent", "--ro-bind", root, "/", *lent, "--proc", "/proc", "--dev", "/dev",
-            "--chdir", "/", "--clearenv", *settings, f"/{PYTHON}",
+            "--die-with-parent", "--ro-bind", root, "/", *through, *lent, "--proc", "/proc", "--dev", "/dev",
+            "--chdir", "/", "--clearenv", *settings, *([_EMULATOR] if emulator else []), f"/{PYTHON}",
         ]  # fmt: skip
 
     return command

@@ -170,16 +170,28 @@ def _platforms(summary: Summary) -> Iterator[str]:
     """Yield the platforms of the image that `smoke` did not start."""
     image, smoke = (summary.documents.get(name) for name in ("image/image.json", "smoke/smoke.json"))
     if isinstance(image, dict) and isinstance(smoke, dict):
-        started = smoke.get("platform")
+        started, emulated = smoke.get("platform"), _emulated(smoke)
         for platform in image.get("platforms", {}):
-            if platform != started:
-                yield f"smoke on {platform}: the image was started on {started} only"
+            if platform != started and not emulated.get(platform, {}).get("started"):
+                why = emulated.get(platform, {}).get("why", "")
+                yield f"smoke on {platform}: the image was started on {started} only" + (f"; {why}" if why else "")
+
+
+def _emulated(smoke: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what smoke.json says of the platforms that this machine is not."""
+    found = smoke.get("emulated")
+    return found if isinstance(found, dict) else {}
 
 
 def _runtime(summary: Summary, *, real: bool) -> Iterator[str]:
     """Yield what the image was started by: Docker is the real thing, anything else says what it lacks."""
     smoke = summary.documents.get("smoke/smoke.json")
-    if not isinstance(smoke, dict) or (smoke.get("isolation") == "docker") is not real:
+    if not isinstance(smoke, dict):
+        return
+    for platform, how in _emulated(smoke).items():
+        if not real and how.get("started"):
+            yield f"the processor of {platform}: {how.get('by')}, which answered {how.get('requests')} requests"
+    if (smoke.get("isolation") == "docker") is not real:
         return
     if real:
         yield "Docker, which started the image"

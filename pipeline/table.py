@@ -39,7 +39,7 @@ _UP_TO_THE_GATE = (
     Stage(
         _body("smoke"),
         needs=("inputs", "build", "image"),
-        tools=("docker", "bwrap", "olareg", "oras"),
+        tools=("docker", "bwrap", "olareg", "oras", "qemu-aarch64-static", "qemu-x86_64-static"),
         reads=("suite", "locks"),
         inputs=("wheels/linux/", "wheels/suite/", "debian/"),
     ),

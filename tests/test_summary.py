@@ -98,6 +98,20 @@ def test_a_platform_that_was_not_started_is_listed() -> None:
     assert not any("smoke on linux/amd64" in fact for fact in not_run(run))
 
 
+def test_a_platform_that_was_emulated_is_a_stand_in_and_one_that_was_not_says_why() -> None:
+    def run(how: dict[str, object]) -> Summary:
+        return summary(
+            image__image={"platforms": {"linux/amd64": {}, "linux/arm64": {}}},
+            smoke__smoke={"platform": "linux/amd64", "isolation": "docker", "emulated": {"linux/arm64": how}},
+        )
+
+    done = run({"started": True, "by": "qemu-aarch64-static", "requests": 3})
+    assert "the processor of linux/arm64: qemu-aarch64-static, which answered 3 requests" in stand_ins(done)
+    assert not any("arm64" in fact for fact in not_run(done))
+    left = run({"started": False, "why": "qemu-aarch64-static is not installed on this machine"})
+    assert any(fact.endswith("only; qemu-aarch64-static is not installed on this machine") for fact in not_run(left))
+
+
 def test_docker_is_real_and_anything_else_a_stand_in_that_says_what_it_lacks() -> None:
     docker = summary(smoke__smoke={"platform": "linux/amd64", "isolation": "docker", "limits": "nothing"})
     assert "Docker, which started the image" in real(docker)

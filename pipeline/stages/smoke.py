@@ -1,7 +1,8 @@
 """Start the service from the image's own files, ask it, and stop it as Kubernetes will."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -12,12 +13,14 @@ from pipeline.built import Built
 from pipeline.bytecode import this_platform
 from pipeline.config import SmokeRequest
 from pipeline.digest import Digest
-from pipeline.errors import SubjectFailed
+from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.layout import Layout
-from pipeline.sandbox import Sandbox, sandbox
+from pipeline.sandbox import EMULATORS, Sandbox, emulated, sandbox
 from pipeline.stage import Context
 from pipeline.touched import Watch
 from pipeline.venv import scratch
+
+_SLOWER = 5  # how much longer an emulated start may take
 
 
 async def smoke(context: Context) -> str:
@@ -46,13 +49,50 @@ async def smoke(context: Context) -> str:
             tests = await suite.run(context, box, built, platform, work)
             by_tests = watch.opened() if watch else set()
             trace = touched.report(watch.watched, by_service, by_tests) if watch else touched.unknown(box.isolation)
-    context.write_json("smoke.json", {**_document(box, platform, digest, outcome, results), "suite": tests.document})
+        others = {
+            name: await _emulate(context, name, requests, work)
+            for name in context.config.image.platforms
+            if name != platform
+        }
+    document = _document(box, platform, digest, outcome, results)
+    context.write_json("smoke.json", {**document, "suite": tests.document, "emulated": others})
     context.write_json("trace.json", trace)
     if tests.junit:
         await anyio.Path(context.out / "junit.xml").write_text(tests.junit, encoding="utf-8")
     headline = f"{len(results)} requests answered, first after {outcome.start_ms} ms, stopped by SIGTERM"
     ran = f", {tests.document['passed']} tests passed" if tests.document["run"] else ""
     return f"{headline}{ran} ({box.isolation})"
+
+
+async def _emulate(context: Context, platform: str, requests: Sequence[SmokeRequest], work: Path) -> dict[str, object]:
+    """Start another platform's image by an emulator, where there is one; raise `SubjectFailed` when it does badly."""
+    digest = Digest.parse(context.read_json("image", "image.json")["platforms"][platform]["digest"])
+    built = Built.read(Layout(context.of("image") / "layout"), digest)
+    architecture = oci.architecture(platform)
+    try:
+        box = await emulated(context.tools, built, architecture, work / architecture)
+    except ToolFailed as error:
+        return {"started": False, "why": error.what}
+    context.say(f"starting {platform} by {EMULATORS[architecture]}")
+    smoke, paths = context.config.smoke, [request.path for request in requests]
+    seconds = smoke.timeout_seconds * _SLOWER
+    outcome = await ask(
+        box,
+        built,
+        context.config.service.port,
+        paths,
+        seconds,
+        work / architecture / "answers",
+        settings=smoke.environment,
+    )
+    _refuse([_judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True)], outcome)
+    return {
+        "started": True,
+        "by": EMULATORS[architecture],
+        "digest": str(digest),
+        "requests": len(paths),
+        "start_ms": outcome.start_ms,
+    }
 
 
 @contextmanager
