@@ -55,11 +55,16 @@ def test_the_digest_of_a_tree_does_not_see_order_times_or_byte_code(tmp_path: Pa
 
 def test_the_digest_of_a_tree_sees_names_contents_executability_and_links(tmp_path: Path) -> None:
     first = make_tree(tmp_path / "first", ["a", "b"])
+
+    def link(root: Path) -> None:
+        (root / "a").unlink()
+        (root / "a").symlink_to("b")
+
     changes: dict[str, Callable[[Path], object]] = {
         "renamed": lambda root: (root / "a").rename(root / "c"),
         "edited": lambda root: (root / "a").write_text("other"),
         "executable": lambda root: (root / "a").chmod(0o755),
-        "linked": lambda root: ((root / "a").unlink(), (root / "a").symlink_to("b")),
+        "linked": link,
         "added": lambda root: (root / "new").touch(),
     }
     digests = {Digest.of_tree(first)}

@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -34,10 +35,14 @@ def add(verbs: Any) -> None:
     gc.set_defaults(verb=_gc)
     for action in (fetch, export, take, gc):
         shared.common(action)
+    fetch.add_argument(
+        "--also", type=Path, action="append", default=[], metavar="FILE", help="another project's pipeline.toml"
+    )
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    inputs = Inputs.of_tools() if options.tools else Inputs.of(Config.load(options.config)).with_containers()
+    projects = [] if options.tools else [options.config, *options.also]
+    wanted = [Inputs.of(Config.load(path)).with_containers() for path in projects] or [Inputs.of_tools()]
     store = shared.the_store(options)
     for entry in store.entries():
         if not store.intact(entry.digest):
@@ -50,9 +55,9 @@ def _fetch(options: argparse.Namespace) -> int:
             log=Path(log.name),
             environment=network_environment(),
         )
-        fetched = run_async(lambda: fill(inputs, tools, store, _say, store.intact))
-    there = set(digests(inputs.listing(store)))
-    print(f"{len(there)} inputs are in {store.root}, {len(fetched.names()) or 'none'} of them fetched now")
+        fetched = sum(len(run_async(partial(fill, each, tools, store, _say, store.intact)).names()) for each in wanted)
+    there = {digest for each in wanted for digest in digests(each.listing(store))}
+    print(f"{len(there)} inputs are in {store.root}, {fetched or 'none'} of them fetched now")
     return 0
 
 

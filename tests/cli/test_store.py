@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
-from pipeline.config import HOME
+from pipeline.config import HOME, Config
+from pipeline.digest import Digest
+from pipeline.inputs import Inputs
 from pipeline.store import Store, default_root
 
 CONFIG = ["--config", str(HOME / "pipeline.toml")]
@@ -60,3 +62,25 @@ def test_a_kind_of_lock_that_there_is_not_ends_with_two(capsys: pytest.CaptureFi
     """And the message names those that there are; nothing is written before."""
     assert main(["update-locks", "pythn", *CONFIG]) == 2
     assert "python, debian, tools" in capsys.readouterr().err
+
+
+def test_make_tools_fetches_what_any_sample_locks() -> None:
+    """The tests take every sample through the pipeline, offline."""
+    (line,) = [line for line in (HOME / "Makefile").read_text().splitlines() if line.startswith("OTHER_LOCKS :=")]
+    samples = HOME / "tests" / "samples"
+    fetched = [HOME, *(samples / name for name in line.split()[2:])]
+    assert set().union(*map(named, samples.glob("*/"))) <= set().union(*map(named, fetched))
+
+
+def named(project: Path) -> set[Digest]:
+    """Return the digest of everything that a project's locks name."""
+    file = project / "pipeline.toml"
+    return set(Inputs.of(Config.load(file)).named()) if file.exists() else set()
+
+
+def test_several_projects_are_fetched_at_once(capsys: pytest.CaptureFixture[str]) -> None:
+    also = ["--also", str(HOME / "tests" / "samples" / "compiled-wheel" / "pipeline.toml")]
+    assert main(["store", "fetch", *CONFIG]) == 0
+    assert main(["store", "fetch", *CONFIG, *also]) == 0
+    alone, together = (int(line.split()[0]) for line in capsys.readouterr().out.splitlines())
+    assert together > alone
