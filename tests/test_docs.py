@@ -54,3 +54,12 @@ def test_each_sample_is_in_the_list_of_samples() -> None:
     names = [path.parent.name for path in (HOME / "tests" / "samples").glob("*/pipeline.toml")]
     assert names
     assert [name for name in names if f"`{name}`" not in listed] == []
+
+
+def test_the_map_of_the_code_names_every_module_and_none_that_is_gone() -> None:
+    text = CODE.sub("", (HOME / "docs" / "architecture.md").read_text(encoding="utf-8"))
+    rows = [line.split("|")[1] for line in text.splitlines() if line.startswith("| `")]
+    named = [name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
+    there = {path.stem for path in (HOME / "pipeline").glob("*.py")} | {"cli", "local", "stages"}
+    assert set(named) == there - {"__init__", "__main__"}
+    assert len(named) == len(set(named)), "one place for each"
