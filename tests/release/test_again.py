@@ -1,5 +1,7 @@
 """The same bytes are released again: tags stay, and each run leaves its own evidence, once."""
 
+from pathlib import Path
+
 import pytest
 
 from tests.release.conftest import Released
@@ -8,8 +10,8 @@ from tests.release.projects import REPOSITORY
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_the_same_bytes_again_add_one_set_of_evidence_and_move_no_tag(released: Released) -> None:
-    project, registry = released.project, released.project.registry
+def test_the_same_bytes_again_add_one_set_of_evidence_and_move_no_tag(released: Released, tmp_path: Path) -> None:
+    project, registry = released.project.copy(tmp_path / "greetings"), released.project.registry
     before = project.read("promote/tags.json")
     first = {subject: registry.referrers(REPOSITORY, subject) for subject in released.referrers}
     ended = project.release()
