@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bench.service import aims, halfcore, rounds, tables
+from bench.service import aims, halfcore, held, rounds, tables
 from bench.service.contestants import Contestant, contestants
 from bench.service.programs import MissingError, build_go, program
 
@@ -43,6 +43,7 @@ def _run(folder: Path, seconds: int, only: str, *, docker: bool) -> None:
     print(tables.round_table("64 connections, a balancer's heads, no two the same", results, "balancer"))
     print(tables.round_table("1,000 connections, keep-alive", results, "many"))
     print(tables.process_table(results))
+    print("\n" + held.line(field[0], seconds))
     found = _half_core([field[0], field[1], field[8]], folder, wrk, seconds) if docker else []
     if not only:
         print("\n" + "\n".join([*tables.ratio_lines(results), "", *aims.judge(results, found)]))
