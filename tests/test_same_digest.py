@@ -6,6 +6,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -65,10 +66,81 @@ def test_the_order_of_files_does_not_reach_it(tmp_path: Path, expected: str) -> 
     assert digest(root) == expected
 
 
+needs_disorder = pytest.mark.skipif(
+    not shutil.which("disorderfs") or not Path("/dev/fuse").exists() or os.geteuid() != 0,
+    reason="disorderfs is not installed or may not be mounted here: apt-get install disorderfs",
+)
+
+
+@pytest.fixture
+def disordered(tmp_path: Path) -> Iterator[Path]:
+    """Give a directory whose files are listed in another order each time."""
+    (tmp_path / "ordered").mkdir()
+    seen = tmp_path / "disordered"
+    seen.mkdir()
+    subprocess.run(["disorderfs", "-q", "--shuffle-dirents=yes", tmp_path / "ordered", seen], check=True)
+    yield seen
+    subprocess.run(["umount", "--lazy", seen], check=True)
+
+
+@needs_disorder
+def test_the_order_in_which_a_file_system_lists_files_does_not_reach_it(disordered: Path, expected: str) -> None:
+    for number in range(20):
+        (disordered / f"{number}").touch()
+    assert len({tuple(disordered.iterdir()) for _ in range(10)}) > 1, "it lists in the same order each time"
+    assert digest(clone("greetings", disordered / "greetings")) == expected
+
+
+@pytest.mark.skipif(not shutil.which("faketime"), reason="faketime is not installed: apt-get install faketime")
+@pytest.mark.parametrize("clock", ["1999-12-31 23:59:59", "2037-01-19 03:14:07"])
+def test_the_clock_does_not_reach_it(tmp_path: Path, expected: str, clock: str) -> None:
+    root = clone("greetings", tmp_path / "greetings")
+    found = digest(root, prefix=("faketime", clock), env={"DONT_FAKE_MONOTONIC": "1"})
+    began = read(root / ".run", "image/record.json")["started"]
+    assert began.startswith((clock[:4], str(int(clock[:4]) + 1))), "it saw the real clock"
+    assert found == expected
+
+
+VERSION = f"{sys.version_info.major}.{sys.version_info.minor}"
+PREPARED = "PIPELINE_PYTHONS"
+HOW = f"make one with `pythonX -m venv DIR && DIR/bin/pip install --require-hashes -r requirements.lock`, in {PREPARED}"
+
+
+def other_interpreters() -> Iterator[str]:
+    """Yield what can run the pipeline here: those of this minor version on PATH, and those that were prepared."""
+    places = [*os.get_exec_path(), "/usr/bin", "/usr/local/bin"]
+    for place in dict.fromkeys(Path(each, f"python{VERSION}") for each in places):
+        if place.exists() and "shims" not in place.parts and place.resolve() != Path(sys.executable).resolve():
+            yield str(place)
+    yield from filter(None, os.environ.get(PREPARED, "").split(os.pathsep))
+
+
+@pytest.mark.parametrize(
+    "python", list(dict.fromkeys(other_interpreters())) or [pytest.param("", marks=pytest.mark.skip(HOW))]
+)
+def test_the_python_that_runs_the_pipeline_does_not_reach_it(tmp_path: Path, expected: str, python: str) -> None:
+    version = said(python, "import sys; print(*sys.version_info[:2], sep='.')")
+    if version == VERSION:  # it can take the packages of this one
+        subprocess.run([python, "-m", "venv", "--without-pip", tmp_path / "environment"], check=True)
+        python = str(tmp_path / "environment/bin/python")
+        (site,) = (tmp_path / "environment").glob("lib/python*/site-packages")
+        (site / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n{HOME}\n")
+    root = clone("greetings", tmp_path / "greetings")
+    command = [python, "-m", "pipeline", "dry-run", "--to", "image"]
+    env = {**os.environ, "PYTHONPATH": str(HOME)}
+    done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert read(root / ".run", "image/image.json")["digest"] == expected
+
+
+def said(python: str, code: str) -> str:
+    return subprocess.run([python, "-c", code], check=True, capture_output=True, text=True).stdout.strip()
+
+
 def interpreter_of_nobody(where: Path) -> Path:
     """Make an environment that another user may run, with the packages of this one."""
     here = f"{sys.version_info.major}.{sys.version_info.minor}"
-    for candidate in (getattr(sys, "_base_executable", sys.executable), f"/usr/bin/python{here}"):
+    for candidate in (str(getattr(sys, "_base_executable", sys.executable)), f"/usr/bin/python{here}"):
         readable = [*AS_NOBODY, candidate, "-c", "import sys; open(sys.executable, 'rb')"]
         if subprocess.run(readable, check=False, capture_output=True).returncode == 0:
             subprocess.run([candidate, "-m", "venv", "--without-pip", where], check=True)
@@ -89,7 +161,7 @@ def test_another_user_with_a_store_that_it_may_only_read_gets_it_too(expected: s
         (base / "home").mkdir()
         for path in (base / "home", root, *root.rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-        command = [*AS_NOBODY, python, "-m", "pipeline", "dry-run", "--to", "image", "--store", base / "store"]
+        command = [*AS_NOBODY, str(python), "-m", "pipeline", "dry-run", "--to", "image", "--store", str(base / "store")]
         done = subprocess.run(
             command,
             cwd=root,
