@@ -54,7 +54,15 @@ RECORDED = tuple(stage.name for stage in _UP_TO_THE_GATE)
 """The stages whose records make provenance: all that come before anything is signed."""
 
 _AFTER_IT = (
-    Stage(_body("attest"), needs=RECORDED, tools=("cosign",), secrets=_TOKEN, network=True, live=True),
+    Stage(
+        _body("attest"),
+        needs=RECORDED,
+        tools=("cosign",),
+        reads=("policy",),
+        secrets=_TOKEN,
+        network=True,
+        live=True,
+    ),
     Stage(
         _body("publish"), needs=("image", "attest"), tools=("oras", "olareg"), secrets=_LOGIN, network=True, live=True
     ),
@@ -71,6 +79,7 @@ _AFTER_IT = (
         _body("promote"),
         needs=("image", "publish", "verify"),
         tools=("oras", "olareg", "cosign"),
+        reads=("policy",),
         secrets=(*_TOKEN, *_LOGIN),
         network=True,
         live=True,
