@@ -19,6 +19,12 @@ HOME, PROJECT, RUN, STORE = "/pipeline", "/project", "/run-directory", "/store"
 
 _OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline")
 
+# Files that a configuration names for a tool. The host reads them wherever they are, and digests none as its own.
+_FILES_OF = {
+    "grype": (("scan", "database"),),
+    "cosign": (("sign", "signing-config"), ("sign", "trusted-root")),
+}
+
 
 @dataclass
 class Graph:
@@ -132,8 +138,8 @@ class Graph:
         paths = [path for name in row.reads for path in reads.paths(self.configuration, name)]
         if "." in paths:
             return self.project
-        if "grype" in row.tools:  # the database is no part of the policy, and too large to be digested as if it were
-            paths += [path] if (path := str(self.configuration.get("scan", {}).get("database", ""))) else []
+        for section, key in (named for tool in row.tools for named in _FILES_OF.get(tool, ())):
+            paths += [path] if (path := str(self.configuration.get(section, {}).get(key, ""))) else []
         return self.project.filter(include=[reads.FILENAME, *(each for path in paths for each in (path, f"{path}/**"))])
 
     async def _store(self, row: Stage) -> dagger.Directory:

@@ -5,6 +5,7 @@ have to be installed besides.
 """
 
 import functools
+import logging
 import tomllib
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,7 +13,6 @@ from typing import Annotated, Any, TypeVar, cast
 
 import dagger
 from dagger import DefaultPath, Doc, Ignore, check, dag, function, object_type
-from dagger.mod import default_module
 
 from pipeline import reads
 from pipeline.dagger_graph import HOME, PROJECT, PYTHON, STORE, Graph
@@ -34,8 +34,10 @@ def explained(body: F) -> F:
     async def run(*arguments: Any, **more: Any) -> Any:
         try:
             return await body(*arguments, **more)
-        except PipelineError as error:
-            default_module().log_exceptions = False  # it was foreseen, so its words are enough
+        except (PipelineError, dagger.ExecError) as error:
+            logging.getLogger("dagger.mod").setLevel(logging.CRITICAL)  # it was foreseen: the SDK adds no traceback
+            if isinstance(error, dagger.ExecError):
+                raise
             raise RuntimeError(error.explain().removeprefix("error: ")) from None
 
     return cast(F, run)

@@ -42,12 +42,19 @@ INPUTS = {
 }
 GROUPS = {"build": 1, "runtime": 2, "test": 3, "linux/": 4, "debian/": 5, "suite/": 6}
 
+OUTSIDE = """
+[scan]
+database = "advisories"
+[sign]
+signing-config = "services.json"
+"""
+
 
 def contents(call: Call) -> str:
     """Return the text of a file of the project, or of what a stage has written."""
     match call["path"]:
         case "pipeline.toml":
-            return (HOME / "pipeline.toml").read_text()
+            return (HOME / "pipeline.toml").read_text() + OUTSIDE
         case "inputs.json":
             return json.dumps(INPUTS)
         case "record.json":
@@ -184,7 +191,9 @@ def test_a_stage_sees_its_own_tools_and_inputs_of_the_store_and_no_other(whole: 
         ("test", ("pipeline.toml", "tests/service", "tests/service/**")),
         ("assess", ("pipeline.toml", "policy", "policy/**")),
         ("deploy", ("pipeline.toml", "k8s", "k8s/**")),
-        ("attest", ("pipeline.toml",)),
+        ("sbom", ("pipeline.toml",)),
+        ("scan", ("pipeline.toml", "policy", "policy/**", "advisories", "advisories/**")),
+        ("attest", ("pipeline.toml", "policy", "policy/**", "services.json", "services.json/**")),
     ],
 )
 def test_a_stage_sees_what_it_reads_of_the_project_and_nothing_else(

@@ -46,6 +46,12 @@ def test_a_failing_stage_ends_the_call_with_its_own_words_and_exit_code(greeting
     assert "correct the service or its tests" in ended.stderr
 
 
+def test_a_failing_stage_is_told_without_a_traceback(greetings: Dagger, tmp_path: Path) -> None:
+    ended = greetings.of(clone("failing-test", tmp_path / "failing-test")).call("test", progress="--progress=plain")
+    assert ended.code == 7
+    assert "Traceback" not in ended.output
+
+
 def test_a_denied_image_ends_the_call_with_the_reasons_and_exit_code_3(greetings: Dagger, tmp_path: Path) -> None:
     project = clone("critical-advisory", tmp_path / "critical-advisory")
     ended = greetings.of(project).call("admit")
