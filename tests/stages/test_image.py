@@ -10,6 +10,7 @@ import shutil
 import stat
 import subprocess
 import sys
+import tarfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import anyio
 import pytest
 
 from pipeline.built import Built
-from pipeline.bytecode import Interpreter, Job, this_platform
+from pipeline.bytecode import Interpreter, Job, start, this_platform
 from pipeline.config import HOME
 from pipeline.debian import Lock
 from pipeline.digest import Digest
@@ -90,8 +91,80 @@ def test_there_is_no_shell_no_package_manager_and_nothing_that_raises_rights_or_
     assert modes == {0o644, 0o755}
 
 
+def test_the_layers_hold_nothing_that_is_not_listed_and_nothing_dangerous(plain: Made) -> None:
+    entry, layout = plain.document["platforms"]["linux/amd64"], Layout(plain.layout)
+    members: dict[str, tarfile.TarInfo] = {}
+    for layer in entry["layers"]:
+        with tarfile.open(layout.blob(Digest.parse(layer["digest"]))) as archive:
+            members |= {member.name: member for member in archive if not member.isdir() or member.name not in members}
+    files = {name for name, member in members.items() if not member.isdir()}
+    assert files == listed(plain.document)
+    assert {member.mode for member in members.values() if not member.issym()} == {0o644, 0o755}, "no setuid, no setgid"
+    assert {(member.uid, member.gid, member.mtime) for member in members.values()} == {(0, 0, 0)}
+    assert not [name for name, member in members.items() if not (member.isfile() or member.isdir() or member.issym())]
+    assert not files & {"bin/sh", "usr/bin/sh", "usr/bin/dpkg", "usr/bin/apt", "usr/bin/pip", "usr/bin/pip3"}
+
+
 def test_it_is_smaller_than_five_megabytes(plain: Made) -> None:
     assert plain.document["platforms"]["linux/amd64"]["size"] < 5_000_000
+
+
+def run_inside(root: Path, code: str) -> str:
+    """Run code by the image's interpreter, with its own loader and libraries, and return what it prints."""
+    command = [*start(root, "amd64"), "-I", "-B", "-c", code]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def test_the_standard_library_has_no_docstrings(plain: Made) -> None:
+    code = "import socket; print(socket.__doc__, socket.create_server.__doc__, socket.socket.accept.__doc__)"
+    assert run_inside(plain.root, code) == "None None None\n"
+
+
+async def test_a_compiled_file_without_docstrings_differs_in_nothing_else(
+    store: Store, plain: Made, tmp_path: Path
+) -> None:
+    tree = Tree(tmp_path / "root")
+    lock = Lock.parse(plain.run.config.image.package_lock.read_text())
+    for package in lock.select(here := this_platform(["linux/amd64", "linux/arm64"])):
+        component = Component("deb", package.name, package.version, package.architecture)
+        unpack_deb(tree, store.get(package.digest), component)
+    source = tmp_path / "sample.py"
+    source.write_text(SAMPLE)
+    interpreter = Interpreter(Toolbox(store, {}, frozenset(), tmp_path / "log"), tree.root, here.removeprefix("linux/"))
+    jobs = [
+        Job(source, tmp_path / "whole", "/sample.py"),
+        Job(source, tmp_path / "bare", "/sample.py", documented=False),
+    ]
+    assert not await interpreter.compile(jobs, tmp_path / "listing")
+    told = [await executed(tree.root, here.removeprefix("linux/"), job.target) for job in jobs]
+    assert told == [f"('It is documented.', 'So is it.', 'And it.', {LINES})\n", f"(None, None, None, {LINES})\n"]
+
+
+async def executed(root: Path, architecture: str, code: Path) -> str:
+    """Execute a file of byte code, and return what `told` in it tells."""
+    reading = (
+        "import marshal, sys; n = {}; exec(marshal.loads(open(sys.argv[1], 'rb').read()[16:]), n); print(n['told']())"
+    )
+    command = [*start(root, architecture), "-I", "-B", "-c", reading, str(code)]
+    return (await anyio.run_process(command)).stdout.decode()
+
+
+SAMPLE = '''"""It is documented."""
+
+def told():
+    """So is it."""
+    return globals().get('__doc__'), told.__doc__, Told.__doc__, (told.__code__.co_firstlineno, failed())
+
+class Told:
+    """And it."""
+
+def failed():
+    try:
+        assert False
+    except AssertionError as error:
+        return error.__traceback__.tb_lineno
+'''
+LINES = (3, 12)
 
 
 def test_the_records_of_debian_packages_are_true(plain: Made) -> None:
@@ -158,6 +231,29 @@ async def test_one_changed_line_of_the_service_changes_one_small_layer(store: St
     assert after[1]["size"] < 8192
 
 
+async def test_one_changed_line_of_the_service_pushes_one_small_layer_and_no_other_is_touched(
+    store: Store, tmp_path: Path, locked: dict[str, Digest]
+) -> None:
+    changed = Service(files={**FILES, "sample/server.py": FILES["sample/server.py"] + "\nx = 1\n"})
+    run = Service().run(store, tmp_path / "project", locked)
+    held: list[dict[str, os.stat_result]] = []
+    for service in (Service(), changed):
+        document = await service.image(run)
+        tools = Toolbox(store, locked, frozenset({"olareg", "oras"}), tmp_path / "log")
+        files = tmp_path / "registry"
+        files.mkdir(exist_ok=True)
+        async with run.world.registry(tools, files, writable=True) as registry:
+            await registry.push(run.directory / "image/layout", Digest.parse(document["digest"]))
+        held.append({path.name: path.stat() for path in files.rglob("blobs/sha256/*")})
+    before, after = held
+    assert {name: (s.st_ino, s.st_mtime_ns) for name, s in before.items()} == {
+        name: (after[name].st_ino, after[name].st_mtime_ns) for name in before
+    }
+    new = {name: after[name].st_size for name in after.keys() - before.keys()}
+    assert len(new) == 4, "a layer, a configuration, a manifest, an index"
+    assert sum(new.values()) < 8192
+
+
 @pytest.mark.parametrize(
     ("umask", "environment"),
     [
@@ -203,6 +299,21 @@ async def test_byte_code_is_the_same_from_one_process_for_all_and_from_one_for_e
     for job in each:
         assert not await interpreter.compile([job], tmp_path / "listing")
     assert [job.target.read_bytes() for job in every] == [job.target.read_bytes() for job in each]
+
+
+async def test_a_new_import_is_refused_until_the_reviewed_list_names_it(store: Store, tmp_path: Path) -> None:
+    keeping = {"image": 'keep = "keep.toml"'}
+    run = Service(settings=keeping).run(store, tmp_path / "kept")
+    with pytest.raises(ConfigError, match=r"there is no keep\.toml"):
+        await Service(settings=keeping).image(run)
+    shutil.copyfile(run.directory / "image.part" / "keep.toml", tmp_path / "kept" / "keep.toml")
+    await Service(settings=keeping).image(run)
+    more = Service(
+        files={**FILES, "sample/server.py": "import colorsys\n" + FILES["sample/server.py"]}, settings=keeping
+    )
+    with pytest.raises(SubjectFailed, match="1 more, 0 less") as caught:
+        await more.image(run)
+    assert caught.value.why == ('add to standard: "colorsys",  # imported by sample.server',)
 
 
 async def test_a_module_of_the_service_that_nobody_imports_is_left_out(store: Store, tmp_path: Path) -> None:

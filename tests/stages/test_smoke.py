@@ -14,6 +14,7 @@ import pytest
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, VerificationFailed
 from pipeline.run import Run
+from pipeline.sandbox import EMULATORS
 from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
 from pipeline.store import Store
@@ -188,6 +189,52 @@ async def test_a_callable_is_served(store: Store, tmp_path: Path) -> None:
     )
     found = await smoked(service, store, tmp_path / "callable")
     assert all(each["passed"] for each in found["requests"])
+
+
+async def test_settings_for_the_smoke_test_reach_the_service_and_not_the_image(store: Store, tmp_path: Path) -> None:
+    source = SERVER.replace('b"HTTP/1.0 200 OK\\r\\n\\r\\nhello"', 'b"HTTP/1.0 200 OK\\r\\n\\r\\nhello" + mood')
+    source = source.replace("import signal", "import os\nmood = os.environ.get('MOOD', 'none').encode()\nimport signal")
+    settings = {"smoke": 'requests = [{ path = "/", contains = "hellobright" }]\nenvironment = { MOOD = "bright" }'}
+    service = Service(files={**PROGRAM, "sample/server.py": source}, settings=settings)
+    run = service.run(store, tmp_path / "mood")
+    await service.image(run)
+    await run.perform(NO_DOCKER if shutil.which("bwrap") else NEITHER)
+    configurations = [p.read_text() for p in (run.directory / "image/layout/blobs").rglob("*") if _has(p, b"rootfs")]
+    assert configurations
+    assert not any("MOOD" in text for text in configurations)
+
+
+def _has(path: Path, word: bytes) -> bool:
+    return path.is_file() and path.stat().st_size < 10_000 and word in path.read_bytes()
+
+
+BOTH = ("linux/amd64", "linux/arm64")
+EMULATED = Stage(smoke, needs=("image",), tools=("bwrap", *EMULATORS.values()))
+
+
+@needs_bubblewrap
+@pytest.mark.skipif(
+    not any(shutil.which(name) for name in EMULATORS.values()), reason="no emulator: apt-get install qemu-user-static"
+)
+async def test_the_other_platform_is_started_by_an_emulator_and_asked_the_same(store: Store, tmp_path: Path) -> None:
+    service = Service(platforms=BOTH, settings=ASKS)
+    found = await smoked(service, store, tmp_path / "both", EMULATED)
+    (other,) = set(BOTH) - {found["platform"]}
+    assert found["emulated"][other]["started"] is True
+    assert found["emulated"][other]["requests"] == 2
+    assert found["emulated"][other]["digest"] != found["digest"]
+
+
+@needs_bubblewrap
+async def test_without_an_emulator_the_other_platform_is_told_as_not_started(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "bwrap").symlink_to(shutil.which("bwrap") or "")
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    found = await smoked(Service(platforms=BOTH, settings=ASKS), store, tmp_path / "one", EMULATED)
+    (how,) = found["emulated"].values()
+    assert how == {"started": False, "why": f"{EMULATORS['arm64']} is not installed on this machine"}
 
 
 async def test_an_altered_layer_is_never_started(store: Store, tmp_path: Path) -> None:
