@@ -102,7 +102,9 @@ def engine_files() -> list[Path]:
     """Return what an engine of this machine has written, where that can be found from its socket."""
     host = os.environ.get("_EXPERIMENTAL_DAGGER_RUNNER_HOST", "")
     home = Path(host.removeprefix("unix://")).parent.parent
-    return [*home.glob("*.log"), *home.glob("state/**/*.db"), *home.glob("state/**/*.db-wal")] if host else []
+    found = [*home.glob("*.log"), *home.glob("state/**/*.db"), *home.glob("state/**/*.db-wal")]
+    assert found or not host.startswith("unix://"), f"an engine has written nothing in {home}"
+    return found
 
 
 POLICY = """
