@@ -161,9 +161,9 @@ def test_another_user_with_a_store_that_it_may_only_read_gets_it_too(expected: s
         (base / "home").mkdir()
         for path in (base / "home", root, *root.rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-        command = [*AS_NOBODY, str(python), "-m", "pipeline", "dry-run", "--to", "image", "--store", str(base / "store")]
+        words = ["-m", "pipeline", "dry-run", "--to", "image", "--store", str(base / "store")]
         done = subprocess.run(
-            command,
+            [*AS_NOBODY, str(python), *words],
             cwd=root,
             env={**os.environ, "HOME": str(base / "home")},
             capture_output=True,

@@ -59,6 +59,7 @@ async def image(context: Context) -> str:
 
 async def smoke(context: Context) -> str:
     (context.out / "junit.xml").write_bytes(JUNIT)
+    context.write_json("smoke.json", {"platform": PLATFORMS[0]})
     return "smoked"
 
 
@@ -99,6 +100,7 @@ async def assess(context: Context) -> str:
             "allowed": True,
             "denied": [],
             "excused": [],
+            "image": NAME,
             "inputs": {"image": str(WHEEL), "policy/rules.toml": str(WHEEL)},
         },
     )

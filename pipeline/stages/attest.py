@@ -90,7 +90,7 @@ def _plan(context: Context, image: Mapping[str, Any], signer: Signer) -> Iterato
     everything = (index, *platforms.values())
     yield Planned("signature", PredicateType.SIGNATURE, everything, statements.signature())
     yield Planned("provenance", PredicateType.PROVENANCE, everything, _provenance(context, signer))
-    yield from _tests(context, everything)
+    yield from _tests(context, index, platforms)
     yield Planned("vex", PredicateType.OPENVEX, everything, context.read_json("vex", "openvex.json"))
     yield Planned("verdict", PredicateType.VERDICT, everything, _verdict(context))
     for platform, subject in platforms.items():
@@ -112,13 +112,15 @@ def _for_platform(context: Context, platform: str, subjects: tuple[Subject, ...]
     yield Planned(f"scan-{place}", PredicateType.VULNS, subjects, found)
 
 
-def _tests(context: Context, subjects: tuple[Subject, ...]) -> Iterator[Planned]:
+def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -> Iterator[Planned]:
+    """Plan the result of the tests of the wheel, which every platform holds, and of the suite in the started image."""
     configuration = [_resource("pipeline.toml, as it was understood", context.config.digest)]
-    for stage in ("test", "smoke"):
-        report = context.of(stage) / "junit.xml"
-        if stage == "test" or report.exists():
-            result = statements.test_result(report.read_bytes(), configuration)
-            yield Planned(stage, PredicateType.TEST_RESULT, subjects, result)
+    spoken_of: dict[str, tuple[Subject, ...]] = {"test": (index, *platforms.values())}
+    if (context.of("smoke") / "junit.xml").exists():  # on one platform: nothing is said of the others
+        spoken_of["smoke"] = (index, platforms[context.read_json("smoke", "smoke.json")["platform"]])
+    for stage, subjects in spoken_of.items():
+        result = statements.test_result((context.of(stage) / "junit.xml").read_bytes(), configuration)
+        yield Planned(stage, PredicateType.TEST_RESULT, subjects, result)
 
 
 def _provenance(context: Context, signer: Signer) -> dict[str, Any]:

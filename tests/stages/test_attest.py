@@ -74,6 +74,8 @@ def test_each_statement_names_the_index_and_the_platforms_that_it_speaks_of(atte
     for name in NAMES:
         named = {f"sha256:{subject['digest']['sha256']}" for subject in statement(attested, name)["subject"]}
         own = {digest for platform, digest in platforms.items() if platform.replace("/", "-") in name}
+        if name == "smoke":  # the image was started on this one
+            own = {platforms["linux/amd64"]}
         assert named == {index, *(own or platforms.values())}
 
 
