@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.digest import Digest
+from pipeline.documents import require_shape
 from pipeline.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:  # the Dagger module reads the table in each call, and must not wait for Sigstore to be imported
@@ -83,11 +84,13 @@ class Context:
         return path
 
     def read_json(self, stage: str, relative: str) -> Any:
-        """Read what a needed stage wrote; raise `VerificationFailed` when it is not there or not JSON."""
+        """Read what a needed stage wrote; raise `VerificationFailed` when that is not what others rely on."""
         path = self.of(stage) / relative
         try:
-            return json.loads(path.read_bytes())
+            value = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
             raise VerificationFailed(
                 f"{stage}/{relative} cannot be read", why=str(error), do=f"run `python -m pipeline stage {stage}` again"
             ) from error
+        require_shape(stage, relative, value)
+        return value

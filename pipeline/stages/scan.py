@@ -1,7 +1,6 @@
 """Look for known vulnerabilities in what the image holds. Finding some is no failure."""
 
-import json
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 from pipeline import findings
@@ -22,9 +21,9 @@ async def scan(context: Context) -> str:
     await grype.require_eyesight()
     raw: dict[str, Any] = {}
     for platform in sorted(image["platforms"]):
-        document = context.of("sbom") / platform.replace("/", "-") / "sbom.cdx.json"
-        _require_packages(document)
-        raw[platform] = await grype.scan(document)
+        document = f"{platform.replace('/', '-')}/sbom.cdx.json"
+        _require_packages(document, context.read_json("sbom", document))
+        raw[platform] = await grype.scan(context.of("sbom") / document)
     reports = {platform: findings.read(report) for platform, report in raw.items()}
     if any(report.database.built != identity.built for report in reports.values()):
         raise ToolFailed("Grype used another database than the one on record", do="run `python -m pipeline db import`")
@@ -50,11 +49,10 @@ async def _database(context: Context) -> tuple[Grype, Identity]:
     return grype, identity
 
 
-def _require_packages(document: Path) -> None:
-    components = json.loads(document.read_bytes())["components"]
-    if not any(component.get("purl") for component in components):
+def _require_packages(name: str, sbom: Mapping[str, Any]) -> None:
+    if not any(component.get("purl") for component in sbom["components"]):
         raise ToolFailed(
-            f"{document.parent.name}/{document.name} lists no packages",
+            f"{name} lists no packages",
             why="Grype finds nothing in an empty list, and calls that a success",
             do="run `python -m pipeline stage sbom` again",
         )

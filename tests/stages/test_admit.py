@@ -22,7 +22,8 @@ REASON = {
 
 def verdict(*denied: dict[str, str], allowed: Any) -> Stage:
     async def assess(context: Context) -> str:
-        context.write_json("verdict.json", {"allowed": allowed, "denied": denied, "image": REFERENCE})
+        said = {"allowed": allowed, "denied": denied, "excused": [], "image": REFERENCE, "inputs": {}}
+        context.write_json("verdict.json", said)
         return "a verdict"
 
     return Stage(assess)

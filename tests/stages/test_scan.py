@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.errors import ConfigError, ToolFailed
+from pipeline.errors import ConfigError, PipelineError, ToolFailed, VerificationFailed
 from pipeline.grype import Grype
 from pipeline.local import advisories
 from pipeline.run import Run
@@ -125,13 +125,25 @@ async def test_an_altered_database_fails_the_tool(make_run: MakeRun, project: Pa
         await listed_and_scanned(run)
 
 
-async def test_an_sbom_without_packages_is_no_clean_bill(make_run: MakeRun) -> None:
-    async def sbom(context: Context) -> str:
-        context.write_json("linux-amd64/sbom.cdx.json", {"bomFormat": "CycloneDX", "components": []})
+@pytest.mark.parametrize(
+    ("sbom", "failure", "said"),
+    [
+        ({}, VerificationFailed, "components is missing"),
+        ({"components": []}, VerificationFailed, "components lists nothing"),
+        ({"components": [{"type": "file", "name": "/bin/sh"}]}, ToolFailed, "lists no packages"),
+    ],
+)
+async def test_an_sbom_without_packages_is_no_clean_bill(
+    make_run: MakeRun, sbom: object, failure: type[PipelineError], said: str
+) -> None:
+    async def listed(context: Context) -> str:
+        context.write_json("linux-amd64/sbom.cdx.json", sbom)
         return "nothing"
 
-    with pytest.raises(ToolFailed, match="lists no packages"):
-        await perform(make_run(), ONE_PLATFORM.stage(), Stage(sbom, needs=("image",)), SCAN)
+    listed.__name__ = "sbom"
+    with pytest.raises(failure) as caught:
+        await perform(make_run(), ONE_PLATFORM.stage(), Stage(listed, needs=("image",)), SCAN)
+    assert said in caught.value.explain()
 
 
 async def test_settings_of_the_user_change_nothing(
