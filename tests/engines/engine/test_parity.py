@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import HOME
 from tests.commands import pipeline, read
 from tests.engines.command import Dagger
 
@@ -65,7 +64,9 @@ def first_difference(host: Any, other: Any, may_differ: Collection[str] = ()) ->
 def on_host(greetings: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the run directory of a dry run of the same commit by the host engine."""
     run_dir = tmp_path_factory.mktemp("host") / "run"
-    ended = pipeline("dry-run", "--run-dir", run_dir, cwd=greetings.project, env={"PYTHONPATH": str(HOME)}, timeout=900)
+    ended = pipeline(
+        "dry-run", "--run-dir", run_dir, cwd=greetings.project, env={"PYTHONPATH": str(greetings.module)}, timeout=900
+    )
     assert ended.code == 0, ended.output
     return run_dir
 
