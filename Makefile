@@ -35,13 +35,13 @@ test-engine: .venv/ok system tools .venv-workflows/ok
 
 # The real Terraform and the real AWS provider, against an emulated AWS on loopback.
 test-terraform: .venv/ok .venv-terraform/ok
-	$(BIN)/mypy --python-executable .venv-terraform/bin/python tests/cloud tests/terraform
+	$(BIN)/mypy --python-executable .venv-terraform/bin/python tests/cloud/emulator
 	$(BIN)/python -m pytest tests/terraform
 
 lint: .venv/ok
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy --exclude '^tests/(cloud|terraform)/' # these are checked where their packages are: by test-terraform
+	$(BIN)/mypy --exclude '^tests/cloud/emulator/' # it is checked where its packages are: by test-terraform
 
 # Whatever the locks name is fetched or built once for each user, by lock; the second time this is one line.
 # Samples that lock other wheels than the service are tested too.
