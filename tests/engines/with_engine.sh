@@ -20,7 +20,7 @@ engine=$(realpath "$DAGGER_TEST_ENGINE")
 programs=(docker-registry:docker-registry runc:runc dnsmasq:dnsmasq-base iptables:iptables ip:iproute2 debootstrap:debootstrap)
 missing=()
 for each in "${programs[@]}"; do
-  PATH=$PATH:/usr/sbin:/sbin command -v "${each%%:*}" >/dev/null || missing+=("${each##*:}")
+  command -v "${each%%:*}" >/dev/null || missing+=("${each##*:}")
 done
 if ((${#missing[@]})); then
   [[ $(id -u) = 0 ]] || refuse "the test engine needs ${missing[*]}" "sudo apt-get install ${missing[*]}"
