@@ -178,7 +178,8 @@ class Pipeline:
     def _fetched(self, base: dagger.Container, configuration: Mapping[str, Any]) -> dagger.Directory:
         """Fetch the inputs in the one container that has a network for it; caches keep what it has built before."""
         locks = [reads.FILENAME, *reads.paths(configuration, "locks")]
-        for place in ("/root/.cache/go-build", "/root/go", "/fetched"):
+        base = base.with_env_variable("GOCACHE", "/go-build").with_env_variable("GOPATH", "/go")
+        for place in ("/go-build", "/go", "/fetched"):
             base = base.with_mounted_cache(place, dag.cache_volume(f"supply-chain-pipeline{place.replace('/', '-')}"))
         project = self.source.filter(include=locks)
         container = base.with_mounted_directory(PROJECT, project, read_only=True).with_workdir(PROJECT)

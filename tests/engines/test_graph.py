@@ -299,7 +299,7 @@ def test_without_a_store_one_container_fetches_the_inputs_and_sees_the_locks_alo
     described = describe("build", store=False)
     fetches = [call for call in described.execs if call["args"][3:5] == ("store", "fetch")]
     (fetch,) = fetches
-    assert mounts(fetch, "withMountedCache").keys() == {"/fetched", "/root/go", "/root/.cache/go-build"}
+    assert mounts(fetch, "withMountedCache").keys() == {"/fetched", "/go", "/go-build"}
     project = mounts(fetch)[PROJECT]["source"]
     locks = reads.paths(tomllib.loads((HOME / "pipeline.toml").read_text()), "locks")
     assert project["include"] == ("pipeline.toml", *locks)
