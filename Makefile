@@ -13,6 +13,7 @@ dry-run: .venv/ok system
 # These have targets of their own: they need programs, networks of processes or minutes that the others do not.
 APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine
 test: .venv/ok system tools lint test-service
+	@$(call need,dockerd:docker.io skopeo:skopeo qemu-aarch64-static:qemu-user-static faketime:faketime disorderfs:disorderfs)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(APART:%=--ignore=%) $(TESTS)
 
 # The service behind real proxies, under load, and judged by promtool and schemathesis. It is timed: one test after another.
