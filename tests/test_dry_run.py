@@ -125,8 +125,15 @@ def test_one_flipped_byte_between_two_stages_is_refused(copy: Path, victim: str,
     assert said.format(layer=layer) in ended.stderr
 
 
-@pytest.mark.parametrize("kind", ["layer", "bundle", "manifest"])
-def test_one_flipped_byte_in_the_registry_is_refused_by_verify(copy: Path, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("kind", "said"),
+    [
+        ("layer", "a layer for linux/amd64"),
+        ("bundle", "an attestation of the image"),
+        ("manifest", "a manifest of the image, or of what is attached to it,"),
+    ],
+)
+def test_one_flipped_byte_in_the_registry_is_refused_by_verify(copy: Path, kind: str, said: str) -> None:
     """The record is rewritten to fit, as somebody who owns the registry could: the digests have to say it."""
     run = copy / ".run"
     image = read(run, "image/image.json")["platforms"]["linux/amd64"]
@@ -139,7 +146,7 @@ def test_one_flipped_byte_in_the_registry_is_refused_by_verify(copy: Path, kind:
     (run / "publish" / "record.json").write_text(json.dumps(record))
     ended = pipeline("stage", "verify", cwd=copy)
     assert ended.code == 6, ended.output
-    assert re.search("holds other bytes|mismatched digest", ended.stderr), ended.stderr
+    assert f"error: {said} was altered: sha256:" in ended.stderr
 
 
 def test_a_tool_with_one_flipped_byte_is_refused(copy: Path, tmp_path: Path, store_root: Path) -> None:

@@ -70,12 +70,12 @@ def test_a_run_that_was_killed_goes_on_where_it_was(project: Path, stage: str, k
     assert code == -signal.SIGKILL
     assert none_left(project)
     assert stage not in stages(project / ".run")
-    ended = pipeline("dry-run", "--to", stage, "--json", cwd=project)
+    ended = pipeline("dry-run", "--json", cwd=project)
     assert ended.code == 0, ended.output
     events = [json.loads(line) for line in ended.stdout.splitlines()]
     kept = {event["stage"] for event in events if event["event"] == "kept"}
     assert finished - {"facts", "inputs"} <= kept
-    assert not (project / ".run" / f"{stage}.part").exists()
+    assert not list((project / ".run").glob("*.part"))
 
 
 def test_after_a_kill_in_publish_the_registry_holds_each_piece_of_evidence_once(project: Path) -> None:
