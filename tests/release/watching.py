@@ -22,8 +22,10 @@ class Seen:
             if int(entry.name) == os.getpid():
                 continue
             try:
-                line, environment = ((entry / name).read_bytes() for name in ("cmdline", "environ"))
+                line, environment, again = ((entry / name).read_bytes() for name in ("cmdline", "environ", "cmdline"))
             except OSError:
+                continue
+            if line != again:  # it became another program in between: the environment may belong to either
                 continue
             self.processes.setdefault(_text(line), set()).add(_text(environment))
 
