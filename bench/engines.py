@@ -19,7 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.config import HOME
-from pipeline.store import default_root
+from pipeline.locked.store import default_root
 from pipeline.table import TABLE
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")

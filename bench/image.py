@@ -12,16 +12,17 @@ from pathlib import Path
 
 import anyio
 
-from pipeline import oci, suite
-from pipeline.asking import ask
-from pipeline.built import Built
-from pipeline.bytecode import this_platform
 from pipeline.cli import options as shared
 from pipeline.digest import Digest
 from pipeline.errors import PipelineError
-from pipeline.layout import Layout
+from pipeline.image import oci
+from pipeline.image.built import Built
+from pipeline.image.bytecode import this_platform
+from pipeline.image.layout import Layout
 from pipeline.run import Event
-from pipeline.sandbox import Sandbox, sandbox
+from pipeline.smoke import suite
+from pipeline.smoke.asking import ask
+from pipeline.smoke.sandbox import Sandbox, sandbox
 from pipeline.stage import Context, Stage
 from pipeline.venv import scratch
 

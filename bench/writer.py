@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
 
-from pipeline.blobs import Blobs
-from pipeline.layer import Entry
-from pipeline.oci import Layer
+from pipeline.image.blobs import Blobs
+from pipeline.image.layer import Entry
+from pipeline.image.oci import Layer
 
 MB = 1_000_000
 SIZES = (25, 100, 200)

@@ -12,10 +12,10 @@ from enum import Enum
 from importlib import metadata
 from pathlib import Path
 
-from pipeline import locks
 from pipeline.config import HOME, Config
-from pipeline.inputs import Inputs
-from pipeline.store import Store
+from pipeline.locked import locks
+from pipeline.locked.inputs import Inputs
+from pipeline.locked.store import Store
 
 _ROOM = {"run": 1, "store": 6}  # GB: a run directory; the tools with Go's caches while they are built
 _GIGABYTE = 1_000_000_000

@@ -21,9 +21,9 @@ from pipeline.disk import disk
 from pipeline.environment import network_environment
 from pipeline.errors import UsageError, VerificationFailed, flatten, set_stage, told
 from pipeline.keys import code, key
+from pipeline.locked.store import Store
 from pipeline.record import LOG, Record, products
 from pipeline.stage import Context, Stage
-from pipeline.store import Store
 from pipeline.toolbox import Toolbox
 from pipeline.world import World
 

@@ -13,7 +13,7 @@ from pipeline.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:  # the Dagger module reads the table in each call, and must not wait for Sigstore to be imported
     from pipeline.config import Config
-    from pipeline.store import Store
+    from pipeline.locked.store import Store
     from pipeline.toolbox import Toolbox
     from pipeline.world import World
 

@@ -14,11 +14,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.credentials import CONTENT
+from pipeline.distribution.credentials import CONTENT
 from pipeline.environment import network_environment
 from pipeline.errors import ConfigError, PipelineError, ToolFailed
-from pipeline.grype import Identity
 from pipeline.machine import Found, State
+from pipeline.scanning.grype import Identity
 from pipeline.toolbox import Toolbox
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from pipeline.config import Config
 from pipeline.digest import Digest
-from pipeline.inputs import Inputs
+from pipeline.locked.inputs import Inputs
+from pipeline.locked.store import Store, default_root
 from pipeline.run import Event, Run
-from pipeline.store import Store, default_root
 from pipeline.world import choose
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

@@ -12,10 +12,10 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from pipeline.debian import Package
 from pipeline.digest import Digest
-from pipeline.fetch import PROGRAMS
-from pipeline.store import Store
+from pipeline.locked.debian import Package
+from pipeline.locked.fetch import PROGRAMS
+from pipeline.locked.store import Store
 from pipeline.toolbox import Toolbox
 
 

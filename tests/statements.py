@@ -6,9 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import HOME
-from pipeline.findings import Finding, Fix, Severity
-from pipeline.rules import Rules, read_rules
-from pipeline.vex import Document, read
+from pipeline.judging.rules import Rules, read_rules
+from pipeline.judging.vex import Document, read
+from pipeline.scanning.findings import Finding, Fix, Severity
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 RULES = (HOME / "policy" / "rules.toml").read_text()

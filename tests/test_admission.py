@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.admission import problems, require
+from pipeline.deploying.admission import problems, require
+from pipeline.deploying.manifests import Manifest
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed
-from pipeline.manifests import Manifest
 
 CONTAINER: dict[str, Any] = {
     "name": "app",

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from pipeline.closure import Closure, Module, Origin, close
 from pipeline.errors import SubjectFailed
-from pipeline.imports import imports
+from pipeline.image.closure import Closure, Module, Origin, close
+from pipeline.image.imports import imports
 
 BUILTIN = ("sys", "time")
 

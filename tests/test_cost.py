@@ -8,9 +8,9 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.config import HOME
-from pipeline.cost import Bill, Prices, bill
+from pipeline.deploying.cost import Bill, Prices, bill
+from pipeline.deploying.usage import extract
 from pipeline.errors import ConfigError
-from pipeline.usage import extract
 
 TERRAFORM = HOME / "terraform"
 

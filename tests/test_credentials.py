@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.credentials import login
+from pipeline.distribution.credentials import login
 from pipeline.errors import UsageError
 
 AUTH = base64.b64encode(b"publisher:correct horse").decode()
@@ -43,7 +43,8 @@ def test_another_program_can_read_the_file_as_often_as_it_likes() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="only Linux has files without a place on a disk")
 def test_a_killed_run_leaves_no_password_behind(temporary: Path) -> None:
-    body = "from pipeline.credentials import login; import os, tempfile, sys; tempfile.tempdir = sys.argv[1]\n"
+    body = "import os, tempfile, sys\nfrom pipeline.distribution.credentials import login\n"
+    body += "tempfile.tempdir = sys.argv[1]\n"
     body += "with login(os.environ): os.kill(os.getpid(), 9)"
     done = subprocess.run(
         [sys.executable, "-c", body, temporary], env={**os.environ, "DOCKER_AUTH_CONFIG": CONTENT}, check=False

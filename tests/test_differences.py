@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import oci
-from pipeline.blobs import Blobs
-from pipeline.differences import Side, first_difference
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
-from pipeline.layer import Entry
-from pipeline.layout import Layout
-from pipeline.oci import Runtime
+from pipeline.image import oci
+from pipeline.image.blobs import Blobs
+from pipeline.image.differences import Side, first_difference
+from pipeline.image.layer import Entry
+from pipeline.image.layout import Layout
+from pipeline.image.oci import Runtime
 
 FILES = (Entry("etc/one", b"one"), Entry("usr/two", b"x" * 100_000, executable=True), Entry("usr/link", link="two"))
 RUNTIME = Runtime(("/usr/two",), {"A": "1"}, 8080, "65532:65532", {})

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.digest import Digest
-from pipeline.referrers import BUNDLE_TYPE
+from pipeline.distribution.referrers import BUNDLE_TYPE
 from pipeline.table import TABLE
 from tests.commands import Ended, clone, flip, pipeline, read, stages
 

@@ -7,9 +7,9 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.errors import PolicyDenied, SubjectFailed
-from pipeline.evidence import gather
 from pipeline.record import Record, products
-from pipeline.summary import Outcome
+from pipeline.reporting.evidence import gather
+from pipeline.reporting.summary import Outcome
 
 STAGES = ("build", "scan", "admit", "attest")
 

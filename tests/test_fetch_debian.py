@@ -13,11 +13,11 @@ import anyio
 import pytest
 
 from pipeline.config import HOME
-from pipeline.debian import Package
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.fetch_debian import fetch_packages
-from pipeline.store import Store
+from pipeline.locked.debian import Package
+from pipeline.locked.fetch_debian import fetch_packages
+from pipeline.locked.store import Store
 from tests.origins import apt_settings, make_deb, make_repository, served, toolbox
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt")
@@ -63,7 +63,9 @@ def test_apt_needs_no_rights(repository: tuple[str, list[Package]]) -> None:
     address, packages = repository
     body = (
         "import os, sys, anyio, anyio._backends._asyncio, encodings.idna\n"  # all that is imported, while root may
-        "from pathlib import Path\nfrom tests.test_fetch_debian import fetch\nfrom pipeline.debian import Package\n"
+        "from pathlib import Path\n"
+        "from tests.test_fetch_debian import fetch\n"
+        "from pipeline.locked.debian import Package\n"
         "from pipeline.digest import Digest\n"
         "os.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\nos.environ['HOME'] = sys.argv[1]\n"
         f"store, _ = fetch(Path(sys.argv[1]), {packages!r}, sys.argv[2])\nprint(len(list(store.entries())))\n"

@@ -5,12 +5,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline import wheels
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed
-from pipeline.fetch_python import fetch_wheels
-from pipeline.locks import Requirement
-from pipeline.store import Store
+from pipeline.locked import wheels
+from pipeline.locked.fetch_python import fetch_wheels
+from pipeline.locked.locks import Requirement
+from pipeline.locked.store import Store
 from tests.origins import make_index, make_wheel, pip_settings, served, toolbox
 
 ARM64 = "cp311-cp311-manylinux_2_17_aarch64"

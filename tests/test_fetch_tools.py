@@ -11,10 +11,10 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, ToolFailed, flatten
-from pipeline.fetch_tools import build, build_tools
-from pipeline.inputs import Inputs
-from pipeline.locks import LockedTool
-from pipeline.store import Store
+from pipeline.locked.fetch_tools import build, build_tools
+from pipeline.locked.inputs import Inputs
+from pipeline.locked.locks import LockedTool
+from pipeline.locked.store import Store
 from tests.origins import toolbox
 
 needs_go = pytest.mark.skipif(

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from pipeline.errors import ToolFailed
-from pipeline.findings import Finding, Fix, Severity, merge, read
+from pipeline.scanning.findings import Finding, Fix, Severity, merge, read
 
 MATCH: dict[str, Any] = {
     "vulnerability": {

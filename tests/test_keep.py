@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.closure import Module, Origin
 from pipeline.errors import ConfigError, SubjectFailed
-from pipeline.keep import KeepList, check
+from pipeline.image.closure import Module, Origin
+from pipeline.image.keep import KeepList, check
 
 KEPT = KeepList(frozenset({"os", "re"}), frozenset({"waitress"}), frozenset({"libc.so.6"}))
 

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.distribution.referrers import BUNDLE_TYPE, attach, attached
 from pipeline.errors import VerificationFailed
-from pipeline.layout import INDEX_TYPE, Layout, platform_name
-from pipeline.referrers import BUNDLE_TYPE, attach, attached
+from pipeline.image.layout import INDEX_TYPE, Layout, platform_name
 from tests.conftest import NOW
 from tests.layouts import write_layout
 

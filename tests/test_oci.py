@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import oci
-from pipeline.blobs import Blobs, layers_of
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, UsageError
-from pipeline.layer import Entry, check, tar
-from pipeline.oci import Descriptor, Layer, Runtime
+from pipeline.image import oci
+from pipeline.image.blobs import Blobs, layers_of
+from pipeline.image.layer import Entry, check, tar
+from pipeline.image.oci import Descriptor, Layer, Runtime
 
 SMALL = (
     Entry("usr/bin/tool", b"#!", executable=True),
@@ -124,7 +124,7 @@ def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
     os.truncate(tmp_path / "big", 200 << 20)
     program = (
         "import resource, sys\nfrom pathlib import Path\n"
-        "from pipeline import oci\nfrom pipeline.layer import Entry, tar\n"
+        "from pipeline.image import oci\nfrom pipeline.image.layer import Entry, tar\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "sum(len(piece) for piece in oci.gzip(tar([Entry('big', Path(sys.argv[1]))])))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"

@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pipeline.page import Section, html, markdown
+from pipeline.reporting.page import Section, html, markdown
 
 HOSTILE = '<script src="http://example.invalid/x.js">alert(1)</script>'
 

@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pipeline.claims import Claim, hold
 from pipeline.config import HOME
 from pipeline.errors import ConfigError, VerificationFailed
-from pipeline.findings import Finding, Fix, Severity
-from pipeline.policy import Database, Verdict, judge, read_time
-from pipeline.rules import Waiver, read_rules, read_waivers
+from pipeline.judging.claims import Claim, hold
+from pipeline.judging.policy import Database, Verdict, judge, read_time
+from pipeline.judging.rules import Waiver, read_rules, read_waivers
+from pipeline.scanning.findings import Finding, Fix, Severity
 from tests.statements import NOW, RULES, finding, parsed, rules, statement
 
 FRESH = Database(NOW - timedelta(days=1), sample=False)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipeline import statements
+from pipeline.attestation import statements
+from pipeline.attestation.provenance import BUILD_TYPE, Source, provenance, public_address, verification_summary
+from pipeline.attestation.statements import RULES_PASSED, PredicateType, Subject, statement
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
-from pipeline.provenance import BUILD_TYPE, Source, provenance, public_address, verification_summary
-from pipeline.statements import RULES_PASSED, PredicateType, Subject, statement
 
 IMAGE = Digest.of(b"an image")
 WHEEL = Digest.of(b"a wheel")

@@ -3,7 +3,7 @@
 import pytest
 
 from pipeline.errors import VerificationFailed
-from pipeline.purl import Purl
+from pipeline.scanning.purl import Purl
 
 ZLIB = "pkg:deb/debian/zlib1g@1%3A1.2.13.dfsg-1?arch=amd64&distro=debian-12"
 

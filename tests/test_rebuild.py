@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import oci
 from pipeline.digest import Digest
-from pipeline.layout import Layout
+from pipeline.image import oci
+from pipeline.image.layout import Layout
 from tests.commands import Ended, clone, flip, pipeline, read
 from tests.conftest import commit
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.distribution.registry import Registry
 from pipeline.errors import RemoteFailed
-from pipeline.registry import Registry
 from pipeline.run import Run
 from pipeline.stages.publish import compare, referrers_of
 from pipeline.toolbox import Toolbox

@@ -10,15 +10,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline import locks
 from pipeline.config import HOME
-from pipeline.debian import Lock
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, RemoteFailed
-from pipeline.relock_debian import relock_debian
-from pipeline.relock_python import relock_python
-from pipeline.relock_tools import relock_tools
-from pipeline.store import Store
+from pipeline.locked import locks
+from pipeline.locked.debian import Lock
+from pipeline.locked.relock_debian import relock_debian
+from pipeline.locked.relock_python import relock_python
+from pipeline.locked.relock_tools import relock_tools
+from pipeline.locked.store import Store
 from pipeline.toolbox import Toolbox
 from tests.origins import apt_settings, make_deb, make_index, make_repository, make_wheel, served, toolbox
 

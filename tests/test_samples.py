@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pipeline.config import HOME
-from pipeline.store import Store
+from pipeline.locked.store import Store
 from tests.commands import arguments
 from tests.conftest import commit
 

@@ -15,17 +15,17 @@ from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
+from pipeline.attestation.cosign import Accepted, agree, agree_on_any
+from pipeline.attestation.signing import TOKEN_VARIABLE, Signer, identity_of, release_signer
+from pipeline.attestation.statements import PredicateType, Signed, Subject, Who, statement
+from pipeline.attestation.verifiers import public_root, trusted_root, verify_bundle
 from pipeline.config import Sign
-from pipeline.cosign import Accepted, agree, agree_on_any
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
 from pipeline.local.signer import SUBJECT, dry_run_signer
 from pipeline.local.sigstore import ISSUER, local_sigstore
-from pipeline.signing import TOKEN_VARIABLE, Signer, identity_of, release_signer
-from pipeline.statements import PredicateType, Signed, Subject, Who, statement
-from pipeline.store import Store
+from pipeline.locked.store import Store
 from pipeline.toolbox import Toolbox
-from pipeline.verifiers import public_root, trusted_root, verify_bundle
 
 BUILDER = Who(SUBJECT, ISSUER)
 STATEMENT = json.dumps(statement(PredicateType.SIGNATURE, [Subject("a", Digest.of(b"an image"))], {})).encode()

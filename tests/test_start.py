@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import callable_server
 from pipeline.config import Service
 from pipeline.errors import ConfigError
-from pipeline.start import start
+from pipeline.image import callable_server
+from pipeline.image.start import start
 
 APP = """
 import time

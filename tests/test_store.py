@@ -14,7 +14,7 @@ import pytest
 from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed, UsageError, VerificationFailed
-from pipeline.store import Store, default_root
+from pipeline.locked.store import Store, default_root
 
 CONTENT = b"the bytes of a wheel"
 DIGEST = Digest.of(CONTENT)
@@ -35,7 +35,7 @@ import io, subprocess, sys
 from pathlib import Path
 from pipeline.digest import Digest
 from pipeline.errors import PipelineError
-from pipeline.store import Store
+from pipeline.locked.store import Store
 store = Store(Path(sys.argv[1]))
 """
 

@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed, UsageError, VerificationFailed
-from pipeline.store import Store
-from pipeline.store_archive import export, import_
+from pipeline.locked.store import Store
+from pipeline.locked.store_archive import export, import_
 
 CONTENTS = [b"one", b"two" * 100_000, b"three"]
 DIGESTS = [Digest.of(content) for content in CONTENTS]

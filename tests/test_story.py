@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pipeline import story
 from pipeline.errors import PolicyDenied
-from pipeline.page import Section
-from pipeline.summary import Outcome, Row, Summary
+from pipeline.reporting import story
+from pipeline.reporting.page import Section
+from pipeline.reporting.summary import Outcome, Row, Summary
 
 DIGEST = "sha256:" + "a" * 64
 DENIAL: dict[str, Any] = {

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.tags import tags_of
+from pipeline.distribution.tags import tags_of
 
 
 @pytest.mark.parametrize(

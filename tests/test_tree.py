@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import elf
 from pipeline.errors import SubjectFailed
-from pipeline.libraries import needed
-from pipeline.tree import SITE, Component, File, Tree, unpack_deb, unpack_wheel
+from pipeline.image import elf
+from pipeline.image.libraries import needed
+from pipeline.image.tree import SITE, Component, File, Tree, unpack_deb, unpack_wheel
 from tests import archives
 from tests.archives import file, special
 from tests.elfs import library

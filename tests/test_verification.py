@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
+from pipeline.attestation.provenance import BUILD_TYPE
+from pipeline.attestation.statements import RULES_PASSED, PredicateType, Signed, Subject, Who, statement
+from pipeline.attestation.trust import Policy, Scope, TrustRoot
+from pipeline.attestation.verification import Image, Statement, decide
 from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, VerificationFailed
-from pipeline.provenance import BUILD_TYPE
-from pipeline.statements import RULES_PASSED, PredicateType, Signed, Subject, Who, statement
-from pipeline.trust import Policy, Scope, TrustRoot
-from pipeline.verification import Image, Statement, decide
 
 INDEX, AMD64, ARM64 = (Digest.of(name) for name in (b"index", b"amd64", b"arm64"))
 IMAGE = Image(INDEX, {"linux/amd64": AMD64, "linux/arm64": ARM64})

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.claims import Claim, State, describe, hold, restore
 from pipeline.config import HOME
 from pipeline.errors import ConfigError, VerificationFailed
-from pipeline.findings import Database, Finding, Report
-from pipeline.openvex import cross_check, for_scanner, publish
-from pipeline.purl import Purl
-from pipeline.vex import read
+from pipeline.judging.claims import Claim, State, describe, hold, restore
+from pipeline.judging.openvex import cross_check, for_scanner, publish
+from pipeline.judging.vex import read
+from pipeline.scanning.findings import Database, Finding, Report
+from pipeline.scanning.purl import Purl
 from tests.statements import NOW, document, finding, parsed, rules, statement
 
 ZLIB = Purl.parse("pkg:deb/debian/zlib1g@1.2?arch=amd64")

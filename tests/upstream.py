@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.digest import Digest
-from pipeline.oci import CONFIG, INDEX, LAYER, MANIFEST
+from pipeline.image.oci import CONFIG, INDEX, LAYER, MANIFEST
 from pipeline.stage import Context, Stage
 from pipeline.stages.attest import attest
 from pipeline.stages.facts import facts

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.config import HOME
-from pipeline.cost import Bill, Line, Prices, bill
+from pipeline.deploying.cost import Bill, Line, Prices, bill
 from pipeline.errors import ConfigError, UsageError
 
 _TERRAFORM = HOME / "terraform"

@@ -15,9 +15,9 @@ from pipeline.cli.engine import run_async
 from pipeline.config import Config
 from pipeline.environment import network_environment
 from pipeline.errors import UsageError
-from pipeline.grype import IDENTITY, Grype, Identity
-from pipeline.inputs import Inputs
-from pipeline.store import default_root
+from pipeline.locked.inputs import Inputs
+from pipeline.locked.store import default_root
+from pipeline.scanning.grype import IDENTITY, Grype, Identity
 from pipeline.toolbox import Toolbox
 
 

@@ -5,14 +5,15 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline import loopback, store
+from pipeline import loopback
 from pipeline.config import Config
 from pipeline.errors import UsageError
-from pipeline.inputs import Inputs
+from pipeline.locked import store
+from pipeline.locked.inputs import Inputs
+from pipeline.locked.store import Store
 from pipeline.reads import FILENAME
 from pipeline.run import Run
 from pipeline.stage import Stage
-from pipeline.store import Store
 from pipeline.world import choose
 
 Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"

@@ -11,16 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipeline.attestation.signing import release_signer
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import Config, Sign
 from pipeline.digest import Digest
+from pipeline.distribution.tags import tags_of
 from pipeline.errors import UsageError
 from pipeline.host import wanted
-from pipeline.inputs import Inputs
-from pipeline.signing import release_signer
+from pipeline.locked.inputs import Inputs
 from pipeline.table import TABLE
-from pipeline.tags import tags_of
 from pipeline.toolbox import Toolbox
 from pipeline.world import choose
 

@@ -17,12 +17,12 @@ from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
 from pipeline.config import Config
-from pipeline.differences import Side, first_difference
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
-from pipeline.inputs import Inputs
-from pipeline.layout import Layout
-from pipeline.rebuild import Recorded, check_configuration, check_materials, needed, only_image, recorded
+from pipeline.image.differences import Side, first_difference
+from pipeline.image.layout import Layout
+from pipeline.image.rebuild import Recorded, check_configuration, check_materials, needed, only_image, recorded
+from pipeline.locked.inputs import Inputs
 from pipeline.run import Run
 from pipeline.stage import Context, Stage
 from pipeline.table import TABLE

@@ -7,14 +7,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pipeline import store_archive
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import Config
 from pipeline.environment import network_environment
-from pipeline.fetch import PROGRAMS, fill
-from pipeline.inputs import Inputs, digests
-from pipeline.store import Store
+from pipeline.locked import store_archive
+from pipeline.locked.fetch import PROGRAMS, fill
+from pipeline.locked.inputs import Inputs, digests
+from pipeline.locked.store import Store
 from pipeline.toolbox import Toolbox
 
 

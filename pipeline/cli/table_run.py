@@ -6,7 +6,6 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-from pipeline import evidence, story
 from pipeline.cli import options as shared
 from pipeline.cli.ending import Unread, tell
 from pipeline.cli.engine import run_async
@@ -14,9 +13,10 @@ from pipeline.cli.progress import progress
 from pipeline.disk import alone
 from pipeline.errors import PipelineError, flatten, told
 from pipeline.host import execute, wanted
-from pipeline.page import html, markdown
+from pipeline.reporting import evidence, story
+from pipeline.reporting.page import html, markdown
+from pipeline.reporting.summary import Summary, lines, warnings
 from pipeline.run import Event, Run
-from pipeline.summary import Summary, lines, warnings
 from pipeline.table import TABLE
 
 

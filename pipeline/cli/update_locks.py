@@ -12,12 +12,12 @@ from pipeline.cli.engine import run_async
 from pipeline.config import HOME, Config
 from pipeline.environment import network_environment
 from pipeline.errors import UsageError
-from pipeline.fetch import PROGRAMS
-from pipeline.inputs import TOOLS
-from pipeline.relock_debian import relock_debian
-from pipeline.relock_python import relock_python
-from pipeline.relock_tools import relock_tools
-from pipeline.store import Store
+from pipeline.locked.fetch import PROGRAMS
+from pipeline.locked.inputs import TOOLS
+from pipeline.locked.relock_debian import relock_debian
+from pipeline.locked.relock_python import relock_python
+from pipeline.locked.relock_tools import relock_tools
+from pipeline.locked.store import Store
 from pipeline.toolbox import Toolbox
 
 _KINDS = ("python", "debian", "tools")

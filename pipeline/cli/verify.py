@@ -15,19 +15,19 @@ from typing import Any
 import anyio
 
 from pipeline import loopback
+from pipeline.attestation.consumer import Examination, describe, examine, read_policy
+from pipeline.attestation.trust import Policy
+from pipeline.attestation.verifiers import public_root
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
-from pipeline.consumer import Examination, describe, examine, read_policy
-from pipeline.credentials import login
 from pipeline.digest import Digest, Reference
+from pipeline.distribution.credentials import login
+from pipeline.distribution.registry import Registry
 from pipeline.environment import network_environment
 from pipeline.errors import UsageError, VerificationFailed
-from pipeline.inputs import Inputs
-from pipeline.layout import INDEX_TYPE, Layout
-from pipeline.registry import Registry
+from pipeline.image.layout import INDEX_TYPE, Layout
+from pipeline.locked.inputs import Inputs
 from pipeline.toolbox import Toolbox
-from pipeline.trust import Policy
-from pipeline.verifiers import public_root
 from pipeline.world import loopback_registry
 
 _TOOLS = frozenset({"oras", "olareg", "cosign"})

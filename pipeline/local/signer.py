@@ -5,8 +5,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pipeline.attestation.signing import Signer
 from pipeline.local.sigstore import local_sigstore
-from pipeline.signing import Signer
 from pipeline.toolbox import Toolbox
 
 AUTHORITY = "a local test authority"

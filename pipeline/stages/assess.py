@@ -2,10 +2,11 @@
 
 from pathlib import Path
 
-from pipeline import claims, findings, policy
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
-from pipeline.policy_files import PolicyFiles
+from pipeline.judging import claims, policy
+from pipeline.judging.policy_files import PolicyFiles
+from pipeline.scanning import findings
 from pipeline.stage import Context
 
 

@@ -11,16 +11,16 @@ from typing import Any
 
 import rfc8785
 
-from pipeline import statements
+from pipeline.attestation import statements
+from pipeline.attestation.provenance import VERIFIER, Source, provenance
+from pipeline.attestation.signing import Signer
+from pipeline.attestation.statements import PredicateType, Subject, statement
 from pipeline.digest import Digest
+from pipeline.distribution.referrers import EMPTY, attach
 from pipeline.errors import VerificationFailed
-from pipeline.layout import Layout
-from pipeline.provenance import VERIFIER, Source, provenance
+from pipeline.image.layout import Layout
 from pipeline.record import FILENAME, Record
-from pipeline.referrers import EMPTY, attach
-from pipeline.signing import Signer
 from pipeline.stage import Context
-from pipeline.statements import PredicateType, Subject, statement
 
 
 @dataclass(frozen=True)

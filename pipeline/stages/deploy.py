@@ -5,10 +5,10 @@ from pathlib import Path
 
 import kubernetes_validate  # type: ignore[import-untyped]
 
-from pipeline.admission import Problem, problems, require
+from pipeline.deploying.admission import Problem, problems, require
+from pipeline.deploying.manifests import Manifest, dump, parse, set_image
 from pipeline.digest import Digest, Reference
 from pipeline.errors import ConfigError, SubjectFailed, VerificationFailed
-from pipeline.manifests import Manifest, dump, parse, set_image
 from pipeline.stage import Context
 
 # A base named by a URL would be fetched now, and locked by nothing: without git, and behind a proxy that is nowhere,

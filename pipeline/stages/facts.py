@@ -14,9 +14,9 @@ from dulwich.errors import NotGitRepository
 from dulwich.objects import Commit
 from dulwich.repo import Repo
 
+from pipeline.attestation.provenance import public_address
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, UsageError
-from pipeline.provenance import public_address
 from pipeline.stage import Context
 
 _NAMED_CHANGES = 20

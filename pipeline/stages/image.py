@@ -8,17 +8,18 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from pipeline import debian, layer, oci, rootfs
-from pipeline.blobs import Blobs, layers_of
-from pipeline.bytecode import Interpreter, this_platform
-from pipeline.debian import Lock
 from pipeline.digest import Digest, Reference
 from pipeline.errors import SubjectFailed
-from pipeline.oci import Runtime
-from pipeline.planning import Interior, Plan, plan, review, unpack
-from pipeline.rootfs import Contents
+from pipeline.image import layer, oci, rootfs
+from pipeline.image.blobs import Blobs, layers_of
+from pipeline.image.bytecode import Interpreter, this_platform
+from pipeline.image.oci import Runtime
+from pipeline.image.planning import Interior, Plan, plan, review, unpack
+from pipeline.image.rootfs import Contents
+from pipeline.image.tree import Component, Tree
+from pipeline.locked import debian
+from pipeline.locked.debian import Lock
 from pipeline.stage import Context
-from pipeline.tree import Component, Tree
 from pipeline.venv import scratch
 
 _ANNOTATION = "org.opencontainers.image"

@@ -2,8 +2,8 @@
 
 import anyio.to_thread
 
-from pipeline.fetch import fill
-from pipeline.inputs import Inputs
+from pipeline.locked.fetch import fill
+from pipeline.locked.inputs import Inputs
 from pipeline.stage import Context
 
 

@@ -5,14 +5,14 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from pipeline.attestation.statements import PredicateType
 from pipeline.digest import Digest
+from pipeline.distribution.referrers import EMPTY, attach
+from pipeline.distribution.registry import Registry
+from pipeline.distribution.tags import tags_of
 from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.layout import Layout
-from pipeline.referrers import EMPTY, attach
-from pipeline.registry import Registry
+from pipeline.image.layout import Layout
 from pipeline.stage import Context
-from pipeline.statements import PredicateType
-from pipeline.tags import tags_of
 from pipeline.venv import scratch
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.digest import Digest
+from pipeline.distribution.registry import Registry
 from pipeline.errors import RemoteFailed
-from pipeline.registry import Registry
 from pipeline.stage import Context
 from pipeline.venv import scratch
 

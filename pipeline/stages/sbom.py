@@ -7,9 +7,9 @@ from typing import Any
 
 import anyio
 
-from pipeline import sbom as documents
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed
+from pipeline.scanning import sbom as documents
 from pipeline.stage import Context
 
 # Versions of the formats are fixed here, so that a newer Syft does not change them unasked.

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline import findings
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed
-from pipeline.grype import Grype, Identity
+from pipeline.scanning import findings
+from pipeline.scanning.grype import Grype, Identity
 from pipeline.stage import Context
 
 

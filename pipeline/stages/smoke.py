@@ -7,17 +7,18 @@ from typing import Any
 
 import anyio
 
-from pipeline import oci, suite, touched
-from pipeline.asking import Outcome, ask
-from pipeline.built import Built
-from pipeline.bytecode import this_platform
 from pipeline.config import SmokeRequest
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, ToolFailed
-from pipeline.layout import Layout
-from pipeline.sandbox import EMULATORS, Sandbox, emulated, sandbox
+from pipeline.image import oci
+from pipeline.image.built import Built
+from pipeline.image.bytecode import this_platform
+from pipeline.image.layout import Layout
+from pipeline.smoke import suite, touched
+from pipeline.smoke.asking import Outcome, ask
+from pipeline.smoke.sandbox import EMULATORS, Sandbox, emulated, sandbox
+from pipeline.smoke.touched import Watch
 from pipeline.stage import Context
-from pipeline.touched import Watch
 from pipeline.venv import scratch
 
 _SLOWER = 5  # how much longer an emulated start may take

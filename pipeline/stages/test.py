@@ -1,7 +1,7 @@
 """Run the service's own tests against the wheel that will ship, in an environment with nothing but its locks."""
 
 from pipeline.errors import SubjectFailed
-from pipeline.junit import Outcome
+from pipeline.smoke.junit import Outcome
 from pipeline.stage import Context
 from pipeline.venv import copy_below, create, scratch, stored
 

@@ -4,16 +4,16 @@ from typing import Any
 
 import rfc8785
 
-from pipeline.consumer import Examination, describe, examine, read_policy
+from pipeline.attestation.consumer import Examination, describe, examine, read_policy
+from pipeline.attestation.provenance import verification_summary
+from pipeline.attestation.statements import PredicateType, Subject, statement
+from pipeline.attestation.trust import FILENAME, Policy
+from pipeline.attestation.verifiers import public_root
 from pipeline.digest import Digest, Reference
 from pipeline.errors import VerificationFailed
-from pipeline.policy_files import either
-from pipeline.provenance import verification_summary
+from pipeline.judging.policy_files import either
 from pipeline.stage import Context
-from pipeline.statements import PredicateType, Subject, statement
-from pipeline.trust import FILENAME, Policy
 from pipeline.venv import scratch
-from pipeline.verifiers import public_root
 
 _POLICY = {"dry-run": "dry-run", "release": "production"}
 

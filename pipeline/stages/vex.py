@@ -4,15 +4,15 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from pipeline import findings
-from pipeline.claims import Claim, Imports, State, describe, hold
 from pipeline.digest import Digest
-from pipeline.grype import Grype
-from pipeline.openvex import cross_check, for_scanner, publish
-from pipeline.policy_files import PolicyFiles
-from pipeline.purl import Purl
+from pipeline.image.symbols import imports, is_elf
+from pipeline.judging.claims import Claim, Imports, State, describe, hold
+from pipeline.judging.openvex import cross_check, for_scanner, publish
+from pipeline.judging.policy_files import PolicyFiles
+from pipeline.scanning import findings
+from pipeline.scanning.grype import Grype
+from pipeline.scanning.purl import Purl
 from pipeline.stage import Context
-from pipeline.symbols import imports, is_elf
 
 
 async def vex(context: Context) -> str:

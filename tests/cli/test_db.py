@@ -18,7 +18,7 @@ from pipeline.cli import db, main
 from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.local import advisories
-from pipeline.store import Store
+from pipeline.locked.store import Store
 
 SAMPLE = HOME / "tests" / "samples" / "greetings"
 

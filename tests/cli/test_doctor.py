@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.cli import main
 from pipeline.config import HOME
-from pipeline.store import Store
+from pipeline.locked.store import Store
 
 SAMPLE = HOME / "tests" / "samples" / "greetings"
 LOGIN = {"auths": {"docker.io": {"auth": "bm9ib2R5OnRvcC1zZWNyZXQ="}}}

@@ -8,8 +8,8 @@ import pytest
 from pipeline.cli import main
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.inputs import Inputs
-from pipeline.store import Store, default_root
+from pipeline.locked.inputs import Inputs
+from pipeline.locked.store import Store, default_root
 
 CONFIG = ["--config", str(HOME / "pipeline.toml")]
 

@@ -11,7 +11,7 @@ import pytest
 from pipeline.cli import main
 from pipeline.config import HOME
 from pipeline.digest import Digest
-from pipeline.layout import Layout
+from pipeline.image.layout import Layout
 from pipeline.run import Run
 from pipeline.toolbox import Toolbox
 from pipeline.world import loopback_registry

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.digest import Digest
-from pipeline.store import Store
+from pipeline.locked.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.local.sigstore import LocalSigstore, local_sigstore
-from pipeline.store import Store
+from pipeline.locked.store import Store
 from tests.commands import Ended
 from tests.release.projects import REPOSITORY, Project, import_database, make
 from tests.release.registries import Served, docker_registry, olareg

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.digest import Digest
-from pipeline.referrers import BUNDLE_TYPE
+from pipeline.distribution.referrers import BUNDLE_TYPE
 from tests.release.conftest import Released
 from tests.release.projects import IDENTITY, REPOSITORY
 from tests.release.registries import INDEX

@@ -9,11 +9,11 @@ from typing import Any
 
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.inputs import Inputs
+from pipeline.locked.inputs import Inputs
+from pipeline.locked.store import Store
 from pipeline.run import Run
 from pipeline.stage import Context, Stage
 from pipeline.stages.image import image
-from pipeline.store import Store
 from pipeline.world import choose
 from tests import archives
 from tests.conftest import NOW

@@ -8,18 +8,18 @@ from typing import Any
 import anyio
 import pytest
 
+from pipeline.attestation.statements import RULES_PASSED, Who
+from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.digest import Digest
+from pipeline.distribution.referrers import attached
 from pipeline.errors import VerificationFailed
-from pipeline.layout import Layout
+from pipeline.image.layout import Layout
 from pipeline.local.signer import SUBJECT
 from pipeline.local.sigstore import ISSUER
 from pipeline.record import Record
-from pipeline.referrers import attached
 from pipeline.run import Run
 from pipeline.stage import Stage
-from pipeline.statements import RULES_PASSED, Who
 from pipeline.table import RECORDED
-from pipeline.verifiers import trusted_root, verify_bundle
 from tests import upstream
 from tests.conftest import MakeRun
 

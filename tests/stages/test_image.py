@@ -18,17 +18,17 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.built import Built
-from pipeline.bytecode import Interpreter, Job, start, this_platform
 from pipeline.config import HOME
-from pipeline.debian import Lock
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, SubjectFailed, UsageError
-from pipeline.layout import Layout
+from pipeline.image.built import Built
+from pipeline.image.bytecode import Interpreter, Job, start, this_platform
+from pipeline.image.layout import Layout
+from pipeline.image.tree import SITE, Component, Tree, unpack_deb
+from pipeline.locked.debian import Lock
+from pipeline.locked.store import Store
 from pipeline.run import Run
-from pipeline.store import Store
 from pipeline.toolbox import Toolbox
-from pipeline.tree import SITE, Component, Tree, unpack_deb
 from tests.stages.services import FILES, PROGRAM, Service
 
 APP = "greet.py"

@@ -10,15 +10,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline import locks, wheels
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
-from pipeline.fetch import PROGRAMS, fill
-from pipeline.inputs import Group, Inputs, digests
+from pipeline.locked import locks, wheels
+from pipeline.locked.fetch import PROGRAMS, fill
+from pipeline.locked.inputs import Group, Inputs, digests
+from pipeline.locked.store import Store
 from pipeline.stage import Stage
 from pipeline.stages.inputs import inputs
-from pipeline.store import Store
 from tests.conftest import MakeRun
 from tests.origins import make_index, make_wheel, pip_settings, served, toolbox
 

@@ -10,9 +10,9 @@ import pytest
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, PipelineError, ToolFailed, VerificationFailed
-from pipeline.grype import Grype
 from pipeline.local import advisories
 from pipeline.run import Run
+from pipeline.scanning.grype import Grype
 from pipeline.stage import Context, Stage
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage

@@ -13,11 +13,11 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, VerificationFailed
+from pipeline.locked.store import Store
 from pipeline.run import Run
-from pipeline.sandbox import EMULATORS
+from pipeline.smoke.sandbox import EMULATORS
 from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
-from pipeline.store import Store
 from tests.stages.services import PROGRAM, SERVER, Service
 
 NO_DOCKER = Stage(smoke, needs=("image",), tools=("bwrap",))

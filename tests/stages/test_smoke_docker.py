@@ -15,8 +15,8 @@ import pytest
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.host import wanted
+from pipeline.locked.store import Store
 from pipeline.run import Run
-from pipeline.store import Store
 from pipeline.table import TABLE
 from pipeline.world import choose
 

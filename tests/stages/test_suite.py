@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from pipeline.errors import SubjectFailed
+from pipeline.locked.store import Store
 from pipeline.run import Run
 from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
-from pipeline.store import Store
 from tests.stages.services import FILES, PROGRAM, SERVER, Service
 from tests.stages.test_smoke import needs_bubblewrap
 

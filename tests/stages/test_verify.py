@@ -10,18 +10,18 @@ from typing import Any
 import anyio
 import pytest
 
+from pipeline.attestation.statements import PredicateType
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.distribution.referrers import EMPTY, attach
 from pipeline.errors import ConfigError, RemoteFailed, VerificationFailed
-from pipeline.layout import Layout
+from pipeline.image.layout import Layout
 from pipeline.local.signer import SUBJECT
+from pipeline.locked.store import Store
 from pipeline.record import Record, products
-from pipeline.referrers import EMPTY, attach
 from pipeline.run import Run
 from pipeline.stage import Stage
 from pipeline.stages.attest import attest
-from pipeline.statements import PredicateType
-from pipeline.store import Store
 from pipeline.world import choose
 from tests import upstream
 from tests.conftest import NOW, PIPELINE_TOML, commit

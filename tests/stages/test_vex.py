@@ -8,8 +8,8 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
-from pipeline.grype import Grype
 from pipeline.run import Run
+from pipeline.scanning.grype import Grype
 from pipeline.stage import Context, Stage
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage

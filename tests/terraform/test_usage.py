@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.usage import extract
+from pipeline.deploying.usage import extract
 from tests.cloud.aws import Cloud
 from tests.cloud.terraform import CONFIGURATION, Root, copy, environment
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import HOME
-from pipeline.store import Store
+from pipeline.locked.store import Store
 from tests.conftest import commit
 
 ACTIONS = re.compile(r"uses: ((?:actions/checkout|dagger/dagger-for-github)@\S+)")

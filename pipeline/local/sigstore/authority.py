@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from pipeline.attestation.signing import CERTIFICATE_CLAIMS
 from pipeline.local.sigstore.keys import LocalKey
 from pipeline.local.sigstore.transparency import LocalCertificateLog, der
-from pipeline.signing import CERTIFICATE_CLAIMS
 
 COMMON_NAME = "local sigstore stand-in, trusted by nobody"
 ORGANIZATION = "dry-run.invalid"

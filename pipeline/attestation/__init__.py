@@ -1,0 +1,1 @@
+"""Statements about the image: made, signed, and verified as a consumer would."""

@@ -1,0 +1,1 @@
+"""Manifests with the verified digest, and what the environments cost."""

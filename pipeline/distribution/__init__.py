@@ -1,0 +1,1 @@
+"""Registries: push and read by digest, evidence beside the image, tags last."""

@@ -1,0 +1,134 @@
+"""Attach signed statements to what they speak of: one OCI manifest that refers to one subject and holds one bundle.
+
+Formats: OCI image specification 1.1, "Guidelines for Artifact Usage"; Sigstore, "Cosign bundle specification".
+"""
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import rfc8785
+
+from pipeline.attestation.statements import timestamp
+from pipeline.digest import Digest
+from pipeline.errors import VerificationFailed
+
+BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
+MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+EMPTY = b"{}"
+_EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
+_LARGEST_BUNDLE = 64 << 20  # bytes
+
+Read = Callable[[Digest], bytes]
+"""Return the bytes behind a digest; whether they are those bytes is checked here."""
+
+
+@dataclass(frozen=True)
+class Referrer:
+    """A manifest that attaches a bundle to a subject: its bytes, and the descriptor that an index lists."""
+
+    manifest: bytes
+    descriptor: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Attached:
+    """A bundle as it was found on a subject."""
+
+    subject: Digest
+    digest: Digest
+    bundle: bytes
+
+
+def attach(bundle: bytes, predicate_type: str, subject: Mapping[str, Any], now: datetime) -> Referrer:
+    """Return the referrer that attaches a bundle to a subject, which is given by its descriptor."""
+    annotations = {
+        "dev.sigstore.bundle.content": "dsse-envelope",
+        "dev.sigstore.bundle.predicateType": predicate_type,
+        "org.opencontainers.image.created": timestamp(now),
+    }
+    manifest = rfc8785.dumps(
+        {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST_TYPE,
+            "artifactType": BUNDLE_TYPE,
+            "config": _descriptor(_EMPTY_TYPE, EMPTY),
+            "layers": [_descriptor(BUNDLE_TYPE, bundle)],
+            "subject": {key: subject[key] for key in ("mediaType", "digest", "size")},
+            "annotations": annotations,
+        }
+    )
+    descriptor = {**_descriptor(MANIFEST_TYPE, manifest), "artifactType": BUNDLE_TYPE, "annotations": annotations}
+    return Referrer(manifest, descriptor)
+
+
+def attached(listed: Iterable[Mapping[str, Any]], subject: Digest, read: Read) -> list[Attached]:
+    """Return the bundles among what refers to a subject, each once.
+
+    Args:
+        listed: descriptors, from a registry's list or from a layout's index; others than bundles are passed over.
+        subject: what they should refer to; those that refer to something else are passed over.
+        read: gives the bytes of manifests and bundles.
+
+    Raises:
+        VerificationFailed: a manifest or a bundle is not what its digest says, or a manifest is malformed.
+    """
+    found: dict[Digest, Attached] = {}
+    for item in listed:
+        if item.get("artifactType") not in {BUNDLE_TYPE, None}:
+            continue
+        digest = Digest.parse(str(item.get("digest")))
+        manifest = checked_json(read(digest), digest, "the manifest of an attestation")
+        if manifest.get("artifactType") != BUNDLE_TYPE or _subject(manifest) != str(subject):
+            continue
+        layer = _only_layer(manifest, digest)
+        found[layer] = Attached(subject, layer, checked(read(layer), layer, "an attestation"))
+    return [found[digest] for digest in sorted(found)]
+
+
+def checked(data: bytes, digest: Digest, what: str) -> bytes:
+    """Return bytes that are those of a digest; raise `VerificationFailed` when they are others."""
+    actual = Digest.of(data)
+    if actual != digest:
+        raise altered(what, digest, f"the digest of what is there is {actual}")
+    return data
+
+
+def altered(what: str, digest: Digest, *why: str) -> VerificationFailed:
+    """Return the failure that says that bytes are not those of their digest."""
+    return VerificationFailed(
+        f"{what} was altered: {digest}",
+        why=why,
+        do="do not use this image; publish it again from a run that you trust",
+    )
+
+
+def checked_json(data: bytes, digest: Digest, what: str) -> dict[str, Any]:
+    """Return the object in bytes that are those of a digest; raise `VerificationFailed` otherwise."""
+    try:
+        value = json.loads(checked(data, digest, what))
+    except (ValueError, RecursionError) as error:
+        raise VerificationFailed(f"{what} is not JSON: {digest}", why=str(error)) from error
+    if not isinstance(value, dict):
+        raise VerificationFailed(f"{what} is not an object: {digest}")
+    return value
+
+
+def _descriptor(media_type: str, data: bytes) -> dict[str, Any]:
+    return {"mediaType": media_type, "digest": str(Digest.of(data)), "size": len(data)}
+
+
+def _subject(manifest: Mapping[str, Any]) -> str:
+    subject = manifest.get("subject")
+    return str(subject.get("digest")) if isinstance(subject, dict) else ""
+
+
+def _only_layer(manifest: Mapping[str, Any], digest: Digest) -> Digest:
+    match manifest.get("layers"):
+        case [{"mediaType": str(kind), "digest": str(layer), "size": int(size)}] if kind == BUNDLE_TYPE:
+            if size > _LARGEST_BUNDLE:
+                raise VerificationFailed(f"the attestation {layer} is too large: {size} bytes")
+            return Digest.parse(layer)
+    raise VerificationFailed(f"the manifest {digest} does not hold exactly one Sigstore bundle")

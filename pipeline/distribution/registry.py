@@ -1,0 +1,124 @@
+"""Talk to an OCI registry, by digest, through the real ORAS.
+
+Everything is pushed one piece after another: some registries keep referrers in an index that parallel writers overwrite
+without an error, and the client then still exits 0.
+"""
+
+import json
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.digest import Digest, Reference
+from pipeline.distribution.credentials import CONTENT
+from pipeline.errors import RemoteFailed, ToolFailed
+from pipeline.toolbox import Completed, Toolbox
+
+# ORAS says so in its own words, or repeats the registry's (OCI distribution 1.1, "Error Codes").
+_NOT_LET_IN = re.compile(r"status code 40[13]\b|\bunauthorized\b|\bdenied\b|credential not found", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Registry:
+    """One repository of one registry.
+
+    Args:
+        tools: where ORAS comes from.
+        host: registry name, with a port where it has one.
+        repository: the repository inside it.
+        plain_http: whether it speaks http; only ever a registry on loopback.
+        environment: where its credentials are (`DOCKER_CONFIG`); never on a command line.
+    """
+
+    tools: Toolbox
+    host: str
+    repository: str
+    plain_http: bool = False
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def reference(self, digest: Digest) -> Reference:
+        """Return the reference of a digest here."""
+        return Reference(self.host, self.repository, digest)
+
+    async def push(self, layout: Path, digest: Digest, *, recursive: bool = True) -> None:
+        """Copy a manifest and all that it names from an OCI layout; `recursive`: and whatever refers to those."""
+        target = ("--to-plain-http",) if self.plain_http else ()
+        referrers = ("--recursive",) if recursive else ()
+        await self._oras(
+            "cp", *referrers, "--concurrency", "1", "--no-tty", "--from-oci-layout", *target,
+            f"{layout}@{digest}", f"{self.host}/{self.repository}",
+        )  # fmt: skip
+
+    async def pull(self, digest: Digest, layout: Path) -> None:
+        """Copy a manifest, all that it names, and whatever refers to any of it, from the registry into a layout."""
+        source = ("--from-plain-http",) if self.plain_http else ()
+        await self._oras(
+            "cp", "--recursive", "--concurrency", "1", "--no-tty", "--to-oci-layout", *source,
+            str(self.reference(digest)), str(layout),
+        )  # fmt: skip
+
+    async def manifest(self, digest: Digest) -> bytes:
+        """Return a manifest's bytes, checked against the digest."""
+        fetched = await self._oras("manifest", "fetch", *self._flags, str(self.reference(digest)))
+        if Digest.of(fetched.stdout) != digest:
+            raise RemoteFailed(
+                f"{self.host} gave other bytes for {self.reference(digest)}",
+                why=f"their digest is {Digest.of(fetched.stdout)}",
+                do="do not use this registry, and find out what stands between it and you",
+            )
+        return fetched.stdout
+
+    async def try_blob(self, digest: Digest) -> None:
+        """Fetch a blob and keep nothing; raise `RemoteFailed` unless its bytes are those of its digest."""
+        await self._oras("blob", "fetch", *self._flags, "--output", os.devnull, str(self.reference(digest)))
+
+    async def referrers(self, digest: Digest) -> list[dict[str, Any]]:
+        """Return the descriptors of what refers to a manifest, however this registry keeps them."""
+        found = await self._oras(
+            "discover", *self._flags, "--format", "json", "--depth", "1", str(self.reference(digest))
+        )
+        try:
+            listed = json.loads(found.stdout)
+            return list(listed.get("referrers") or listed.get("manifests") or [])
+        except (ValueError, AttributeError) as error:
+            raise RemoteFailed(f"{self.host} lists referrers in an unknown shape", why=str(error)) from error
+
+    async def tag(self, digest: Digest, *names: str) -> None:
+        """Move tags to a digest that the registry has."""
+        await self._oras("tag", *self._flags, str(self.reference(digest)), *names)
+
+    async def resolve(self, tag: str) -> Digest | None:
+        """Return the digest behind a tag, or None where there is no such tag."""
+        reference = f"{self.host}/{self.repository}:{tag}"
+        try:
+            found = await self._oras("resolve", *self._flags, reference)
+        except RemoteFailed as error:
+            if any(line.endswith(f"{reference}: not found") for line in error.why):
+                return None
+            raise
+        return Digest.parse(found.stdout.decode().strip())
+
+    @property
+    def _flags(self) -> tuple[str, ...]:
+        return ("--plain-http",) if self.plain_http else ()
+
+    async def _oras(self, *arguments: str) -> Completed:
+        try:
+            return await self.tools.run("oras", *arguments, env=self.environment)
+        except ToolFailed as error:
+            if "exit code" not in error.what and "more than" not in error.what:
+                raise
+            if any(_NOT_LET_IN.search(line) for line in error.why):
+                raise RemoteFailed(
+                    f"{self.host} does not allow this login `oras {arguments[0]}` in {self.repository}",
+                    why=error.why,
+                    do=f"run `docker login {self.host}` as somebody who may write there, or set {CONTENT}",
+                ) from error
+            raise RemoteFailed(
+                f"{self.host} did not do `oras {arguments[0]}` for {self.repository}",
+                why=error.why,
+                do="see whether the registry is up and answers, then run this again: it goes on here",
+            ) from error

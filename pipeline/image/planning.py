@@ -1,0 +1,125 @@
+"""Bring everything for one platform's image together in a tree, and decide what of it the image holds."""
+
+import os
+import shutil
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import partial, reduce
+from pathlib import Path
+
+from packaging.utils import InvalidWheelFilename, parse_wheel_filename
+
+from pipeline.config import Config
+from pipeline.errors import ConfigError, SubjectFailed
+from pipeline.image import keep, oci, selection
+from pipeline.image.catalogue import modules
+from pipeline.image.closure import Closure, Module, close
+from pipeline.image.keep import KeepList
+from pipeline.image.start import start
+from pipeline.image.tree import Component, File, Tree, unpack_deb, unpack_wheel
+from pipeline.locked import wheels
+from pipeline.locked.debian import Lock
+
+
+@dataclass(frozen=True)
+class Interior:
+    """What the interpreter brings without files: modules that are built into it, and those frozen into it."""
+
+    builtin: frozenset[str]
+    frozen: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What one platform's image will hold, and how it starts.
+
+    Args:
+        kept: paths of the tree's files that are in the image.
+        modules: those of them that can be imported.
+    """
+
+    tree: Tree
+    service: Component
+    entrypoint: tuple[str, ...]
+    closure: Closure
+    kept: set[str]
+    modules: tuple[Module, ...]
+
+    @property
+    def keep(self) -> KeepList:
+        """What people review of it."""
+        return KeepList.of(self.modules, (path for path in self.kept if not self.tree.files[path].link))
+
+
+def unpack(tree: Tree, parts: Iterable[tuple[Component, Path]], service: Path, platform: str) -> None:
+    """Unpack packages, locked wheels and the service's wheel.
+
+    Raises:
+        SubjectFailed: one is damaged, brings what no image may hold, or does not fit the platform or the others.
+    """
+    for component, path in parts:
+        (unpack_deb if component.type == "deb" else unpack_wheel)(tree, path, component)
+    tree.service = _service(service, platform)
+    unpack_wheel(tree, service, tree.service)
+
+
+def _service(wheel: Path, platform: str) -> Component:
+    try:
+        name, version, _, tags = parse_wheel_filename(wheel.name)
+    except InvalidWheelFilename as error:
+        raise SubjectFailed(f"{wheel.name} is not the name of a wheel", why=str(error)) from error
+    if tags.isdisjoint(wheels.image(platform).tags):
+        raise SubjectFailed(
+            f"{wheel.name} does not fit {platform}",
+            why=f"Debian 12's Python 3.11 there takes none of {', '.join(sorted(map(str, tags)))}",
+            do="build a wheel without compiled code, or leave the platform out of image.platforms",
+        )
+    return Component("pypi", str(name), str(version))
+
+
+def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interior) -> Plan:
+    """Decide what of an unpacked tree the image holds.
+
+    Raises:
+        ConfigError: the service cannot be started in the way that is configured.
+        SubjectFailed: a module or a shared library that it needs is nowhere.
+    """
+    service, architecture = tree.service, oci.architecture(platform)
+    assert service is not None, "unpack comes first"
+    found = modules(tree, architecture)
+    begin = start(config.service, found)
+    for path, source in begin.generated.items():
+        shutil.copyfile(source, tree.add(File(path, service)))
+    if begin.generated:
+        found = modules(tree, architecture)
+    closure = close(found, interior.builtin | interior.frozen, [*selection.ALWAYS, *begin.seeds, *config.image.modules])
+    asked = selection.Asked(config.image.runtime == "full", config.image.extra_packages, config.image.package_data)
+    kept = selection.select(
+        tree,
+        [found[name] for name in closure.needed],
+        interior.frozen,
+        architecture,
+        asked,
+        partial(lock.provider, platform=platform),
+    )
+    inside = tuple(module for module in found.values() if module.path in kept)
+    return Plan(tree, service, begin.entrypoint, closure, kept, inside)
+
+
+def review(config: Config, plans: Collection[Plan], out: Path) -> None:
+    """Write the computed keep-list into `out`, and hold it against the reviewed one, where there is one.
+
+    Raises:
+        ConfigError: the reviewed list is missing or is none.
+        SubjectFailed: the two differ.
+    """
+    computed = reduce(KeepList.union, (each.keep for each in plans))
+    here = out / keep.FILENAME
+    here.write_text(computed.text(), encoding="utf-8")
+    if config.image.keep is None:
+        return
+    name, where = (os.path.relpath(path, config.root) for path in (config.image.keep, here))
+    if not config.image.keep.exists():
+        raise ConfigError(f"there is no {name}", do=f"read the computed list and take it: cp {where} {name}")
+    reviewed = KeepList.parse(config.image.keep.read_text(encoding="utf-8"), name)
+    keep.check(computed, reviewed, name, {k: by for each in plans for k, by in each.closure.needed.items()}, where)

@@ -1,0 +1,115 @@
+"""Choose, from all that is unpacked, the files that are in the image."""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+from pipeline.image.closure import Module
+from pipeline.image.libraries import is_elf, needed
+from pipeline.image.tree import PYTHON, SITE, STANDARD, Tree
+
+# What the interpreter needs to start, whatever it runs; and what `socket` looks up by name for any host name: without
+# `idna` even 127.0.0.1 is no host. `_json` stands for its directory, by which the interpreter finds where it is.
+ALWAYS = (
+    "os", "site", "encodings", "encodings.aliases", "encodings.utf_8", "encodings.ascii", "encodings.latin_1",
+    "encodings.idna", "stringprep", "_json",
+)  # fmt: skip
+_LANDMARK = "os"  # frozen, and still looked for as a file (CPython, Modules/getpath.py)
+_RELEASE = "etc/os-release"
+_LICENCE = re.compile(rb"/usr/share/common-licenses/([A-Za-z0-9.+-]*[A-Za-z0-9])")
+_LICENCES = "usr/share/common-licenses"
+# Files of wheels that only compilers, type checkers and tests read.
+_FOR_MAKERS = (".pyi", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pyx", ".pxi", "/py.typed")
+_TESTS = {"test", "tests"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What pipeline.toml says of the choice.
+
+    Args:
+        whole: every file of every package is in the image.
+        packages: Debian packages that are kept whole.
+        data: patterns (`fnmatch`, below the site directory) of files of wheels that are kept besides.
+    """
+
+    whole: bool
+    packages: Collection[str]
+    data: Collection[str]
+
+
+def select(
+    tree: Tree,
+    modules: Iterable[Module],
+    frozen: Collection[str],
+    architecture: str,
+    asked: Asked,
+    provider: Callable[[str], str],
+) -> set[str]:
+    """Return the paths of the files in the image.
+
+    Args:
+        modules: those that the service needs.
+        frozen: names of modules that are in the interpreter and need no file.
+        provider: names the Debian package that has a shared library, for the message.
+
+    Raises:
+        SubjectFailed: a shared library is missing.
+    """
+    files = {m.name: m.path for m in modules if m.path and (m.name == _LANDMARK or not _is_frozen(m, frozen))}
+    kept = {*files.values(), *tree.follow(_RELEASE)}
+    kept |= {
+        path for path, file in tree.files.items() if file.owner.name in asked.packages and file.owner.type == "deb"
+    }
+    kept |= _data(tree, files, asked.data)
+    if asked.whole:
+        kept |= tree.files.keys()
+        loaded = [path for path in files.values() if path.endswith(".so")]
+    else:
+        loaded = [path for path in kept if not tree.files[path].link and is_elf(tree, path)]
+    kept |= needed(tree, [PYTHON, *loaded], architecture, provider)
+    return kept | _licences(tree, kept)
+
+
+def _is_frozen(module: Module, frozen: Collection[str]) -> bool:
+    return module.name in frozen and module.path.startswith(STANDARD)
+
+
+def _data(tree: Tree, files: Mapping[str, str], patterns: Collection[str]) -> set[str]:
+    """Return what is no module and belongs to a kept one, or is asked for: templates, metadata, licences."""
+    tops = {name.partition(".")[0] for name, path in files.items() if path.startswith(f"{SITE}/")}
+    owners = {tree.files[path].owner for path in files.values()}
+    kept: set[str] = set()
+    for path, file in tree.files.items():
+        if file.owner.type != "pypi" or path in files.values():
+            continue
+        inside = path.removeprefix(f"{SITE}/")
+        if any(fnmatchcase(inside, pattern) for pattern in patterns):
+            kept.add(path)
+        elif file.owner in owners and not path.endswith((".py", ".so")) and not _for_makers(inside):
+            top = PurePosixPath(inside).parts[0]
+            if top in tops or top.endswith(".dist-info") or not path.startswith(f"{SITE}/"):
+                kept.add(path)
+    return kept
+
+
+def _for_makers(path: str) -> bool:
+    parts = PurePosixPath(path).parts
+    return path.endswith(_FOR_MAKERS) or not _TESTS.isdisjoint(parts[:-1]) or ".so." in parts[-1]
+
+
+def _licences(tree: Tree, kept: Iterable[str]) -> set[str]:
+    """Return the copyright file of each Debian package that is there, and the licences that it refers to."""
+    found: set[str] = set()
+    for name in {tree.files[path].owner.name for path in kept if tree.files[path].owner.type == "deb"}:
+        directory = f"usr/share/doc/{name}"
+        chain = tree.follow(directory)  # a link to another package's directory, where there is one
+        found.update(chain)
+        link = tree.files.get(directory)
+        place = str(PurePosixPath(directory).parent / link.link) if link else directory
+        found.add(copyright_file := f"{place}/copyright")
+        for licence in _LICENCE.findall(tree.content(copyright_file).read_bytes()):
+            found.update(tree.follow(f"{_LICENCES}/{licence.decode()}"))
+    return {path for path in found if path in tree.files}

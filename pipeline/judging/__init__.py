@@ -1,0 +1,1 @@
+"""Statements of exploitability, rules and waivers; and the verdict."""

@@ -1,0 +1,156 @@
+"""Hold VEX statements against one image on one day: which of them apply, and which no longer do."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import Enum
+from fnmatch import fnmatchcase
+from typing import Any
+
+from pipeline.checked import check
+from pipeline.errors import ConfigError
+from pipeline.judging.vex import Condition, Document, Statement
+from pipeline.scanning.findings import Finding
+from pipeline.scanning.purl import Purl
+
+Imports = Mapping[str, frozenset[str] | None]
+"""The symbols that each ELF file of an image imports, by path; None where that cannot be read."""
+
+
+class State(Enum):
+    """How a statement stands to one image on one day. Only an applied one counts."""
+
+    APPLIED = "applied"
+    EXPIRED = "expired"
+    REFUTED = "refuted"
+    NOT_YET_VALID = "not-yet-valid"
+    NOT_IN_IMAGE = "not-in-image"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One statement about one package, held against an image on a day.
+
+    Args:
+        source: the name of the file.
+        author: who states it.
+        statement: what is stated.
+        product: the package as the statement names it.
+        packages: the packages of the image that it covers.
+        state: how it stands.
+        refuted_by: what in the image speaks against it, if something does.
+    """
+
+    source: str
+    author: str
+    statement: Statement
+    product: Purl
+    packages: tuple[Purl, ...]
+    state: State
+    refuted_by: tuple[str, ...] = ()
+
+    def covers(self, finding: Finding) -> bool:
+        """Say whether it speaks of this finding."""
+        return bool(self.statement.names & finding.names) and self.product.covers(finding.subject)
+
+    def excuses(self, finding: Finding) -> bool:
+        """Say whether it applies, and says that this finding is harmless here."""
+        return self.state is State.APPLIED and self.statement.status.excuses and self.covers(finding)
+
+    def days_left(self, now: datetime) -> int:
+        """Return the whole days until its end; negative when that is past."""
+        return (self.statement.valid_until - now.date()).days
+
+
+def hold(
+    documents: Mapping[str, Document], packages: Iterable[Purl], imports: Imports, files: Iterable[str], now: datetime
+) -> tuple[Claim, ...]:
+    """Hold every statement against an image.
+
+    Args:
+        documents: the VEX files, by name.
+        packages: every package of the image, on any platform.
+        imports: what its ELF files import.
+        files: every path in the image, without the leading slash.
+        now: the time to judge by.
+
+    Raises:
+        ConfigError: two statements that apply speak of the same vulnerability in the same package.
+    """
+    inside = tuple(sorted({replace(package, qualifiers=()) for package in packages}))
+    paths = tuple(files)
+    claims = []
+    for name, document in sorted(documents.items()):
+        for statement in document.statements:
+            refuted = tuple(why for each in statement.conditions for why in _against(each, imports, paths))
+            for product in (Purl.parse(each.id) for each in statement.products):
+                covered = tuple(package for package in inside if product.covers(package))
+                state = _state(statement, covered, refuted, now)
+                claims.append(Claim(name, document.author, statement, product, covered, state, refuted))
+    _refuse_contradictions(claims)
+    return tuple(claims)
+
+
+def _against(condition: Condition, imports: Imports, paths: Iterable[str]) -> list[str]:
+    """Return what an image has that a condition excludes. A file that cannot be read might import anything."""
+    if condition.no_file:
+        return [f"the image has {path}" for path in paths if fnmatchcase(path, condition.no_file)]
+    return [
+        f"{path} imports {symbol}"
+        for path, symbols in sorted(imports.items())
+        if path not in condition.unless
+        for symbol in sorted(symbols if symbols is not None else {"what cannot be read"})
+        if symbols is None or fnmatchcase(symbol, condition.no_import)
+    ]
+
+
+def _state(statement: Statement, covered: tuple[Purl, ...], refuted: tuple[str, ...], now: datetime) -> State:
+    if not covered:
+        return State.NOT_IN_IMAGE
+    if now.date() > statement.valid_until:
+        return State.EXPIRED
+    if refuted:
+        return State.REFUTED
+    return State.NOT_YET_VALID if now < statement.timestamp else State.APPLIED
+
+
+def _refuse_contradictions(claims: Iterable[Claim]) -> None:
+    said: dict[tuple[str, Purl], Claim] = {}
+    for claim in claims:
+        if claim.state is not State.APPLIED:
+            continue
+        for key in ((name, package) for name in sorted(claim.statement.names) for package in claim.packages):
+            other = said.setdefault(key, claim)
+            if other is not claim:
+                raise ConfigError(
+                    f"two VEX statements speak of {key[0]} in {key[1].name}",
+                    why=[f"{each.source} says {each.statement.status.value}" for each in (other, claim)],
+                    do="keep the one that is true: scanners differ in which of several they believe",
+                )
+
+
+def describe(claim: Claim, now: datetime) -> dict[str, Any]:
+    """Return a claim as `vex/evidence.json` keeps it."""
+    return {
+        "source": claim.source,
+        "author": claim.author,
+        "state": claim.state.value,
+        "days_left": claim.days_left(now),
+        "product": str(claim.product),
+        "packages": list(map(str, claim.packages)),
+        "refuted_by": list(claim.refuted_by),
+        "statement": claim.statement.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+    }
+
+
+def restore(value: Mapping[str, Any]) -> Claim:
+    """Read back what `describe` made; raise `ConfigError` or `KeyError` on anything else."""
+    return Claim(
+        source=value["source"],
+        author=value["author"],
+        statement=check(Statement, value["statement"], "vex/evidence.json"),
+        product=Purl.parse(value["product"]),
+        packages=tuple(map(Purl.parse, value["packages"])),
+        state=State(value["state"]),
+        refuted_by=tuple(value["refuted_by"]),
+    )

@@ -1,0 +1,190 @@
+"""Judge findings by rules, VEX statements and waivers. Facts and a clock in, a verdict with reasons out."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from pipeline.errors import VerificationFailed
+from pipeline.judging.claims import Claim, State
+from pipeline.judging.rules import Rules, Waiver
+from pipeline.scanning.findings import Finding, Fix, Severity
+
+
+@dataclass(frozen=True)
+class Reason:
+    """One line of a verdict: which rule spoke, about what, in words, and what can be done about it."""
+
+    code: str
+    finding: str
+    package: str
+    message: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Database:
+    """Which vulnerability database the findings come from. A sample is no judge of age, and no judge of a release."""
+
+    built: datetime
+    sample: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer, and all of its reasons.
+
+    Args:
+        denied: what may not ship.
+        excused: what would be denied or noted, but for a VEX statement or a waiver.
+        noted: findings that the rules let pass.
+        notices: what people must hear, whatever the answer is.
+    """
+
+    denied: tuple[Reason, ...]
+    excused: tuple[Reason, ...]
+    noted: tuple[Reason, ...]
+    notices: tuple[str, ...]
+
+    @property
+    def allowed(self) -> bool:
+        """Whether the image may ship."""
+        return not self.denied
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the verdict as `assess/verdict.json` keeps it."""
+        return {"allowed": self.allowed, **asdict(self)}
+
+
+def judge(
+    findings: Iterable[Finding],
+    claims: Sequence[Claim],
+    waivers: Sequence[Waiver],
+    rules: Rules,
+    database: Database,
+    now: datetime,
+) -> Verdict:
+    """Judge an image.
+
+    Args:
+        findings: what the scanner matched, merged over the platforms.
+        claims: the VEX statements, held against this image.
+        waivers: risks that somebody accepts.
+        rules: what may not ship.
+        database: where the findings come from.
+        now: the time to judge by.
+    """
+    every = tuple(findings)
+    denied: list[Reason] = list(_database(database, rules, now))
+    excused: list[Reason] = []
+    noted: list[Reason] = []
+    for finding in every:
+        if reason := _excuse(finding, claims, waivers, now):
+            excused.append(reason)
+        elif reason := _lapsed(finding, claims, waivers) or _ruled(finding, rules):
+            denied.append(reason)
+        else:
+            noted.append(_reason("noted", finding, str(finding)))
+    notices = (*_sample(database), *_ending(every, claims, waivers, rules, now), *_idle(every, waivers))
+    return Verdict(tuple(denied), tuple(excused), tuple(noted), notices)
+
+
+def read_time(text: str) -> datetime:
+    """Read a time with its zone (RFC 3339), as scanners write it; raise `VerificationFailed` on anything else."""
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise VerificationFailed(f"not a time: {text[:100]}", why=str(error)) from error
+    if time.tzinfo is None:
+        raise VerificationFailed(f"a time without its zone: {text[:100]}")
+    return time
+
+
+def _excuse(finding: Finding, claims: Sequence[Claim], waivers: Sequence[Waiver], now: datetime) -> Reason | None:
+    for claim in claims:
+        if claim.excuses(finding):
+            said = claim.statement
+            because = said.justification.value if said.justification else said.status.value
+            message = f"{finding}: {because}, {said.impact_statement} (until {said.valid_until}, {claim.source})"
+            return _reason("vex", finding, message)
+    for waiver in waivers:
+        if waiver.covers(finding) and waiver.since <= now.date() <= waiver.until:
+            message = f"{finding}: accepted by {waiver.owner} until {waiver.until}: {waiver.reason}"
+            return _reason("waiver", finding, message)
+    return None
+
+
+def _lapsed(finding: Finding, claims: Sequence[Claim], waivers: Sequence[Waiver]) -> Reason | None:
+    """Return why an exception that somebody relied on no longer holds; its finding ships under no other rule."""
+    for claim in claims:
+        if claim.covers(finding) and claim.state is State.EXPIRED:
+            return _reason(
+                "vex-expired",
+                finding,
+                f"{finding}: the VEX statement in {claim.source} ended on {claim.statement.valid_until}",
+                "look at its evidence again; renew the statement if it still holds, or remove it",
+            )
+        if claim.covers(finding) and claim.state is State.REFUTED:
+            return _reason(
+                "vex-refuted",
+                finding,
+                f"{finding}: {claim.source} does not hold for this image: {'; '.join(claim.refuted_by)}",
+                "correct or remove the statement",
+            )
+    for waiver in waivers:
+        if waiver.covers(finding):
+            return _reason(
+                "waiver-expired",
+                finding,
+                f"{finding}: the waiver holds from {waiver.since} to {waiver.until}",
+                f"ask {waiver.owner}; upgrade, renew the waiver, or remove it",
+            )
+    return None
+
+
+def _ruled(finding: Finding, rules: Rules) -> Reason | None:
+    if not rules.severity.of(finding.severity).denies(finding.fix):
+        return None
+    upgrade = f"upgrade {finding.package} to {' or '.join(finding.fixed_in)}" if finding.fix is Fix.FIXED else ""
+    state = "add a VEX statement in policy/vex/ with a justification and an end date, or a waiver"
+    code = "severity-unknown" if finding.severity is Severity.UNKNOWN else f"severity-{finding.severity.value}"
+    return _reason(code, finding, str(finding), ", or ".join(filter(None, (upgrade, state))))
+
+
+def _database(database: Database, rules: Rules, now: datetime) -> Iterator[Reason]:
+    age = now - database.built
+    if not database.sample and age > timedelta(days=rules.database.maximum_age_days):
+        message = (
+            f"the vulnerability database was built on {database.built.date()}, {age.days} days ago; "
+            f"rules.toml allows {rules.database.maximum_age_days}"
+        )
+        yield Reason("database-too-old", "", "", message, "run `python -m pipeline db update` and scan again")
+
+
+def _sample(database: Database) -> Iterator[str]:
+    if database.sample:
+        yield "the vulnerability database is a SAMPLE of a few advisories: the verdict shows the rules at work, no more"
+
+
+def _ending(
+    findings: Sequence[Finding], claims: Sequence[Claim], waivers: Sequence[Waiver], rules: Rules, now: datetime
+) -> Iterator[str]:
+    for claim in claims:
+        if claim.days_left(now) < rules.exceptions.warn_days and any(map(claim.excuses, findings)):
+            name, left = claim.statement.vulnerability.name, claim.days_left(now)
+            yield f"the VEX statement for {name} in {claim.source} ends in {left} days: look at its evidence again"
+    for waiver in waivers:
+        left = (waiver.until - now.date()).days
+        if 0 <= left < rules.exceptions.warn_days and any(map(waiver.covers, findings)):
+            yield f"the waiver for {waiver.finding} ends in {left} days: ask {waiver.owner}"
+
+
+def _idle(findings: Sequence[Finding], waivers: Sequence[Waiver]) -> Iterator[str]:
+    """Yield the waivers that excuse nothing: kept for long, they hide the day when they start to."""
+    for waiver in waivers:
+        if not any(map(waiver.covers, findings)):
+            yield f"the waiver for {waiver.finding} covers nothing that the scan found"
+
+
+def _reason(code: str, finding: Finding, message: str, remedy: str = "") -> Reason:
+    return Reason(code, finding.id, f"{finding.package} {finding.version}", message, remedy)

@@ -1,0 +1,57 @@
+"""Find the policy that applies to a project: its own files, and what comes with the pipeline where it has none.
+
+`rules.toml` has a default because no rules is no policy at all. Waivers never do: nobody accepts a risk for another.
+The statements about the runtime's packages come with the pipeline, which put those packages there; a project replaces
+one by a file of the same name.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+from pipeline.config import HOME, Config
+from pipeline.digest import Digest
+from pipeline.errors import ConfigError
+from pipeline.judging.rules import Rules, Waiver, read_rules, read_waivers
+from pipeline.judging.vex import Document, read
+
+_DEFAULT = HOME / "policy"
+
+
+@dataclass(frozen=True)
+class PolicyFiles:
+    """A policy, read and checked; `digests` says which bytes it was."""
+
+    rules: Rules
+    waivers: tuple[Waiver, ...]
+    documents: Mapping[str, Document]
+    digests: Mapping[str, Digest]
+
+    @classmethod
+    def load(cls, config: Config) -> Self:
+        """Read the policy of a project; raise `ConfigError` naming the file at fault."""
+        own = config.policy.directory
+        texts = {"policy/rules.toml": _text(either(own, "rules.toml"))}
+        rules = read_rules(texts["policy/rules.toml"])
+        waivers: tuple[Waiver, ...] = ()
+        if (own / "waivers.toml").exists():
+            texts["policy/waivers.toml"] = _text(own / "waivers.toml")
+            waivers = read_waivers(texts["policy/waivers.toml"], rules)
+        files = {path.name: path for root in (_DEFAULT, own) for path in sorted((root / "vex").glob("*.json"))}
+        statements = {f"policy/vex/{name}": _text(path) for name, path in sorted(files.items())}
+        documents = {name: read(text, rules, name) for name, text in statements.items()}
+        digests = {name: Digest.of(text.encode()) for name, text in {**texts, **statements}.items()}
+        return cls(rules, waivers, documents, digests)
+
+
+def either(own: Path, name: str) -> Path:
+    """Return a project's own policy file, or the one that comes with the pipeline."""
+    return own / name if (own / name).exists() else _DEFAULT / name
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error

@@ -1,0 +1,105 @@
+"""Read the lock of the runtime's Debian packages, and write what an image records of them.
+
+An image without a package manager keeps its records in `var/lib/dpkg/status.d`, which scanners know: one paragraph a
+package (deb-control(5)) and the MD5 of each of its files (dpkg's `md5sums`).
+"""
+
+import tomllib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pipeline.digest import Digest
+from pipeline.errors import ConfigError
+from pipeline.image.oci import architecture, canonical
+
+
+@dataclass(frozen=True, order=True)
+class Package:
+    """One package as the lock names it.
+
+    Args:
+        architecture: `amd64`, `arm64` or `all`.
+        size: bytes of the .deb.
+        path: where a mirror keeps it, below the mirror's address.
+        libraries: sonames of the shared libraries that it has.
+    """
+
+    name: str
+    version: str
+    architecture: str
+    digest: Digest
+    size: int
+    path: str
+    libraries: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Lock:
+    """The packages that an image may hold; `base` is in every image, of the others those that are asked for."""
+
+    suite: str
+    python: str
+    base: tuple[str, ...]
+    packages: tuple[Package, ...]
+
+    @classmethod
+    def parse(cls, text: str, name: str = "debian.lock.toml") -> "Lock":
+        """Read the lock; raise `ConfigError` when something is missing or is not what it should be."""
+        try:
+            document = tomllib.loads(text)
+            packages = tuple(sorted(_package(entry) for entry in document["package"]))
+            return cls(str(document["suite"]), str(document["python"]), tuple(document["base"]), packages)
+        except KeyError as error:
+            raise ConfigError(f"{name} lacks {error}", do="make it again with `make update-locks`") from error
+        except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+            raise ConfigError(
+                f"{name} cannot be read", why=str(error), do="make it again with `make update-locks`"
+            ) from error
+
+    def select(self, platform: str, extra: Iterable[str] = ()) -> list[Package]:
+        """Return the packages of an image for one platform, by name; raise `ConfigError` for a name not locked."""
+        fitting = {package.name: package for package in self._fitting(platform)}
+        names = {*self.base, *extra}
+        if unknown := sorted(names - fitting.keys()):
+            raise ConfigError(
+                f"the package lock has no {', '.join(unknown)} for {platform}",
+                why=f"it has {', '.join(sorted(fitting))}",
+                do="correct image.extra-packages, or lock the package in the file that image.packages names",
+            )
+        return [fitting[name] for name in sorted(names)]
+
+    def provider(self, library: str, platform: str) -> str:
+        """Return the name of the locked package that has a shared library, or nothing when none has."""
+        return next((package.name for package in self._fitting(platform) if library in package.libraries), "")
+
+    def _fitting(self, platform: str) -> list[Package]:
+        return [package for package in self.packages if package.architecture in {architecture(platform), "all"}]
+
+
+def digest(packages: Iterable[Package]) -> Digest:
+    """Return the digest of what an image takes from the lock; the rest of the file does not count."""
+    return Digest.of(canonical(sorted([p.name, p.version, p.architecture, str(p.digest)] for p in packages)))
+
+
+def _package(entry: dict[str, Any]) -> Package:
+    return Package(
+        entry["name"],
+        entry["version"],
+        entry["architecture"],
+        Digest("sha256", entry["sha256"]),
+        int(entry["size"]),
+        entry["path"],
+        tuple(entry.get("libraries", ())),
+    )
+
+
+def status(paragraph: bytes, kept: int, had: int) -> bytes:
+    """Return a package's entry of `status.d`; one whose files are not all in the image says so (deb-control(5))."""
+    said = f"Trimmed: {kept} of {had} files are in this image\n" if kept != had else ""
+    return paragraph.rstrip(b"\n") + b"\n" + said.encode()
+
+
+def md5sums(sums: Mapping[str, str]) -> bytes:
+    """Return a list of paths with their MD5, in the form of a package's own `md5sums`."""
+    return "".join(f"{md5}  {path}\n" for path, md5 in sorted(sums.items())).encode()

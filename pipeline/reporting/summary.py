@@ -1,0 +1,203 @@
+"""Sum up a run: one line a stage, then what was real, what was a local stand-in, and what was not run.
+
+Pure: what `evidence` found in a run directory in, lines out. "Not run" is a value with a reason, and nothing here says
+more than the evidence does.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, assert_never
+
+from pipeline.errors import PipelineError
+
+Documents = Mapping[str, Any]
+
+
+class Outcome(Enum):
+    """How a stage ended, as far as its directory and the failures of this run tell."""
+
+    DONE = "done"
+    KEPT = "kept"
+    DENIED = "denied"
+    FAILED = "failed"
+    UNFINISHED = "unfinished"
+    NOT_RUN = "not run"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One stage: how it ended, how many seconds it took (`None` when it did not finish), and its most telling fact."""
+
+    stage: str
+    outcome: Outcome
+    seconds: float | None
+    text: str
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What is to be said of a run.
+
+    Args:
+        world: `dry-run` or `release`; empty when the directory does not tell.
+        run_id: the identity of the run; empty when the directory does not tell.
+        rows: every stage of the table, in its order.
+        documents: the JSON files that stages wrote, by `STAGE/FILE`, those that could be read.
+        unreadable: why each other one could not, though its stage finished.
+        failures: what ended the run, if anything did.
+        products: the digest of every product of the finished stages, by `STAGE/FILE`.
+        as_of: the time that dates were judged against, RFC 3339; empty when that was the time of the run.
+    """
+
+    world: str
+    run_id: str
+    rows: tuple[Row, ...]
+    documents: Documents
+    unreadable: Mapping[str, str]
+    failures: tuple[PipelineError, ...]
+    products: Mapping[str, str]
+    as_of: str = ""
+
+    def finished(self, stage: str) -> bool:
+        """Say whether a stage has left its evidence."""
+        return any(row.stage == stage and row.outcome in {Outcome.DONE, Outcome.KEPT} for row in self.rows)
+
+    @property
+    def sample(self) -> bool | None:
+        """Whether the vulnerability database was the sample; `None` when nothing was scanned."""
+        database = self.documents.get("scan/database.json")
+        return bool(database.get("sample", True)) if isinstance(database, dict) else None
+
+    @property
+    def locally_signed(self) -> bool:
+        """Whether the signatures there are come from the local test authority."""
+        return self.world != "release" and self.finished("attest")
+
+
+def lines(summary: Summary) -> list[str]:
+    """Return the summary as a terminal shows it."""
+    width = max((len(row.stage) for row in summary.rows), default=0)
+    shown = [
+        f"{row.stage:<{width}}  {_seconds(row.seconds):>8}  {row.outcome.value:<10}  {row.text}".rstrip()
+        for row in summary.rows
+    ]
+    for title, facts in (
+        ("real", real(summary)),
+        ("local stand-in", stand_ins(summary)),
+        ("not run", not_run(summary)),
+    ):
+        shown += ["", f"{title}:", *(f"  {fact}" for fact in facts or ("nothing",))]
+    return shown
+
+
+def real(summary: Summary) -> list[str]:
+    """Return what was done by the real thing, as a release does it."""
+    facts = [fact for stage, fact in _REAL if summary.finished(stage)]
+    return [*facts, *_runtime(summary, real=True), *_database(summary, sample=False)]
+
+
+def stand_ins(summary: Summary) -> list[str]:
+    """Return what a local stand-in did, and what that means."""
+    facts = [*_runtime(summary, real=False), *_database(summary, sample=True)]
+    if summary.world == "release":
+        return facts
+    return facts + [fact for stage, fact in _STAND_INS if summary.finished(stage)]
+
+
+def not_run(summary: Summary) -> list[str]:
+    """Return what was not done, each with its reason."""
+    waiting = [row for row in summary.rows if row.outcome in {Outcome.NOT_RUN, Outcome.UNFINISHED}]
+    facts = [f"{row.stage}: {row.text}" for row in waiting]
+    if summary.world != "release":
+        facts += ["the public Sigstore, the configured registry and a cluster: a dry run asks for none of them"]
+    return facts + list(_platforms(summary))
+
+
+def warnings(summary: Summary) -> list[str]:
+    """Return what every output must say first: another day's dates, the sample database, signatures of no worth."""
+    said = []
+    if summary.as_of:
+        said.append(f"Dates were judged as of {summary.as_of}, not of the day of this run.")
+    if summary.sample:
+        said.append("The vulnerability database is a SAMPLE of a few advisories: what it does not find may be there.")
+    if summary.locally_signed:
+        said.append("Signed by a local test authority: nobody else trusts these signatures, and nobody should.")
+    return said
+
+
+def describe(outcome: Outcome, failure: PipelineError | None, ended: bool) -> str:
+    """Return what a row without a record says; `ended` tells whether the run has stopped on a failure."""
+    match outcome:
+        case Outcome.DENIED | Outcome.FAILED:
+            return failure.what if failure else "failed"
+        case Outcome.UNFINISHED:
+            return "stopped before it had finished"
+        case Outcome.NOT_RUN:
+            return "the run ended before it" if ended else "not asked for"
+        case Outcome.DONE | Outcome.KEPT:
+            return ""
+    assert_never(outcome)
+
+
+_REAL: Sequence[tuple[str, str]] = (
+    ("build", "the wheel, by the project's own build backend"),
+    ("test", "the service's own tests, against that wheel"),
+    ("image", "the image: the bytes that a release publishes"),
+    ("sbom", "Syft"),
+    ("scan", "Grype"),
+    ("attest", "Cosign, which signed every statement"),
+    ("publish", "ORAS, which pushed by digest and read everything back"),
+    ("verify", "sigstore-python and Cosign, which verified independently and agreed"),
+)
+_STAND_INS: Sequence[tuple[str, str]] = (
+    ("attest", "Sigstore: signed by a local test authority; nobody else trusts these signatures"),
+    ("publish", "the registry: olareg on loopback, alive only while a stage needed it"),
+)
+
+
+def _database(summary: Summary, *, sample: bool) -> Iterator[str]:
+    database = summary.documents.get("scan/database.json")
+    if not isinstance(database, dict) or summary.sample is not sample:
+        return
+    if sample:
+        yield "the vulnerability database: a SAMPLE of a few advisories, which judges nothing but the rules"
+    else:
+        yield f"the vulnerability database, built {database.get('built', 'at a time that it does not tell')}"
+
+
+def _platforms(summary: Summary) -> Iterator[str]:
+    """Yield the platforms of the image that `smoke` did not start."""
+    image, smoke = (summary.documents.get(name) for name in ("image/image.json", "smoke/smoke.json"))
+    if isinstance(image, dict) and isinstance(smoke, dict):
+        started, emulated = smoke.get("platform"), _emulated(smoke)
+        for platform in image.get("platforms", {}):
+            if platform != started and not emulated.get(platform, {}).get("started"):
+                why = emulated.get(platform, {}).get("why", "")
+                yield f"smoke on {platform}: the image was started on {started} only" + (f"; {why}" if why else "")
+
+
+def _emulated(smoke: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return what smoke.json says of the platforms that this machine is not."""
+    found = smoke.get("emulated")
+    return found if isinstance(found, dict) else {}
+
+
+def _runtime(summary: Summary, *, real: bool) -> Iterator[str]:
+    """Yield what the image was started by: Docker is the real thing, anything else says what it lacks."""
+    smoke = summary.documents.get("smoke/smoke.json")
+    if not isinstance(smoke, dict):
+        return
+    for platform, how in _emulated(smoke).items():
+        if not real and how.get("started"):
+            yield f"the processor of {platform}: {how.get('by')}, which answered {how.get('requests')} requests"
+    if (smoke.get("isolation") == "docker") is not real:
+        return
+    if real:
+        yield "Docker, which started the image"
+    else:
+        yield f"the container runtime: {smoke.get('isolation')}; isolation: {smoke.get('limits')}"
+
+
+def _seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:.1f} s"

@@ -1,0 +1,1 @@
+"""What is in the image, and what is known to be vulnerable."""

@@ -1,0 +1,179 @@
+"""Run Grype: one database, no network, nothing from its own configuration or the user's environment.
+
+Its settings are environment variables (Grype, "Configuration"); exit code 1 is any error, and `-q` hides its text.
+"""
+
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
+
+from pipeline.digest import Digest
+from pipeline.errors import ConfigError, RemoteFailed, ToolFailed
+from pipeline.judging.policy import read_time
+from pipeline.scanning import canary
+from pipeline.toolbox import Completed, Toolbox
+
+IDENTITY = "database.json"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which database it is.
+
+    Args:
+        built: when it was built, RFC 3339.
+        schema: its schema, as Grype says it.
+        checksum: sha256 of the file that it was imported from.
+        source: where that file came from.
+        sample: whether it holds no more than a few advisories, for a dry run.
+    """
+
+    built: str
+    schema: str
+    checksum: str
+    source: str
+    sample: bool
+
+    @classmethod
+    def read(cls, directory: Path) -> Self:
+        """Read the identity that an import left beside the database.
+
+        Raises:
+            ConfigError: there is none, so nobody knows which database it is.
+        """
+        try:
+            value = json.loads((directory / IDENTITY).read_bytes())
+            return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise ConfigError(
+                f"{directory} holds no imported vulnerability database",
+                why=f"{IDENTITY}: {error}",
+                do="run `python -m pipeline db import FILE`, or `db update` where there is a network",
+            ) from error
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as `scan/database.json` keeps it."""
+        return asdict(self)
+
+    def describe(self, now: datetime) -> str:
+        """Return the words without which no count of findings may be shown."""
+        built = read_time(self.built)
+        if self.sample:
+            return f"SAMPLE database of {built.date()}"
+        return f"database of {built.date()}, {(now - built).days} days old"
+
+
+@dataclass(frozen=True)
+class Grype:
+    """Grype with the database in one directory; what it leaves elsewhere goes into `scratch`."""
+
+    tools: Toolbox
+    directory: Path
+    scratch: Path
+
+    async def load(self, source: Path, origin: str, *, sample: bool = False) -> Identity:
+        """Import a database file into the directory, and write down which one it is; raise `ToolFailed`."""
+        self._empty()
+        checksum = str(Digest.of_file(source))
+        await self._run("db", "import", source)
+        return await self._identify(checksum, origin, sample=sample)
+
+    async def update(self, listing: str = "") -> Identity:
+        """Download the latest database into the directory, and write down which one it is.
+
+        Args:
+            listing: the address of a mirror's `latest.json`; Grype's own by default.
+
+        Raises:
+            RemoteFailed: it could not be fetched, or is not what the listing says.
+        """
+        self._empty()
+        more = {"GRYPE_DB_UPDATE_URL": listing} if listing else {}
+        try:
+            await self._run("db", "update", more=more)
+        except ToolFailed as error:
+            do = "see whether the address can be reached; behind a closed network, `db import FILE`"
+            raise RemoteFailed("the vulnerability database cannot be fetched", why=error.why, do=do) from error
+        # Grype has compared the archive with the checksum of the listing, and keeps both in where it came from.
+        origin = urlsplit(str((await self._status())["from"]))
+        checksum = dict(parse_qsl(origin.query)).get("checksum", "")
+        return await self._identify(str(Digest.parse(checksum)), urlunsplit(origin._replace(query="")), sample=False)
+
+    def _empty(self) -> None:
+        shutil.rmtree(self.directory, ignore_errors=True)
+        self.directory.mkdir(parents=True)
+
+    async def _status(self) -> Any:
+        try:
+            return json.loads((await self._run("db", "status", "-o", "json")).stdout)
+        except ValueError as error:
+            raise ToolFailed("Grype does not say which database it has", why=str(error)) from error
+
+    async def _identify(self, checksum: str, origin: str, *, sample: bool) -> Identity:
+        status = await self._status()
+        identity = Identity(str(status["built"]), str(status["schemaVersion"]), checksum, origin, sample)
+        text = json.dumps(identity.as_json(), indent=2, sort_keys=True) + "\n"
+        (self.directory / IDENTITY).write_text(text, encoding="utf-8")
+        return identity
+
+    async def scan(self, document: Path, vex: Path | None = None) -> Any:
+        """Scan an SBOM and return Grype's report; raise `ToolFailed` when it failed or what it wrote is no JSON."""
+        more: list[str | Path] = ["--vex", vex] if vex else []
+        report = self.scratch / "report.json"
+        await self._run("-o", "json", *more, "--", f"sbom:{_whole(document)}", to=report)
+        try:
+            return json.loads(_take(report))
+        except ValueError as error:
+            raise ToolFailed("Grype wrote no readable report", why=str(error), do="see the stage's log.txt") from error
+
+    async def require_eyesight(self) -> None:
+        """Scan packages that are known to be vulnerable; raise `ToolFailed` when they are not found.
+
+        A database without advisories is no error to Grype, and a matcher that is switched off finds nothing.
+        """
+        document = self.scratch / "canary.cdx.json"
+        document.write_text(json.dumps(canary.DOCUMENT))
+        report = await self.scan(document)
+        document.unlink()
+        if blind := canary.missed(report):
+            raise ToolFailed(
+                "the vulnerability database does not know what every database knows",
+                why=[f"not found: {each}" for each in blind],
+                do="get a whole database: `python -m pipeline db update`, or `db import FILE`",
+            )
+
+    async def _run(
+        self, *arguments: str | Path, to: Path | None = None, more: Mapping[str, str] | None = None
+    ) -> Completed:
+        # It would read .grype.yaml where it runs and at home: neither is ours to obey.
+        home = self.scratch / "home"
+        home.mkdir(exist_ok=True)
+        settings = {
+            "GRYPE_DB_AUTO_UPDATE": "false",
+            "GRYPE_DB_VALIDATE_AGE": "false",  # the age is policy, judged by `assess` against the run's clock
+            "GRYPE_CHECK_FOR_APP_UPDATE": "false",
+            "GRYPE_DB_CACHE_DIR": str(_whole(self.directory)),
+            "XDG_CONFIG_HOME": str(_whole(home)),
+            "HOME": str(_whole(home)),
+            **(more or {}),
+        }
+        whole = [_whole(each) if isinstance(each, Path) else each for each in arguments]
+        done = await self.tools.run("grype", *whole, cwd=home, env=settings, stdout_to=to)
+        shutil.rmtree(home)
+        return done
+
+
+def _whole(path: Path) -> Path:
+    """Return a path that means the same wherever a child runs."""
+    return path.resolve()
+
+
+def _take(path: Path) -> bytes:
+    data = path.read_bytes()
+    path.unlink()
+    return data

@@ -1,0 +1,1 @@
+"""Start the image's service from its own files, and run its tests there."""
