@@ -42,6 +42,40 @@ def test_relative_imports_start_at_the_package_of_the_module() -> None:
     assert set(closed("import p", wheels).needed) == {"app", *wheels}
 
 
+EXTRA = {"p": "", "p.http2": "from . import wire", "p.wire": "import h2"}
+OPTIONAL = (
+    "def later():\n    import p.http2",
+    "try:\n    import p.http2\nexcept ImportError:\n    pass",
+    "if a:\n    import p.http2",
+)
+
+
+@pytest.mark.parametrize("source", OPTIONAL)
+def test_the_part_of_a_wheel_that_is_for_an_extra_is_left_out_where_nobody_has_what_it_needs(source: str) -> None:
+    found = closed("import w", {"w": source, **EXTRA})
+    assert set(found.needed) == {"app", "w"}
+    assert found.left_out["p.http2"].endswith(", and it needs h2, which is nowhere")
+    assert {"p.http2", "p.wire", "h2"} <= closed("import w", {"w": source, **EXTRA, "h2": ""}).needed.keys()
+
+
+@pytest.mark.parametrize("source", OPTIONAL)
+def test_what_can_be_imported_is_not_left_out_for_what_another_system_would_need(source: str) -> None:
+    wheels = {"w": source, **EXTRA, "p.wire": "if WINDOWS:\n    import p.console", "p.console": "import msvcrt"}
+    assert {"p.http2", "p.wire"} <= closed("import w", wheels).needed.keys()
+
+
+@pytest.mark.parametrize("source", ["import p.http2", "def later():\n    import p.http2"])
+def test_the_service_asks_for_an_extra_and_hears_what_it_lacks(source: str) -> None:
+    with pytest.raises(SubjectFailed, match="there is no module h2") as refused:
+        closed(source, EXTRA)
+    assert "p.wire imports it in line 1" in refused.value.why[0]
+
+
+def test_what_is_needed_in_one_place_is_refused_whoever_could_do_without_it() -> None:
+    with pytest.raises(SubjectFailed, match="there is no module h2"):
+        closed("import w, v", {"w": OPTIONAL[0], "v": "import p.http2", **EXTRA})
+
+
 @pytest.mark.parametrize(
     ("source", "counts"),
     [

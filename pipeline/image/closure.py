@@ -6,16 +6,20 @@ What counts as needed follows from who wrote the import, and how:
   too, where the module can be found. In the standard library a guarded one is left out, as an alternative for another
   platform; unless it is an extension module that can be loaded, for that is the faster half of its importer.
 - Inside a function of the service it is needed, unless the service says in any place that it can do without the module.
-- Inside a function of a wheel it is needed only if it is in a wheel itself; of the standard library, never.
+- Inside a function of a wheel it is needed only if it is in a wheel itself; of the standard library, never, but for the
+  few that `deferred` lists.
+- What can do without it never needs a module that itself needs another one which nobody has: an extra of a wheel.
 
 All that is left out is listed with its reason, so that `modules` in pipeline.toml can bring it back.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from typing import Self
 
 from pipeline.errors import SubjectFailed
+from pipeline.image.deferred import deferred, words
 from pipeline.image.imports import Import, imports
 
 
@@ -58,6 +62,11 @@ class Closure:
     needed: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
 
+    def without_needed(self) -> Self:
+        """Return it with nothing among what is left out that another import needs."""
+        left_out = {name: where for name, where in self.left_out.items() if name not in self.needed}
+        return type(self)(self.needed, left_out)
+
 
 def close(modules: Mapping[str, Module], builtin: Iterable[str], seeds: Iterable[str]) -> Closure:
     """Return all that the seeds need.
@@ -70,40 +79,105 @@ def close(modules: Mapping[str, Module], builtin: Iterable[str], seeds: Iterable
     Raises:
         SubjectFailed: a needed module is nowhere, or its source is no Python.
     """
-    found = Closure()
-    can_do_without = _can_do_without(modules)
-    inside = frozenset(builtin)
-    waiting = [(name, "", 0) for seed in seeds for name in _expand(seed, modules)]
-    while waiting:
-        name, by, line = waiting.pop()
-        for part in _with_parents(name):
-            if part in found.needed or (part in inside and part not in modules):
-                continue
-            if part not in modules:
-                raise _nowhere(part, by, line)
-            found.needed[part] = by
-            for wanted in _imports(modules[part]):
-                if _follow(wanted, modules[part], modules, inside, can_do_without):
-                    waiting.append((wanted.name, part, wanted.line))
-                elif not wanted.attribute and wanted.name in modules:
-                    found.left_out.setdefault(wanted.name, f"{modules[part].path}:{wanted.line}")
-    found.left_out = {name: where for name, where in found.left_out.items() if name not in found.needed}
-    return found
+    search = _Search(modules, frozenset(builtin), _can_do_without(modules))
+    search.follow((name, "", 0) for seed in seeds for name in _expand(seed, modules))
+    while more := search.deferred():
+        search.follow(more)
+    return search.found.without_needed()
 
 
-def _follow(
-    wanted: Import, by: Module, modules: Mapping[str, Module], builtin: frozenset[str], can_do_without: frozenset[str]
-) -> bool:
-    target = modules.get(wanted.name)
-    if target is None:
-        # `from a import b` needs a, which has an entry of its own; b may be an attribute of it.
-        may_be_missing = wanted.attribute or wanted.guarded or wanted.conditional or wanted.lazy
-        return not may_be_missing and wanted.name not in builtin
-    if by.origin is Origin.STANDARD:
-        return not wanted.lazy and (not wanted.guarded or (target.source is None and target.loadable))
-    if not wanted.lazy or target.origin is not Origin.STANDARD:
-        return True
-    return by.origin is Origin.SERVICE and wanted.name not in can_do_without
+@dataclass
+class _Search:
+    """What is known so far.
+
+    Args:
+        absent: for what was asked, the module without which importing it must fail, or nothing.
+        used: words of the service and its wheels that `deferred` knows.
+    """
+
+    modules: Mapping[str, Module]
+    builtin: frozenset[str]
+    can_do_without: frozenset[str]
+    found: Closure = field(default_factory=Closure)
+    absent: dict[str, str] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)
+
+    def follow(self, wanted: Iterable[tuple[str, str, int]]) -> None:
+        """Take in modules and all that they need; each comes with its importer and the line of the import."""
+        waiting = list(wanted)
+        while waiting:
+            name, by, line = waiting.pop()
+            for part in _with_parents(name):
+                if part not in self.found.needed and not self._inside(part):
+                    if part not in self.modules:
+                        raise _nowhere(part, by, line)
+                    waiting += self._need(part, by)
+
+    def deferred(self) -> list[tuple[str, str, int]]:
+        """Return what the standard library will import besides when it is used as it is here."""
+        there = self.found.needed.keys() | self.builtin
+        return [(name, by, 0) for name, by in deferred(there, self.used) if name in self.modules and name not in there]
+
+    def _inside(self, name: str) -> bool:
+        """Say whether a module is in the interpreter itself and needs no file."""
+        return name in self.builtin and name not in self.modules
+
+    def _need(self, name: str, by: str) -> Iterator[tuple[str, str, int]]:
+        module = self.modules[name]
+        self.found.needed[name] = by
+        if module.source is not None and module.origin is not Origin.STANDARD:
+            self.used |= words(module.source())
+        for wanted in _imports(module):
+            where = f"{module.path}:{wanted.line}"
+            if not self._wants(wanted, module):
+                if not wanted.attribute and wanted.name in self.modules:
+                    self.found.left_out.setdefault(wanted.name, where)
+            elif absent := self._absent_for(wanted, module):
+                self.found.left_out.setdefault(wanted.name, f"{where}, and it needs {absent}, which is nowhere")
+            else:
+                yield wanted.name, name, wanted.line
+
+    def _wants(self, wanted: Import, by: Module) -> bool:
+        target = self.modules.get(wanted.name)
+        if target is None:
+            # `from a import b` needs a, which has an entry of its own; b may be an attribute of it.
+            may_be_missing = wanted.attribute or wanted.guarded or wanted.conditional or wanted.lazy
+            return not may_be_missing and wanted.name not in self.builtin
+        if by.origin is Origin.STANDARD:
+            return not wanted.lazy and (not wanted.guarded or (target.source is None and target.loadable))
+        if not wanted.lazy or target.origin is not Origin.STANDARD:
+            return True
+        return by.origin is Origin.SERVICE and wanted.name not in self.can_do_without
+
+    def _absent_for(self, wanted: Import, by: Module) -> str:
+        """Return what an optional import would need and nobody has; nothing when it can succeed, or has to.
+
+        Part of a wheel may be for those who installed one of its extras. An import of it that is tried, or stands in a
+        function that they alone call, is no reason to refuse the rest.
+        """
+        optional = wanted.guarded or wanted.conditional or (wanted.lazy and by.origin is Origin.WHEEL)
+        return self._absent(wanted.name) if optional and wanted.name in self.modules else ""
+
+    def _absent(self, name: str) -> str:
+        """Return a module that is nowhere and without which importing `name` must fail, or nothing."""
+        if name not in self.absent:
+            self.absent[name] = next(self._absent_below(name), "")
+        return self.absent[name]
+
+    def _absent_below(self, name: str) -> Iterator[str]:
+        seen, waiting = set(self.found.needed), [name]  # what is needed is looked at anyway, and refused
+        while waiting:
+            for part in _with_parents(waiting.pop()):
+                if part in seen or self._inside(part):
+                    continue
+                seen.add(part)
+                if part not in self.modules:
+                    yield part
+                    continue
+                always = (
+                    each for each in _imports(self.modules[part]) if not (each.lazy or each.guarded or each.conditional)
+                )
+                waiting += [each.name for each in always if self._wants(each, self.modules[part])]
 
 
 def _can_do_without(modules: Mapping[str, Module]) -> frozenset[str]:

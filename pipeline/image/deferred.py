@@ -1,0 +1,45 @@
+"""Know what the standard library imports only when a function of it is called, so that no import statement shows it.
+
+In functions of the standard library imports are not followed: most are for what a service never does. These few are for
+what many do. A row counts where its module is needed and the service or one of its wheels uses the word. Python 3.11.
+"""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+_ANY = ""  # whoever imports the module calls such a function
+
+DEFERRED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "argparse": {"ArgumentParser": ("shutil",)},
+    "concurrent.futures": {
+        "ProcessPoolExecutor": ("concurrent.futures.process",),
+        "ThreadPoolExecutor": ("concurrent.futures.thread",),
+    },
+    "datetime": {"strptime": ("_strptime",)},
+    "email": dict.fromkeys(("message_from_bytes", "message_from_string"), ("email.parser",)),
+    "email.message": {
+        **dict.fromkeys(("as_bytes", "as_string"), ("email.generator",)),
+        **dict.fromkeys(("EmailMessage", "set_content"), ("email.policy",)),
+    },
+    "functools": {"singledispatch": ("weakref",)},
+    "importlib.resources": {_ANY: ("importlib.readers",)},
+    "time": {"strptime": ("_strptime",)},
+    "xml.dom.minidom": {"parseString": ("xml.dom.expatbuilder",)},
+    "xml.sax": {_ANY: ("xml.sax.expatreader",)},
+}
+"""By module and by word: what is imported then."""
+
+_WORDS = {word for words in DEFERRED.values() for word in words if word}
+_WORD = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS))})\b".encode())
+
+
+def words(source: bytes) -> frozenset[str]:
+    """Return the words of the table that a source uses."""
+    return frozenset(word.decode() for word in _WORD.findall(source))
+
+
+def deferred(needed: Collection[str], used: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield what is needed besides, as pairs of a module and the one that will import it."""
+    for by, table in DEFERRED.items():
+        if by in needed:
+            yield from ((name, by) for word, names in table.items() if not word or word in used for name in names)

@@ -1,0 +1,63 @@
+"""What the standard library imports only when it is used is known, and each row of the list is true."""
+
+import subprocess
+import sys
+
+import pytest
+
+from pipeline.image.closure import Origin, close
+from pipeline.image.deferred import DEFERRED, deferred, words
+from tests.test_closure import module
+
+# How each row is used; `OWNER` is imported before it.
+USES = {
+    ("argparse", "ArgumentParser"): "argparse.ArgumentParser().parse_args([])",
+    ("concurrent.futures", "ProcessPoolExecutor"): "concurrent.futures.ProcessPoolExecutor",
+    ("concurrent.futures", "ThreadPoolExecutor"): "concurrent.futures.ThreadPoolExecutor",
+    ("datetime", "strptime"): "datetime.datetime.strptime('1', '%d')",
+    ("email", "message_from_bytes"): "email.message_from_bytes(b'')",
+    ("email", "message_from_string"): "email.message_from_string('')",
+    ("email.message", "as_bytes"): "email.message.Message().as_bytes()",
+    ("email.message", "as_string"): "email.message.Message().as_string()",
+    ("email.message", "EmailMessage"): "email.message.EmailMessage()",
+    ("email.message", "set_content"): "email.message.EmailMessage().set_content('')",
+    ("functools", "singledispatch"): "functools.singledispatch(print)",
+    ("importlib.resources", ""): "importlib.resources.files('encodings')",
+    ("time", "strptime"): "time.strptime('1', '%d')",
+    ("xml.dom.minidom", "parseString"): "xml.dom.minidom.parseString('<a/>')",
+    ("xml.sax", ""): "xml.sax.make_parser()",
+}
+
+
+def test_each_row_has_a_use() -> None:
+    assert USES.keys() == {(owner, word) for owner, table in DEFERRED.items() for word in table}
+
+
+@pytest.mark.parametrize(("owner", "word"), USES)
+def test_a_row_is_true_of_the_real_library(owner: str, word: str) -> None:
+    names = DEFERRED[owner][word]
+    program = f"import sys, {owner}\nbefore = set(sys.modules)\n{USES[owner, word]}\nprint(*set(sys.modules) - before)"
+    done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
+    assert set(names) <= set(done.stdout.split())
+
+
+def test_a_word_counts_as_a_whole_and_only_where_its_module_is_needed() -> None:
+    assert words(b"datetime.strptime(a, b); my_strptime2()") == {"strptime"}
+    assert words(b"my_strptime2()") == set()
+    assert list(deferred(["datetime"], ["strptime"])) == [("_strptime", "datetime")]
+    assert list(deferred(["json"], ["strptime"])) == []
+    assert list(deferred(["datetime"], [])) == []
+
+
+@pytest.mark.parametrize(("origin", "counts"), [(Origin.SERVICE, True), (Origin.WHEEL, True), (Origin.STANDARD, False)])
+def test_what_the_service_and_its_wheels_use_brings_it_and_all_that_it_needs(origin: Origin, counts: bool) -> None:
+    every = [
+        module("app", "import user", Origin.SERVICE),
+        module("user", "import datetime\ndatetime.datetime.strptime('1', '%d')", origin),
+        module("datetime", "", Origin.STANDARD),
+        module("_strptime", "import locale", Origin.STANDARD),
+        module("locale", "", Origin.STANDARD),
+    ]
+    needed = close({each.name: each for each in every}, [], ["app"]).needed
+    assert ({"_strptime", "locale"} <= needed.keys()) is counts
+    assert needed.get("_strptime") == ("datetime" if counts else None)
