@@ -20,6 +20,7 @@ SUBJECT = Subject(
         Package(Purl.parse("pkg:deb/debian/zlib1g@1:1.2"), ("lib/libz.so.1", "lib/libz.so.1.2")),
         Package(Purl.parse("pkg:pypi/foo-bar@2"), ("site/foo.pyc",)),
     ),
+    ("etc/passwd",),
 )
 LISTING: dict[str, Any] = {
     "artifacts": [{"purl": ZLIB}, {"purl": "pkg:pypi/Foo_Bar@2"}, {"purl": ""}],
@@ -63,6 +64,8 @@ def spdx_document(created: str) -> dict[str, Any]:
             relation("SPDXRef-foo", "OTHER", "SPDXRef-site"),
             relation("SPDXRef-DOCUMENT", "DESCRIBES", "SPDXRef-root"),
             relation("SPDXRef-foo", "OTHER", "SPDXRef-etc/passwd"),
+            relation("SPDXRef-root", "CONTAINS", "SPDXRef-foo"),
+            relation("SPDXRef-root", "CONTAINS", "SPDXRef-site/foo.pyc"),
         ],
     }
 
@@ -81,7 +84,8 @@ def test_a_whole_listing_is_accepted() -> None:
         (lambda listing: listing["artifacts"].clear(), "package pkg:pypi/foo-bar@2 is in the image"),
         (lambda listing: listing["files"].pop(1), "file lib/libz.so.1 is in the image, but not found"),
         (lambda listing: listing.pop("files"), "file site/foo.pyc is in the image, but not found"),
-        (lambda listing: listing["files"][-1]["location"].update(path="/x.pyc"), "x.pyc belongs to no package"),
+        (lambda listing: listing["files"].pop(), "file etc/passwd is in the image, but not found"),
+        (lambda listing: listing["files"][-1]["location"].update(path="/x.txt"), "x.txt belongs to no package"),
         (lambda listing: listing["files"][2]["metadata"].update(type="Directory"), "lib/libz.so.1.2"),
     ],
 )
@@ -131,15 +135,26 @@ def test_two_spdx_documents_of_one_image_are_equal() -> None:
     assert spdx(first, SUBJECT) == spdx(second, SUBJECT)
 
 
-def test_spdx_relates_a_file_to_its_package_and_gives_the_verification_code() -> None:
+def test_spdx_relates_a_file_to_its_package_or_else_to_the_image_which_has_the_packages() -> None:
     document = spdx(spdx_document("2026"), SUBJECT)
     contains = [each for each in document["relationships"] if each["relationshipType"] == "CONTAINS"]
-    assert [(each["spdxElementId"], each["relatedSpdxElement"]) for each in contains] == [
-        ("SPDXRef-foo", "SPDXRef-site/foo.pyc")
-    ]
-    code = hashlib.sha1(b"a" * 40).hexdigest()
-    assert document["packages"][0]["packageVerificationCode"] == {"packageVerificationCodeValue": code}
-    assert document["packages"][1] == {"SPDXID": "SPDXRef-root", "filesAnalyzed": False}
+    assert {(each["spdxElementId"], each["relatedSpdxElement"]) for each in contains} == {
+        ("SPDXRef-foo", "SPDXRef-site/foo.pyc"),
+        ("SPDXRef-root", "SPDXRef-etc/passwd"),
+        ("SPDXRef-root", "SPDXRef-foo"),
+    }
+    assert len(contains) == 3
+
+
+def test_spdx_gives_the_verification_code_of_what_has_files() -> None:
+    source = spdx_document("2026")
+    source["packages"].append({"SPDXID": "SPDXRef-bare", "filesAnalyzed": True, "packageVerificationCode": {}})
+    foo, root, bare = spdx(source, SUBJECT)["packages"]
+    for package, checksum in ((foo, b"a" * 40), (root, b"b" * 40)):
+        assert package["filesAnalyzed"] is True
+        code = hashlib.sha1(checksum).hexdigest()
+        assert package["packageVerificationCode"] == {"packageVerificationCodeValue": code}
+    assert bare == {"SPDXID": "SPDXRef-bare", "filesAnalyzed": False}
 
 
 def test_spdx_gives_no_checksum_of_a_directory_and_no_relation_to_one() -> None:

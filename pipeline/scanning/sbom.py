@@ -7,7 +7,7 @@ replaced by values that follow from the image's digest. The true time of the lis
 import hashlib
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -31,12 +31,13 @@ class Package:
 
 @dataclass(frozen=True)
 class Subject:
-    """What a document lists: one platform's image."""
+    """What a document lists: one platform's image; `generated` are the paths that the image stage itself writes."""
 
     name: str
     digest: Digest
     purl: str
     packages: tuple[Package, ...]
+    generated: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, image: Mapping[str, Any], platform: str) -> Self:
@@ -44,7 +45,8 @@ class Subject:
         entry = image["platforms"][platform]
         name, digest = image["reference"].partition("@")[0], Digest.parse(entry["digest"])
         packages = tuple(Package(Purl.parse(each["purl"]), tuple(each["files"])) for each in entry["packages"])
-        return cls(name, digest, f"pkg:oci/{name.rpartition('/')[2]}@{digest}", packages)
+        purl = f"pkg:oci/{name.rpartition('/')[2]}@{digest}"
+        return cls(name, digest, purl, packages, tuple(entry["generated"]))
 
     @property
     def owners(self) -> dict[str, Purl]:
@@ -57,7 +59,7 @@ class Subject:
 
 
 def require_complete(listing: Document, subject: Subject) -> None:
-    """Raise `ToolFailed` when Syft's own listing lacks a package or a file of the image, or a `.pyc` has no owner.
+    """Raise `ToolFailed` when Syft's own listing lacks a package or a file of the image, or has a file of nobody.
 
     A layer without directory entries makes Syft lose the Debian packages with exit code 0: that must not pass.
     """
@@ -69,10 +71,9 @@ def require_complete(listing: Document, subject: Subject) -> None:
         for package in subject.packages
         if not any(package.purl.same_package(each) for each in found)
     ]
-    wrong += [f"file {path} is in the image, but not found" for path in sorted(subject.owners.keys() - paths)]
-    wrong += [
-        f"{path} belongs to no package" for path in sorted(paths - subject.owners.keys()) if path.endswith(".pyc")
-    ]
+    known = subject.owners.keys() | set(subject.generated)
+    wrong += [f"file {path} is in the image, but not found" for path in sorted(known - paths)]
+    wrong += [f"{path} belongs to no package" for path in sorted(paths - known)]
     if not subject.packages:
         wrong.append("the image lists no packages at all")
     if wrong:
@@ -123,23 +124,24 @@ def _by_name(component: Document) -> tuple[str, str, str]:
 
 
 def spdx(document: Document, subject: Subject) -> Document:
-    """Normalise an SPDX document, and relate each file to the package that it came with.
+    """Normalise an SPDX document, and relate each file to the package that it came with, or to the image itself.
 
     Directories and links go: Syft gives them a checksum of zeros, which is no checksum of anything.
     """
     files = [file for file in document["files"] if _sha1(file) != _NO_CONTENT]
     gone = {file["SPDXID"] for file in document["files"]} - {file["SPDXID"] for file in files}
-    by_path = {file["fileName"]: file for file in files}
-    packages = [_with_files(package, subject, by_path) for package in document["packages"]]
+    own = _own_files(document, subject, {file["fileName"]: file for file in files})
+    packages = [_with_files(package, own[package["SPDXID"]]) for package in document["packages"]]
     contains = [
-        {"spdxElementId": package["SPDXID"], "relationshipType": "CONTAINS", "relatedSpdxElement": file["SPDXID"]}
-        for package in packages
-        for file in _own_files(package, subject, by_path)
+        {"spdxElementId": package, "relationshipType": "CONTAINS", "relatedSpdxElement": file["SPDXID"]}
+        for package, inside in own.items()
+        for file in inside
     ]
     other = [
         each
         for each in document["relationships"]
-        if each["relationshipType"] != "CONTAINS" and not {each["spdxElementId"], each["relatedSpdxElement"]} & gone
+        if not {each["spdxElementId"], each["relatedSpdxElement"]} & gone
+        and not (each["relationshipType"] == "CONTAINS" and each["relatedSpdxElement"] not in own)
     ]
     return {
         **document,
@@ -155,20 +157,30 @@ def spdx(document: Document, subject: Subject) -> Document:
     }
 
 
-def _own_files(package: Document, subject: Subject, by_path: Mapping[str, Document]) -> list[Document]:
+def _own_files(document: Document, subject: Subject, by_path: Mapping[str, Document]) -> dict[str, list[Document]]:
+    """Return the files of each package by its identifier; those of no package are the image's own."""
+    (image,) = (each["relatedSpdxElement"] for each in document["relationships"] if _describes(each))
+    own = {package["SPDXID"]: _paths(package, subject) for package in document["packages"]}
+    own[image] = by_path.keys() - subject.owners.keys()
+    return {package: [by_path[path] for path in sorted(paths) if path in by_path] for package, paths in own.items()}
+
+
+def _describes(relationship: Document) -> bool:
+    return bool(relationship["relationshipType"] == "DESCRIBES")
+
+
+def _paths(package: Document, subject: Subject) -> Set[str]:
     purls = [
         Purl.parse(reference["referenceLocator"])
         for reference in package.get("externalRefs", ())
         if reference["referenceType"] == "purl"
     ]
-    paths: Iterable[str] = (
+    return {
         path for each in subject.packages for path in each.files if any(each.purl.same_package(purl) for purl in purls)
-    )
-    return [by_path[path] for path in sorted(paths) if path in by_path]
+    }
 
 
-def _with_files(package: Document, subject: Subject, by_path: Mapping[str, Document]) -> Document:
-    own = _own_files(package, subject, by_path)
+def _with_files(package: Document, own: Sequence[Document]) -> Document:
     if not own:
         return {key: value for key, value in package.items() if key != "packageVerificationCode"} | {
             "filesAnalyzed": False

@@ -24,7 +24,7 @@ SITE = "opt/site"
 
 @dataclass(frozen=True)
 class SmallImage:
-    """An image in the making: package versions, further files, and what goes wrong with it."""
+    """An image in the making: package versions, further files of its own, and what goes wrong with it."""
 
     debian: Mapping[str, str] = field(
         default_factory=lambda: {
@@ -39,6 +39,7 @@ class SmallImage:
     platforms: tuple[str, ...] = ("linux/amd64", "linux/arm64")
     directories: bool = True
     hidden: tuple[str, ...] = ()
+    stray: Mapping[str, bytes] = field(default_factory=dict)
 
     def having(self, **changes: Any) -> Self:
         """Return the same image with something changed."""
@@ -97,18 +98,24 @@ class SmallImage:
             "size": size,
             "layers": [{"name": "all", "digest": str(layer), "diff_id": str(diff_id), "size": layer_size}],
             "packages": packages,
+            "generated": ["etc/passwd", *self.more],
             "files": len(files),
         }
 
     def _contents(self, architecture: str) -> tuple[dict[str, bytes | str], list[dict[str, Any]]]:
         """Return the files (a text is where a link points) and the packages that own them."""
-        files: dict[str, bytes | str] = {"etc/passwd": b"nonroot:x:65532:65532::/:/sbin/nologin\n", **self.more}
+        files: dict[str, bytes | str] = {
+            "etc/passwd": b"nonroot:x:65532:65532::/:/sbin/nologin\n",
+            **self.more,
+            **self.stray,
+        }
         packages = []
         for name, version in self.debian.items():
             own: dict[str, bytes | str] = {f"usr/share/doc/{name}/copyright": b"see upstream\n"}
             if name == "base-files":
                 own |= {"usr/lib/os-release": OS_RELEASE.encode(), "etc/os-release": "../usr/lib/os-release"}
-            files |= own | _dpkg(name, version, architecture, own)
+            own |= _dpkg(name, version, architecture, own)
+            files |= own
             purl = f"pkg:deb/debian/{name}@{version}?arch={architecture}&distro=debian-12"
             packages.append(_package(purl, name, version, "deb", own))
         for name, version in self.python.items():

@@ -416,11 +416,3 @@ async def test_materials_are_the_packages_and_wheels_that_went_in(store: Store, 
 
 def _base(run: Run) -> tuple[str, ...]:
     return Lock.parse(run.config.image.package_lock.read_text()).base
-
-
-@pytest.mark.skipif(shutil.which("skopeo") is None, reason="skopeo is not installed: apt-get install skopeo")
-def test_skopeo_reads_it(plain: Made) -> None:
-    said = subprocess.run(["skopeo", "inspect", f"oci:{plain.layout}"], check=True, capture_output=True).stdout
-    assert json.loads(said)["Layers"] == [
-        layer["digest"] for layer in plain.document["platforms"]["linux/amd64"]["layers"]
-    ]

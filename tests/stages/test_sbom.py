@@ -95,6 +95,7 @@ async def test_a_file_that_is_not_in_the_layers_is_missed(make_run: MakeRun) -> 
     assert "file usr/share/doc/zlib1g/copyright is in the image, but not found" in refused
 
 
-async def test_a_compiled_file_of_nobody_is_refused(make_run: MakeRun) -> None:
-    refused = await refusal(make_run, ONE_PLATFORM.having(more={"usr/lib/stray.pyc": b"\xa7\r\r\n"}))
-    assert "usr/lib/stray.pyc belongs to no package" in refused
+@pytest.mark.parametrize("path", ["usr/lib/stray.pyc", "etc/stray"])
+async def test_a_file_of_nobody_is_refused(make_run: MakeRun, path: str) -> None:
+    refused = await refusal(make_run, ONE_PLATFORM.having(stray={path: b"\xa7\r\r\n"}))
+    assert f"{path} belongs to no package" in refused

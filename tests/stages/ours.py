@@ -1,0 +1,52 @@
+"""The image of this repository's own service, made by the stages of the table."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipeline.config import HOME, Config
+from pipeline.digest import Digest
+from pipeline.host import wanted
+from pipeline.image.layout import Layout
+from pipeline.locked.store import Store
+from pipeline.run import Run
+from pipeline.table import TABLE
+from pipeline.world import choose
+
+
+@dataclass(frozen=True)
+class Ours:
+    """The image, and the run that made it; `document` is image.json."""
+
+    run: Run
+    document: dict[str, Any]
+
+    @property
+    def layout(self) -> Layout:
+        """Return the layout that the run has left."""
+        return Layout(self.run.directory / "image" / "layout")
+
+    @property
+    def index(self) -> Digest:
+        """Return the digest that people pull by."""
+        return Digest.parse(self.document["digest"])
+
+    def manifest(self, platform: str) -> Digest:
+        """Return the digest of one platform's image."""
+        return Digest.parse(self.document["platforms"][platform]["digest"])
+
+    def files(self, platform: str) -> set[str]:
+        """Return the paths that one platform's image is said to hold."""
+        entry = self.document["platforms"][platform]
+        return {path for package in entry["packages"] for path in package["files"]} | set(entry["generated"])
+
+
+async def ours(directory: Path, store: Store, locked: Mapping[str, Digest], stage: str) -> Ours:
+    """Perform a stage of this repository's own pipeline, and all that leads to it."""
+    config = Config.load(HOME / "pipeline.toml")
+    run = Run(directory, config, store, locked, choose("dry-run", config))
+    for each in wanted(TABLE, stage):
+        await run.perform(each)
+    return Ours(run, json.loads((directory / "image" / "image.json").read_bytes()))
