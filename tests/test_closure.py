@@ -156,6 +156,20 @@ def test_an_accelerator_counts_where_its_libraries_are(loadable: bool) -> None:
     assert ("_std" in close(modules, BUILTIN, ["app"]).needed) is loadable
 
 
+@pytest.mark.parametrize("loadable", [True, False])
+def test_what_takes_the_place_of_an_accelerator_counts_where_its_libraries_are_not(loadable: bool) -> None:
+    source = "try:\n    from _decimal import *\nexcept ImportError:\n    from _pydecimal import *"
+    every = [
+        module("app", "import decimal", Origin.SERVICE),
+        module("decimal", source, Origin.STANDARD),
+        module("_decimal", None, Origin.STANDARD, loadable=loadable),
+        module("_pydecimal", "import numbers", Origin.STANDARD),
+        module("numbers", "", Origin.STANDARD),
+    ]
+    needed = close({each.name: each for each in every}, BUILTIN, ["app"]).needed.keys()
+    assert needed == {"app", "decimal", "numbers", "_decimal" if loadable else "_pydecimal"}
+
+
 def test_a_module_that_is_nowhere_is_named_with_the_line_that_imports_it() -> None:
     with pytest.raises(SubjectFailed, match="there is no module nowhere") as caught:
         closed("\nimport nowhere")
@@ -188,6 +202,19 @@ def test_a_star_after_a_name_brings_all_below_it() -> None:
         for name in ("data", "data.a", "data.b", "database")
     }
     assert set(close(modules, BUILTIN, ["data.*"]).needed) == {"data", "data.a", "data.b"}
+
+
+def test_a_star_brings_nothing_that_cannot_be_imported() -> None:
+    sources = {
+        "data": "",
+        "data.a": "import data.b",
+        "data.b": "import nowhere",
+        "data.c": "import data.d",
+        "data.d": "",
+    }
+    found = close({name: module(name, sources[name], Origin.WHEEL) for name in sources}, BUILTIN, ["data.*"])
+    assert set(found.needed) == {"data", "data.c", "data.d"}
+    assert found.left_out == dict.fromkeys(("data.a", "data.b"), "data.*, and it needs nowhere, which is nowhere")
 
 
 def test_a_module_that_pipeline_toml_names_and_nobody_has_is_refused() -> None:

@@ -1,5 +1,6 @@
 """What the standard library imports only when it is used is known, and each row of the list is true."""
 
+import re
 import subprocess
 import sys
 
@@ -9,8 +10,9 @@ from pipeline.image.closure import Origin, close
 from pipeline.image.deferred import DEFERRED, deferred, words
 from tests.test_closure import module
 
-# How each row is used; `OWNER` is imported before it.
+# How each row is used, once its module has been imported; or how it is imported, where that is enough.
 USES = {
+    **{(owner, ""): f"import {owner}" for owner in ("_decimal", "_elementtree", "_pickle", "_sqlite3")},
     ("argparse", "ArgumentParser"): "argparse.ArgumentParser().parse_args([])",
     ("concurrent.futures", "ProcessPoolExecutor"): "concurrent.futures.ProcessPoolExecutor",
     ("concurrent.futures", "ThreadPoolExecutor"): "concurrent.futures.ThreadPoolExecutor",
@@ -22,10 +24,15 @@ USES = {
     ("email.message", "EmailMessage"): "email.message.EmailMessage()",
     ("email.message", "set_content"): "email.message.EmailMessage().set_content('')",
     ("functools", "singledispatch"): "functools.singledispatch(print)",
-    ("importlib.resources", ""): "importlib.resources.files('encodings')",
+    ("importlib.resources", ""): "import importlib.resources; importlib.resources.files('encodings')",
+    ("sysconfig", "get_config_var"): "sysconfig.get_config_var('TZPATH')",
+    ("sysconfig", "get_config_vars"): "sysconfig.get_config_vars()",
+    ("sysconfig", "get_path"): "sysconfig.get_path('stdlib')",
+    ("sysconfig", "get_paths"): "sysconfig.get_paths()",
     ("time", "strptime"): "time.strptime('1', '%d')",
     ("xml.dom.minidom", "parseString"): "xml.dom.minidom.parseString('<a/>')",
-    ("xml.sax", ""): "xml.sax.make_parser()",
+    ("xml.sax", ""): "import xml.sax; xml.sax.make_parser()",
+    ("zoneinfo", ""): "import zoneinfo",
 }
 
 
@@ -36,9 +43,13 @@ def test_each_row_has_a_use() -> None:
 @pytest.mark.parametrize(("owner", "word"), USES)
 def test_a_row_is_true_of_the_real_library(owner: str, word: str) -> None:
     names = DEFERRED[owner][word]
-    program = f"import sys, {owner}\nbefore = set(sys.modules)\n{USES[owner, word]}\nprint(*set(sys.modules) - before)"
+    imported = "sys" if USES[owner, word].startswith("import") else owner
+    program = (
+        f"import sys, {imported}\nbefore = set(sys.modules)\n{USES[owner, word]}\nprint(*set(sys.modules) - before)"
+    )
     done = subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, text=True, check=True)
-    assert set(names) <= set(done.stdout.split())
+    loaded = {re.sub(r"(?<=^_sysconfigdata_).*", "", name) for name in done.stdout.split()}
+    assert {re.sub(r"(?<=^_sysconfigdata_).*", "", name) for name in names} <= loaded  # named for this platform
 
 
 def test_a_word_counts_as_a_whole_and_only_where_its_module_is_needed() -> None:
@@ -61,3 +72,10 @@ def test_what_the_service_and_its_wheels_use_brings_it_and_all_that_it_needs(ori
     needed = close({each.name: each for each in every}, [], ["app"]).needed
     assert ({"_strptime", "locale"} <= needed.keys()) is counts
     assert needed.get("_strptime") == ("datetime" if counts else None)
+
+
+def test_what_a_module_of_the_interpreter_itself_brings_counts_once_it_is_imported() -> None:
+    standard = {"_strptime": module("_strptime", "", Origin.STANDARD)}
+    for source, counts in (("import time\ntime.strptime", True), ("x.strptime", False)):
+        needed = close({"app": module("app", source, Origin.SERVICE), **standard}, ["time"], ["app"]).needed
+        assert ("_strptime" in needed) is counts

@@ -38,7 +38,7 @@ def _name(path: str) -> str | None:
         return None
     *packages, last = path.removeprefix(f"{base}/").split("/")
     parts = [*packages, last.partition(".")[0]]
-    if not all(part.isidentifier() for part in parts):
+    if not all(part.replace("-", "_").isidentifier() for part in parts):  # `_sysconfigdata__x86_64-linux-gnu`
         return None
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or None
 

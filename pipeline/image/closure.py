@@ -4,7 +4,8 @@ What counts as needed follows from who wrote the import, and how:
 
 - At the top of a module it is needed. In the service and its wheels this holds for one guarded by `except ImportError`
   too, where the module can be found. In the standard library a guarded one is left out, as an alternative for another
-  platform; unless it is an extension module that can be loaded, for that is the faster half of its importer.
+  platform; unless it is an extension module that can be loaded, for that is the faster half of its importer, or takes
+  the place of one that cannot.
 - Inside a function of the service it is needed, unless the service says in any place that it can do without the module.
 - Inside a function of a wheel it is needed only if it is in a wheel itself; of the standard library, never, but for the
   few that `deferred` lists.
@@ -74,13 +75,13 @@ def close(modules: Mapping[str, Module], builtin: Iterable[str], seeds: Iterable
     Args:
         modules: all that could be in the image, by name.
         builtin: names that are in the interpreter itself and need no file.
-        seeds: where to start; `package.*` stands for a package and all below it.
+        seeds: where to start; `package.*` stands for a package and all below it that can be imported.
 
     Raises:
         SubjectFailed: a needed module is nowhere, or its source is no Python.
     """
     search = _Search(modules, frozenset(builtin), _can_do_without(modules))
-    search.follow((name, "", 0) for seed in seeds for name in _expand(seed, modules))
+    search.follow((name, "", 0) for seed in seeds for name in search.expand(seed))
     while more := search.deferred():
         search.follow(more)
     return search.found.without_needed()
@@ -92,6 +93,7 @@ class _Search:
 
     Args:
         absent: for what was asked, the module without which importing it must fail, or nothing.
+        builtin_needed: what is needed and in the interpreter itself.
         used: words of the service and its wheels that `deferred` knows.
     """
 
@@ -100,7 +102,19 @@ class _Search:
     can_do_without: frozenset[str]
     found: Closure = field(default_factory=Closure)
     absent: dict[str, str] = field(default_factory=dict)
+    builtin_needed: set[str] = field(default_factory=set)
     used: set[str] = field(default_factory=set)
+
+    def expand(self, seed: str) -> Iterator[str]:
+        """Yield the modules that a seed stands for."""
+        package, star, _ = seed.partition(".*")
+        yield package
+        for name in sorted(self.modules) if star else ():
+            if name.startswith(f"{package}."):
+                if absent := self._absent(name):
+                    self.found.left_out.setdefault(name, f"{seed}, and it needs {absent}, which is nowhere")
+                else:
+                    yield name
 
     def follow(self, wanted: Iterable[tuple[str, str, int]]) -> None:
         """Take in modules and all that they need; each comes with its importer and the line of the import."""
@@ -115,7 +129,7 @@ class _Search:
 
     def deferred(self) -> list[tuple[str, str, int]]:
         """Return what the standard library will import besides when it is used as it is here."""
-        there = self.found.needed.keys() | self.builtin
+        there = self.found.needed.keys() | self.builtin_needed
         return [(name, by, 0) for name, by in deferred(there, self.used) if name in self.modules and name not in there]
 
     def _inside(self, name: str) -> bool:
@@ -129,7 +143,9 @@ class _Search:
             self.used |= words(module.source())
         for wanted in _imports(module):
             where = f"{module.path}:{wanted.line}"
-            if not self._wants(wanted, module):
+            if self._inside(wanted.name):
+                self.builtin_needed.add(wanted.name)
+            elif not self._wants(wanted, module):
                 if not wanted.attribute and wanted.name in self.modules:
                     self.found.left_out.setdefault(wanted.name, where)
             elif absent := self._absent_for(wanted, module):
@@ -144,10 +160,16 @@ class _Search:
             may_be_missing = wanted.attribute or wanted.guarded or wanted.conditional or wanted.lazy
             return not may_be_missing and wanted.name not in self.builtin
         if by.origin is Origin.STANDARD:
-            return not wanted.lazy and (not wanted.guarded or (target.source is None and target.loadable))
+            accelerates = target.source is None and target.loadable
+            return not wanted.lazy and (not wanted.guarded or accelerates or self._replaces(wanted))
         if not wanted.lazy or target.origin is not Origin.STANDARD:
             return True
         return by.origin is Origin.SERVICE and wanted.name not in self.can_do_without
+
+    def _replaces(self, wanted: Import) -> bool:
+        """Say whether an import of the standard library takes the place of an extension that will not be there."""
+        tried = [self.modules.get(name) for name in wanted.instead if not self._inside(name)]
+        return any(each is not None and each.source is None and not each.loadable for each in tried)
 
     def _absent_for(self, wanted: Import, by: Module) -> str:
         """Return what an optional import would need and nobody has; nothing when it can succeed, or has to.
@@ -160,35 +182,31 @@ class _Search:
 
     def _absent(self, name: str) -> str:
         """Return a module that is nowhere and without which importing `name` must fail, or nothing."""
-        if name not in self.absent:
-            self.absent[name] = next(self._absent_below(name), "")
-        return self.absent[name]
-
-    def _absent_below(self, name: str) -> Iterator[str]:
-        seen, waiting = set(self.found.needed), [name]  # what is needed is looked at anyway, and refused
+        seen: set[str] = set()
+        waiting = [] if name in self.absent else [name]
         while waiting:
             for part in _with_parents(waiting.pop()):
-                if part in seen or self._inside(part):
-                    continue
+                if part in seen or part in self.found.needed or self._inside(part):
+                    continue  # what is needed is looked at anyway, and refused
+                if part not in self.modules or self.absent.get(part):
+                    return self.absent.setdefault(name, self.absent.get(part) or part)
                 seen.add(part)
-                if part not in self.modules:
-                    yield part
-                    continue
-                always = (
-                    each for each in _imports(self.modules[part]) if not (each.lazy or each.guarded or each.conditional)
-                )
-                waiting += [each.name for each in always if self._wants(each, self.modules[part])]
+                if part not in self.absent:
+                    waiting += self._always(self.modules[part])
+        self.absent |= dict.fromkeys(seen, "")
+        return self.absent.get(name, "")
+
+    def _always(self, module: Module) -> Iterator[str]:
+        """Yield what a module imports whatever happens."""
+        for each in _imports(module):
+            if self._wants(each, module) and not (each.lazy or each.guarded or each.conditional):
+                yield each.name
 
 
 def _can_do_without(modules: Mapping[str, Module]) -> frozenset[str]:
     """Return what the service imports in a function and under `except ImportError`."""
     own = (module for module in modules.values() if module.origin is Origin.SERVICE)
     return frozenset(wanted.name for module in own for wanted in _imports(module) if wanted.lazy and wanted.guarded)
-
-
-def _expand(seed: str, modules: Mapping[str, Module]) -> list[str]:
-    package, star, _ = seed.partition(".*")
-    return [package, *(name for name in sorted(modules) if star and name.startswith(f"{package}."))]
 
 
 def _with_parents(name: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Know what the standard library imports only when a function of it is called, so that no import statement shows it.
+"""Know what the standard library imports without a statement that shows it: in functions, and in its compiled modules.
 
 In functions of the standard library imports are not followed: most are for what a service never does. These few are for
 what many do. A row counts where its module is needed and the service or one of its wheels uses the word. Python 3.11.
@@ -7,9 +7,15 @@ what many do. A row counts where its module is needed and the service or one of 
 import re
 from collections.abc import Collection, Iterator, Mapping
 
-_ANY = ""  # whoever imports the module calls such a function
+_ANY = ""  # it is imported together with the module, or by whatever it is good for
+# How Python was built, in a module that is named for the platform: one of these is there.
+_BUILD = ("_sysconfigdata__x86_64-linux-gnu", "_sysconfigdata__aarch64-linux-gnu")
 
 DEFERRED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
+    "_decimal": {_ANY: ("collections", "numbers")},
+    "_elementtree": {_ANY: ("copy", "pyexpat")},
+    "_pickle": {_ANY: ("_compat_pickle", "copyreg", "functools")},
+    "_sqlite3": {_ANY: ("functools",)},
     "argparse": {"ArgumentParser": ("shutil",)},
     "concurrent.futures": {
         "ProcessPoolExecutor": ("concurrent.futures.process",),
@@ -23,9 +29,11 @@ DEFERRED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "functools": {"singledispatch": ("weakref",)},
     "importlib.resources": {_ANY: ("importlib.readers",)},
+    "sysconfig": dict.fromkeys(("get_config_var", "get_config_vars", "get_path", "get_paths"), _BUILD),
     "time": {"strptime": ("_strptime",)},
     "xml.dom.minidom": {"parseString": ("xml.dom.expatbuilder",)},
     "xml.sax": {_ANY: ("xml.sax.expatreader",)},
+    "zoneinfo": {_ANY: _BUILD},
 }
 """By module and by word: what is imported then."""
 

@@ -16,6 +16,7 @@ class Import:
         conditional: it stands under a condition that reading does not decide.
         lazy: it stands in a function.
         attribute: it may be something in a module and no module at all (`from a import b`).
+        instead: the modules that are tried before it: it stands in the handler for their absence.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Import:
     conditional: bool = False
     lazy: bool = False
     attribute: bool = False
+    instead: tuple[str, ...] = ()
 
 
 @lru_cache(maxsize=4096)
@@ -47,12 +49,16 @@ class _Place:
     guarded: bool = False
     conditional: bool = False
     lazy: bool = False
+    instead: tuple[str, ...] = ()
 
     def found(self, name: str, line: int, *, attribute: bool = False) -> Import:
-        return Import(name, line, self.guarded, self.conditional, self.lazy, attribute)
+        return Import(name, line, self.guarded, self.conditional, self.lazy, attribute, self.instead)
 
     def under_guard(self) -> "_Place":
         return replace(self, guarded=True)
+
+    def in_handler(self, tried: Iterable[Import]) -> "_Place":
+        return replace(self, guarded=True, instead=tuple(each.name for each in tried if not each.attribute))
 
     def under_condition(self) -> "_Place":
         return replace(self, conditional=True)
@@ -101,9 +107,10 @@ def _try(statement: ast.Try | ast.TryStar, place: _Place) -> Iterator[Import]:
         for node in (ast.walk(handler.type) if handler.type else [ast.Name("BaseException")])
     }
     guards = caught & {"ImportError", "ModuleNotFoundError", "Exception", "BaseException"}
-    yield from _statements(statement.body, place.under_guard() if guards else place)
+    tried = list(_statements(statement.body, place.under_guard() if guards else place))
+    yield from tried
     for handler in statement.handlers:
-        yield from _statements(handler.body, place.under_guard() if guards else place)
+        yield from _statements(handler.body, place.in_handler(tried) if guards else place)
     yield from _statements([*statement.orelse, *statement.finalbody], place)
 
 
