@@ -90,7 +90,8 @@ def test_the_systems_own_tar_reads_a_long_name_that_is_not_ascii(tmp_path: Path)
         ([[Entry("a/link", link="b/../../../etc")]], "leaves the image"),
         ([[Entry("a")], [Entry("a")]], "two packages bring a"),
         ([[Entry("a"), Entry("a")]], "two packages bring a"),
-        ([[Entry("etc/Name"), Entry("etc/name")]], "differ in case only"),
+        ([[Entry("etc/Name"), Entry("etc/name")]], "etc/Name and etc/name differ in case only"),
+        ([[Entry("a/B/one")], [Entry("a/b/two")]], "a/B and a/b differ in case only"),
         ([[Entry("a", b"file")], [Entry("a/b")]], "lies below a"),
     ],
 )

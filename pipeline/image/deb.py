@@ -17,6 +17,8 @@ from pipeline.errors import SubjectFailed
 _MAGIC = b"!<arch>\n"
 _HEADER = 60
 _COMPRESSIONS = {"": "", ".gz": "gz", ".xz": "xz", ".zst": "zst"}
+# Where a package's absolute links may lead. Anything else, as /dev or /run, belongs to the machine that it runs on.
+_PLACES = ("bin", "etc", "lib", "lib64", "opt", "sbin", "srv", "usr", "var")
 _DEVICES = {tarfile.CHRTYPE: "a device", tarfile.BLKTYPE: "a device", tarfile.FIFOTYPE: "a pipe"}
 
 
@@ -53,13 +55,13 @@ def members(deb: BinaryIO, name: str) -> Iterator[Member]:
                     f"{name} brings {_DEVICES[info.type]}, {info.name}", do="leave the package out of the image"
                 )
             if not info.isdir():
-                yield _member(archive, info)
+                yield _member(archive, info, name)
 
 
-def _member(archive: tarfile.TarFile, info: tarfile.TarInfo) -> Member:
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, package: str) -> Member:
     path = _path(info.name)
     if info.issym():
-        return Member(path, link=_relative(path, info.linkname))
+        return Member(path, link=_relative(path, info.linkname, package))
     executable = bool(info.mode & 0o100)
     if info.islnk():
         return Member(path, executable, same_as=_path(info.linkname))
@@ -70,10 +72,21 @@ def _path(name: str) -> str:
     return name.removeprefix("./").removeprefix("/")
 
 
-def _relative(path: str, target: str) -> str:
-    """Turn an absolute link, which means another file on a host than in the image, into the same one made relative."""
+def _relative(path: str, target: str, package: str) -> str:
+    """Turn an absolute link, which means another file on a host than in the image, into the same one made relative.
+
+    Debian's own packages have them (Debian Policy, section 10.5, asks for it between top-level directories): libc6 for
+    the loader, tzdata for the local time.
+    """
     if not target.startswith("/"):
         return target
+    place, *below = PurePosixPath(target).parts[1:] or ("",)
+    if place not in _PLACES or ".." in below:
+        raise SubjectFailed(
+            f"{package} brings an absolute link, {path} to {target}",
+            why=f"it leads to none of the places that packages bring: {', '.join(_PLACES)}",
+            do="leave the package out of the image",
+        )
     return "../" * (len(PurePosixPath(path).parts) - 1) + target.lstrip("/")
 
 

@@ -59,22 +59,25 @@ def check(layers: Sequence[Iterable[Entry]]) -> None:
 
     Raises:
         SubjectFailed: a path leaves the root, is there twice (in one layer or in two), differs from another in case
-            only, lies below a file, or a link is absolute or leaves the root.
+            only (a directory's name counts too), lies below a file, or a link is absolute or leaves the root.
     """
-    seen: dict[str, str] = {}
+    files: dict[str, str] = {}
     for layer in layers:
         for entry in layer:
             check_path(entry.path)
             if entry.link:
                 _check_link(entry)
             key = entry.path.casefold()
-            if key in seen:
-                _refuse_pair(seen[key], entry.path)
-            seen[key] = entry.path
-    for path in seen.values():
-        for parent in PurePosixPath(path).parents:
-            if str(parent).casefold() in seen:
+            if key in files:
+                _refuse_pair(files[key], entry.path)
+            files[key] = entry.path
+    directories: dict[str, str] = {}
+    for path in files.values():
+        for parent in map(str, PurePosixPath(path).parents):
+            if (key := parent.casefold()) in files:
                 raise SubjectFailed(f"{path} lies below {parent}, which is a file", do=_REMEDY)
+            if directories.setdefault(key, parent) != parent:
+                _refuse_pair(directories[key], parent)
 
 
 _REMEDY = "leave one of the packages out, or have its maker correct it"

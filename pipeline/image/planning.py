@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
@@ -110,9 +110,10 @@ def review(config: Config, plans: Collection[Plan], out: Path) -> None:
     """Write the computed keep-list into `out`, and hold it against the reviewed one, where there is one.
 
     Raises:
-        ConfigError: the reviewed list is missing or is none.
+        ConfigError: the reviewed list is missing or is none, or data is asked for that no wheel has.
         SubjectFailed: the two differ.
     """
+    _refuse_idle(selection.unmatched((each.tree for each in plans), config.image.package_data))
     computed = reduce(KeepList.union, (each.keep for each in plans))
     here = out / keep.FILENAME
     here.write_text(computed.text(), encoding="utf-8")
@@ -123,3 +124,13 @@ def review(config: Config, plans: Collection[Plan], out: Path) -> None:
         raise ConfigError(f"there is no {name}", do=f"read the computed list and take it: cp {where} {name}")
     reviewed = KeepList.parse(config.image.keep.read_text(encoding="utf-8"), name)
     keep.check(computed, reviewed, name, {k: by for each in plans for k, by in each.closure.needed.items()}, where)
+
+
+def _refuse_idle(patterns: Mapping[str, list[str]]) -> None:
+    """Refuse patterns that fit nothing: they are misspelt, or what they were for is gone."""
+    if patterns:
+        raise ConfigError(
+            f"image.package-data asks for what no wheel has: {', '.join(patterns)}",
+            why=[f"most like {pattern}: {', '.join(alike) or 'nothing'}" for pattern, alike in patterns.items()],
+            do="correct the pattern, or remove it: it has to fit a path below the wheel's root, as sample/words/*.json",
+        )

@@ -3,9 +3,11 @@
 import re
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
 
+from pipeline.errors import SubjectFailed
 from pipeline.image.closure import Module
 from pipeline.image.libraries import is_elf, needed
 from pipeline.image.tree import PYTHON, SITE, STANDARD, Tree
@@ -23,6 +25,7 @@ _LICENCES = "usr/share/common-licenses"
 # Files of wheels that only compilers, type checkers and tests read.
 _FOR_MAKERS = (".pyi", ".c", ".cc", ".cpp", ".h", ".hpp", ".pxd", ".pyx", ".pxi", "/py.typed")
 _TESTS = {"test", "tests"}
+_ALIKE, _LIKE = 3, 0.3  # how many files are named for a pattern that fits none, and how like it they are at least
 
 
 @dataclass(frozen=True)
@@ -56,7 +59,7 @@ def select(
         provider: names the Debian package that has a shared library, for the message.
 
     Raises:
-        SubjectFailed: a shared library is missing.
+        SubjectFailed: a shared library is missing, or a package's licence.
     """
     files = {m.name: m.path for m in modules if m.path and (m.name == _LANDMARK or not _is_frozen(m, frozen))}
     kept = {*files.values(), *tree.follow(_RELEASE)}
@@ -95,6 +98,18 @@ def _data(tree: Tree, files: Mapping[str, str], patterns: Collection[str]) -> se
     return kept
 
 
+def unmatched(trees: Iterable[Tree], patterns: Iterable[str]) -> dict[str, list[str]]:
+    """Return the patterns for data that fit no file of a wheel on any platform, each with the files most like it."""
+    paths = {
+        path.removeprefix(f"{SITE}/")
+        for tree in trees
+        for path, file in tree.files.items()
+        if file.owner.type == "pypi"
+    }
+    idle = (pattern for pattern in patterns if not any(fnmatchcase(path, pattern) for path in paths))
+    return {pattern: get_close_matches(pattern, sorted(paths), _ALIKE, _LIKE) for pattern in idle}
+
+
 def _for_makers(path: str) -> bool:
     parts = PurePosixPath(path).parts
     return path.endswith(_FOR_MAKERS) or not _TESTS.isdisjoint(parts[:-1]) or ".so." in parts[-1]
@@ -109,7 +124,14 @@ def _licences(tree: Tree, kept: Iterable[str]) -> set[str]:
         found.update(chain)
         link = tree.files.get(directory)
         place = str(PurePosixPath(directory).parent / link.link) if link else directory
-        found.add(copyright_file := f"{place}/copyright")
-        for licence in _LICENCE.findall(tree.content(copyright_file).read_bytes()):
+        text = tree.follow(f"{place}/copyright")
+        if not text:
+            raise SubjectFailed(
+                f"{name} has no copyright file",
+                why=f"an image says under which licence each package is, and there is no {place}/copyright",
+                do="leave the package out of the image, or lock one that has it",
+            )
+        found.update(text)
+        for licence in _LICENCE.findall(tree.content(text[-1]).read_bytes()):
             found.update(tree.follow(f"{_LICENCES}/{licence.decode()}"))
-    return {path for path in found if path in tree.files}
+    return found

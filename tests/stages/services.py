@@ -48,6 +48,7 @@ class Service:
         start: how it starts, a line of pipeline.toml.
         tag: what its wheel says that it fits.
         waitress: whether the locked Waitress is among them.
+        wheels: further locked wheels, each as inputs.json names it.
         tests: files of tests that run on the image; the test requirements are then those of the service of this
             repository.
     """
@@ -58,6 +59,7 @@ class Service:
     platforms: Sequence[str] = ("linux/amd64",)
     tag: str = "py3-none-any"
     waitress: bool = False
+    wheels: Sequence[Mapping[str, str]] = ()
     tests: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, store: Store, root: Path, locked: Mapping[str, Digest] | None = None) -> Run:
@@ -95,7 +97,8 @@ class Service:
 
         async def inputs(context: Context) -> str:
             waitress = [_waitress(context.store)] if self.waitress else []
-            wheels = {**_for_tests(context), **dict.fromkeys(self.platforms, waitress)}
+            locked = [*waitress, *self.wheels]
+            wheels = {**_for_tests(context), **dict.fromkeys(self.platforms, locked)}
             context.write_json("inputs.json", {"wheels": wheels})
             return "made by hand"
 
