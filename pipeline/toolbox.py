@@ -215,14 +215,21 @@ class Toolbox:
     def _note(self, name: str, argv: list[str], code: int, started: float, output: bytes, errors: bytes) -> None:
         arguments = tuple(self._redact(argument) for argument in argv[1:])
         self.commands.append(Command(name, arguments, code, round(time.monotonic() - started, 3)))
-        text = (output[-_LOGGED_OUTPUT:] + errors[-_LOGGED_OUTPUT:]).decode("utf-8", "replace")
+        # Cut when it is redacted: half a secret would be found by nobody who looks for a whole one.
+        text = "".join(_bounded(self._redact(each.decode("utf-8", "replace"))) for each in (output, errors))
         with self.log.open("a", encoding="utf-8") as log:
-            log.write(f"$ {name} {shlex.join(arguments)}\n{self._redact(text)}[exit code {code}]\n")
+            log.write(f"$ {name} {shlex.join(arguments)}\n{text}[exit code {code}]\n")
 
 
 def _identity(stat: os.stat_result) -> tuple[int, int, int, int]:
     """Return what no writer can leave as it was: the change time moves with every write, and cannot be set back."""
     return (stat.st_dev, stat.st_ino, stat.st_size, stat.st_ctime_ns)
+
+
+def _bounded(text: str) -> str:
+    """Return the beginning, where the first error is, and the end of what is too long for a log."""
+    half, more = _LOGGED_OUTPUT // 2, len(text) - _LOGGED_OUTPUT
+    return text if more <= 0 else f"{text[:half]}\n[{more} characters left out]\n{text[-half:]}"
 
 
 def _tail(output: IO[bytes]) -> bytes:

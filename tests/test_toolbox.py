@@ -50,6 +50,17 @@ async def test_both_outputs_are_drained_together_however_long_they_are(tmp_path:
     assert (len(done.stdout), len(done.stderr)) == (200 * 4096, 200 * 4096)
 
 
+async def test_a_log_keeps_the_beginning_and_the_end_of_a_long_output_and_no_part_of_a_secret(tmp_path: Path) -> None:
+    secret, half = "s3cret-" * 8, 32 * 1024
+    tell = f"print('first' + 'x' * {half - 25} + 's3cret-' * 8 + 'y' * {3 * half} + 'last')"
+    await toolbox(tmp_path, secrets=(secret,)).run(PYTHON, "-c", tell)
+    log = (tmp_path / "log.txt").read_text().splitlines()
+    assert log[1].startswith("firstx")
+    assert "characters left out]" in log[2]
+    assert log[3].endswith("ylast")
+    assert not any("s3cret" in line for line in log[1:])
+
+
 async def test_a_child_has_no_input_and_sees_only_what_is_written_for_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
