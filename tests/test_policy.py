@@ -104,6 +104,14 @@ def test_a_refuted_statement_is_a_denial_of_its_own() -> None:
     (reason,) = verdict(finding(), claims=refuted).denied
     assert reason.code == "vex-refuted"
     assert "the image has lib/libz.so.1" in reason.message
+    assert "waiver" in reason.remedy
+
+
+def test_a_refuted_statement_names_what_speaks_against_it_and_no_endless_list() -> None:
+    files = [f"lib/libz.so.{number}" for number in range(9)]
+    (reason,) = verdict(finding(), claims=claims(statement(conditions=[{"no_file": "*libz*"}]), files=files)).denied
+    assert reason.message.count("the image has") == 3
+    assert reason.message.endswith("; and 6 more")
 
 
 @pytest.mark.parametrize("status", ["affected", "under_investigation"])

@@ -10,6 +10,8 @@ from pipeline.judging.claims import Claim, State
 from pipeline.judging.rules import Rules, Waiver
 from pipeline.scanning.findings import Finding, Fix, Severity
 
+_NAMED = 3
+
 
 @dataclass(frozen=True)
 class Reason:
@@ -128,8 +130,8 @@ def _lapsed(finding: Finding, claims: Sequence[Claim], waivers: Sequence[Waiver]
             return _reason(
                 "vex-refuted",
                 finding,
-                f"{finding}: {claim.source} does not hold for this image: {'; '.join(claim.refuted_by)}",
-                "correct or remove the statement",
+                f"{finding}: {claim.source} does not hold for this image: {_first(claim.refuted_by)}",
+                "correct or remove the statement; if the risk is to be accepted for a while, add a waiver",
             )
     for waiver in waivers:
         if waiver.covers(finding):
@@ -140,6 +142,12 @@ def _lapsed(finding: Finding, claims: Sequence[Claim], waivers: Sequence[Waiver]
                 f"ask {waiver.owner}; upgrade, renew the waiver, or remove it",
             )
     return None
+
+
+def _first(reasons: Sequence[str]) -> str:
+    """Return the first reasons; `vex/evidence.json` has all of them."""
+    more = len(reasons) - _NAMED
+    return "; ".join(reasons[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
 def _ruled(finding: Finding, rules: Rules) -> Reason | None:
