@@ -108,7 +108,7 @@ def test_a_refuted_statement_is_a_denial_of_its_own() -> None:
 
 
 def test_a_refuted_statement_names_what_speaks_against_it_and_no_endless_list() -> None:
-    files = [f"lib/libz.so.{number}" for number in range(9)]
+    files = tuple(f"lib/libz.so.{number}" for number in range(9))
     (reason,) = verdict(finding(), claims=claims(statement(conditions=[{"no_file": "*libz*"}]), files=files)).denied
     assert reason.message.count("the image has") == 3
     assert reason.message.endswith("; and 6 more")
