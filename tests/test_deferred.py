@@ -10,6 +10,13 @@ from pipeline.image.closure import Origin, close
 from pipeline.image.deferred import DEFERRED, deferred, words
 from tests.test_closure import module
 
+START = """
+for way in "fork", "spawn":
+    context = multiprocessing.get_context(way)
+    process = context.Process(target=int)
+    process.start()
+    process.join()
+"""
 # How each row is used, once its module has been imported; or how it is imported, where that is enough.
 USES = {
     **{(owner, ""): f"import {owner}" for owner in ("_decimal", "_elementtree", "_pickle", "_sqlite3")},
@@ -25,6 +32,15 @@ USES = {
     ("email.message", "set_content"): "email.message.EmailMessage().set_content('')",
     ("functools", "singledispatch"): "functools.singledispatch(print)",
     ("importlib.resources", ""): "import importlib.resources; importlib.resources.files('encodings')",
+    ("multiprocessing", "allow_connection_pickling"): "multiprocessing.allow_connection_pickling()",
+    ("multiprocessing", "Event"): "multiprocessing.Event()",
+    ("multiprocessing", "get_context"): START,
+    ("multiprocessing", "Lock"): "multiprocessing.Lock()",
+    ("multiprocessing", "Pipe"): "multiprocessing.Pipe()",
+    ("multiprocessing", "Pool"): "multiprocessing.Pool(1).terminate()",
+    ("multiprocessing", "Process"): START,
+    ("multiprocessing", "Queue"): "multiprocessing.Queue()",
+    ("multiprocessing.popen_spawn_posix", ""): f"import multiprocessing\n{START}",
     ("sysconfig", "get_config_var"): "sysconfig.get_config_var('TZPATH')",
     ("sysconfig", "get_config_vars"): "sysconfig.get_config_vars()",
     ("sysconfig", "get_path"): "sysconfig.get_path('stdlib')",

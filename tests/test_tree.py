@@ -166,6 +166,24 @@ def test_a_missing_library_that_no_package_has_is_named_too(tree: Tree) -> None:
     assert caught.value.why == ("a.so needs it", "no package of the package lock has it")
 
 
+def test_all_libraries_that_are_missing_are_named_at_once(tree: Tree) -> None:
+    put(tree, "a.so", library(needed=("libx.so.3", "liby.so.1", "libz.so.1")))
+    put(tree, "b.so", library(needed=("libx.so.3",)))
+    packages = {"libx.so.3": "libx3", "liby.so.1": "liby1"}
+    with pytest.raises(SubjectFailed, match="3 shared libraries are missing") as caught:
+        needed(tree, ["a.so", "b.so"], "amd64", lambda name: packages.get(name, ""))
+    assert caught.value.why == (
+        "b.so needs libx.so.3",
+        "the Debian package libx3 has libx.so.3",
+        "a.so needs liby.so.1",
+        "the Debian package liby1 has liby.so.1",
+        "a.so needs libz.so.1",
+        "no package of the package lock has libz.so.1",
+    )
+    assert 'add "libx3", "liby1" to image.extra-packages' in caught.value.do
+    assert "lock the Debian package" in caught.value.do
+
+
 def test_a_library_for_another_platform_is_refused(tree: Tree) -> None:
     put(tree, "a.so", library(machine=183))
     with pytest.raises(SubjectFailed, match=r"a.so is for arm64 and the image is for amd64"):

@@ -29,6 +29,16 @@ DEFERRED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "functools": {"singledispatch": ("weakref",)},
     "importlib.resources": {_ANY: ("importlib.readers",)},
+    "multiprocessing": {
+        **dict.fromkeys(("allow_connection_pickling", "Pipe"), ("multiprocessing.connection",)),
+        **dict.fromkeys(("Event", "Lock"), ("multiprocessing.synchronize",)),
+        **dict.fromkeys(
+            ("get_context", "Process"), ("multiprocessing.popen_fork", "multiprocessing.popen_spawn_posix")
+        ),
+        "Pool": ("multiprocessing.pool",),
+        "Queue": ("multiprocessing.queues",),
+    },
+    "multiprocessing.popen_spawn_posix": {_ANY: ("multiprocessing.resource_tracker",)},
     "sysconfig": dict.fromkeys(("get_config_var", "get_config_vars", "get_path", "get_paths"), _BUILD),
     "time": {"strptime": ("_strptime",)},
     "xml.dom.minidom": {"parseString": ("xml.dom.expatbuilder",)},

@@ -4,7 +4,7 @@ Search order: ld.so(8), without LD_LIBRARY_PATH and ld.so.cache, which the image
 """
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 
 from pipeline.errors import SubjectFailed
@@ -39,6 +39,7 @@ def needed(tree: Tree, paths: Iterable[str], architecture: str, provider: Callab
         SubjectFailed: a library is missing, or a file is for another architecture.
     """
     found: set[str] = set()
+    missing: dict[str, str] = {}
     waiting = sorted(paths)
     while waiting:
         path = waiting.pop()
@@ -48,15 +49,18 @@ def needed(tree: Tree, paths: Iterable[str], architecture: str, provider: Callab
         wanted = _read(tree, path, architecture)
         for library in wanted.needed:
             chain = _find(tree, library, path, wanted, architecture)
-            if not chain:
-                raise _missing(library, path, provider(library))
-            found.update(chain[:-1])
-            waiting.append(chain[-1])
+            if chain:
+                waiting.append(chain[-1])
+                found.update(chain[:-1])
+            else:
+                missing.setdefault(library, path)
         if wanted.interpreter:
             chain = tree.follow(wanted.interpreter.lstrip("/"))
             if not chain:
-                raise _missing(wanted.interpreter, path, "libc6")
+                raise _missing({wanted.interpreter: path}, lambda _: "libc6")
             found.update(chain)
+    if missing:
+        raise _missing(missing, provider)
     return found
 
 
@@ -81,16 +85,22 @@ def _find(tree: Tree, library: str, path: str, wanted: Elf, architecture: str) -
     return next((chain for chain in chains if chain), [])
 
 
-def _missing(library: str, path: str, provider: str) -> SubjectFailed:
-    if provider:
-        return SubjectFailed(
-            f"{library} is missing from the image",
-            why=(f"{path} needs it", f"the Debian package {provider} has it"),
-            do=f'add "{provider}" to image.extra-packages in pipeline.toml',
+def _missing(libraries: Mapping[str, str], provider: Callable[[str], str]) -> SubjectFailed:
+    """Name each library that is missing, with what needs it and the package that has it."""
+    why: list[str] = []
+    packages = {library: provider(library) for library in libraries}
+    for library, path in libraries.items():
+        subject = "it" if len(libraries) == 1 else library
+        have = (
+            f"the Debian package {packages[library]} has" if packages[library] else "no package of the package lock has"
         )
-    return SubjectFailed(
-        f"{library} is missing from the image",
-        why=(f"{path} needs it", "no package of the package lock has it"),
-        do="lock the Debian package that has it in the file that image.packages names, and add it to"
-        " image.extra-packages; or lock a wheel that brings the library itself",
-    )
+        why += [f"{path} needs {subject}", f"{have} {subject}"]
+    named = sorted({f'"{package}"' for package in packages.values() if package})
+    do = [f"add {', '.join(named)} to image.extra-packages in pipeline.toml"] if named else []
+    if not all(packages.values()):
+        do.append(
+            "lock the Debian package that has it in the file that image.packages names, and add it to"
+            " image.extra-packages; or lock a wheel that brings the library itself"
+        )
+    what = f"{next(iter(libraries))} is" if len(libraries) == 1 else f"{len(libraries)} shared libraries are"
+    return SubjectFailed(f"{what} missing from the image", why=why, do="; ".join(do))

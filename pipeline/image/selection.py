@@ -118,7 +118,7 @@ def _for_makers(path: str) -> bool:
 def _licences(tree: Tree, kept: Iterable[str]) -> set[str]:
     """Return the copyright file of each Debian package that is there, and the licences that it refers to."""
     found: set[str] = set()
-    for name in {tree.files[path].owner.name for path in kept if tree.files[path].owner.type == "deb"}:
+    for name in sorted({tree.files[path].owner.name for path in kept if tree.files[path].owner.type == "deb"}):
         directory = f"usr/share/doc/{name}"
         chain = tree.follow(directory)  # a link to another package's directory, where there is one
         found.update(chain)
@@ -126,10 +126,13 @@ def _licences(tree: Tree, kept: Iterable[str]) -> set[str]:
         place = str(PurePosixPath(directory).parent / link.link) if link else directory
         text = tree.follow(f"{place}/copyright")
         if not text:
+            other = PurePosixPath(place).name  # the package in whose directory it is
             raise SubjectFailed(
                 f"{name} has no copyright file",
                 why=f"an image says under which licence each package is, and there is no {place}/copyright",
-                do="leave the package out of the image, or lock one that has it",
+                do="leave the package out of the image, or lock one that has it"
+                if other == name
+                else f'add "{other}" to image.extra-packages in pipeline.toml: it has the file for both',
             )
         found.update(text)
         for licence in _LICENCE.findall(tree.content(text[-1]).read_bytes()):

@@ -38,6 +38,7 @@ class Bad:
         settings: lines of the section `image` of pipeline.toml.
         code: how the command ends.
         licensed: whether the Debian package has a copyright file.
+        remedy: what the message says is to be done.
     """
 
     named: str
@@ -49,6 +50,7 @@ class Bad:
     settings: str = ""
     code: int = 7
     licensed: bool = True
+    remedy: str = ""
 
 
 BAD = {
@@ -107,6 +109,12 @@ BAD = {
         files={**FILES, "sample/server.py": "import other"},
     ),
     "a package without its licence": Bad("sample has no copyright file", (file("./usr/bin/sample"),), licensed=False),
+    "a package whose licence is in another one": Bad(
+        "sample has no copyright file",
+        (file("./usr/bin/sample"), special("./usr/share/doc/sample", tarfile.SYMTYPE, "other")),
+        licensed=False,
+        remedy='add "other" to image.extra-packages',
+    ),
     "a pattern for data that fits nothing": Bad(
         "image.package-data asks for what no wheel has: sample/wrods/*.json\nmost like sample/wrods/*.json: sample/words/a.json, ",
         files={**FILES, "sample/words/a.json": "{}"},
@@ -165,6 +173,7 @@ def test_it_is_refused_by_name_with_what_to_do_and_nothing_is_left(own: Store, t
     assert (failure.stage, exit_code([failure])) == ("image", bad.code)
     assert bad.named in "\n".join([failure.what, *failure.why])
     assert failure.do
+    assert bad.remedy in failure.do
     assert not (run.directory / "image").exists()
     assert not list(run.directory.glob("image*/layout")), "not even a part of it"
     assert not list(tmp_path.rglob("outside*"))
