@@ -3,7 +3,16 @@
 import os
 
 # What a stage with a network sees besides: how this machine reaches the outside.
-_NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR", "GOPROXY", "GOSUMDB")
+_NETWORK = (
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+    "GOPROXY",
+    "GOSUMDB",
+    "APT_CONFIG",
+)
 _NETWORK_PREFIXES = ("PIP_", "UV_")
 
 

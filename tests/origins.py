@@ -2,11 +2,13 @@
 
 import base64
 import hashlib
+import json
+import re
 import shutil
 import subprocess
 import threading
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -76,19 +78,21 @@ def pip_settings(address: str, scratch: Path) -> dict[str, str]:
     return {"PIP_INDEX_URL": f"{address}/simple", "PIP_CONFIG_FILE": "/dev/null", "PIP_CACHE_DIR": str(scratch / "pip")}
 
 
-def make_deb(root: Path, name: str, version: str, architecture: str = "amd64") -> Package:
+def make_deb(root: Path, name: str, version: str, architecture: str = "amd64", source: str = "") -> Package:
     """Write a Debian package with dpkg-deb into a repository's `debian/pool/`; return its entry in the lock."""
     tree = root.parent / "tree" / f"{name}-{version}-{architecture}"
     (tree / "DEBIAN").mkdir(parents=True)
     (tree / "DEBIAN" / "control").write_text(
         f"Package: {name}\nVersion: {version}\nArchitecture: {architecture}\n"
-        "Maintainer: A Tester <tester@example.invalid>\nDescription: a sample\n"
+        + (f"Source: {source}\n" if source else "")
+        + "Maintainer: A Tester <tester@example.invalid>\nDescription: a sample\n"
     )
     path = f"debian/pool/{name}_{version.partition(':')[2] or version}_{architecture}.deb"
     file = root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, file], check=True, capture_output=True)
-    return Package(name, version, architecture, Digest.of_file(file), file.stat().st_size, path.replace("+", "%2b"))
+    digest, size, escaped = Digest.of_file(file), file.stat().st_size, path.replace("+", "%2b")
+    return Package(name, version, architecture, digest, size, escaped, source=source or name)
 
 
 def make_repository(directory: Path, packages: list[Package]) -> None:
@@ -104,6 +108,24 @@ def make_repository(directory: Path, packages: list[Package]) -> None:
     (directory / "Release").write_text(
         f"Date: Thu, 01 Jan 2026 00:00:00 UTC\nSHA256:\n {digest} {len(listing)} Packages\n"
     )
+
+
+def suite() -> str:
+    """Return the suite of this machine, or nothing where it is no Debian."""
+    release = Path("/etc/os-release")
+    found = re.search(r"^VERSION_CODENAME=(\w+)$", release.read_text() if release.exists() else "", re.MULTILINE)
+    return found[1] if found and shutil.which("apt-get") else ""
+
+
+def lock_text(packages: list[Package], base: Sequence[str] = ("zlib1g",)) -> str:
+    """Return a lock of Debian packages of this machine's suite."""
+    text = f'suite = "{suite()}"\npython = "3.11"\nbase = {json.dumps(list(base))}\n'
+    for item in packages:
+        text += (
+            f'\n[[package]]\nname = "{item.name}"\nversion = "{item.version}"\narchitecture = "{item.architecture}"\n'
+        )
+        text += f'sha256 = "{item.digest.hex}"\nsize = {item.size}\npath = "{item.path}"\nsource = "{item.source}"\n'
+    return text
 
 
 def apt_settings(address: str, scratch: Path) -> dict[str, str]:

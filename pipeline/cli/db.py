@@ -49,10 +49,15 @@ def _import(options: argparse.Namespace) -> int:
     return _get(options, lambda grype: grype.load(file, file.name))
 
 
+def directory(config: Config) -> Path:
+    """Return where the database is, or will be, when nobody names another place."""
+    return (config.scan.database or default_root(os.environ).parent / "database").resolve()
+
+
 def _get(options: argparse.Namespace, into: Callable[[Grype], Awaitable[Identity]]) -> int:
     """Fill a directory beside the old one and put it in its place once the database has proved that it can see."""
     config = Config.load(options.config)
-    target = (options.into or config.scan.database or default_root(os.environ).parent / "database").resolve()
+    target = options.into.resolve() if options.into else directory(config)
     if target.exists() and any(target.iterdir()) and not (target / IDENTITY).is_file():
         raise UsageError(f"{target} holds something else than a database", do="name another directory with --into")
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -61,7 +61,10 @@ def _explained(failures: Sequence[BaseException], *, as_json: bool) -> int:
     stops = [failure for failure in failures if isinstance(failure, KeyboardInterrupt | Stopped)]
     if stops:
         signal.signal(signal.SIGINT, signal.SIG_IGN)  # whoever presses Ctrl-C once more gets no traceback for it
-        tell("stopped: finished stages are kept, and the same command goes on from there", sys.stderr)
+        kept = (
+            stops[0].args[0] if stops[0].args else "finished stages are kept, and the same command goes on from there"
+        )
+        tell(f"stopped: {kept}", sys.stderr)
         return 128 + (signal.SIGINT if isinstance(stops[0], KeyboardInterrupt) else signal.SIGTERM)
     for failure in failures:
         if isinstance(failure, Unread | BrokenPipeError):

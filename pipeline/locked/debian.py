@@ -23,6 +23,8 @@ class Package:
         size: bytes of the .deb.
         path: where a mirror keeps it, below the mirror's address.
         libraries: sonames of the shared libraries that it has.
+        source: the source package it was built from, by which Debian's advisories go; `NAME (VERSION)` where that has
+            a version of its own (deb-control(5), `Source`). Empty when the lock does not say.
     """
 
     name: str
@@ -32,6 +34,7 @@ class Package:
     size: int
     path: str
     libraries: tuple[str, ...] = ()
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,15 +50,19 @@ class Lock:
     def parse(cls, text: str, name: str = "debian.lock.toml") -> "Lock":
         """Read the lock; raise `ConfigError` when something is missing or is not what it should be."""
         try:
-            document = tomllib.loads(text)
-            packages = tuple(sorted(_package(entry) for entry in document["package"]))
-            return cls(str(document["suite"]), str(document["python"]), tuple(document["base"]), packages)
+            return cls.of(tomllib.loads(text))
         except KeyError as error:
             raise ConfigError(f"{name} lacks {error}", do="make it again with `make update-locks`") from error
         except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
             raise ConfigError(
                 f"{name} cannot be read", why=str(error), do="make it again with `make update-locks`"
             ) from error
+
+    @classmethod
+    def of(cls, document: Mapping[str, Any]) -> "Lock":
+        """Take the lock out of its parsed TOML; raise `KeyError`, `TypeError` or `ValueError` where it is none."""
+        packages = tuple(sorted(_package(entry) for entry in document["package"]))
+        return cls(str(document["suite"]), str(document["python"]), tuple(document["base"]), packages)
 
     def select(self, platform: str, extra: Iterable[str] = ()) -> list[Package]:
         """Return the packages of an image for one platform, by name; raise `ConfigError` for a name not locked."""
@@ -91,6 +98,7 @@ def _package(entry: dict[str, Any]) -> Package:
         int(entry["size"]),
         entry["path"],
         tuple(entry.get("libraries", ())),
+        entry.get("source", ""),
     )
 
 

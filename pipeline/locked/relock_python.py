@@ -1,36 +1,61 @@
 """Lock Python packages again, with uv."""
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from pipeline.errors import RemoteFailed, ToolFailed
+from pipeline.errors import ConfigError, RemoteFailed, ToolFailed
+from pipeline.locked import lock_comments, locks
 from pipeline.toolbox import Toolbox
 
 _PYTHON = "3.11"  # the oldest that the pipeline runs on, and Debian 12's
 _SECONDS = 600
 
 
-async def relock_python(tools: Toolbox, sources: Sequence[Path], lock: Path, *, upgrade: bool) -> None:
-    """Write a hash-locked requirements file for all platforms with uv.
+async def relock_python(tools: Toolbox, sources: Sequence[Path], name: str, text: str, *, upgrade: bool) -> str:
+    """Return a hash-locked requirements file for all platforms, made with uv; nothing is compiled.
 
     Args:
         tools: `python` is used, in whose environment uv is.
         sources: what is asked for: `.in` files or a pyproject.toml.
-        lock: written; versions in it stay unless `upgrade` is set or what is asked for has changed.
+        name: of the lock, for messages.
+        text: the lock as it is now, or nothing. Its versions stay unless `upgrade` is set or what is asked for has
+            changed, and so do comments that stand on lines of their own.
         upgrade: take the newest versions that fit.
 
     Raises:
-        RemoteFailed: no set of versions fits, or the index does not answer.
+        RemoteFailed: no set of versions with wheels fits, or the index does not answer.
+        ConfigError: what came out is no lock that stages can read.
     """
+    asked = ", ".join(source.name for source in sources)
+    with tempfile.TemporaryDirectory(prefix="lock-") as scratch:
+        output = _write(Path(scratch, name), text)
+        try:
+            await tools.run(
+                "python", "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", _PYTHON,
+                "--no-python-downloads", "--only-binary", ":all:", "--generate-hashes", "--no-header", "--no-annotate",
+                *(["--upgrade"] if upgrade else []), *sources, "--output-file", output, timeout=_SECONDS,
+            )  # fmt: skip
+        except ToolFailed as failure:
+            raise RemoteFailed(
+                f"uv could not lock {name}; no lock was changed",
+                why=[failure.what, *failure.why],
+                do=f"correct {asked} or {name}, or try again later",
+            ) from failure
+        made = lock_comments.keep(text, _read(output))
     try:
-        await tools.run(
-            "python", "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", _PYTHON,
-            "--generate-hashes", "--no-header", "--no-annotate", *(["--upgrade"] if upgrade else []),
-            *sources, "--output-file", lock, timeout=_SECONDS,
-        )  # fmt: skip
-    except ToolFailed as failure:
-        raise RemoteFailed(
-            f"uv could not lock {lock.name}",
-            why=[failure.what, *failure.why],
-            do=f"correct {', '.join(source.name for source in sources)}, or try again later",
-        ) from failure
+        locks.requirements(made, name)
+    except ConfigError as refused:
+        raise ConfigError(
+            f"what {asked} asks for cannot be locked", why=refused.what, do="name released packages there"
+        ) from refused
+    return made
+
+
+def _write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
