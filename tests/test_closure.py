@@ -47,6 +47,7 @@ OPTIONAL = (
     "def later():\n    import p.http2",
     "try:\n    import p.http2\nexcept ImportError:\n    pass",
     "if a:\n    import p.http2",
+    "try:\n    import nowhere\nexcept ImportError:\n    pass\nelse:\n    import p.http2",
 )
 
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from pipeline.image.closure import Origin, close
-from pipeline.image.deferred import DEFERRED, deferred, words
+from pipeline.image.deferred import DEFERRED, deferred, named, words
 from tests.test_closure import module
 
 START = """
@@ -74,6 +74,19 @@ def test_a_word_counts_as_a_whole_and_only_where_its_module_is_needed() -> None:
     assert list(deferred(["datetime"], ["strptime"])) == [("_strptime", "datetime")]
     assert list(deferred(["json"], ["strptime"])) == []
     assert list(deferred(["datetime"], [])) == []
+
+
+def test_a_dotted_name_counts_where_it_is_a_string_of_its_own() -> None:
+    source = b"""LOOPS = {"auto": "loops.auto:factory", 'b': 'loops.other'}; "see loops.third for more"; loops.fourth"""
+    assert named(source) == {"loops.auto", "loops.other"}
+
+
+def test_a_module_that_is_named_in_a_string_comes_along_where_it_can_be_imported() -> None:
+    names = 'X = ["w.a", "w.b.Thing", "w.none", "w.c", "os.path"]'
+    wheels = {"w": names, "w.a": "", "w.b": "", "w.c": "import nowhere"}
+    every = {name: module(name, source, Origin.WHEEL, package=name == "w") for name, source in wheels.items()}
+    every["app"] = module("app", "import w", Origin.SERVICE)
+    assert set(close(every, [], ["app"]).needed) == {"app", "w", "w.a", "w.b"}
 
 
 @pytest.mark.parametrize(("origin", "counts"), [(Origin.SERVICE, True), (Origin.WHEEL, True), (Origin.STANDARD, False)])

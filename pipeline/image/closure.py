@@ -9,6 +9,7 @@ What counts as needed follows from who wrote the import, and how:
 - Inside a function of the service it is needed, unless the service says in any place that it can do without the module.
 - Inside a function of a wheel it is needed only if it is in a wheel itself; of the standard library, never, but for the
   few that `deferred` lists.
+- Named in a string of the service or a wheel it is needed, where it can be imported.
 - What can do without it never needs a module that itself needs another one which nobody has: an extra of a wheel.
 
 All that is left out is listed with its reason, so that `modules` in pipeline.toml can bring it back.
@@ -20,7 +21,7 @@ from enum import Enum, auto
 from typing import Self
 
 from pipeline.errors import SubjectFailed
-from pipeline.image.deferred import deferred, words
+from pipeline.image.deferred import deferred, named, words
 from pipeline.image.imports import Import, imports
 
 
@@ -140,7 +141,8 @@ class _Search:
         module = self.modules[name]
         self.found.needed[name] = by
         if module.source is not None and module.origin is not Origin.STANDARD:
-            self.used |= words(module.source())
+            self.used |= words(source := module.source())
+            yield from self._named(source, name)
         for wanted in _imports(module):
             where = f"{module.path}:{wanted.line}"
             if self._inside(wanted.name):
@@ -152,6 +154,13 @@ class _Search:
                 self.found.left_out.setdefault(wanted.name, f"{where}, and it needs {absent}, which is nowhere")
             else:
                 yield wanted.name, name, wanted.line
+
+    def _named(self, source: bytes, by: str) -> Iterator[tuple[str, str, int]]:
+        """Yield the modules that a source names in strings: the longest part of each name that is one."""
+        for name in sorted(named(source)):
+            module = next((part for part in reversed(_with_parents(name)) if part in self.modules), "")
+            if module and not self._absent(module):
+                yield module, by, 0
 
     def _wants(self, wanted: Import, by: Module) -> bool:
         target = self.modules.get(wanted.name)

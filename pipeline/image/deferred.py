@@ -1,7 +1,8 @@
-"""Know what the standard library imports without a statement that shows it: in functions, and in its compiled modules.
+"""Know what is imported without a statement that shows it.
 
-In functions of the standard library imports are not followed: most are for what a service never does. These few are for
-what many do. A row counts where its module is needed and the service or one of its wheels uses the word. Python 3.11.
+The service and its wheels name modules in strings (`"uvicorn.loops.auto:factory"`). The standard library imports in
+functions, which are not followed, because most are for what a service never does; the few here are for what many do. A
+row counts where its module is needed and the service or one of its wheels uses the word. Python 3.11.
 """
 
 import re
@@ -49,6 +50,14 @@ DEFERRED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 
 _WORDS = {word for words in DEFERRED.values() for word in words if word}
 _WORD = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS))})\b".encode())
+
+
+_NAME = re.compile(rb"""["']([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?::\w+)?["']""")
+
+
+def named(source: bytes) -> frozenset[str]:
+    """Return the dotted names that a source has as strings of their own; most are modules, or something in one."""
+    return frozenset(name.decode("ascii", "replace") for name in _NAME.findall(source))
 
 
 def words(source: bytes) -> frozenset[str]:

@@ -111,7 +111,8 @@ def _try(statement: ast.Try | ast.TryStar, place: _Place) -> Iterator[Import]:
     yield from tried
     for handler in statement.handlers:
         yield from _statements(handler.body, place.in_handler(tried) if guards else place)
-    yield from _statements([*statement.orelse, *statement.finalbody], place)
+    yield from _statements(statement.orelse, place.under_condition() if guards else place)  # if all was there
+    yield from _statements(statement.finalbody, place)
 
 
 def _if(statement: ast.If, place: _Place) -> Iterator[Import]:
