@@ -11,7 +11,7 @@ from pipeline.cli import db
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import Config
-from pipeline.errors import ConfigError, PipelineError
+from pipeline.errors import ConfigError, PipelineError, flatten
 from pipeline.judging.policy import read_time
 from pipeline.judging.policy_files import either
 from pipeline.judging.rules import read_rules
@@ -20,12 +20,15 @@ from pipeline.locked.debian import Lock
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.relock import Relocked
 from pipeline.scanning.advisory_changes import AdvisoryChanges, Packages
-from pipeline.scanning.grype import Grype, Identity
+from pipeline.scanning.grype import IDENTITY, Grype, Identity
 from pipeline.scanning.inventory import inventory, with_sources
 from pipeline.scanning.lookup import look_up
 from pipeline.toolbox import Toolbox
 
+Relocks = Mapping[Path, Relocked]
+
 _UPDATE = "python -m pipeline db update"
+_SCAN = "python -m pipeline dry-run --to scan"
 
 
 @dataclass(frozen=True)
@@ -58,27 +61,36 @@ def advisories(options: argparse.Namespace, config: Config, relocked: Sequence[R
         PipelineError: there is a database, and it cannot be used. The locks are written all the same.
     """
     directory = db.directory(config)
+    if not (directory / IDENTITY).exists():
+        return NotLookedUp(f"there is no vulnerability database in {directory}", _UPDATE)
     try:
         identity = Identity.read(directory)
-    except ConfigError as missing:
-        return NotLookedUp("; ".join((missing.what, *missing.why)), _UPDATE)
+    except ConfigError as unknown:
+        return NotLookedUp("; ".join((unknown.what, *unknown.why)), _UPDATE)
     try:
-        return _look_up(options, config, relocked, directory, identity)
-    except PipelineError as failure:
-        raise type(failure)(
-            "the advisories of the new locks cannot be looked up; the locks are written",
-            why=[failure.what, *failure.why],
-            do=failure.do,
-        ) from failure
+        return _compare(options, config, {each.lock: each for each in relocked}, directory, identity)
+    except (PipelineError, ExceptionGroup) as raised:
+        raise _told(raised) from raised
+
+
+def _compare(
+    options: argparse.Namespace, config: Config, relocked: Relocks, directory: Path, identity: Identity
+) -> LookedUp | NotLookedUp:
+    lock = debian_lock.read(_after(config.image.package_lock, relocked))[0]
+    after = _packages(config, lock, _after(config.service.lock, relocked))
+    try:
+        was = with_sources(debian_lock.read(_before(config.image.package_lock, relocked))[0], lock)
+        before = _packages(config, was, _before(config.service.lock, relocked))
+    except ConfigError as unreadable:
+        return NotLookedUp(f"what was locked before cannot be read: {unreadable.what}", _SCAN)
+    now = datetime.now(UTC)
+    notes = (*_age(config, identity, now), *_sources((before, after)))
+    return LookedUp(_look_up(options, directory, identity, before, after), identity, now, notes)
 
 
 def _look_up(
-    options: argparse.Namespace, config: Config, relocked: Sequence[Relocked], directory: Path, identity: Identity
-) -> LookedUp:
-    old, new = ({each.lock: getattr(each, when) for each in relocked} for when in ("old", "new"))
-    after = debian_lock.read(_text(config.image.package_lock, new))[0]
-    before = with_sources(debian_lock.read(_text(config.image.package_lock, old))[0], after)
-    packages = _packages(config, before, old), _packages(config, with_sources(after, before), new)
+    options: argparse.Namespace, directory: Path, identity: Identity, before: Packages, after: Packages
+) -> AdvisoryChanges:
     with tempfile.TemporaryDirectory(prefix="advisories-") as scratch:
         tools = Toolbox(
             store=shared.the_store(options),
@@ -86,20 +98,41 @@ def _look_up(
             declared=frozenset({"grype"}),
             log=Path(scratch) / "log.txt",
         )
+        tools.path("grype")  # that it is missing is not the database's fault
         grype = Grype(tools, directory, Path(scratch))
-        found = run_async(lambda: look_up(grype, identity, *packages))
-    now = datetime.now(UTC)
-    return LookedUp(found, identity, now, (*_age(config, identity, now), *_sources(packages)))
+        return run_async(lambda: look_up(grype, identity, before, after))
 
 
-def _text(lock: Path, texts: Mapping[Path, str]) -> str:
-    return texts[lock] if lock in texts else lock.read_text(encoding="utf-8")
+def _told(raised: Exception) -> Exception:
+    """Say that the locks are written all the same."""
+    (failure, *others) = flatten(raised)
+    if others or not isinstance(failure, PipelineError):
+        return raised
+    return type(failure)(
+        "the advisories of the new locks cannot be looked up; the locks are written",
+        why=[failure.what, *failure.why],
+        do=failure.do,
+    )
 
 
-def _packages(config: Config, lock: Lock, texts: Mapping[Path, str]) -> Packages:
-    wheels = locks.requirements(_text(config.service.lock, texts), config.service.lock.name)
-    extra = config.image.extra_packages
-    return {platform: inventory(lock, wheels, platform, extra) for platform in config.image.platforms}
+def _before(lock: Path, relocked: Relocks) -> str:
+    return relocked[lock].old if lock in relocked else _text(lock)
+
+
+def _after(lock: Path, relocked: Relocks) -> str:
+    return relocked[lock].new if lock in relocked else _text(lock)
+
+
+def _text(lock: Path) -> str:
+    try:
+        return lock.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as failure:
+        raise ConfigError(f"the lock {lock} cannot be read", why=str(failure), do="make this one too") from failure
+
+
+def _packages(config: Config, lock: Lock, wheels: str) -> Packages:
+    requirements, extra = locks.requirements(wheels, config.service.lock.name), config.image.extra_packages
+    return {platform: inventory(lock, requirements, platform, extra) for platform in config.image.platforms}
 
 
 def _age(config: Config, identity: Identity, now: datetime) -> list[str]:

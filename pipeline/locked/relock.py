@@ -44,6 +44,15 @@ class Relocked:
         return changes(self.kind, self.old, self.new)
 
 
+_OWN = (
+    Wanted("python", HOME / "requirements.lock", (HOME / "pyproject.toml",)),
+    Wanted("python", HOME / "requirements-dev.lock", (HOME / "pyproject.toml", HOME / "requirements-dev.in")),
+    Wanted("python", HOME / "requirements-workflows.lock", (HOME / "requirements-workflows.in",)),
+    Wanted("python", HOME / "service" / "requirements-edge.lock", (HOME / "service" / "requirements-edge.in",)),
+    Wanted("python", HOME / "requirements-terraform.lock", left="what it holds is put together by hand, see its top"),
+)
+
+
 def wanted(config: Config, kinds: Collection[str]) -> Iterator[Wanted]:
     """Yield the locks of some kinds: the project's, and those of the pipeline in its own checkout alone."""
     own = config.root == HOME
@@ -52,9 +61,7 @@ def wanted(config: Config, kinds: Collection[str]) -> Iterator[Wanted]:
             source = lock.with_suffix(".in")
             yield Wanted("python", lock, (source,), "" if source.exists() else f"there is no {source.name} beside it")
         if own:
-            yield Wanted("python", HOME / "requirements.lock", (HOME / "pyproject.toml",))
-            sources = HOME / "pyproject.toml", HOME / "requirements-dev.in"
-            yield Wanted("python", HOME / "requirements-dev.lock", sources)
+            yield from _OWN
     elsewhere = "" if own else f"it comes with the pipeline: it is made again in {HOME}"
     if "debian" in kinds:
         yield Wanted("debian", config.image.package_lock, left="" if config.image.packages else elsewhere)

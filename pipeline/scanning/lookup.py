@@ -24,9 +24,16 @@ async def look_up(grype: Grype, identity: Identity, before: Packages, after: Pac
     Raises:
         ToolFailed: the database is altered, blind, or another than the one on record.
     """
-    await grype.require_eyesight()
-    old = await _reports(grype, identity, before)
-    new = old if before == after else await _reports(grype, identity, after)
+    try:
+        await grype.require_eyesight()
+        old = await _reports(grype, identity, before)
+        new = old if before == after else await _reports(grype, identity, after)
+    except ToolFailed as failure:
+        raise ToolFailed(
+            f"the vulnerability database in {grype.directory} cannot be used",
+            why=[failure.what, *failure.why],
+            do="get a whole one: `python -m pipeline db update`, or `db import FILE`",
+        ) from failure
     return compare(before, after, old, new)
 
 
