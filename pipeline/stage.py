@@ -85,12 +85,22 @@ class Context:
 
     def read_json(self, stage: str, relative: str) -> Any:
         """Read what a needed stage wrote; raise `VerificationFailed` when that is not what others rely on."""
-        path = self.of(stage) / relative
         try:
-            value = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise VerificationFailed(
-                f"{stage}/{relative} cannot be read", why=str(error), do=f"run `python -m pipeline stage {stage}` again"
-            ) from error
+            value = json.loads(self.read(stage, relative))
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(stage, relative, error) from error
         require_shape(stage, relative, value)
         return value
+
+    def read(self, stage: str, relative: str) -> bytes:
+        """Read a file of a needed stage, whatever it holds; raise `VerificationFailed` when there is none."""
+        try:
+            return (self.of(stage) / relative).read_bytes()
+        except OSError as error:
+            raise _unreadable(stage, relative, error) from error
+
+
+def _unreadable(stage: str, relative: str, error: Exception) -> VerificationFailed:
+    return VerificationFailed(
+        f"{stage}/{relative} cannot be read", why=str(error), do=f"run `python -m pipeline stage {stage}` again"
+    )

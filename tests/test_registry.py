@@ -11,6 +11,7 @@ import pytest
 from pipeline.digest import Digest
 from pipeline.distribution.registry import Registry
 from pipeline.errors import RemoteFailed
+from pipeline.image.layout import Layout
 from pipeline.run import Run
 from pipeline.stages.publish import compare, referrers_of
 from pipeline.toolbox import Toolbox
@@ -46,7 +47,7 @@ async def test_what_is_pushed_by_digest_is_read_back_whole(registry: Registry, t
 async def test_every_referrer_is_found_at_every_subject(registry: Registry, tmp_path: Path) -> None:
     index, platforms = write_layout(tmp_path / "layout", evidence=3)
     await registry.push(tmp_path / "layout", index)
-    expected = referrers_of(tmp_path / "layout")
+    expected = referrers_of(Layout(tmp_path / "layout"))
     for subject in [index, *platforms]:
         found = {Digest.parse(item["digest"]) for item in await registry.referrers(subject)}
         assert found == expected[subject]

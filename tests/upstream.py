@@ -50,7 +50,7 @@ async def image(context: Context) -> str:
         {
             "reference": f"{NAME}@{index['digest']}",
             "digest": index["digest"],
-            "platforms": {name: {"digest": item["digest"]} for name, item in platforms.items()},
+            "platforms": {name: _listed(item["digest"]) for name, item in platforms.items()},
             "service": {"name": "sample", "version": "1.2.3"},
         },
     )
@@ -113,14 +113,20 @@ async def admit(context: Context) -> str:
 
 
 GRYPE: dict[str, Any] = {
-    "descriptor": {"name": "grype", "version": "0.115.0"},
+    "descriptor": {
+        "name": "grype",
+        "version": "0.115.0",
+        "db": {"status": {"built": "2026-11-20T00:00:00Z", "schemaVersion": "6.1.7"}},
+    },
     "matches": [
         {
             "vulnerability": {
                 "id": "CVE-2023-45853",
                 "severity": "Critical",
+                "fix": {"state": "not-fixed", "versions": []},
                 "cvss": [{"version": "3.1", "metrics": {"baseScore": 9.8}}],
             },
+            "relatedVulnerabilities": [],
             "artifact": {"name": "zlib1g", "version": "1:1.2.13", "purl": "pkg:deb/debian/zlib1g@1.2.13"},
         }
     ],
@@ -150,6 +156,11 @@ def spdx(digest: str) -> dict[str, Any]:
             }
         ],
     }
+
+
+def _listed(digest: str) -> dict[str, Any]:
+    package = {"purl": "pkg:pypi/waitress@3.0.2", "files": ["usr/lib/waitress.py"]}
+    return {"digest": digest, "size": 1, "layers": [{"digest": str(WHEEL)}], "packages": [package], "generated": []}
 
 
 def _platform(layout: Path, platform: str) -> dict[str, Any]:

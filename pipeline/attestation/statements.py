@@ -151,7 +151,7 @@ def _finding(match: Mapping[str, Any]) -> dict[str, Any]:
     found, package = match["vulnerability"], match["artifact"]
     scores = [
         {"method": f"CVSS {score['version']}", "score": str(score["metrics"]["baseScore"])}
-        for score in found.get("cvss", [])
+        for score in found.get("cvss") or []
     ]
     return {
         "id": found["id"],

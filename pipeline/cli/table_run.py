@@ -63,7 +63,7 @@ def _conclude(run: Run, options: argparse.Namespace, reached: set[str], failures
     image = summary.documents.get("image/image.json")
     closing = [
         *warnings(summary),
-        *([f"image   {image['reference']}"] if isinstance(image, dict) else []),
+        *([f"image   {image['reference']}"] if isinstance(image, dict) and "reference" in image else []),
         *([f"report  {report}"] if report else []),
     ]
     tell("\n".join(["", *lines(summary), "", *closing]), sys.stdout)

@@ -23,11 +23,21 @@ class Built:
 
     @classmethod
     def read(cls, layout: Layout, digest: Digest) -> "Built":
-        """Read a manifest and its configuration; raise `VerificationFailed` when a digest is not that of its bytes."""
+        """Read a manifest and its configuration.
+
+        Raises:
+            VerificationFailed: a digest is not that of its bytes, or the bytes are those of something else.
+        """
         manifest = checked_json(layout.read(digest), digest, "the manifest")
-        named = Digest.parse(manifest["config"]["digest"])
-        configuration = checked_json(layout.read(named), named, "the image configuration")["config"]
-        return cls(layout, digest, configuration, tuple(Digest.parse(each["digest"]) for each in manifest["layers"]))
+        try:
+            named = Digest.parse(manifest["config"]["digest"])
+            configuration = dict(checked_json(layout.read(named), named, "the image configuration")["config"])
+            layers = tuple(Digest.parse(each["digest"]) for each in manifest["layers"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise VerificationFailed(
+                f"{digest} is not the manifest of an image", why=f"{type(error).__name__}: {error}"
+            ) from error
+        return cls(layout, digest, configuration, layers)
 
     @property
     def environment(self) -> dict[str, str]:

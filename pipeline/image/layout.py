@@ -42,11 +42,24 @@ class Layout:
         (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": []}), encoding="utf-8")
         return cls(path)
 
+    @classmethod
+    def of_image(cls, path: Path, digest: Digest) -> "Layout":
+        """Open a layout; raise `VerificationFailed` unless it lists an image, by the digest of its index."""
+        layout = cls(path)
+        if str(digest) not in {item["digest"] for item in layout.listed()}:
+            raise VerificationFailed(
+                f"{path} does not list the image {digest}",
+                why=f"its index.json lists {len(layout.listed())} manifests",
+                do="make the layout again: its blobs alone are no image",
+            )
+        return layout
+
     def listed(self) -> list[dict[str, Any]]:
         """Return the descriptors of index.json; raise `VerificationFailed` when there is none to read."""
         try:
-            return list(json.loads((self.path / "index.json").read_bytes())["manifests"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            listed = json.loads((self.path / "index.json").read_bytes())["manifests"]
+            return [{**item, "digest": str(item["digest"])} for item in listed]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise VerificationFailed(
                 f"{self.path} is not an OCI layout", why=f"{type(error).__name__}: {error}", do="name one that is"
             ) from error

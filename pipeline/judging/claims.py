@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from pipeline.checked import check
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, VerificationFailed
 from pipeline.judging.vex import Condition, Document, Statement
 from pipeline.scanning.findings import Finding
 from pipeline.scanning.purl import Purl
@@ -144,13 +144,21 @@ def describe(claim: Claim, now: datetime) -> dict[str, Any]:
 
 
 def restore(value: Mapping[str, Any]) -> Claim:
-    """Read back what `describe` made; raise `ConfigError` or `KeyError` on anything else."""
+    """Read back what `describe` made, whose shape is known; raise `VerificationFailed` on other words in it."""
+    try:
+        statement, state = check(Statement, value["statement"], "statement"), State(value["state"])
+    except (ConfigError, ValueError) as error:
+        raise VerificationFailed(
+            f"vex/evidence.json has a claim of {value['source']} that nobody could have made",
+            why=error.why if isinstance(error, ConfigError) else f"state: {error}",
+            do="run `python -m pipeline stage vex` again, and find out who wrote it",
+        ) from error
     return Claim(
         source=value["source"],
         author=value["author"],
-        statement=check(Statement, value["statement"], "vex/evidence.json"),
+        statement=statement,
         product=Purl.parse(value["product"]),
         packages=tuple(map(Purl.parse, value["packages"])),
-        state=State(value["state"]),
+        state=state,
         refuted_by=tuple(value["refuted_by"]),
     )

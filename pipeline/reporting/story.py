@@ -53,9 +53,11 @@ def _told(summary: Summary, name: str, heading: str, tell: Telling) -> Section:
         return Section(heading, (f"Not known: {name.partition('/')[0]} has left nothing in this run.",))
     try:
         told = tell(summary.documents[name])
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        # Whatever stands where a text should be is told as it stands.
+        rows = tuple(tuple(map(str, row)) for row in told.rows)
+    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
         return Section(heading, (f"Not known: {name} is of an unknown shape ({type(error).__name__}: {error}).",))
-    return Section(heading, told.paragraphs, told.header, told.rows)
+    return Section(heading, tuple(map(str, told.paragraphs)), told.header, rows)
 
 
 def _source(facts: Any) -> Section:

@@ -171,16 +171,20 @@ def _platforms(summary: Summary) -> Iterator[str]:
     image, smoke = (summary.documents.get(name) for name in ("image/image.json", "smoke/smoke.json"))
     if isinstance(image, dict) and isinstance(smoke, dict):
         started, emulated = smoke.get("platform"), _emulated(smoke)
-        for platform in image.get("platforms", {}):
+        for platform in _objects(image.get("platforms")):
             if platform != started and not emulated.get(platform, {}).get("started"):
                 why = emulated.get(platform, {}).get("why", "")
                 yield f"smoke on {platform}: the image was started on {started} only" + (f"; {why}" if why else "")
 
 
-def _emulated(smoke: Mapping[str, Any]) -> Mapping[str, Any]:
+def _emulated(smoke: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
     """Return what smoke.json says of the platforms that this machine is not."""
-    found = smoke.get("emulated")
-    return found if isinstance(found, dict) else {}
+    return _objects(smoke.get("emulated"))
+
+
+def _objects(value: Any) -> Mapping[str, Mapping[str, Any]]:
+    """Return the objects in a value by name; what is none has nothing to say here."""
+    return {name: each for name, each in value.items() if isinstance(each, dict)} if isinstance(value, dict) else {}
 
 
 def _runtime(summary: Summary, *, real: bool) -> Iterator[str]:

@@ -20,7 +20,7 @@ from pipeline.locked.debian import Lock
 from pipeline.smoke.junit import Outcome
 from pipeline.smoke.sandbox import BESIDE, Sandbox
 from pipeline.stage import Context
-from pipeline.venv import copy_below
+from pipeline.venv import copy_below, locked_wheels, service_wheel
 
 _SECONDS = 900
 _NAMED_FAILURES = 10
@@ -65,16 +65,20 @@ def _not_run(why: str) -> Result:
 
 def _prepare(context: Context, platform: str, beside: Path) -> Path:
     """Unpack the packages and wheels that the image was chosen from, the tests' own wheels, and the tests."""
-    config, inputs = context.config, context.read_json("inputs", "inputs.json")
+    config = context.config
     lock = Lock.parse(config.image.package_lock.read_text(encoding="utf-8"), config.image.package_lock.name)
-    (service,) = (context.of("build") / "wheels" / "service").glob("*.whl")
     packages = lock.select(platform, (*config.image.extra_packages, *config.smoke.packages))
     parts = [(Component("deb", each.name, each.version, each.architecture), each.digest) for each in packages]
-    parts += [_wheel(entry) for entry in inputs["wheels"][platform]]
+    parts += [_wheel(entry) for entry in locked_wheels(context, platform)]
     image = Tree(beside / "image")
-    unpack(image, [(component, _fetch(context, component, digest)) for component, digest in parts], service, platform)
+    unpack(
+        image,
+        [(component, _fetch(context, component, digest)) for component, digest in parts],
+        service_wheel(context),
+        platform,
+    )
     tests = Tree(beside / "wheels")
-    for component, digest in map(_wheel, inputs["wheels"][f"suite/{platform}"]):
+    for component, digest in map(_wheel, locked_wheels(context, f"suite/{platform}")):
         unpack_wheel(tests, _fetch(context, component, digest), component)
     for path in config.smoke.suite:
         copy_below(config.root, path, beside / "tests")

@@ -36,8 +36,10 @@ class Planned:
 async def attest(context: Context) -> str:
     """Write statements/, bundles/ and layout/: the image with every bundle as a referrer of each of its subjects."""
     image = context.read_json("image", "image.json")
-    layout = Layout(context.of("image") / "layout").copy_to(context.out / "layout")
-    layout.check_image(Digest.parse(image["digest"]))
+    digest = Digest.parse(image["digest"])
+    layout = Layout.of_image(context.of("image") / "layout", digest).copy_to(context.out / "layout")
+    layout.check_image(digest)
+    _require_same(image, layout, digest)
     for name in ("statements", "bundles"):
         (context.out / name).mkdir()
     async with context.world.signer(context.tools, context.out) as signer:
@@ -45,14 +47,14 @@ async def attest(context: Context) -> str:
         for each in planned:
             context.say(f"signing {each.name}")
             await _sign(context, signer, each)
-        _attach(context, layout, Digest.parse(image["digest"]), planned)
+        _attach(context, layout, digest, planned)
     manifests = 1 + len(image["platforms"])
     return f"{len(planned)} statements signed by {signer.authority}, attached to {manifests} manifests"
 
 
 async def _sign(context: Context, signer: Signer, planned: Planned) -> None:
     path = context.out / "statements" / f"{planned.name}.json"
-    path.write_bytes(rfc8785.dumps(statement(planned.kind, planned.subjects, planned.predicate)))
+    path.write_bytes(_canonical(planned))
     source = _source(context)
     claims = {
         "source_repository_uri": source.uri,
@@ -60,6 +62,29 @@ async def _sign(context: Context, signer: Signer, planned: Planned) -> None:
         "source_repository_ref": source.ref,
     }
     await signer.sign(path, _bundle(context.out, planned), claims)
+
+
+def _canonical(planned: Planned) -> bytes:
+    try:
+        return rfc8785.dumps(statement(planned.kind, planned.subjects, planned.predicate))
+    except (ValueError, RecursionError) as error:  # no text, or a number that other languages read as another one
+        raise VerificationFailed(
+            f"the statement {planned.name} has a value that cannot be signed",
+            why=str(error),
+            do="find the stage whose document it repeats, and run that again",
+        ) from error
+
+
+def _require_same(image: Mapping[str, Any], layout: Layout, digest: Digest) -> None:
+    """Refuse to sign for platforms that the image has not."""
+    said = {platform: entry["digest"] for platform, entry in image["platforms"].items()}
+    found = {platform.name: str(platform.digest) for platform in layout.image(digest)[1]}
+    if said != found:
+        raise VerificationFailed(
+            "image/image.json has other platforms than the image itself",
+            why=[f"{name}: {at}" for name, at in sorted(said.items() ^ found.items())],
+            do="run `python -m pipeline stage image` again, and find out who wrote it",
+        )
 
 
 def _bundle(out: Path, planned: Planned) -> Path:
@@ -117,9 +142,15 @@ def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -
     configuration = [_resource("pipeline.toml, as it was understood", context.config.digest)]
     spoken_of: dict[str, tuple[Subject, ...]] = {"test": (index, *platforms.values())}
     if (context.of("smoke") / "junit.xml").exists():  # on one platform: nothing is said of the others
-        spoken_of["smoke"] = (index, platforms[context.read_json("smoke", "smoke.json")["platform"]])
+        started = context.read_json("smoke", "smoke.json")["platform"]
+        if started not in platforms:
+            raise VerificationFailed(
+                f"smoke/smoke.json names the platform {started}, which the image has not",
+                do="run the stage smoke again",
+            )
+        spoken_of["smoke"] = (index, platforms[started])
     for stage, subjects in spoken_of.items():
-        result = statements.test_result((context.of(stage) / "junit.xml").read_bytes(), configuration)
+        result = statements.test_result(context.read(stage, "junit.xml"), configuration)
         yield Planned(stage, PredicateType.TEST_RESULT, subjects, result)
 
 

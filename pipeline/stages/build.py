@@ -3,7 +3,7 @@
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.stage import Context
-from pipeline.venv import copy_tree, create, scratch, stored
+from pipeline.venv import copy_tree, create, locked_wheels, scratch, stored
 
 # The first second that a zip file can name (1980-01-01). A commit's time would give each commit another wheel.
 _EPOCH = "315532800"
@@ -11,14 +11,14 @@ _EPOCH = "315532800"
 
 async def build(context: Context) -> str:
     """Write wheels/service/NAME.whl; raise `SubjectFailed` when the project does not build."""
-    wheels = context.read_json("inputs", "inputs.json")["wheels"]
+    backend = locked_wheels(context, "build")
     target = context.out / "wheels" / "service"
     target.mkdir(parents=True)
     async with scratch(context) as work:
         copy_tree(context.config.service.source, work / "source")
 
         context.say("installing the locked build backend")
-        python = await create(context, work / "environment", stored(context, wheels["build"]))
+        python = await create(context, work / "environment", stored(context, backend))
         context.say("building the wheel")
         try:
             await context.tools.run(

@@ -20,20 +20,19 @@ from pipeline.image.tree import Component, Tree
 from pipeline.locked import debian
 from pipeline.locked.debian import Lock
 from pipeline.stage import Context
-from pipeline.venv import scratch
+from pipeline.venv import locked_wheels, scratch, service_wheel
 
 _ANNOTATION = "org.opencontainers.image"
 
 
 async def image(context: Context) -> str:
     """Write layout/, image.json, keep.toml and closure.json; raise `SubjectFailed` when the service is at fault."""
-    inputs = context.read_json("inputs", "inputs.json")
     here = this_platform(context.config.image.platforms)
     lock_file = context.config.image.package_lock
     lock = Lock.parse(await anyio.Path(lock_file).read_text(encoding="utf-8"), lock_file.name)
     async with scratch(context) as work:
         context.say("unpacking")
-        trees = await _unpack(context, lock, inputs, work)
+        trees = await _unpack(context, lock, work)
         interpreter = Interpreter(context.tools, trees[here].root, oci.architecture(here))
         interior = Interior(*await interpreter.inside())
 
@@ -55,9 +54,10 @@ async def image(context: Context) -> str:
     return f"{sizes} for {', '.join(document['platforms'])}, {document['digest']}"
 
 
-async def _unpack(context: Context, lock: Lock, inputs: Mapping[str, Any], work: Path) -> dict[str, Tree]:
+async def _unpack(context: Context, lock: Lock, work: Path) -> dict[str, Tree]:
     """Unpack everything for each platform, all platforms at once."""
-    (service,) = (context.of("build") / "wheels" / "service").glob("*.whl")
+    service = service_wheel(context)
+    wheels = {platform: locked_wheels(context, platform) for platform in context.config.image.platforms}
     trees = {platform: Tree(work / platform.replace("/", "-")) for platform in context.config.image.platforms}
 
     def fill(platform: str) -> None:
@@ -65,7 +65,7 @@ async def _unpack(context: Context, lock: Lock, inputs: Mapping[str, Any], work:
         for package in lock.select(platform, context.config.image.extra_packages):
             component = Component("deb", package.name, package.version, package.architecture)
             parts.append((component, _fetch(context, component, package.digest)))
-        for wheel in inputs["wheels"][platform]:
+        for wheel in wheels[platform]:
             component = Component("pypi", wheel["name"], wheel["version"])
             parts.append((component, _fetch(context, component, Digest.parse(wheel["digest"]))))
         unpack(trees[platform], parts, service, platform)

@@ -1,13 +1,15 @@
 """Push the image by digest, then its evidence, and read all of it back before anybody is told."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from pipeline.digest import Digest
+from pipeline.distribution.referrers import checked_json
 from pipeline.distribution.registry import Registry
-from pipeline.errors import RemoteFailed
+from pipeline.errors import RemoteFailed, VerificationFailed
+from pipeline.image.layout import Layout
 from pipeline.stage import Context
 from pipeline.venv import scratch
 
@@ -15,8 +17,9 @@ from pipeline.venv import scratch
 async def publish(context: Context) -> str:
     """Write receipt.json; raise `RemoteFailed` when the registry does not give back what it was given."""
     image = context.read_json("image", "image.json")
-    layout = context.of("attest") / "layout"
     index = Digest.parse(image["digest"])
+    layout = Layout.of_image(context.of("attest") / "layout", index)
+    layout.check_image(index)
     subjects = [Digest.parse(platform["digest"]) for platform in image["platforms"].values()] + [index]
     expected = referrers_of(layout)
     files = context.out / "registry"
@@ -24,13 +27,13 @@ async def publish(context: Context) -> str:
     local = context.world.name == "dry-run"
     async with context.world.registry(context.tools, files if local else None, writable=True) as registry:
         context.say(f"pushing {index} and its evidence")
-        await registry.push(layout, index)
+        await registry.push(layout.path, index)
         context.say("reading everything back")
         for subject in subjects:
             await _check_referrers(registry, subject, expected.get(subject, set()))
         async with scratch(context) as work:
             await registry.pull(index, work / "layout")
-            count, size = compare(layout, work / "layout", registry.host)
+            count, size = compare(layout.path, work / "layout", registry.host)
         where = "a local stand-in" if local else registry.host
     if not local:
         files.rmdir()
@@ -50,21 +53,40 @@ async def publish(context: Context) -> str:
     return f"{count} blobs and {evidence} referrers pushed to {where}, read back and compared"
 
 
-def referrers_of(layout: Path) -> dict[Digest, set[Digest]]:
+def referrers_of(layout: Layout) -> dict[Digest, set[Digest]]:
     """Return the digests of the manifests of a layout's index that refer to each subject."""
     found: dict[Digest, set[Digest]] = {}
-    for descriptor in json.loads((layout / "index.json").read_bytes())["manifests"]:
-        digest = Digest.parse(descriptor["digest"])
-        manifest: dict[str, Any] = json.loads((layout / "blobs" / digest.algorithm / digest.hex).read_bytes())
+    for digest, manifest in _manifests(layout, (Digest.parse(item["digest"]) for item in layout.listed())):
         if "subject" in manifest:
-            found.setdefault(Digest.parse(manifest["subject"]["digest"]), set()).add(digest)
+            with _known_shape(digest):
+                found.setdefault(Digest.parse(manifest["subject"]["digest"]), set()).add(digest)
     return found
 
 
-def bundles_of(layout: Path, referrers: Mapping[Digest, set[Digest]]) -> set[Digest]:
+def bundles_of(layout: Layout, referrers: Mapping[Digest, set[Digest]]) -> set[Digest]:
     """Return the digests of the bundles that referrers carry."""
-    manifests = [layout / "blobs" / each.algorithm / each.hex for found in referrers.values() for each in found]
-    return {Digest.parse(layer["digest"]) for path in manifests for layer in json.loads(path.read_bytes())["layers"]}
+    bundles: set[Digest] = set()
+    for digest, manifest in _manifests(layout, (each for found in referrers.values() for each in found)):
+        with _known_shape(digest):
+            bundles |= {Digest.parse(layer["digest"]) for layer in manifest["layers"]}
+    return bundles
+
+
+def _manifests(layout: Layout, digests: Iterable[Digest]) -> Iterator[tuple[Digest, dict[str, Any]]]:
+    for digest in digests:
+        yield digest, checked_json(layout.read(digest), digest, "a manifest of attest/layout")
+
+
+@contextmanager
+def _known_shape(digest: Digest) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise VerificationFailed(
+            f"attest/layout has a manifest of unknown shape: {digest}",
+            why=f"{type(error).__name__}: {error}",
+            do="run `python -m pipeline stage attest` again",
+        ) from error
 
 
 def compare(pushed: Path, pulled: Path, host: str) -> tuple[int, int]:

@@ -9,6 +9,7 @@ import anyio
 
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed
+from pipeline.image.layout import Layout
 from pipeline.scanning import sbom as documents
 from pipeline.stage import Context
 
@@ -30,11 +31,13 @@ _SETTINGS = {
 async def sbom(context: Context) -> str:
     """Have Syft list each platform's image, make its documents byte-stable, and hold them against `image.json`."""
     image = context.read_json("image", "image.json")
+    layout = Layout.of_image(context.of("image") / "layout", Digest.parse(image["digest"]))
+    layout.check_image(Digest.parse(image["digest"]))
     counts: dict[str, str] = {}
 
     async def one(platform: str) -> None:
         context.say(f"listing {platform}")
-        counts[platform] = await _list(context, documents.Subject.of(image, platform), platform)
+        counts[platform] = await _list(context, layout, documents.Subject.of(image, platform), platform)
 
     async with anyio.create_task_group() as platforms:
         for platform in image["platforms"]:
@@ -42,11 +45,11 @@ async def sbom(context: Context) -> str:
     return f"packages and files: {', '.join(f'{counts[each]} on {each}' for each in sorted(counts))}"
 
 
-async def _list(context: Context, subject: documents.Subject, platform: str) -> str:
+async def _list(context: Context, layout: Layout, subject: documents.Subject, platform: str) -> str:
     relative = platform.replace("/", "-")
     where = context.out / relative
     where.mkdir()
-    view = _view(context.of("image") / "layout", subject.digest, where / "view")
+    view = _view(layout, subject.digest, where / "view")
     # The path is relative because Syft writes it into what it lists.
     await context.tools.run(
         "syft",
@@ -64,19 +67,18 @@ async def _list(context: Context, subject: documents.Subject, platform: str) -> 
     return f"{len(listing['artifacts'])} and {len(normal[1]['files'])}"
 
 
-def _view(layout: Path, manifest: Digest, view: Path) -> Path:
+def _view(layout: Layout, manifest: Digest, view: Path) -> Path:
     """Make a layout that names one platform's manifest, the only kind that Syft reads; blobs are not copied."""
     view.mkdir()
-    size = (layout / "blobs" / "sha256" / manifest.hex).stat().st_size
     descriptor = {
         "mediaType": "application/vnd.oci.image.manifest.v1+json",
         "digest": str(manifest),
-        "size": size,
+        "size": len(layout.read(manifest)),
     }
     index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [descriptor]}
     (view / "index.json").write_text(json.dumps(index))
     (view / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    (view / "blobs").symlink_to((layout / "blobs").resolve(), target_is_directory=True)
+    (view / "blobs").symlink_to((layout.path / "blobs").resolve(), target_is_directory=True)
     return view
 
 

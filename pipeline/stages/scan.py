@@ -17,13 +17,12 @@ async def scan(context: Context) -> str:
     without advisories (a package known to be vulnerable must be found), and one too old, which `assess` judges.
     """
     image = context.read_json("image", "image.json")
+    documents = {platform: f"{platform.replace('/', '-')}/sbom.cdx.json" for platform in sorted(image["platforms"])}
+    for document in documents.values():
+        _require_packages(document, context.read_json("sbom", document))
     grype, identity = await _database(context)
     await grype.require_eyesight()
-    raw: dict[str, Any] = {}
-    for platform in sorted(image["platforms"]):
-        document = f"{platform.replace('/', '-')}/sbom.cdx.json"
-        _require_packages(document, context.read_json("sbom", document))
-        raw[platform] = await grype.scan(context.of("sbom") / document)
+    raw = {platform: await grype.scan(context.of("sbom") / document) for platform, document in documents.items()}
     reports = {platform: findings.read(report) for platform, report in raw.items()}
     if any(report.database.built != identity.built for report in reports.values()):
         raise ToolFailed("Grype used another database than the one on record", do="run `python -m pipeline db import`")

@@ -1,6 +1,6 @@
 """Start the service from the image's own files, ask it, and stop it as Kubernetes will."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ import anyio
 
 from pipeline.config import SmokeRequest
 from pipeline.digest import Digest
-from pipeline.errors import SubjectFailed, ToolFailed
+from pipeline.errors import SubjectFailed, ToolFailed, VerificationFailed
 from pipeline.image import oci
 from pipeline.image.built import Built
 from pipeline.image.bytecode import this_platform
@@ -31,8 +31,7 @@ async def smoke(context: Context) -> str:
         SubjectFailed: the service does not start, answer or stop as it must, or a test fails on the image's files.
     """
     platform = this_platform(context.config.image.platforms)
-    digest = Digest.parse(context.read_json("image", "image.json")["platforms"][platform]["digest"])
-    built = Built.read(Layout(context.of("image") / "layout"), digest)
+    built = _built(context, platform)
     requests = (SmokeRequest(path=context.config.service.health), *context.config.smoke.requests)
     async with (
         scratch(context) as work,
@@ -55,7 +54,7 @@ async def smoke(context: Context) -> str:
             for name in context.config.image.platforms
             if name != platform
         }
-    document = _document(box, platform, digest, outcome, results)
+    document = _document(box, platform, built.digest, outcome, results)
     context.write_json("smoke.json", {**document, "suite": tests.document, "emulated": others})
     context.write_json("trace.json", trace)
     if tests.junit:
@@ -65,10 +64,27 @@ async def smoke(context: Context) -> str:
     return f"{headline}{ran} ({box.isolation})"
 
 
+def _built(context: Context, platform: str) -> Built:
+    """Read a platform's image out of the layout, which has to be the one that image.json tells of."""
+    image = context.read_json("image", "image.json")
+    layout = Layout.of_image(context.of("image") / "layout", Digest.parse(image["digest"]))
+    return Built.read(layout, Digest.parse(_entry(image, platform)["digest"]))
+
+
+def _entry(image: Mapping[str, Any], platform: str) -> Mapping[str, Any]:
+    entries: Mapping[str, Mapping[str, Any]] = image["platforms"]
+    if platform not in entries:
+        raise VerificationFailed(
+            f"image/image.json has no platforms.{platform}",
+            why=f"it has {', '.join(sorted(entries))}",
+            do="run `python -m pipeline stage image` again",
+        )
+    return entries[platform]
+
+
 async def _emulate(context: Context, platform: str, requests: Sequence[SmokeRequest], work: Path) -> dict[str, object]:
     """Start another platform's image by an emulator, where there is one; raise `SubjectFailed` when it does badly."""
-    digest = Digest.parse(context.read_json("image", "image.json")["platforms"][platform]["digest"])
-    built = Built.read(Layout(context.of("image") / "layout"), digest)
+    built = _built(context, platform)
     architecture = oci.architecture(platform)
     try:
         box = await emulated(context.tools, built, architecture, work / architecture)
@@ -90,7 +106,7 @@ async def _emulate(context: Context, platform: str, requests: Sequence[SmokeRequ
     return {
         "started": True,
         "by": EMULATORS[architecture],
-        "digest": str(digest),
+        "digest": str(built.digest),
         "requests": len(paths),
         "start_ms": outcome.start_ms,
     }
@@ -102,7 +118,7 @@ def _watch(context: Context, box: Sandbox, platform: str) -> Iterator[Watch | No
     if box.files is None:
         yield None
         return
-    entry = context.read_json("image", "image.json")["platforms"][platform]
+    entry = _entry(context.read_json("image", "image.json"), platform)
     files = {path for package in entry["packages"] for path in package["files"]} | set(entry["generated"])
     with Watch(box.files, files) as watch:
         yield watch

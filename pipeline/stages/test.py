@@ -3,7 +3,7 @@
 from pipeline.errors import SubjectFailed
 from pipeline.smoke.junit import Outcome
 from pipeline.stage import Context
-from pipeline.venv import copy_below, create, scratch, stored
+from pipeline.venv import copy_below, create, locked_wheels, scratch, service_wheel, stored
 
 _TIMEOUT = 900
 _NAMED_FAILURES = 10
@@ -11,12 +11,12 @@ _NAMED_FAILURES = 10
 
 async def test(context: Context) -> str:
     """Write junit.xml; raise `SubjectFailed` when a test fails, or when there is none."""
-    wheels = context.read_json("inputs", "inputs.json")["wheels"]
-    built = sorted((context.of("build") / "wheels" / "service").glob("*.whl"))
+    wheels = [*locked_wheels(context, "runtime"), *locked_wheels(context, "test")]
+    built = service_wheel(context)
     async with scratch(context) as work:
         context.say("installing the wheel and the locked test requirements")
-        locked = stored(context, [*wheels["runtime"], *wheels["test"]])
-        python = await create(context, work / "environment", dict.fromkeys([*built, *locked]))
+        locked = stored(context, wheels)
+        python = await create(context, work / "environment", dict.fromkeys([built, *locked]))
         # Run on a copy, away from the sources: what is imported is the wheel, and nothing is left in the checkout.
         paths = [copy_below(context.config.root, path, work / "tests") for path in context.config.test.paths]
         # pytest climbs until it finds a configuration: this one ends the climb before the checkout's own.

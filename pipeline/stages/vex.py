@@ -1,10 +1,12 @@
 """State which vulnerabilities matter in this image, on evidence."""
 
 import tarfile
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 from pipeline.digest import Digest
+from pipeline.errors import VerificationFailed
+from pipeline.image.layout import Layout
 from pipeline.image.symbols import imports, is_elf
 from pipeline.judging.claims import Claim, Imports, State, describe, hold
 from pipeline.judging.openvex import cross_check, for_scanner, publish
@@ -20,7 +22,9 @@ async def vex(context: Context) -> str:
     image = context.read_json("image", "image.json")
     policy = PolicyFiles.load(context.config)
     packages = [Purl.parse(each["purl"]) for entry in image["platforms"].values() for each in entry["packages"]]
-    paths, imported = _contents(context.of("image") / "layout", image)
+    layout = Layout.of_image(context.of("image") / "layout", Digest.parse(image["digest"]))
+    layout.check_image(Digest.parse(image["digest"]))
+    paths, imported = _contents(layout, image)
     claims = hold(policy.documents, packages, imported, paths, context.now)
     agreed = await _cross_check(context, claims)
     context.write_json("openvex.json", publish(claims, image, context.now))
@@ -52,17 +56,30 @@ async def _cross_check(context: Context, claims: tuple[Claim, ...]) -> int:
     return agreed
 
 
-def _contents(layout: Path, image: dict[str, Any]) -> tuple[list[str], Imports]:
+def _contents(layout: Layout, image: dict[str, Any]) -> tuple[list[str], Imports]:
     """Return every path in the image, on any platform, and what each of its ELF files imports, joined over them."""
     imported: dict[str, frozenset[str] | None] = {}
     paths: set[str] = set()
     digests = {layer["digest"] for entry in image["platforms"].values() for layer in entry["layers"]}
     for digest in sorted(digests):
-        with tarfile.open(layout / "blobs" / "sha256" / Digest.parse(digest).hex) as layer:
-            for member in layer:
-                paths.add(member.name)
-                content = layer.extractfile(member) if member.isreg() else None
-                if content and is_elf(data := content.read()):
-                    earlier, found = imported.get(member.name, frozenset()), imports(data)
-                    imported[member.name] = None if earlier is None or found is None else earlier | found
+        for name, data in _files(layout, Digest.parse(digest)):
+            paths.add(name)
+            if data and is_elf(data):
+                earlier, found = imported.get(name, frozenset()), imports(data)
+                imported[name] = None if earlier is None or found is None else earlier | found
     return sorted(paths), imported
+
+
+def _files(layout: Layout, digest: Digest) -> Iterator[tuple[str, bytes]]:
+    """Yield the path and the bytes of everything in a layer; what is no regular file has none."""
+    try:
+        with tarfile.open(layout.blob(digest)) as layer:
+            for member in layer:
+                content = layer.extractfile(member) if member.isreg() else None
+                yield member.name, content.read() if content else b""
+    except (OSError, EOFError, tarfile.TarError) as error:
+        raise VerificationFailed(
+            f"image/image.json names the layer {digest}, which cannot be read",
+            why=str(error),
+            do="run `python -m pipeline stage image` again",
+        ) from error

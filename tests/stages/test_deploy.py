@@ -32,7 +32,10 @@ ROW = Stage(deploy, needs=("image", "verify"), tools=("kustomize",))
 
 
 async def image(context: Context) -> str:
-    said = {"reference": REFERENCE, "digest": str(BUILT), "platforms": {}, "service": {}}
+    package = {"purl": "pkg:pypi/greetings@1.0.0", "files": []}
+    platform = {"digest": str(BUILT), "size": 1, "layers": [{"digest": str(BUILT)}], "packages": [package]}
+    platforms = {"linux/amd64": {**platform, "generated": []}}
+    said = {"reference": REFERENCE, "digest": str(BUILT), "platforms": platforms, "service": {"version": "1.0.0"}}
     context.write_json("image.json", said)
     return "built"
 
