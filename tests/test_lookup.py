@@ -1,6 +1,7 @@
 """What the locks say of an image is held against the database by the real Grype, and found as in the image itself."""
 
 import os
+import sqlite3
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 
 from pipeline.config import HOME
 from pipeline.digest import Digest
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, ToolFailed
 from pipeline.local import advisories
 from pipeline.locked import locks
 from pipeline.locked.debian import Lock, Package
@@ -122,6 +123,30 @@ def test_packages_of_one_source_that_go_the_same_way_are_one_line(compare: Compa
     assert compare(old, LOCK).closed == (
         Turn(Severity.HIGH, "CVE-2025-8194", "3.11.2-6+deb12u6", new, names, PLATFORMS),
     )
+
+
+def test_an_advisory_of_one_platform_alone_is_told_with_it(compare: Compare) -> None:
+    older = replace(
+        LOCK,
+        packages=tuple(
+            replace(each, version="2.5.0-1+deb12u2")
+            if (each.name, each.architecture) == ("libexpat1", "arm64")
+            else each
+            for each in LOCK.packages
+        ),
+    )
+    assert [(turn.id, turn.platforms) for turn in compare(older, LOCK).closed] == [("CVE-2025-59375", ("linux/arm64",))]
+
+
+def test_a_database_without_advisories_is_refused_and_not_taken_for_nothing_to_close(
+    compare: Compare, tmp_path: Path
+) -> None:
+    with sqlite3.connect(tmp_path / "sample.db") as connection:
+        connection.execute("DELETE FROM affected_package_handles")
+    connection.close()
+    with pytest.raises(ToolFailed) as refused:
+        compare(LOCK, LOCK)
+    assert "not found: GHSA-9298-4cf8-g4wj in pkg:pypi/waitress@3.0.0" in refused.value.why
 
 
 def test_a_suite_that_no_advisory_goes_by_is_refused() -> None:

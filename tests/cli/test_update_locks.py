@@ -181,9 +181,10 @@ def test_without_a_database_the_advisories_are_not_looked_up_and_the_way_to_one_
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert project.update("debian") == 0
-    *_, line = said(capsys).splitlines()
-    assert line.startswith("advisories: not looked up: ")
-    assert line.endswith("; type: python -m pipeline db update")
+    assert said(capsys).splitlines()[-1] == (
+        f"advisories: not looked up: there is no vulnerability database in {project.root.parent}/cache/database; "
+        "type: python -m pipeline db update"
+    )
     assert Lock.parse(project.debian.read_text()).packages == tuple(project.packages)
 
 
@@ -195,12 +196,14 @@ def test_machines_are_told_that_nothing_was_looked_up(project: Project, capsys: 
 
 
 def test_a_sample_is_called_one(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
-    """However old it is."""
+    """However old it is: the age rule is for whole ones."""
     identity = project.database(datetime(2026, 1, 1, tzinfo=UTC), CLOSED) / "database.json"
     identity.write_text(identity.read_text().replace('"sample": false', '"sample": true'))
     capsys.readouterr()
     assert project.update("debian") == 0
-    assert "advisories: 1 closed, 0 opened, 4 stay; SAMPLE database of 2026-01-01\n" in said(capsys)
+    out = said(capsys)
+    assert "advisories: 1 closed, 0 opened, 4 stay; SAMPLE database of 2026-01-01\n" in out
+    assert "note" not in out
 
 
 def test_an_old_database_is_used_and_called_too_old(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
@@ -228,6 +231,16 @@ def test_a_broken_database_fails_and_the_locks_are_written_and_told(
     assert "Database checksum invalid" in captured.err
     assert captured.err.endswith("  do     get a whole one: `python -m pipeline db update`, or `db import FILE`\n")
     assert Lock.parse(project.debian.read_text()).packages == tuple(project.packages)
+
+
+def test_another_database_than_the_one_on_record_is_refused(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its day would stand beside the counts of another."""
+    identity = project.database(datetime(2026, 1, 1, tzinfo=UTC)) / "database.json"
+    identity.write_text(identity.read_text().replace("2026-01-01", "2026-11-24"))
+    assert project.update("debian") == 4
+    assert "Grype used another database than the one on record" in capsys.readouterr().err
 
 
 def test_a_machine_without_grype_is_told_to_fetch_it_and_the_locks_are_written(
