@@ -116,7 +116,8 @@ BAD = {
         remedy='add "other" to image.extra-packages',
     ),
     "a pattern for data that fits nothing": Bad(
-        "image.package-data asks for what no wheel has: sample/wrods/*.json\nmost like sample/wrods/*.json: sample/words/a.json, ",
+        "image.package-data asks for what no wheel has: sample/wrods/*.json\n"
+        "most like sample/wrods/*.json: sample/words/a.json, ",
         files={**FILES, "sample/words/a.json": "{}"},
         settings='package-data = ["sample/wrods/*.json", "sample/words/*.json"]',
         code=2,
