@@ -61,11 +61,11 @@ def test_comments_of_people_stay_in_a_python_lock_and_those_of_the_machine_that_
 
 
 def test_python_packages_that_nobody_has_are_named(index: tuple[Toolbox, list[Path]], tmp_path: Path) -> None:
-    """And it is said that nothing was changed."""
+    """In uv's own words."""
     tools, _ = index
     asked = tmp_path / "requirements.in"
     asked.write_text("absent-package\n")
-    with pytest.raises(RemoteFailed, match=r"could not lock requirements\.lock; no lock was changed") as raised:
+    with pytest.raises(RemoteFailed, match=r"could not lock requirements\.lock") as raised:
         anyio.run(partial(relock_python, tools, [asked], "requirements.lock", "", upgrade=False))
     assert "absent-package" in "\n".join(raised.value.why)
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import HOME, Config
-from pipeline.errors import ConfigError, UsageError
+from pipeline.errors import ConfigError, PipelineError, UsageError
 from pipeline.locked.inputs import TOOLS
 from pipeline.locked.lock_changes import Change, changes
 from pipeline.locked.relock_debian import relock_debian
@@ -78,7 +78,10 @@ async def relock(
         PipelineError: what `relock_python`, `relock_debian` and `relock_tools` raise.
         UsageError: a lock cannot be written.
     """
-    chosen = [await _choose(tools, store, each, say, upgrade=upgrade) for each in asked]
+    try:
+        chosen = [await _choose(tools, store, each, say, upgrade=upgrade) for each in asked]
+    except PipelineError as failure:
+        raise type(failure)(f"{failure.what}; no lock was changed", why=failure.why, do=failure.do) from failure
     _write([each for each in chosen if each.new != each.old])
     return chosen
 
@@ -88,7 +91,7 @@ async def _choose(
 ) -> Relocked:
     old = _text(asked)
     if asked.kind == "python":
-        say(f"asking the index for {asked.lock.name}")
+        say(f"asking the index for {asked.lock.parent.name}/{asked.lock.name}")
         new = await relock_python(tools, asked.sources, asked.lock.name, old, upgrade=upgrade)
     elif asked.kind == "debian":
         new = await relock_debian(tools, store, old, say)

@@ -87,7 +87,7 @@ def _paragraph(package: Package) -> str:
 def _refused(failure: ToolFailed, suite: str) -> RemoteFailed:
     said = "\n".join(failure.why)
     return RemoteFailed(
-        f"apt cannot bring the newest Debian packages of {suite}; no lock was changed",
+        f"apt cannot bring the newest Debian packages of {suite}",
         why=failure.why or failure.what,
         do=next(
             (do for sign, do in _REMEDIES.items() if sign in said),

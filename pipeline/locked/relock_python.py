@@ -38,7 +38,7 @@ async def relock_python(tools: Toolbox, sources: Sequence[Path], name: str, text
             )  # fmt: skip
         except ToolFailed as failure:
             raise RemoteFailed(
-                f"uv could not lock {name}; no lock was changed",
+                f"uv could not lock {name}",
                 why=[failure.what, *failure.why],
                 do=f"correct {asked} or {name}, or try again later",
             ) from failure
