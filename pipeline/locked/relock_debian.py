@@ -153,5 +153,5 @@ def _check_suite(suite: str, release: Path) -> None:
         raise ConfigError(
             f"the Debian packages are of {suite}, and this machine is not",
             why=f"/etc/os-release says {here[1] if here else 'nothing of Debian'}",
-            do=f"run this on Debian {suite} or in a container of it",
+            do=f"run this on Debian {suite} or in a container of it; `update-locks python` makes the other locks alone",
         )
