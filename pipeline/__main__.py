@@ -1,10 +1,22 @@
 """`python -m pipeline`."""
 
+import signal
 import sys
+from typing import NoReturn
 
+from pipeline.errors import Stopped
+
+
+def _stop(*_: object) -> NoReturn:
+    """Unwind, so that what has begun is ended and cleaned up, also where no event loop listens for the signal."""
+    raise Stopped
+
+
+signal.signal(signal.SIGTERM, _stop)
 try:
     from pipeline.cli import main
-except KeyboardInterrupt:  # nothing has begun, so there is nothing to say
-    sys.exit(130)
+except (KeyboardInterrupt, Stopped) as stopped:
+    sys.stderr.write("stopped: nothing had begun\n")
+    sys.exit(128 + (signal.SIGTERM if isinstance(stopped, Stopped) else signal.SIGINT))
 
 sys.exit(main())

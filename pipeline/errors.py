@@ -90,6 +90,10 @@ class SubjectFailed(PipelineError):
     exit_code = 7
 
 
+class Stopped(BaseException):
+    """SIGTERM arrived. Like `KeyboardInterrupt`, it is no `Exception`; an argument says what was kept."""
+
+
 _NOTE = "in the stage "
 
 # When several stages fail together the exit code is the first of these that is among them: a bug before everything,

@@ -147,7 +147,7 @@ BELOW: dict[str, set[str]] = {
     "table": {"stage", "stages"},
     "engine": {"leaf", "pure", "edge", "stage", "table"},
     "cli": {"leaf", "pure", "edge", "stage", "table", "engine", "cli"},
-    "main": {"cli"},
+    "main": {"leaf", "cli"},
 }
 
 

@@ -6,7 +6,7 @@ from typing import TypeVar
 
 import anyio
 
-from pipeline.cli.ending import Stopped
+from pipeline.errors import Stopped
 
 T = TypeVar("T")
 
@@ -30,7 +30,11 @@ def run_async(work: Callable[[], Awaitable[T]]) -> T:
             # Only now: a second Ctrl-C may not reach Python's own handler while the stages clean up.
             listening.cancel_scope.cancel()
 
-    anyio.run(main)
+    before = signal.getsignal(signal.SIGTERM)
+    try:
+        anyio.run(main)
+    finally:
+        signal.signal(signal.SIGTERM, before)  # the receiver leaves the system's own, which ends a process at once
     if not results:
         raise KeyboardInterrupt if stopped[0] == signal.SIGINT else Stopped
     return results[0]

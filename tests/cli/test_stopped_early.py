@@ -1,0 +1,66 @@
+"""A signal that comes before any stage has begun ends the command as one that comes later does."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.commands import arguments
+
+SIGNALS = ((signal.SIGTERM, 143), (signal.SIGINT, 130))
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_while_the_pipeline_is_imported(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    """The interpreter says what it has imported: that is how we know that there is more to come."""
+    line = [sys.executable, "-X", "importtime", "-m", "pipeline", "doctor"]
+    with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        for said in process.stderr:
+            if said.rstrip().endswith("pipeline.config"):
+                break
+        process.send_signal(number)
+        rest = process.stderr.read()
+    told = [said for said in rest.splitlines() if not said.startswith("import time:")]
+    assert (process.returncode, told) == (code, ["stopped: nothing had begun"])
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_before_an_event_loop_listens(number: signal.Signals, code: int, tmp_path: Path) -> None:
+    """A configuration that nobody has written yet keeps the command where only Python itself hears of a signal."""
+    os.mkfifo(tmp_path / "pipeline.toml")
+    line = arguments("dry-run")
+    with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        with (tmp_path / "pipeline.toml").open("w"):  # waits until it is read
+            process.send_signal(number)
+            assert process.wait(timeout=30) == code
+        assert process.stderr is not None
+        assert process.stderr.read() == ("stopped: finished stages are kept, and the same command goes on from there\n")
+    assert [path.name for path in tmp_path.iterdir()] == ["pipeline.toml"]
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_after_an_event_loop_has_listened(number: signal.Signals, code: int) -> None:
+    """What listens to signals meanwhile must not leave the process as one that a signal ends at once."""
+    program = (
+        "import os, signal, sys\n"
+        "from pipeline.cli.ending import end\n"
+        "from pipeline.cli.engine import run_async\n"
+        "from pipeline.errors import Stopped\n"
+        "def stop(*_): raise Stopped\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "async def work(): return 0\n"
+        "def verb():\n"
+        "    run_async(work)\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    signal.pause()\n"
+        "    return 0\n"
+        "sys.exit(end(verb, as_json=False))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr.startswith("stopped: ")
