@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 import anyio
 
 from pipeline.digest import Digest
-from pipeline.errors import PipelineError, flatten
+from pipeline.errors import PipelineError, VerificationFailed, flatten
 from pipeline.locked.fetch_debian import fetch_packages
 from pipeline.locked.fetch_python import fetch_wheels
 from pipeline.locked.fetch_tools import build_tools
@@ -22,6 +22,12 @@ PROGRAMS = ("python", "apt-get", "go")
 _ELSEWHERE = (
     "run `python -m pipeline store fetch` with a network; or `store fetch` and `store export FILE` where there is one, "
     "then `store import FILE` here"
+)
+
+
+_SUSPECT = (
+    "find out who changed these bytes before anybody uses them: the store has none of them; if the new ones are right, "
+    "lock them by `python -m pipeline update-locks`, for review"
 )
 
 
@@ -73,7 +79,9 @@ def _explained(missing: Missing, failures: list[BaseException], store: Store) ->
     return type(first)(
         f"{len(names)} locked inputs are not in the store {store.root} and could not be fetched",
         why=[first.what, *first.why, "missing are:", *shown],
-        do=f"{first.do}; or {_ELSEWHERE}" if first.do else _ELSEWHERE,
+        do=_SUSPECT
+        if isinstance(first, VerificationFailed)
+        else "; or ".join(part for part in (first.do, _ELSEWHERE) if part),
     )
 
 

@@ -14,7 +14,7 @@ from urllib.parse import unquote
 import anyio
 
 from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, ToolFailed
+from pipeline.errors import RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.locked.debian import Package
 from pipeline.locked.store import Store
 from pipeline.toolbox import Toolbox
@@ -23,6 +23,7 @@ MIRROR = "DEBIAN_MIRROR"
 """The environment variable that names a mirror by its address, below which the lock's paths are found."""
 
 _SECONDS = 600
+_OTHER_BYTES = "is not what the lock names"
 _ARCHITECTURES = "amd64,arm64"
 
 
@@ -45,7 +46,7 @@ async def fetch_packages(
 
     Raises:
         RemoteFailed: some were found nowhere; each origin's answer is in `why`.
-        VerificationFailed: the mirror has other bytes than the lock names.
+        VerificationFailed: apt or the mirror has other bytes than the lock names, and nobody has the right ones.
     """
     answers: list[str] = []
     if shutil.which("apt-get"):
@@ -59,6 +60,8 @@ async def fetch_packages(
         say(f"asking {MIRROR} for {len(left)} Debian packages")
         answers += [answer for package in left if (answer := await _from_mirror(store, package, mirror))]
     left = [package for package in left if not store.has(package.digest)]
+    if other := [answer for answer in answers if _OTHER_BYTES in answer and left]:
+        raise VerificationFailed("apt has other bytes than the lock names", why=other)
     if left:
         raise RemoteFailed(
             f"{len(left)} Debian packages were found nowhere: {', '.join(sorted({item.name for item in left}))}",
@@ -78,8 +81,7 @@ async def _from_apt(tools: Toolbox, store: Store, missing: Sequence[Package]) ->
         answers = await _download(tools, options, downloads, missing)
         if answers and len(missing) > 1:  # one version that is gone makes apt refuse them all
             answers = [answer for item in missing for answer in await _download(tools, options, downloads, [item])]
-        _take(downloads, store, missing)
-        return answers
+        return answers + _take(downloads, store, missing)
 
 
 async def _download(tools: Toolbox, options: list[str], downloads: Path, packages: Sequence[Package]) -> list[str]:
@@ -114,14 +116,18 @@ def _named(package: Package) -> str:
     return f"{package.name}{architecture}={package.version}"
 
 
-def _take(downloads: Path, store: Store, missing: Sequence[Package]) -> None:
-    """Add what came, known by its sha256: apt's file names differ from the pool's. Others are left behind."""
+def _take(downloads: Path, store: Store, missing: Sequence[Package]) -> list[str]:
+    """Add what came, known by its sha256: apt's file names differ from the pool's. Return what is said of the rest."""
     wanted = {package.digest: package for package in missing}
+    others: list[str] = []
     for path in sorted(downloads.iterdir()):
-        package = wanted.get(Digest.of_file(path))
+        package = wanted.get(found := Digest.of_file(path))
         if package:
             with path.open("rb") as stream:
                 store.receive(stream, filename(package), package.digest)
+        else:
+            others.append(f"apt: {path.name} {_OTHER_BYTES}: {found}")
+    return others
 
 
 async def _from_mirror(store: Store, package: Package, mirror: str) -> str:

@@ -5,13 +5,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, ToolFailed
+from pipeline.errors import RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.locked.locks import Requirement
 from pipeline.locked.store import Store
 from pipeline.locked.wheels import Target
 from pipeline.toolbox import Toolbox
 
 _SECONDS = 1800
+_OTHER_BYTES = "DO NOT MATCH THE HASHES"  # pip's words (pip, _internal/exceptions.py, HashMismatch)
 
 
 async def fetch_wheels(tools: Toolbox, store: Store, missing: Sequence[Requirement], target: Target) -> None:
@@ -25,6 +26,7 @@ async def fetch_wheels(tools: Toolbox, store: Store, missing: Sequence[Requireme
 
     Raises:
         RemoteFailed: the index has no wheel that the lock allows and the target takes, or does not answer.
+        VerificationFailed: the index has a wheel of this name with other bytes.
     """
     with tempfile.TemporaryDirectory(prefix="wheels-") as scratch:
         lock, downloads = _write_lock(Path(scratch, "requirements.txt"), missing), Path(scratch, "downloads")
@@ -35,6 +37,8 @@ async def fetch_wheels(tools: Toolbox, store: Store, missing: Sequence[Requireme
                 "--dest", downloads, "--requirement", lock, *_platform(target), timeout=_SECONDS,
             )  # fmt: skip
         except ToolFailed as failure:
+            if any(_OTHER_BYTES in line for line in failure.why):
+                raise VerificationFailed("the index has other bytes than the lock names", why=failure.why) from failure
             raise RemoteFailed(
                 f"pip could not fetch {len(missing)} wheels for {target.name}",
                 why=failure.why,

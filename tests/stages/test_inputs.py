@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import anyio
@@ -12,15 +13,26 @@ import pytest
 
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
+from pipeline.errors import ConfigError, PipelineError, RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.locked import locks, wheels
 from pipeline.locked.fetch import PROGRAMS, fill
+from pipeline.locked.fetch_debian import MIRROR
 from pipeline.locked.inputs import Group, Inputs, digests
+from pipeline.run import Run
 from pipeline.locked.store import Store
 from pipeline.stage import Stage
 from pipeline.stages.inputs import inputs
 from tests.conftest import MakeRun
-from tests.origins import make_index, make_wheel, pip_settings, served, toolbox
+from tests.origins import (
+    apt_settings,
+    make_deb,
+    make_index,
+    make_repository,
+    make_wheel,
+    pip_settings,
+    served,
+    toolbox,
+)
 
 ROW = Stage(inputs, tools=PROGRAMS, reads=("locks",), network=True, always=True)
 
@@ -184,3 +196,81 @@ def test_a_full_store_needs_no_network(tmp_path: Path) -> None:
     done = subprocess.run([*command, "--run-dir", tmp_path], cwd=HOME, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "all from the store" in done.stderr
+
+
+def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str) -> None:
+    """Have pip, apt and the mirror be one address on loopback, and nothing else."""
+    for name, value in {**pip_settings(address, tmp_path), **apt_settings(address, tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("PIP_RETRIES", "0")
+    monkeypatch.setenv(MIRROR, address)
+
+
+def refused(run: Run, error: type[PipelineError]) -> PipelineError:
+    """Perform the stage, which must fail in one way, and leave nothing."""
+    with pytest.raises(error) as raised:
+        anyio.run(run.perform, ROW)
+    assert raised.value.do
+    assert not (run.directory / "inputs").exists()
+    return raised.value
+
+
+def test_a_wheel_that_is_in_the_index_with_other_bytes_is_refused_by_name(
+    own: Store, wheel: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The version is the locked one; the file is not."""
+    other = make_wheel(tmp_path / "other", "sample", "1.0")
+    other.write_bytes(other.read_bytes() + b"\0")
+    make_index(tmp_path / "index", other)
+    with served(tmp_path / "index") as address:
+        apart(monkeypatch, tmp_path, address)
+        failure = refused(make_run(store=own), VerificationFailed)
+    assert "sample==1.0" in "\n".join(failure.why)
+    assert Digest.of_file(other).hex in "\n".join(failure.why)
+    assert failure.do.startswith("find out who changed these bytes")
+    assert not own.has(Digest.of_file(wheel))
+    assert not own.has(Digest.of_file(other))
+
+
+def test_a_wheel_that_is_locked_for_another_platform_only_is_refused_by_name(
+    own: Store, project: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """It is in the index and in the store, and fits one of the two platforms."""
+    path = make_wheel(tmp_path / "made", "sample", "1.0", "cp311-cp311-manylinux_2_17_aarch64")
+    (project / "service" / "requirements.lock").write_text(f"sample==1.0 --hash={Digest.of_file(path)}\n")
+    own.add(path, Digest.of_file(path))
+    make_index(tmp_path / "index", path)
+    with served(tmp_path / "index") as address:
+        apart(monkeypatch, tmp_path, address)
+        failure = refused(make_run(store=own), RemoteFailed)
+    assert "sample 1.0 for linux/amd64" in failure.why
+    assert "sample 1.0 for linux/arm64" not in failure.why
+    assert failure.do.startswith("if a package has no wheel for it, lock a version that has")
+
+
+@pytest.mark.parametrize("at", ["nowhere", "apt", "mirror"])
+def test_a_debian_package_that_is_nowhere_or_has_other_bytes_is_refused_by_name(
+    own: Store, project: Path, make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at: str
+) -> None:
+    """Whichever origin has it."""
+    package = make_deb(tmp_path / "repository", "sample", "1.0", "all")
+    make_repository(tmp_path / "repository", [package] if at == "apt" else [])
+    if at != "mirror":
+        package = replace(package, path="debian/pool/gone.deb")
+    locked = HOME / "image" / "debian.lock.toml"
+    entry = f'name = "sample"\nversion = "1.0"\narchitecture = "all"\nsha256 = "{"0" * 64}"\nsize = {package.size}\n'
+    (project / "packages.toml").write_text(
+        f'{locked.read_text()}\n[[package]]\n{entry}path = "{package.path}"\n', encoding="utf-8"
+    )
+    configuration = project / "pipeline.toml"
+    configuration.write_text(f'{configuration.read_text()}packages = "packages.toml"\nextra-packages = ["sample"]\n')
+    with served(tmp_path / "repository") as address:
+        apart(monkeypatch, tmp_path, address)
+        failure = refused(make_run(store=own), RemoteFailed if at == "nowhere" else VerificationFailed)
+    assert failure.why[-1] == "sample 1.0 (all)"
+    said = {
+        "nowhere": "found nowhere: sample",
+        "apt": "sample_1.0_all.deb is not",
+        "mirror": "sample_1.0_all.deb is not",
+    }
+    assert said[at] in "\n".join(failure.why)
