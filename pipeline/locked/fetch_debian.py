@@ -6,6 +6,7 @@ relied on, and only the sha256 is believed.
 
 import shutil
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -137,6 +138,9 @@ async def _from_mirror(store: Store, package: Package, mirror: str) -> str:
         return f"{MIRROR}: not an address: {mirror}"
     try:
         await anyio.to_thread.run_sync(_get, address, store, package)
+    except urllib.error.HTTPError as failure:
+        failure.close()  # it holds the connection
+        return f"{MIRROR}: {package.name}: {failure}"
     except (OSError, ValueError) as failure:
         return f"{MIRROR}: {package.name}: {failure}"
     return ""

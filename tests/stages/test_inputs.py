@@ -18,8 +18,8 @@ from pipeline.locked import locks, wheels
 from pipeline.locked.fetch import PROGRAMS, fill
 from pipeline.locked.fetch_debian import MIRROR
 from pipeline.locked.inputs import Group, Inputs, digests
-from pipeline.run import Run
 from pipeline.locked.store import Store
+from pipeline.run import Run
 from pipeline.stage import Stage
 from pipeline.stages.inputs import inputs
 from tests.conftest import MakeRun

@@ -21,7 +21,6 @@ from pipeline.stages.smoke import smoke
 from tests.stages.services import PROGRAM, SERVER, Service
 
 NO_DOCKER = Stage(smoke, needs=("image",), tools=("bwrap",))
-DOCKER = Stage(smoke, needs=("image",), tools=("docker", "olareg", "oras"))
 NEITHER = Stage(smoke, needs=("image",))
 ASKS = {"smoke": 'requests = [{ path = "/", contains = "hello" }]\ntimeout-seconds = 3'}
 
@@ -29,11 +28,6 @@ needs_bubblewrap = pytest.mark.skipif(
     shutil.which("bwrap") is None
     or subprocess.run(["bwrap", "--ro-bind", "/", "/", "true"], check=False).returncode != 0,
     reason="bubblewrap is not installed or may not make namespaces here: apt-get install bubblewrap",
-)
-
-needs_docker = pytest.mark.skipif(
-    not shutil.which("docker") or subprocess.run(["docker", "info"], check=False, capture_output=True).returncode > 0,
-    reason="no Docker daemon answers",
 )
 
 
@@ -77,6 +71,14 @@ PROBES = {
     "it is process 1": "os.getpid() == 1",
     "its user is nobody": "os.getuid() == 65532 and os.getgid() == 65532",
     "it has no capabilities": "'CapEff:\\t0000000000000000' in open('/proc/self/status').read()",
+    "it gets no more rights": "'NoNewPrivs:\\t1' in open('/proc/self/status').read()",
+    "it finds no shell and no package manager": "not any(os.path.exists(f'/{where}/{name}') "
+    "for where in ('bin', 'sbin', 'usr/bin', 'usr/sbin', 'usr/local/bin') "
+    "for name in ('sh', 'bash', 'dash', 'busybox', 'apt', 'dpkg', 'pip', 'pip3'))",
+    "no file of it raises rights": "not [name for top, _, names in os.walk('/usr') for name in names "
+    "if os.lstat(os.path.join(top, name)).st_mode & 0o6000]",
+    "nothing can be written anywhere in it": "not [top for top, _, _ in os.walk('/') "
+    "if not top.startswith(('/proc', '/dev', '/sys')) and os.access(top, os.W_OK)]",
     "its files cannot be written": "not any(os.access(path, os.W_OK) for path in ('/', '/etc', '/usr', '/etc/passwd'))",
     "it sees no file of this machine": "set(os.listdir('/')) <= "
     "{'dev', 'etc', 'lib', 'lib64', 'proc', 'usr', 'var', 'sys', '.dockerenv'}",
@@ -85,26 +87,27 @@ PROBES = {
 }
 
 
-PLACES = pytest.mark.parametrize(
-    "stage", [pytest.param(NO_DOCKER, marks=needs_bubblewrap), pytest.param(DOCKER, marks=needs_docker)]
-)
-
-
-@PLACES
-async def test_what_is_started_is_alone_and_has_no_rights(
-    store: Store, tmp_path: Path, locked: dict[str, Digest], stage: Stage
-) -> None:
+def probing() -> Service:
+    """Return a service that says of each probe whether it holds."""
     checks = "{" + ", ".join(f"{name!r}: {probe}" for name, probe in PROBES.items()) + "}"
-    service = served(
+    return served(
         {
             "import signal": "import os, signal",
             'b"HTTP/1.0 200 OK\\r\\n\\r\\nhello"': f'b"HTTP/1.0 200 OK\\r\\n\\r\\nhello " + repr({checks}).encode()',
         }
     )
-    found = await smoked(service, store, tmp_path / "alone", stage, locked)
+
+
+def require_isolated(found: Mapping[str, Any]) -> None:
+    """Fail where a probe does not hold."""
     body = found["requests"][0]["body"]
     assert not re.findall(r"'([^']*)': False", body), body
     assert body.count(": True") == len(PROBES)
+
+
+@needs_bubblewrap
+async def test_what_is_started_is_alone_and_has_no_rights(store: Store, tmp_path: Path) -> None:
+    require_isolated(await smoked(probing(), store, tmp_path / "alone"))
 
 
 @pytest.mark.parametrize(

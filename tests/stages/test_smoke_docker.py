@@ -1,30 +1,36 @@
 """The image of this repository's own service runs in Docker as a cluster would run it."""
 
 import hashlib
+import io
 import json
 import os
 import shutil
 import subprocess
+import tarfile
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.host import wanted
+from pipeline.image.bytecode import this_platform
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.table import TABLE
-from pipeline.world import choose
+from pipeline.stage import Stage
+from pipeline.stages.smoke import smoke
+from pipeline.toolbox import Toolbox
+from tests.stages.ours import Ours, ours
+from tests.stages.test_smoke import probing, require_isolated, smoked
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("dockerd") or not shutil.which("docker"),
     reason="no Docker daemon can be started here: apt-get install docker.io, and be root",
 )
 CONTEXT = "private"
+DOCKER = Stage(smoke, needs=("image",), tools=("docker", "olareg", "oras"))
 
 
 @pytest.fixture(scope="module")
@@ -65,13 +71,80 @@ def docker(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(home))
 
 
+@pytest.fixture(scope="module")
+def image(store: Store, locked: dict[str, Digest], tmp_path_factory: pytest.TempPathFactory) -> Ours:
+    """Give the image of this repository's own service."""
+    return anyio.run(ours, tmp_path_factory.mktemp("ours") / "run", store, locked, "image")
+
+
+@asynccontextmanager
+async def pulled(image: Ours, work: Path, digest: Digest) -> AsyncIterator[str]:
+    """Have Docker pull a digest from a registry on loopback; give the name that it has then, and remove it."""
+    tools = Toolbox(image.run.store, image.run.locked, frozenset({"olareg", "oras"}), work / "log")
+    (work / "registry").mkdir()
+    async with image.run.world.registry(tools, work / "registry", writable=True) as registry:
+        await registry.push(image.layout.path, image.index)
+        name = str(registry.reference(digest))
+        await anyio.run_process(["docker", "pull", "--quiet", name])
+    try:
+        yield name
+    finally:
+        await anyio.run_process(["docker", "rmi", "--force", name])
+
+
+def said(*words: str) -> bytes:
+    return subprocess.run(["docker", *words], check=True, capture_output=True).stdout
+
+
+# Docker makes these in every container, and their parents: they are in no image.
+MOUNTS = {".dockerenv", "dev/console", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab"}
+
+
+@pytest.mark.parametrize("digest", ["index", "linux/amd64", "linux/arm64"])
+async def test_docker_pulls_by_digest_what_the_image_is_said_to_hold(
+    docker: None, image: Ours, tmp_path: Path, digest: str
+) -> None:
+    platform = this_platform(["linux/amd64", "linux/arm64"]) if digest == "index" else digest
+    wanted = image.index if digest == "index" else image.manifest(digest)
+    async with pulled(image, tmp_path, wanted) as name:
+        (found,) = json.loads(said("image", "inspect", name))
+        container = said("create", name).decode().strip()
+        exported = said("export", container)
+        said("rm", container)
+    assert (f"{found['Os']}/{found['Architecture']}", found["RepoDigests"]) == (platform, [name])
+    with tarfile.open(fileobj=io.BytesIO(exported)) as archive:
+        assert {member.name for member in archive if not member.isdir()} - MOUNTS == image.files(platform)
+
+
+FLAGS = (
+    "--rm", "--pull", "never", "--read-only", "--cap-drop", "ALL", "--user", "65532:65532",
+    "--security-opt", "no-new-privileges", "--network", "none",
+)  # fmt: skip
+
+
+async def test_docker_finds_no_other_program_in_it(docker: None, image: Ours, tmp_path: Path) -> None:
+    async with pulled(image, tmp_path, image.manifest(this_platform(["linux/amd64", "linux/arm64"]))) as name:
+        command = ["docker", "run", *FLAGS, "--entrypoint", "/usr/bin/python3.11", name, "-I", "-c", "print('here')"]
+        assert (await anyio.run_process(command)).stdout == b"here\n"
+        for program in ("sh", "/bin/sh", "/bin/bash", "apt", "dpkg", "pip", "/usr/bin/env"):
+            command = ["docker", "run", *FLAGS, "--entrypoint", program, name]
+            ended = await anyio.run_process(command, check=False)
+            assert ended.returncode == 127, program
+            assert b"no such file or directory" in ended.stderr or b"executable file not found" in ended.stderr
+
+
+async def test_what_docker_starts_is_alone_and_has_no_rights(
+    docker: None, store: Store, locked: dict[str, Digest], tmp_path: Path
+) -> None:
+    found = await smoked(probing(), store, tmp_path / "alone", DOCKER, locked)
+    assert found["isolation"] == "docker"
+    require_isolated(found)
+
+
 async def test_the_service_of_this_repository_is_started_asked_tested_and_stopped(
     docker: None, store: Store, locked: dict[str, Digest], tmp_path: Path
 ) -> None:
-    config = Config.load(HOME / "pipeline.toml")
-    run = Run(tmp_path / "run", config, store, locked, choose("dry-run", config))
-    for stage in wanted(TABLE, "smoke"):
-        await run.perform(stage)
+    run = (await ours(tmp_path / "run", store, locked, "smoke")).run
     found: dict[str, Any] = json.loads((run.directory / "smoke" / "smoke.json").read_bytes())
     assert (found["isolation"], found["exit_code"]) == ("docker", 0)
     assert all(each["passed"] for each in found["requests"])
