@@ -57,9 +57,9 @@ _AFTER_IT = (
     Stage(
         _body("attest"),
         needs=RECORDED,
-        tools=("cosign",),
+        tools=("cosign", "oras"),
         reads=("policy",),
-        secrets=_TOKEN,
+        secrets=(*_TOKEN, *_LOGIN),
         network=True,
         live=True,
     ),

@@ -50,7 +50,7 @@ def test_a_token_goes_to_the_stages_that_sign_and_to_no_other() -> None:
 
 def test_the_login_of_the_registry_goes_to_the_stages_that_talk_to_it_and_to_no_other() -> None:
     names = [stage.name for stage in TABLE if "DOCKER_AUTH_CONFIG" in stage.secrets]
-    assert names == ["publish", "verify", "promote"]
+    assert names == ["attest", "publish", "verify", "promote"]
 
 
 def test_every_row_has_its_body_in_a_module_of_its_own() -> None:

@@ -94,10 +94,10 @@ def _built(options: argparse.Namespace) -> Mapping[str, Any] | None:
 
 async def _plan(options: argparse.Namespace, config: Config, image: Mapping[str, Any] | None, scratch: Path) -> Plan:
     tools = Toolbox(shared.the_store(options), Inputs.of_tools().locked(), _TOOLS, scratch / "log.txt")
-    tags: dict[str, Digest | None] = {}
-    if image:
-        async with choose("release", config).registry(tools, None) as registry:
-            tags = {tag: await registry.resolve(tag) for tag in tags_of(str(image["service"]["version"]))}
+    names = tags_of(str(image["service"]["version"])) if image else []
+    async with choose("release", config).registry(tools, None) as registry:
+        await registry.require_access()
+        tags = {tag: await registry.resolve(tag) for tag in names}
     signer = await _signer(tools, scratch, config.sign)
     digest = str(image["digest"]) if image else None
     return Plan(config.image.repository, digest, tags, signer, tuple(_logs(config.sign)))

@@ -71,6 +71,13 @@ class Registry:
             )
         return fetched.stdout
 
+    async def blob(self, digest: Digest) -> bytes:
+        """Return a small blob's bytes; raise `RemoteFailed` unless they are those of its digest."""
+        fetched = await self._oras("blob", "fetch", *self._flags, "--output", "-", str(self.reference(digest)))
+        if Digest.of(fetched.stdout) != digest:
+            raise RemoteFailed(f"{self.host} gave other bytes for {self.reference(digest)}")
+        return fetched.stdout
+
     async def try_blob(self, digest: Digest) -> None:
         """Fetch a blob and keep nothing; raise `RemoteFailed` unless its bytes are those of its digest."""
         await self._oras("blob", "fetch", *self._flags, "--output", os.devnull, str(self.reference(digest)))
@@ -89,6 +96,14 @@ class Registry:
     async def tag(self, digest: Digest, *names: str) -> None:
         """Move tags to a digest that the registry has."""
         await self._oras("tag", *self._flags, str(self.reference(digest)), *names)
+
+    async def require_access(self) -> None:
+        """Ask for a tag, which need not be there; raise `RemoteFailed` where this login may not even do that.
+
+        Nothing is written. Whether a login may write is known when it does: Docker Hub gives everybody a token, for
+        what they may, and says no only to what it is used for.
+        """
+        await self.resolve("latest")
 
     async def resolve(self, tag: str) -> Digest | None:
         """Return the digest behind a tag, or None where there is no such tag."""

@@ -34,7 +34,13 @@ class Planned:
 
 
 async def attest(context: Context) -> str:
-    """Write statements/, bundles/ and layout/: the image with every bundle as a referrer of each of its subjects."""
+    """Write statements/, bundles/ and layout/: the image with every bundle as a referrer of each of its subjects.
+
+    Raises:
+        RemoteFailed: the registry does not let this login in, so that what is logged for good would not be published;
+            or the signing services refused.
+        VerificationFailed: the evidence is not of this image.
+    """
     image = context.read_json("image", "image.json")
     digest = Digest.parse(image["digest"])
     layout = Layout.of_image(context.of("image") / "layout", digest).copy_to(context.out / "layout")
@@ -42,6 +48,10 @@ async def attest(context: Context) -> str:
     _require_same(image, layout, digest)
     for name in ("statements", "bundles"):
         (context.out / name).mkdir()
+    if context.world.name == "release":
+        context.say("asking the registry whether it lets this login in")
+        async with context.world.registry(context.tools, None) as registry:
+            await registry.require_access()
     async with context.world.signer(context.tools, context.out) as signer:
         planned = tuple(_plan(context, image, signer))
         for each in planned:

@@ -69,6 +69,8 @@ def test_a_wrong_password_is_found_before_anything_is_signed(
 ) -> None:
     with docker_registry(tmp_path_factory.mktemp("docker-registry")) as registry:
         project = make_project(registry)
+        early = project.run("plan", DOCKER_AUTH_CONFIG=Login().configuration(registry.host))
+        assert early.code == 5, early.output
         assert project.release("--to", "image").code == 0
         assert plan(project)["tags"] == dict.fromkeys(TAGS)
         ended: Ended = project.run("plan", DOCKER_AUTH_CONFIG=Login().configuration(registry.host))
