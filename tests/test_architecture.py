@@ -25,6 +25,7 @@ EDGES = {
     "deb",
     "differences",
     "disk",
+    "earlier",
     "environment",
     "evidence",
     "fetch",

@@ -17,6 +17,7 @@ from pipeline.errors import VerificationFailed
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
+KIND = "dev.sigstore.bundle.predicateType"
 EMPTY = b"{}"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 _LARGEST_BUNDLE = 64 << 20  # bytes
@@ -46,7 +47,7 @@ def attach(bundle: bytes, predicate_type: str, subject: Mapping[str, Any], now: 
     """Return the referrer that attaches a bundle to a subject, which is given by its descriptor."""
     annotations = {
         "dev.sigstore.bundle.content": "dsse-envelope",
-        "dev.sigstore.bundle.predicateType": predicate_type,
+        KIND: predicate_type,
         "org.opencontainers.image.created": timestamp(now),
     }
     manifest = rfc8785.dumps(
@@ -83,7 +84,7 @@ def attached(listed: Iterable[Mapping[str, Any]], subject: Digest, read: Read) -
         manifest = checked_json(read(digest), digest, "the manifest of an attestation")
         if manifest.get("artifactType") != BUNDLE_TYPE or _subject(manifest) != str(subject):
             continue
-        layer = _only_layer(manifest, digest)
+        layer = only_layer(manifest, digest)
         found[layer] = Attached(subject, layer, checked(read(layer), layer, "an attestation"))
     return [found[digest] for digest in sorted(found)]
 
@@ -125,7 +126,8 @@ def _subject(manifest: Mapping[str, Any]) -> str:
     return str(subject.get("digest")) if isinstance(subject, dict) else ""
 
 
-def _only_layer(manifest: Mapping[str, Any], digest: Digest) -> Digest:
+def only_layer(manifest: Mapping[str, Any], digest: Digest) -> Digest:
+    """Return the digest of a referrer's one bundle; raise `VerificationFailed` when it does not hold exactly one."""
     match manifest.get("layers"):
         case [{"mediaType": str(kind), "digest": str(layer), "size": int(size)}] if kind == BUNDLE_TYPE:
             if size > _LARGEST_BUNDLE:

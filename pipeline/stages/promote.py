@@ -2,16 +2,22 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from pipeline.attestation.consumer import read_policy
+from pipeline.attestation.earlier import earlier_summary
 from pipeline.attestation.statements import PredicateType
+from pipeline.attestation.trust import FILENAME
+from pipeline.attestation.verifiers import public_root
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import EMPTY, attach
 from pipeline.distribution.registry import Registry
 from pipeline.distribution.tags import tags_of
 from pipeline.errors import RemoteFailed, VerificationFailed
 from pipeline.image.layout import Layout
+from pipeline.judging.policy_files import either
 from pipeline.stage import Context
 from pipeline.venv import scratch
 
@@ -26,12 +32,18 @@ async def promote(context: Context) -> str:
             f"what was verified is not what was published: {verified} and {digest}", do="run the release again"
         )
     tags = tags_of(str(context.read_json("image", "image.json")["service"]["version"]))
-    bundle = await _sign_summary(context)
+    subjects = [Digest.parse(subject) for subject in receipt["subjects"]]
     async with context.world.registry(context.tools, _copy(context), writable=True) as registry:
         before = {tag: await registry.resolve(tag) for tag in tags}
-        for subject in receipt["subjects"]:
+        there = await _earlier(context, registry, subjects)
+        bundle = next(iter(there.values()), None) or await _sign_summary(context)
+        (context.out / "summary.sigstore.json").write_bytes(bundle)
+        for subject in subjects:
+            if subject in there:
+                context.say(f"the verification summary is attached to {subject} already")
+                continue
             context.say(f"attaching the verification summary to {subject}")
-            await _attach(context, registry, Digest.parse(subject), bundle)
+            await _attach(context, registry, subject, bundle)
         await _move(registry, digest, tags)
     context.write_json(
         "tags.json",
@@ -42,6 +54,17 @@ async def promote(context: Context) -> str:
         },
     )
     return f"{', '.join(tags)} -> {digest}"
+
+
+async def _earlier(context: Context, registry: Registry, subjects: Sequence[Digest]) -> dict[Digest, bytes]:
+    """Return this run's summary where it is attached already: a run that was killed here goes on here."""
+    if context.world.name == "dry-run":  # its registry is a copy of what `publish` has left
+        return {}
+    file = either(context.config.policy.directory, FILENAME)
+    policy = read_policy(file, "production")
+    root, summary = policy.root(None, public_root(), file.parent), context.read("verify", "summary.json")
+    found = {each: await earlier_summary(registry, each, summary, policy, root=root) for each in subjects}
+    return {subject: bundle for subject, bundle in found.items() if bundle}
 
 
 async def _sign_summary(context: Context) -> bytes:

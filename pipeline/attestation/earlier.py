@@ -1,0 +1,63 @@
+"""Find the verification summary that a run which was killed has left at an image, so that nobody attaches a second.
+
+What is in a registry is believed for its signature alone: a summary that somebody else has put there is none.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pipeline.attestation.statements import PredicateType
+from pipeline.attestation.trust import Policy
+from pipeline.attestation.verifiers import trusted_root, verify_bundle
+from pipeline.digest import Digest
+from pipeline.distribution.referrers import BUNDLE_TYPE, KIND, checked_json, only_layer
+from pipeline.distribution.registry import Registry
+from pipeline.errors import VerificationFailed
+
+
+async def earlier_summary(
+    registry: Registry, subject: Digest, summary: bytes, policy: Policy, *, root: Path
+) -> bytes | None:
+    """Return the bundle at a subject that says what a summary says, signed by whom the policy names; None without one.
+
+    Args:
+        registry: where the subject is.
+        subject: an index or a manifest.
+        summary: the statement that would be signed.
+        policy: who may sign it.
+        root: the trust root.
+
+    Raises:
+        RemoteFailed: the registry did not answer as it should.
+    """
+    trusted = trusted_root(root)
+    for item in filter(_may_be_one, await registry.referrers(subject)):
+        digest = Digest.parse(str(item.get("digest")))
+        try:
+            manifest = checked_json(await registry.manifest(digest), digest, "the manifest of an attestation")
+            bundle = await registry.blob(only_layer(manifest, digest))
+            signed = verify_bundle(bundle, trusted, policy.signers)
+        except VerificationFailed:
+            continue
+        if says_the_same(signed.statement, summary):
+            return bundle
+    return None
+
+
+def says_the_same(one: bytes, other: bytes) -> bool:
+    """Say whether two verification summaries differ in nothing but the time at which they were made."""
+    return bool(_timeless(one) == _timeless(other))
+
+
+def _timeless(statement: bytes) -> Any:
+    value = json.loads(statement)
+    if isinstance(value, dict) and isinstance(value.get("predicate"), dict):
+        value["predicate"].pop("timeVerified", None)
+    return value
+
+
+def _may_be_one(item: Mapping[str, Any]) -> bool:
+    kind = (item.get("annotations") or {}).get(KIND, PredicateType.SUMMARY)
+    return item.get("artifactType") in {BUNDLE_TYPE, None} and kind == PredicateType.SUMMARY

@@ -1,0 +1,31 @@
+"""A verification summary is the same one whenever it was made, and another one as soon as it says something else."""
+
+import json
+from typing import Any
+
+import pytest
+
+from pipeline.attestation.earlier import says_the_same
+
+SUMMARY: dict[str, Any] = {
+    "predicate": {"timeVerified": "2026-11-25T12:00:00Z", "verificationResult": "PASSED", "inputAttestations": []},
+    "subject": [{"digest": {"sha256": "1" * 64}}],
+}
+
+
+def test_another_time_is_no_other_summary() -> None:
+    later = {**SUMMARY, "predicate": {**SUMMARY["predicate"], "timeVerified": "2026-11-25T12:00:01Z"}}
+    assert says_the_same(json.dumps(SUMMARY).encode(), json.dumps(later, indent=1).encode())
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {**SUMMARY, "subject": []},
+        {**SUMMARY, "predicate": {**SUMMARY["predicate"], "inputAttestations": [{"uri": "x"}]}},
+        {**SUMMARY, "predicate": None},
+        [],
+    ],
+)
+def test_another_image_or_other_evidence_is_another_summary(other: Any) -> None:
+    assert not says_the_same(json.dumps(SUMMARY).encode(), json.dumps(other).encode())
