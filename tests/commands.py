@@ -6,11 +6,11 @@ import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from tests.conftest import NOW, commit
-
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -26,6 +26,13 @@ class Ended:
     def output(self) -> str:
         """Both outputs."""
         return self.stdout + self.stderr
+
+
+def commit(root: Path) -> None:
+    """Commit everything below a directory, as nobody in particular."""
+    identity = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-q", "-m", "Start"]):
+        subprocess.run(["git", "-C", root, *arguments], check=True)
 
 
 def clone(sample: str, root: Path) -> Path:

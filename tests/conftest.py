@@ -1,9 +1,10 @@
-"""What tests share: the real store, the real tools, and runs in directories of their own."""
+"""What tests share: the real store, the real tools, runs in directories of their own, and one that has finished."""
 
+import fcntl
+import json
 import os
-import subprocess
 from collections.abc import Callable
-from datetime import UTC, datetime
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -14,8 +15,11 @@ from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store, default_root
 from pipeline.run import Event, Run
 from pipeline.world import choose
+from tests.commands import NOW, Ended, clone, commit, pipeline
 
-NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+__all__ = ["NOW", "OFFLINE", "PIPELINE_TOML", "MakeRun", "commit"]
+
+OFFLINE = ("unshare", "--map-root-user", "--net")
 
 PIPELINE_TOML = """
 [service]
@@ -66,13 +70,6 @@ def project(tmp_path: Path) -> Path:
     return root
 
 
-def commit(root: Path) -> None:
-    """Commit everything below a directory, as nobody in particular."""
-    identity = ["-c", "user.name=A Tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false"]
-    for arguments in (["init", "-q", "-b", "main"], ["add", "-A"], [*identity, "commit", "-q", "-m", "Start"]):
-        subprocess.run(["git", "-C", root, *arguments], check=True)
-
-
 @pytest.fixture
 def make_run(store: Store, locked: dict[str, Digest], project: Path, tmp_path: Path) -> MakeRun:
     """Give a function that makes a run of the small project; keywords replace what it would use."""
@@ -90,6 +87,24 @@ def make_run(store: Store, locked: dict[str, Digest], project: Path, tmp_path: P
         return Run(**{**values, **changes})  # type: ignore[arg-type]
 
     return make
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
+    """Give a project with a finished dry run, done without any network, and what the command printed.
+
+    All workers share it, and the first to ask makes it: nobody may change it.
+    """
+    base = tmp_path_factory.getbasetemp()
+    shared = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "finished"
+    shared.mkdir(exist_ok=True)
+    root, said = shared / "greetings", shared / "ended.json"
+    with (shared / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            ended = pipeline("dry-run", cwd=clone("greetings", root), prefix=OFFLINE)
+            said.write_text(json.dumps(asdict(ended)))
+    return root, Ended(**json.loads(said.read_bytes()))
 
 
 @pytest.fixture

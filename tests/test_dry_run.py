@@ -12,17 +12,9 @@ import pytest
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import BUNDLE_TYPE
 from pipeline.table import TABLE
-from tests.commands import Ended, clone, flip, pipeline, read, stages
+from tests.commands import Ended, flip, pipeline, read, stages
 
-OFFLINE = ("unshare", "--map-root-user", "--net")
 ALL = {stage.name for stage in TABLE}
-
-
-@pytest.fixture(scope="session")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Ended]:
-    """Give a project with a finished dry run, and what the command printed; nobody may change it."""
-    root = clone("greetings", tmp_path_factory.mktemp("finished") / "greetings")
-    return root, pipeline("dry-run", cwd=root, prefix=OFFLINE)
 
 
 @pytest.fixture

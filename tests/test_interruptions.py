@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -11,12 +12,22 @@ from typing import Any
 
 import pytest
 
-from tests.commands import arguments, clone, pipeline, read, stages
+from pipeline.table import TABLE
+from tests.commands import Ended, arguments, clone, pipeline, read, stages
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     return clone("greetings", tmp_path / "greetings")
+
+
+def begun(finished: tuple[Path, Ended], root: Path, after: str) -> Path:
+    """Make a copy of the finished project in which nothing behind a stage has been done."""
+    shutil.copytree(finished[0], root, symlinks=True)
+    names = [stage.name for stage in TABLE]
+    for name in names[names.index(after) + 1 :]:
+        shutil.rmtree(root / ".run" / name)
+    return root
 
 
 def processes(root: Path) -> list[str]:
@@ -39,22 +50,26 @@ def none_left(root: Path, within: float = 5) -> bool:
     return not processes(root)
 
 
-def stop_in(project: Path, stage: str, kind: str, number: signal.Signals) -> tuple[int, set[str]]:
-    """Start a dry run, and signal it at the first event of a kind in a stage; return its code and what had finished."""
+def kill_in(project: Path, stage: str, kind: str, *words: str) -> tuple[int, set[str]]:
+    """Start a dry run, and kill it at the first event of a kind in a stage; return its code and what was done."""
     process = subprocess.Popen(
-        arguments("dry-run", "--json"), cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+        arguments("dry-run", "--json", *words),
+        cwd=project,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
     )
-    finished: set[str] = set()
+    done: set[str] = set()
     assert process.stdout is not None
     for line in process.stdout:
         event: dict[str, Any] = json.loads(line)
-        if event["event"] == "finished":
-            finished.add(event["stage"])
+        if event["event"] in {"finished", "kept"}:
+            done.add(event["stage"])
         if (event["event"], event.get("stage")) == (kind, stage):
-            process.send_signal(number)
+            process.kill()
             break
     process.stdout.close()
-    return process.wait(timeout=30), finished
+    return process.wait(timeout=30), done
 
 
 def listened_to(*words: str, cwd: Path, stdout: int) -> subprocess.Popen[str]:
@@ -63,23 +78,36 @@ def listened_to(*words: str, cwd: Path, stdout: int) -> subprocess.Popen[str]:
 
 
 @pytest.mark.parametrize(
-    ("stage", "kind"), [("image", "started"), ("image", "progress"), ("attest", "progress"), ("publish", "progress")]
+    ("stage", "kind", "after", "words"),
+    [
+        ("image", "started", "build", ("--to", "smoke")),
+        ("image", "progress", "build", ()),
+        ("attest", "progress", "sbom", ()),
+        ("publish", "progress", "sbom", ()),
+    ],
 )
-def test_a_run_that_was_killed_goes_on_where_it_was(project: Path, stage: str, kind: str) -> None:
-    code, finished = stop_in(project, stage, kind, signal.SIGKILL)
+def test_a_run_that_was_killed_goes_on_where_it_was(
+    finished: tuple[Path, Ended], tmp_path: Path, stage: str, kind: str, after: str, words: tuple[str, ...]
+) -> None:
+    project = begun(finished, tmp_path / "greetings", after)
+    code, done = kill_in(project, stage, kind, *words)
     assert code == -signal.SIGKILL
     assert none_left(project)
     assert stage not in stages(project / ".run")
-    ended = pipeline("dry-run", "--json", cwd=project)
+    ended = pipeline("dry-run", "--json", *words, cwd=project)
     assert ended.code == 0, ended.output
     events = [json.loads(line) for line in ended.stdout.splitlines()]
     kept = {event["stage"] for event in events if event["event"] == "kept"}
-    assert finished - {"facts", "inputs"} <= kept
+    assert "build" in done
+    assert done - {"facts", "inputs"} <= kept
     assert not list((project / ".run").glob("*.part"))
 
 
-def test_after_a_kill_in_publish_the_registry_holds_each_piece_of_evidence_once(project: Path) -> None:
-    stop_in(project, "publish", "progress", signal.SIGKILL)
+def test_after_a_kill_in_publish_the_registry_holds_each_piece_of_evidence_once(
+    finished: tuple[Path, Ended], tmp_path: Path
+) -> None:
+    project = begun(finished, tmp_path / "greetings", "sbom")
+    kill_in(project, "publish", "progress")
     assert pipeline("dry-run", "--to", "publish", cwd=project).code == 0
     receipt = read(project / ".run", "publish/receipt.json")
     (registry,) = (project / ".run" / "publish" / "registry").rglob("oci-layout")

@@ -10,19 +10,16 @@ import pytest
 from pipeline.digest import Digest
 from pipeline.image import oci
 from pipeline.image.layout import Layout
-from tests.commands import Ended, clone, flip, pipeline, read
-from tests.conftest import commit
-
-OFFLINE = ("unshare", "--net", "--map-root-user")
+from tests.commands import Ended, flip, pipeline, read
+from tests.conftest import OFFLINE, commit
 
 
 @pytest.fixture(scope="module")
-def released(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def released(finished: tuple[Path, Ended], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a project whose image is attested; tests that change something work on a copy."""
-    root = clone("greetings", tmp_path_factory.mktemp("released") / "greetings")
-    ended = pipeline("dry-run", "--to", "attest", cwd=root)
+    root, ended = finished
     assert ended.code == 0, ended.output
-    return root
+    return Path(shutil.copytree(root, tmp_path_factory.mktemp("released") / "greetings", symlinks=True))
 
 
 @pytest.fixture

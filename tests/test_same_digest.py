@@ -13,18 +13,16 @@ import pytest
 
 from pipeline.config import HOME
 from pipeline.locked.store import Store
-from tests.commands import clone, pipeline, read
+from tests.commands import Ended, clone, pipeline, read
 
 NOBODY = 65534
 AS_NOBODY = ("setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups")
 
 
 @pytest.fixture(scope="module")
-def expected(tmp_path_factory: pytest.TempPathFactory) -> str:
+def expected(finished: tuple[Path, Ended]) -> str:
     """Give the digest of an ordinary build."""
-    root = clone("greetings", tmp_path_factory.mktemp("ordinary") / "greetings")
-    assert pipeline("dry-run", "--to", "image", cwd=root).code == 0
-    return str(read(root / ".run", "image/image.json")["digest"])
+    return str(read(finished[0] / ".run", "image/image.json")["digest"])
 
 
 def digest(root: Path, *words: str | Path, prefix: tuple[str, ...] = (), env: dict[str, str] | None = None) -> str:

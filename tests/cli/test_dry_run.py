@@ -1,6 +1,7 @@
 """`dry-run`, when something goes wrong that nobody foresaw, and on another day than today."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -57,8 +58,9 @@ def test_a_time_without_its_offset_is_no_time(project: Path, time: str) -> None:
     assert f"{time} is no time" in ended.stderr
 
 
-def test_a_dry_run_as_of_a_later_day_tells_what_will_have_expired(project: Path) -> None:
-    """The pipeline's own statement about glibc's scanf ends in 2027."""
+def test_a_dry_run_as_of_a_later_day_tells_what_will_have_expired(finished: tuple[Path, Ended], tmp_path: Path) -> None:
+    """The pipeline's own statement about glibc's scanf ends in 2027; the image of an earlier run is kept."""
+    project = Path(shutil.copytree(finished[0], tmp_path / "greetings", symlinks=True))
     ended = pipeline("dry-run", "--as-of", "2028-06-01T00:00:00Z", cwd=project)
     assert ended.code == 3, ended.output
     assert "CVE-2026-5450" in ended.stderr
