@@ -7,11 +7,20 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from pipeline.cli import main
 from pipeline.config import HOME, Config
 
 PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md"), HOME / "tests" / "samples" / "README.md"])
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"```.*?```", re.DOTALL)
+COMMAND = re.compile(r"python -m pipeline ([a-z][^`\n)]*)")
+TYPED = sorted(
+    {
+        command.replace("\\|", "|").partition("#")[0].strip()
+        for page in [*PAGES, *(HOME / "k8s").rglob("*.md"), *(HOME / "terraform").glob("**/*.md")]
+        for command in COMMAND.findall(page.read_text(encoding="utf-8"))
+    }
+)
 
 
 def keys(model: type[BaseModel]) -> Iterator[tuple[str, str]]:
@@ -34,6 +43,22 @@ def test_each_link_to_a_file_leads_to_one(page: Path) -> None:
     links = LINK.findall(CODE.sub("", page.read_text(encoding="utf-8")))
     broken = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert broken == []
+
+
+@pytest.mark.parametrize("command", TYPED)
+def test_each_command_is_one_that_the_command_line_takes(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    words = [word.partition("|")[0] for word in command.split()]
+    verb = words[:2] if words[0] in {"store", "db"} else words[:1]
+    assert main([*verb, "--help"]) == 0
+    assert set(re.findall(r"--[a-z-]+", command)) <= set(re.findall(r"--[a-z-]+", capsys.readouterr().out))
+
+
+def test_each_event_for_machines_is_described() -> None:
+    text = (HOME / "docs" / "json.md").read_text(encoding="utf-8")
+    code = "".join(path.read_text(encoding="utf-8") for path in (HOME / "pipeline" / "cli").glob("*.py"))
+    events = set(re.findall(r'"event": "([a-z]+)"', code))
+    assert events
+    assert {event for event in events if f"`{event}`" not in text} == set()
 
 
 def test_the_small_example_is_a_configuration(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ does the work and returns the exit code.
 """
 
 import argparse
+import io
 import os
 import sys
 from collections.abc import Callable, Sequence
@@ -32,7 +33,8 @@ def parser() -> argparse.ArgumentParser:
         prog="pipeline",
         description="Build, scan, judge, sign, publish, read back and verify one image; deploy exactly those bytes.",
         epilog="Exit codes: 0 done, 1 a bug, 2 usage, 3 denied by policy, 4 a tool failed, 5 a remote failed, "
-        "6 a verification failed, 7 the project under build is at fault, 130 and 143 stopped by a signal.",
+        "6 a verification failed, 7 the project under build is at fault, 130 and 143 stopped by a signal, 141 the "
+        "output is no longer read.",
     )
     verbs = top.add_subparsers(dest="name", required=True, metavar="VERB")
     for module in _VERBS:
@@ -44,7 +46,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one verb and return its exit code, every failure explained on standard error."""
     words = sys.argv[1:] if arguments is None else arguments
     for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # started with it closed: nobody wants to hear
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper):  # a locale without our letters must not make a bug of them
+            stream.reconfigure(errors="backslashreplace")
+        elif stream is None:  # started with it closed: nobody wants to hear
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115, PTH123 - until the process ends
     return end(lambda: _run(words), as_json="--json" in words)
 

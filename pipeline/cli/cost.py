@@ -22,8 +22,10 @@ def add(verbs: Any) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("cost", help="what each environment costs a month", description=__doc__)
     verb.add_argument("plans", nargs="*", metavar="NAME=FILE", help="a plan as JSON, and the environment it is of")
-    verb.add_argument("--prices", type=Path, default=_TERRAFORM / "prices.toml", metavar="FILE")
-    verb.add_argument("--json", action="store_true", help="one object on standard output, for machines")
+    verb.add_argument(
+        "--prices", type=Path, default=_TERRAFORM / "prices.toml", metavar="FILE", help="default: terraform/prices.toml"
+    )
+    verb.add_argument("--json", action="store_true", help="for machines, on standard output: docs/json.md")
     verb.set_defaults(verb=run)
 
 

@@ -1,6 +1,7 @@
 """`db update|import`: get a vulnerability database, the only ways in. `scan` never downloads one."""
 
 import argparse
+import json
 import os
 import shutil
 import sys
@@ -26,10 +27,12 @@ def add(verbs: Any) -> None:
     verb = verbs.add_parser("db", help="get a vulnerability database", description=__doc__)
     actions = verb.add_subparsers(dest="action", required=True, metavar="update|import")
     update = actions.add_parser("update", help="download the latest one, checked against its listing")
-    update.add_argument("--from", dest="listing", default="", metavar="URL", help="a mirror's latest.json")
+    update.add_argument(
+        "--from", dest="listing", default="", metavar="URL", help="a mirror's latest.json; default: Anchore's"
+    )
     update.set_defaults(verb=_update)
     take = actions.add_parser("import", help="take one from a file: an archive or a vulnerability.db of Grype")
-    take.add_argument("file", type=Path, metavar="FILE")
+    take.add_argument("file", type=Path, metavar="FILE", help="as a mirror has it, or out of another cache")
     take.set_defaults(verb=_import)
     for action in (update, take):
         action.add_argument(
@@ -80,6 +83,9 @@ def _get(options: argparse.Namespace, into: Callable[[Grype], Awaitable[Identity
         if target.exists():
             target.rename(Path(scratch) / "old")
         shutil.move(grype.directory, target)
+    if options.json:
+        print(json.dumps({"event": "database", "directory": str(target), **identity.as_json()}))
+        return 0
     print(f"{target}: {identity.describe(datetime.now(UTC))}, {identity.checksum}")
     if config.scan.database is None or config.scan.database.resolve() != target:
         print(f'to use it: [scan] database = "{target}" in {options.config}', file=sys.stderr)

@@ -16,16 +16,19 @@ from pipeline.run import Run
 from pipeline.stage import Stage
 from pipeline.world import choose
 
-Verbs = "argparse._SubParsersAction[argparse.ArgumentParser]"
-
 
 def common(verb: argparse.ArgumentParser) -> None:
     """Add --config, --store and --json."""
     verb.add_argument("--config", type=Path, default=Path(FILENAME), metavar="FILE", help="default: ./pipeline.toml")
+    without_project(verb)
+
+
+def without_project(verb: argparse.ArgumentParser) -> None:
+    """Add --store and --json."""
     verb.add_argument(
         "--store", type=Path, metavar="DIR", help="where inputs lie, readable is enough; default: the user's cache"
     )
-    verb.add_argument("--json", action="store_true", help="one event a line on standard output, for machines")
+    verb.add_argument("--json", action="store_true", help="for machines, on standard output: docs/json.md")
 
 
 def run_directory(verb: argparse.ArgumentParser) -> None:

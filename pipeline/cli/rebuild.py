@@ -18,7 +18,7 @@ from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
 from pipeline.config import Config
 from pipeline.digest import Digest
-from pipeline.errors import VerificationFailed
+from pipeline.errors import UsageError, VerificationFailed
 from pipeline.image.differences import Side, first_difference
 from pipeline.image.layout import Layout
 from pipeline.image.rebuild import Recorded, check_configuration, check_materials, needed, only_image, recorded
@@ -42,6 +42,11 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Rebuild or compare, and say that every byte is the same, or fail with the first that is not."""
+    for given in (options.layout, options.against or options.layout):
+        if not given.is_dir():
+            raise UsageError(
+                f"there is no layout {given}", do="name a directory: attest/layout of a run, or one pulled"
+            )
     layout = Layout(options.layout)
     image = only_image(layout)
     blobs = layout.check_image(image)

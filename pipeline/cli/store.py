@@ -30,7 +30,7 @@ def add(verbs: Any) -> None:
     take = actions.add_parser("import", help="take in a file that `export` wrote")
     take.set_defaults(verb=_import)
     for action in (export, take):
-        action.add_argument("file", type=Path, metavar="FILE")
+        action.add_argument("file", type=Path, metavar="FILE", help="the one file, a tar archive")
     gc = actions.add_parser("gc", help="remove what this project's locks do not name")
     gc.set_defaults(verb=_gc)
     for action in (fetch, export, take, gc):

@@ -39,17 +39,24 @@ def add(verbs: Any) -> None:
     verb = verbs.add_parser("verify", help="decide about a published image as a consumer would", description=__doc__)
     verb.add_argument("image", metavar="REFERENCE|LAYOUT", help="REGISTRY/REPOSITORY@sha256:…, or an OCI layout")
     verb.add_argument("--policy", type=Path, required=True, metavar="FILE", help="who may sign what: verification.toml")
-    verb.add_argument("--as", dest="name", default="production", metavar="NAME", help="which policy of the file")
     verb.add_argument(
-        "--trusted-root", type=Path, metavar="FILE", help='of a run; only for a policy whose trust-root is "run"'
+        "--as", dest="name", default="production", metavar="NAME", help="which policy of the file; default: production"
     )
-    shared.common(verb)
+    verb.add_argument(
+        "--trusted-root",
+        type=Path,
+        metavar="FILE",
+        help='the one that a run left; only for a policy whose trust-root is "run"',
+    )
+    shared.without_project(verb)
     verb.set_defaults(verb=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Examine the image, and print what satisfies the policy; every other outcome is a failure with its reasons."""
     policy = read_policy(options.policy, options.name)
+    if options.trusted_root and not options.trusted_root.is_file():
+        raise UsageError(f"there is no file {options.trusted_root}", do="name attest/trusted_root.json of the run")
     root = policy.root(options.trusted_root, public_root(), options.policy.parent)
     with tempfile.TemporaryDirectory(prefix="verify-") as work:
         found, reference = run_async(lambda: _examine(options, policy, root, Path(work)))

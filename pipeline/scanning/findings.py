@@ -109,7 +109,7 @@ def read(report: Any) -> Report:
         raise ToolFailed(
             "the scanner's report has a shape that this pipeline does not know",
             why=f"{type(error).__name__}: {error}",
-            do="use the Grype of tools/tools.lock.toml; a newer one needs a change in pipeline/findings.py",
+            do="use the Grype of tools/tools.lock.toml; a newer one needs a change in pipeline/scanning/findings.py",
         ) from error
 
 

@@ -91,6 +91,15 @@ def test_an_imported_file_is_on_record_by_its_own_digest(project: Path, store: S
     }
 
 
+def test_machines_are_told_which_database_is_where(
+    project: Path, store: Store, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(store, "import", str(file), "--into", "database", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    where = {"event": "database", "directory": str(project / "database")}
+    assert told == {**where, **identity(project / "database")}
+
+
 @pytest.mark.usefixtures("project")
 def test_without_a_name_it_goes_to_the_cache_and_the_way_to_use_it_is_said(
     store: Store, file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
