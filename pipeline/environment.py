@@ -13,6 +13,8 @@ _NETWORK = (
     "GOSUMDB",
     "APT_CONFIG",
 )
+# What one program alone sees besides: how its user has set it up (docker(1), "Environment variables").
+_OF_PROGRAM = {"docker": ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")}
 _NETWORK_PREFIXES = ("PIP_", "UV_")
 
 
@@ -24,6 +26,11 @@ def base_environment() -> dict[str, str]:
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",
     }
+
+
+def program_environment(name: str) -> dict[str, str]:
+    """Return the settings of this machine that one program sees, and no other."""
+    return {each: os.environ[each] for each in _OF_PROGRAM.get(name, ()) if each in os.environ}
 
 
 def network_environment() -> dict[str, str]:

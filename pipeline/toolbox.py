@@ -21,7 +21,7 @@ import anyio
 from anyio.abc import Process
 
 from pipeline.digest import Digest
-from pipeline.environment import base_environment
+from pipeline.environment import base_environment, program_environment
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
 from pipeline.processes import drain, process
 
@@ -64,7 +64,7 @@ class Toolbox:
         locked: the sha256 of each locked tool for this platform.
         declared: the names that the stage's row declares; any other is refused.
         log: the file that tool output is appended to.
-        environment: what every child sees besides PATH and HOME.
+        environment: what every child sees besides PATH, HOME and what it alone may know of this machine.
         secrets: values that are cut out of everything logged or shown.
     """
 
@@ -130,7 +130,7 @@ class Toolbox:
         argv = [str(program), *map(str, arguments)]
         started = time.monotonic()
         output, errors = bytearray(), bytearray()
-        async with process(argv, cwd=cwd, env=self._environment(env)) as child:
+        async with process(argv, cwd=cwd, env=self._environment(name, env)) as child:
             with anyio.move_on_after(timeout) as scope:
                 await drain(child, output, errors, stdout_to)
             if scope.cancelled_caught:
@@ -171,7 +171,7 @@ class Toolbox:
         # A file, not pipes: nobody has to drain it, so the block's own failures arrive as they are, in no group.
         with tempfile.TemporaryFile() as output:
             try:
-                async with process(argv, cwd=cwd, env=self._environment(env), output=output) as child:
+                async with process(argv, cwd=cwd, env=self._environment(name, env), output=output) as child:
                     with anyio.move_on_after(within):
                         while child.returncode is None and not await ready():
                             await anyio.sleep(0.01)
@@ -203,8 +203,8 @@ class Toolbox:
     def _resolve(self, tool: str | Path) -> tuple[str, Path]:
         return (tool.name, tool) if isinstance(tool, Path) else (tool, self.path(tool))
 
-    def _environment(self, added: Mapping[str, str] | None) -> dict[str, str]:
-        return {**base_environment(), **self.environment, **(added or {})}
+    def _environment(self, name: str, added: Mapping[str, str] | None) -> dict[str, str]:
+        return {**base_environment(), **program_environment(name), **self.environment, **(added or {})}
 
     def _redact(self, text: str) -> str:
         for secret in self.secrets:

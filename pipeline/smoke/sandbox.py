@@ -9,11 +9,12 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import anyio.to_thread
 
 from pipeline.digest import Digest
-from pipeline.errors import PipelineError
+from pipeline.errors import PipelineError, ToolFailed
 from pipeline.image import bytecode
 from pipeline.image.built import Built
 from pipeline.image.rootfs import USER
@@ -134,6 +135,7 @@ async def emulated(tools: Toolbox, built: Built, architecture: str, root: Path) 
 
 async def _pull(tools: Toolbox, world: World, built: Built, files: Path) -> str:
     """Have the Docker daemon pull the image by digest from a registry on loopback; return its name there."""
+    await _require_near(tools)
     await tools.run("docker", "info", timeout=20)
     await anyio.Path(files).mkdir()
     async with world.registry(tools, files, writable=True) as registry:
@@ -142,6 +144,22 @@ async def _pull(tools: Toolbox, world: World, built: Built, files: Path) -> str:
         name = str(registry.reference(built.digest))
         await tools.run("docker", "pull", "--quiet", name, timeout=60)
     return name
+
+
+async def _require_near(tools: Toolbox) -> None:
+    """Refuse a daemon on another machine, as `DOCKER_HOST` or a context may name one.
+
+    It could pull from no registry on loopback here, and see no file that is lent to what it starts. One that is behind
+    a socket of this machine and still elsewhere, as with a desktop's virtual machine, fails to pull and says so.
+    """
+    inspected = await tools.run("docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}", timeout=20)
+    address = urlsplit(inspected.stdout.decode().strip())
+    if address.scheme not in {"unix", "npipe", "fd"} and address.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ToolFailed(
+            f"its daemon is on another machine ({address.scheme}://{address.hostname})",
+            why="it can reach neither the registry on loopback nor the files that smoke lends",
+            do="unset DOCKER_HOST, or choose a context of this machine",
+        )
 
 
 def _docker(name: str, image: str) -> Command:
