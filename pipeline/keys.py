@@ -9,6 +9,7 @@ import rfc8785
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.errors import UsageError
+from pipeline.reads import DEFAULT_POLICY
 from pipeline.record import Record
 from pipeline.stage import Stage
 
@@ -65,7 +66,9 @@ def _outcome(stage: Stage, need: str, run_dir: Path) -> Digest:
 def _read(config: Config, name: str) -> list[str]:
     if name == "repository":  # `facts` digests it, and is done in every run
         return []
-    return [_digest_of(path) for path in config.reads(name)]
+    # What a project's policy does not have is taken from the pipeline's own.
+    more = (HOME / DEFAULT_POLICY,) if name == "policy" else ()
+    return [_digest_of(path) for path in (*config.reads(name), *more)]
 
 
 def _digest_of(path: Path) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.disk import alone
 from pipeline.errors import (
@@ -134,6 +135,20 @@ async def test_what_the_configuration_names_and_is_not_there_is_said(make_run: M
 async def test_a_stage_is_done_again_when_what_it_reads_has_changed(make_run: MakeRun, project: Path) -> None:
     await kinds(make_run())
     (project / "policy" / "rules.toml").write_text("# stricter\n")
+    assert (await kinds(make_run()))["second"] == "finished"
+
+
+async def test_a_stage_is_done_again_when_the_policy_that_comes_with_the_pipeline_has_changed(
+    make_run: MakeRun, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    (home / "policy").mkdir(parents=True)
+    for needed in ("pipeline", "requirements.lock"):
+        (home / needed).symlink_to(HOME / needed)
+    monkeypatch.setattr("pipeline.keys.HOME", home)
+    await kinds(make_run())
+    assert (await kinds(make_run()))["second"] == "kept"
+    (home / "policy" / "rules.toml").write_text("# stricter\n")
     assert (await kinds(make_run()))["second"] == "finished"
 
 
