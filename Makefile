@@ -14,7 +14,7 @@ dry-run: .venv/ok system
 APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine
 test: .venv/ok .venv-readers/ok system tools lint test-service
 	@$(call need,dockerd:docker.io skopeo:skopeo qemu-aarch64-static:qemu-user-static faketime:faketime disorderfs:disorderfs)
-	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(APART:%=--ignore=%) $(TESTS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(APART:%=--ignore=%) $(TESTS)
 
 # The service behind real proxies, under load, and judged by promtool and schemathesis. It is timed: one test after another.
 test-service: .venv/ok .venv-service/ok

@@ -106,10 +106,9 @@ HOW = f"make one with `pythonX -m venv DIR && DIR/bin/pip install --require-hash
 
 def other_interpreters() -> Iterator[str]:
     """Yield what can run the pipeline here: those of this minor version on PATH, and those that were prepared."""
-    places = [*os.get_exec_path(), "/usr/bin", "/usr/local/bin"]
-    for place in dict.fromkeys(Path(each, f"python{VERSION}") for each in places):
-        if place.exists() and "shims" not in place.parts and place.resolve() != Path(sys.executable).resolve():
-            yield str(place)
+    places = [Path(each, f"python{VERSION}") for each in (*os.get_exec_path(), "/usr/bin", "/usr/local/bin")]
+    found = {place.resolve() for place in places if place.exists() and "shims" not in place.parts}
+    yield from map(str, sorted(found - {Path(sys.executable).resolve()}))
     yield from filter(None, os.environ.get(PREPARED, "").split(os.pathsep))
 
 

@@ -1,18 +1,26 @@
 """Stand-ins for the stages before `attest`: small bodies that leave what the real ones leave, for a small image."""
 
 import json
-from collections.abc import Sequence
+import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import anyio
+
+from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.image.oci import CONFIG, INDEX, LAYER, MANIFEST
+from pipeline.locked.store import Store
+from pipeline.run import Run
 from pipeline.stage import Context, Stage
 from pipeline.stages.attest import attest
 from pipeline.stages.facts import facts
 from pipeline.stages.publish import publish
 from pipeline.stages.verify import verify
 from pipeline.table import RECORDED
+from pipeline.world import choose
+from tests.conftest import NOW, PIPELINE_TOML, commit
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 NAME = "registry.example/acme/sample"
@@ -197,3 +205,27 @@ BEFORE: Sequence[Stage] = (
 ATTEST = Stage(attest, needs=RECORDED, tools=("cosign",), live=True)
 PUBLISH = Stage(publish, needs=("image", "attest"), tools=("oras", "olareg"), live=True)
 VERIFY = Stage(verify, needs=("attest", "publish"), tools=("cosign", "oras", "olareg"), reads=("policy",), live=True)
+
+
+def performed(root: Path, store: Store, locked: Mapping[str, Digest], *stages: Stage) -> Run:
+    """Make a small project, perform all before `attest` and then these stages; return the run."""
+    for directory in ("service", "tests", "policy"):
+        (root / directory).mkdir()
+    (root / "pipeline.toml").write_text(PIPELINE_TOML)
+    shutil.copy(HOME / "policy" / "verification.toml", root / "policy")
+    commit(root)
+    config = Config.load(root / "pipeline.toml")
+    run = Run(root / ".run", config, store, locked, choose("dry-run", config), clock=lambda: NOW)
+
+    async def every() -> None:
+        for stage in (*BEFORE, *stages):
+            await run.perform(stage)
+
+    anyio.run(every)
+    return run
+
+
+def copy(run: Run, where: Path) -> Run:
+    """Return a run that goes on from a copy of what another one has left."""
+    shutil.copytree(run.directory, where)
+    return Run(where, run.config, run.store, run.locked, run.world, clock=run.clock)

@@ -12,26 +12,25 @@ from pipeline.cli import main
 from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.image.layout import Layout
+from pipeline.locked.store import Store
 from pipeline.run import Run
 from pipeline.toolbox import Toolbox
 from pipeline.world import loopback_registry
 from tests import upstream
-from tests.conftest import MakeRun
 
 POLICY = str(HOME / "policy" / "verification.toml")
 
 
+@pytest.fixture(scope="module")
+def signed(store: Store, locked: dict[str, Digest], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Give a run whose image is signed; no test touches it."""
+    return upstream.performed(tmp_path_factory.mktemp("signed"), store, locked, upstream.ATTEST)
+
+
 @pytest.fixture
-def run(make_run: MakeRun) -> Run:
-    """Give a run whose image is signed."""
-    run = make_run()
-
-    async def every() -> None:
-        for stage in (*upstream.BEFORE, upstream.ATTEST):
-            await run.perform(stage)
-
-    anyio.run(every)
-    return run
+def run(signed: Run, tmp_path: Path) -> Run:
+    """Give a copy of it."""
+    return upstream.copy(signed, tmp_path / "run")
 
 
 @pytest.fixture

@@ -1,7 +1,8 @@
 """The attest stage: every statement signed by the real Cosign, and hung on each manifest that it speaks of."""
 
 import json
-from collections.abc import Iterable, Mapping
+import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,11 @@ from pipeline.errors import VerificationFailed
 from pipeline.image.layout import Layout
 from pipeline.local.signer import SUBJECT
 from pipeline.local.sigstore import ISSUER
+from pipeline.locked.store import Store
 from pipeline.record import Record
 from pipeline.run import Run
-from pipeline.stage import Stage
 from pipeline.table import RECORDED
 from tests import upstream
-from tests.conftest import MakeRun
 
 NAMES = {
     *("signature", "provenance", "test", "smoke", "vex", "verdict"),
@@ -29,26 +29,23 @@ NAMES = {
 }
 
 
-@pytest.fixture
-def run(make_run: MakeRun) -> Run:
-    """Give a run in which everything before `attest` has finished."""
-    run = make_run()
-    perform(run, upstream.BEFORE)
-    return run
+@pytest.fixture(scope="module")
+def run(store: Store, locked: dict[str, Digest], tmp_path_factory: pytest.TempPathFactory) -> Run:
+    """Give a run in which everything until `attest` has finished; no test touches it."""
+    return upstream.performed(tmp_path_factory.mktemp("project"), store, locked, upstream.ATTEST)
 
 
 @pytest.fixture
 def attested(run: Run) -> Path:
-    perform(run, [upstream.ATTEST])
     return run.directory / "attest"
 
 
-def perform(run: Run, stages: Iterable[Stage]) -> None:
-    async def every() -> None:
-        for stage in stages:
-            await run.perform(stage)
-
-    anyio.run(every)
+@pytest.fixture
+def unsigned(run: Run, tmp_path: Path) -> Run:
+    """Give a copy of it in which everything before `attest` has finished."""
+    copy = upstream.copy(run, tmp_path / "run")
+    shutil.rmtree(copy.directory / "attest")
+    return copy
 
 
 def statement(attested: Path, name: str) -> dict[str, Any]:
@@ -146,22 +143,22 @@ def test_it_leaves_no_key_and_no_token(attested: Path) -> None:
             assert b"eyJhbGciOiJFUzI1NiI" not in path.read_bytes()
 
 
-def test_an_image_that_was_altered_is_not_signed_even_if_its_record_was_put_right(run: Run) -> None:
+def test_an_image_that_was_altered_is_not_signed_even_if_its_record_was_put_right(unsigned: Run) -> None:
     (layer,) = (
         path
-        for path in (run.directory / "image" / "layout" / "blobs" / "sha256").iterdir()
+        for path in (unsigned.directory / "image" / "layout" / "blobs" / "sha256").iterdir()
         if path.read_bytes() == b"a layer for linux/arm64"
     )
-    replace_product(run, "image", f"layout/blobs/sha256/{layer.name}", b"A layer for linux/arm64")
+    replace_product(unsigned, "image", f"layout/blobs/sha256/{layer.name}", b"A layer for linux/arm64")
     with pytest.raises(VerificationFailed, match="a layer for linux/arm64 was altered"):
-        perform(run, [upstream.ATTEST])
-    assert not (run.directory / "attest").exists()
+        anyio.run(unsigned.perform, upstream.ATTEST)
+    assert not (unsigned.directory / "attest").exists()
 
 
-def test_a_scan_that_lacks_a_platform_is_not_signed(run: Run) -> None:
-    replace_product(run, "scan", "grype.json", json.dumps({"linux/amd64": upstream.GRYPE}).encode())
+def test_a_scan_that_lacks_a_platform_is_not_signed(unsigned: Run) -> None:
+    replace_product(unsigned, "scan", "grype.json", json.dumps({"linux/amd64": upstream.GRYPE}).encode())
     with pytest.raises(VerificationFailed, match=r"scan/grype.json has no report for linux/arm64"):
-        perform(run, [upstream.ATTEST])
+        anyio.run(unsigned.perform, upstream.ATTEST)
 
 
 def replace_product(run: Run, stage: str, name: str, data: bytes) -> None:

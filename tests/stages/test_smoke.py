@@ -48,7 +48,7 @@ async def smoked(
     locked: Mapping[str, Digest] | None = None,
 ) -> dict[str, Any]:
     run = service.run(store, root, locked)
-    await service.image(run)
+    await service.image_once(run)
     await run.perform(stage)
     found: dict[str, Any] = json.loads((run.directory / "smoke" / "smoke.json").read_bytes())
     return found

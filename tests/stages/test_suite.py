@@ -28,7 +28,7 @@ def with_tests(
 
 async def ran(service: Service, store: Store, root: Path, stage: Stage = SMOKE) -> tuple[Run, dict[str, Any]]:
     run = service.run(store, root)
-    await service.image(run)
+    await service.image_once(run)
     await run.perform(stage)
     found: dict[str, Any] = json.loads((run.directory / "smoke" / "smoke.json").read_bytes())
     return run, found

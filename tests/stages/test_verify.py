@@ -24,7 +24,7 @@ from pipeline.stage import Stage
 from pipeline.stages.attest import attest
 from pipeline.world import choose
 from tests import upstream
-from tests.conftest import NOW, PIPELINE_TOML, commit
+from tests.conftest import NOW, PIPELINE_TOML
 
 
 def perform(run: Run, *stages: Stage) -> None:
@@ -38,23 +38,13 @@ def perform(run: Run, *stages: Stage) -> None:
 @pytest.fixture(scope="module")
 def template(store: Store, locked: dict[str, Digest], tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Give a run in which the image has been published; no test touches it."""
-    root = tmp_path_factory.mktemp("project")
-    for directory in ("service", "tests", "policy"):
-        (root / directory).mkdir()
-    (root / "pipeline.toml").write_text(PIPELINE_TOML)
-    shutil.copy(HOME / "policy" / "verification.toml", root / "policy")
-    commit(root)
-    config = Config.load(root / "pipeline.toml")
-    run = Run(root / ".run", config, store, locked, choose("dry-run", config), clock=lambda: NOW)
-    perform(run, *upstream.BEFORE, upstream.ATTEST, upstream.PUBLISH)
-    return run
+    return upstream.performed(tmp_path_factory.mktemp("project"), store, locked, upstream.ATTEST, upstream.PUBLISH)
 
 
 @pytest.fixture
 def run(template: Run, tmp_path: Path) -> Run:
     """Give a copy of it."""
-    shutil.copytree(template.directory, tmp_path / "run")
-    return Run(tmp_path / "run", template.config, template.store, template.locked, template.world, clock=template.clock)
+    return upstream.copy(template, tmp_path / "run")
 
 
 def image(run: Run) -> Any:
