@@ -4,16 +4,19 @@ import os
 import shutil
 from pathlib import Path
 
+import anyio
 import pytest
 
 from pipeline.config import Config
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, ToolFailed
+from pipeline.locked.store import Store
 from pipeline.run import Run
 from pipeline.stage import Stage
 from pipeline.stages.build import build
 from pipeline.stages.inputs import inputs
 from pipeline.stages.test import test as run_tests
+from pipeline.world import choose
 from tests.conftest import MakeRun
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -26,6 +29,23 @@ TEST = Stage(run_tests, needs=("inputs", "build"), tools=("python",), reads=("te
 def sample(make_run: MakeRun, tmp_path: Path) -> Run:
     """Give a run of a copy of a sample service."""
     return run_of(make_run, tmp_path, "greetings")
+
+
+@pytest.fixture(scope="module")
+def template(store: Store, locked: dict[str, Digest], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give the run directory of that sample after `inputs` and `build`; no test touches it."""
+    root = tmp_path_factory.mktemp("template") / "greetings"
+    shutil.copytree(SAMPLES / "greetings", root)
+    config = Config.load(root / "pipeline.toml")
+    anyio.run(perform, Run(root / ".run", config, store, locked, choose("dry-run", config)), INPUTS, BUILD)
+    return root / ".run"
+
+
+@pytest.fixture
+def built(sample: Run, template: Path) -> Run:
+    """Give a run of a copy of it whose wheel is built."""
+    shutil.copytree(template, sample.directory)
+    return sample
 
 
 def run_of(make_run: MakeRun, tmp_path: Path, name: str) -> Run:
@@ -82,14 +102,13 @@ async def test_a_project_that_does_not_build_is_at_fault(sample: Run) -> None:
     assert (caught.value.exit_code, bool(caught.value.why)) == (7, True)
 
 
-async def test_passing_tests_are_counted(sample: Run) -> None:
-    assert "passed" in await perform(sample, INPUTS, BUILD, TEST)
+async def test_passing_tests_are_counted(built: Run) -> None:
+    assert "passed" in await perform(built, TEST)
 
 
-async def test_the_wheel_is_tested_and_not_the_sources(sample: Run) -> None:
-    await perform(sample, INPUTS, BUILD)
-    shutil.rmtree(sample.config.service.source / "greetings")
-    assert "passed" in (await sample.perform(TEST)).headline
+async def test_the_wheel_is_tested_and_not_the_sources(built: Run) -> None:
+    shutil.rmtree(built.config.service.source / "greetings")
+    assert "passed" in (await built.perform(TEST)).headline
 
 
 async def test_a_failing_test_is_named(make_run: MakeRun, tmp_path: Path) -> None:
@@ -103,20 +122,18 @@ async def test_no_test_is_a_failure(make_run: MakeRun, tmp_path: Path) -> None:
         await perform(run_of(make_run, tmp_path, "no-tests"), INPUTS, BUILD, TEST)
 
 
-async def test_skipped_tests_are_no_tests(sample: Run) -> None:
-    (tests,) = sample.config.test.paths
+async def test_skipped_tests_are_no_tests(built: Run) -> None:
+    (tests,) = built.config.test.paths
     for path in tests.glob("test_*.py"):
         path.write_text("import pytest\n@pytest.mark.skip\ndef test_it() -> None: pass\n")
     with pytest.raises(SubjectFailed, match=r"no test of .* ran") as caught:
-        await perform(sample, INPUTS, BUILD, TEST)
+        await perform(built, TEST)
     assert "1 skipped" in caught.value.why[0]
 
 
-async def test_a_command_that_writes_no_junit_file_is_said(sample: Run) -> None:
-    config = sample.config
-    sample.config = config.model_copy(
-        update={"test": config.test.model_copy(update={"command": ("-c", "print('hi')")})}
-    )
+async def test_a_command_that_writes_no_junit_file_is_said(built: Run) -> None:
+    config = built.config
+    built.config = config.model_copy(update={"test": config.test.model_copy(update={"command": ("-c", "print('hi')")})})
     with pytest.raises(ToolFailed, match="wrote no JUnit file") as caught:
-        await perform(sample, INPUTS, BUILD, TEST)
+        await perform(built, TEST)
     assert caught.value.why == ("hi",)
