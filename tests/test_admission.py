@@ -115,12 +115,63 @@ def test_a_deployment_with_its_service_and_its_autoscaler_is_in_order() -> None:
             lambda d: pod(d).update(volumes=[{"name": "root", "hostPath": {"path": "/"}}]),
             "volume root is a directory of the node",
         ),
+        (
+            lambda d: pod(d).update(volumes=[{"name": "share", "nfs": {"server": "files", "path": "/"}}]),
+            "volume share is of a kind that the standard forbids: nfs",
+        ),
+        (
+            lambda d: pod(d)["securityContext"].update(sysctls=[{"name": "kernel.msgmax", "value": "1"}]),
+            "sysctl kernel.msgmax is none",
+        ),
+        (
+            lambda d: container(d).update(ports=[{"containerPort": 8080, "hostPort": 80}]),
+            "hostPort 80 is a port of the node",
+        ),
+        (
+            lambda d: container(d)["readinessProbe"]["httpGet"].update(host="169.254.169.254"),
+            "readinessProbe.httpGet.host has the node ask 169.254.169.254",
+        ),
+        (
+            lambda d: container(d).update(lifecycle={"preStop": {"httpGet": {"port": 80, "host": "elsewhere"}}}),
+            "lifecycle.preStop.httpGet.host has the node ask elsewhere",
+        ),
+        (
+            lambda d: pod(d)["securityContext"].update(appArmorProfile={"type": "Unconfined"}),
+            "appArmorProfile is neither",
+        ),
+        (
+            lambda d: container(d)["securityContext"].update(seLinuxOptions={"type": "spc_t"}),
+            "seLinuxOptions are others",
+        ),
+        (
+            lambda d: pod(d)["securityContext"].update(seLinuxOptions={"user": "system_u"}),
+            "seLinuxOptions are others",
+        ),
+        (lambda d: container(d)["securityContext"].update(procMount="Unmasked"), "procMount is not Default"),
+        (
+            lambda d: pod(d)["securityContext"].update(windowsOptions={"hostProcess": True}),
+            "windowsOptions.hostProcess is true",
+        ),
         (lambda d: pod(d).pop("automountServiceAccountToken"), "gets a token for the cluster"),
     ],
 )
 def test_each_weakness_of_a_deployment_is_named(change: Change, expected: str) -> None:
     found = judged(changed(DEPLOYMENT, change))
     assert any(expected in line for line in found), found
+
+
+def test_what_the_standard_allows_is_in_order() -> None:
+    def allowed(body: dict[str, Any]) -> None:
+        pod(body)["volumes"] = [
+            {"name": "scratch", "emptyDir": {}},
+            {"name": "settings", "configMap": {"name": "shop"}},
+        ]
+        pod(body)["securityContext"]["sysctls"] = [{"name": "net.ipv4.tcp_syncookies", "value": "1"}]
+        pod(body)["securityContext"]["appArmorProfile"] = {"type": "RuntimeDefault"}
+        container(body)["securityContext"]["seLinuxOptions"] = {"type": "container_t", "level": "s0:c1,c2"}
+        container(body)["ports"] = [{"containerPort": 8080}]
+
+    assert judged(changed(DEPLOYMENT, allowed)) == []
 
 
 def test_a_container_that_runs_first_is_judged_like_the_others() -> None:

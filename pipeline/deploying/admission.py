@@ -12,6 +12,17 @@ from pipeline.deploying.manifests import Manifest, Object, dig, image_of
 from pipeline.errors import SubjectFailed
 
 _NODE_PORTS = range(30000, 32768)  # kube-apiserver, --service-node-port-range
+# The standard's lists: "Volume Types", "Sysctls", "SELinux"; the handlers are those of "Host Probes / Lifecycle Hooks".
+_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+_SYSCTLS = {
+    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
+    "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout",
+    "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
+    "net.ipv4.tcp_syncookies",
+}  # fmt: skip
+_SELINUX = {"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
+_PROBES, _HOOKS = ("livenessProbe", "readinessProbe", "startupProbe"), ("postStart", "preStop")
+_HANDLERS = (*((name,) for name in _PROBES), *(("lifecycle", name) for name in _HOOKS))
 _REQUIRED = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
 
 
@@ -65,14 +76,23 @@ def _pod(manifest: Manifest) -> Iterator[str]:
     for field in ("hostNetwork", "hostPID", "hostIPC"):
         if manifest.pod.get(field):
             yield f"{field} gives the pod the node's own"
-    for volume in manifest.pod.get("volumes") or ():
-        if "hostPath" in volume:
-            yield f"volume {volume['name']} is a directory of the node"
+    yield from _node(manifest.pod)
     if manifest.pod.get("automountServiceAccountToken") is not False:
         yield "it gets a token for the cluster: set automountServiceAccountToken: false"
     for container in manifest.pod.get("containers") or ():
         if manifest.kind == "Deployment" and not container.get("readinessProbe"):
             yield f"container {container['name']}: without a readinessProbe a broken rollout looks healthy"
+
+
+def _node(pod: Object) -> Iterator[str]:
+    for volume in pod.get("volumes") or ():
+        if "hostPath" in volume:
+            yield f"volume {volume['name']} is a directory of the node"
+        elif others := sorted(set(volume) - _VOLUMES - {"name"}):
+            yield f"volume {volume['name']} is of a kind that the standard forbids: {', '.join(others)}"
+    for sysctl in dig(pod, "securityContext").get("sysctls") or ():
+        if sysctl["name"] not in _SYSCTLS:
+            yield f"sysctl {sysctl['name']} is none that the standard holds for safe"
 
 
 def _image(container: Object, _pod: Object) -> Iterator[str]:
@@ -101,13 +121,42 @@ def _privileges(container: Object, pod: Object) -> Iterator[str]:
         yield "capabilities.add holds more than NET_BIND_SERVICE"
 
 
+def _host(container: Object, _pod: Object) -> Iterator[str]:
+    for port in container.get("ports") or ():
+        if port.get("hostPort"):
+            yield f"hostPort {port['hostPort']} is a port of the node"
+    for handler in _HANDLERS:
+        for kind in ("httpGet", "tcpSocket"):
+            if host := dig(container, *handler, kind).get("host"):
+                yield f"{'.'.join(handler)}.{kind}.host has the node ask {host}"
+
+
+def _confinement(container: Object, pod: Object) -> Iterator[str]:
+    inherited = {**dig(pod, "securityContext"), **dig(container, "securityContext")}
+    if dig(inherited, "appArmorProfile").get("type", "RuntimeDefault") not in {"RuntimeDefault", "Localhost"}:
+        yield "appArmorProfile is neither RuntimeDefault nor Localhost"
+    labels = dig(inherited, "seLinuxOptions")
+    if labels.get("type", "") not in _SELINUX or labels.get("user") or labels.get("role"):
+        yield "seLinuxOptions are others than a container's"
+    if inherited.get("procMount", "Default") != "Default":
+        yield "procMount is not Default"
+    if dig(inherited, "windowsOptions").get("hostProcess"):
+        yield "windowsOptions.hostProcess is true"
+
+
 def _resources(container: Object, _pod: Object) -> Iterator[str]:
     for kind, resource in _REQUIRED:
         if resource not in dig(container, "resources", kind):
             yield f"resources.{kind}.{resource} is missing"
 
 
-_CONTAINER_CHECKS: tuple[Callable[[Object, Object], Iterator[str]], ...] = (_image, _privileges, _resources)
+_CONTAINER_CHECKS: Sequence[Callable[[Object, Object], Iterator[str]]] = (
+    _image,
+    _privileges,
+    _host,
+    _confinement,
+    _resources,
+)
 
 
 def _among(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[str]:
