@@ -146,7 +146,7 @@ class Toolbox:
             raise ToolFailed(
                 f"{name} ended with exit code {code}",
                 why=self.last_words(bytes(errors or output)),
-                do="the stage's log.txt has the command and its whole output",
+                do="the stage's log.txt has the command and what it said",
             )
         return Completed(code, bytes(output), bytes(errors))
 
