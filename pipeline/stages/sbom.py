@@ -50,15 +50,18 @@ async def _list(context: Context, layout: Layout, subject: documents.Subject, pl
     where = context.out / relative
     where.mkdir()
     view = _view(layout, subject.digest, where / "view")
+    scratch = where / "scratch"  # what it unpacks: whoever kills it leaves that with the unfinished stage, not in /tmp
+    scratch.mkdir()
     # The path is relative because Syft writes it into what it lists.
     await context.tools.run(
         "syft",
         *("scan", "oci-dir:view", "-q", "--source-name", subject.name, "--source-version", str(subject.digest)),
         *(f"-o={form}={name}" for form, name in _FORMS.items()),
         cwd=where,
-        env=_SETTINGS,
+        env={**_SETTINGS, "TMPDIR": str(scratch)},
     )
-    shutil.rmtree(view)
+    for made in (view, scratch):
+        shutil.rmtree(made)
     cyclonedx, spdx, listing = (_read(where / name) for name in _FORMS.values())
     documents.require_complete(listing, subject)
     normal = (documents.cyclonedx(cyclonedx, subject), documents.spdx(spdx, subject), listing)

@@ -1,9 +1,11 @@
 """`sbom` runs the real Syft, writes the same bytes for the same image, and refuses a list that lacks something."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import anyio
 import pytest
 
 from pipeline.digest import Digest
@@ -49,6 +51,26 @@ async def test_every_platform_has_its_documents_and_nothing_is_left_behind(make_
     for platform in PLATFORMS:
         found = {path.name for path in (run.directory / "sbom" / platform).iterdir()}
         assert found == {"sbom.cdx.json", "sbom.spdx.json", "sbom.syft.json"}
+
+
+async def test_what_syft_unpacks_lies_with_the_unfinished_stage_so_that_a_kill_leaves_nothing_elsewhere(
+    make_run: MakeRun,
+) -> None:
+    run = make_run()
+    seen: set[str] = set()
+
+    async def watch() -> None:
+        while True:
+            with suppress(FileNotFoundError):  # it has just been put away
+                seen.update(path.name.partition("-")[0] for path in run.directory.glob("sbom.part/*/scratch/*"))
+            await anyio.sleep(0.002)
+
+    await perform(run, ONE_PLATFORM.stage())
+    async with anyio.create_task_group() as watching:
+        watching.start_soon(watch)
+        await perform(run, SBOM)
+        watching.cancel_scope.cancel()
+    assert seen == {"stereoscope"}
 
 
 async def test_both_formats_know_whose_a_compiled_file_is(make_run: MakeRun) -> None:
