@@ -135,7 +135,7 @@ def _refuse(context: Context, outcome: Outcome, answer: dict[str, Any], last_wor
         raise SubjectFailed(
             f"{len(outcome.failed)} of {outcome.total} tests of {context.config.service.name} failed in its image",
             why=outcome.failed[:_NAMED_FAILURES] or last_words,
-            do="name a module that is missing in image.modules; smoke/log.txt has the whole output",
+            do="name a module that is missing in image.modules; smoke/log.txt has more of the output",
         )
     if outcome.total == outcome.skipped:
         raise SubjectFailed(

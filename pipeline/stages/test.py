@@ -35,7 +35,7 @@ async def test(context: Context) -> str:
         raise SubjectFailed(
             f"{len(outcome.failed)} of {outcome.total} tests of {context.config.service.name} failed",
             why=outcome.failed[:_NAMED_FAILURES] or context.tools.last_words(done.stdout),
-            do="correct the service or its tests; test/log.txt has the whole output",
+            do="correct the service or its tests; test/log.txt has more of the output",
         )
     if outcome.total == outcome.skipped:
         raise SubjectFailed(
