@@ -58,6 +58,7 @@ EDGES = {
     "start",
     "store",
     "store_archive",
+    "store_cleaning",
     "surroundings",
     "toolbox",
     "touched",

@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed, UsageError, VerificationFailed
 from pipeline.locked.store import Store, default_root
+from pipeline.locked.store_cleaning import in_use, remove, stale, unused_by_others
 
 CONTENT = b"the bytes of a wheel"
 DIGEST = Digest.of(CONTENT)
@@ -156,16 +158,38 @@ def test_what_a_killed_run_left_is_removed_after_a_day(empty: Store) -> None:
     old.mkdir()
     young.mkdir()
     os.utime(old, (0, 0))
-    assert empty.gc({DIGEST}) == []
+    remove(empty, [])
     assert (old.exists(), young.exists()) == (False, True)
 
 
-def test_gc_removes_what_is_not_to_be_kept_and_nothing_else(empty: Store) -> None:
-    """It returns the removed entries, so that the caller can say how much room they took."""
+def test_what_is_not_to_be_kept_and_was_not_used_is_removed_and_nothing_else(empty: Store) -> None:
+    """Whoever asks for an entry has used it, be it only to see whether it is there."""
+    for data in (b"unwanted", b"asked for", b"read"):
+        receive(empty, data)
     receive(empty)
-    receive(empty, b"unwanted")
-    assert [(entry.digest, entry.size) for entry in empty.gc({DIGEST})] == [(Digest.of(b"unwanted"), 8)]
-    assert [entry.digest for entry in empty.entries()] == [DIGEST]
+    for entry in empty.entries():
+        os.utime(entry.path.parent, (0, 0))
+    empty.has(Digest.of(b"asked for"))
+    empty.get(Digest.of(b"read"))
+    found = stale(empty, {DIGEST}, timedelta(days=30))
+    assert [(entry.digest, entry.size) for entry in found] == [(Digest.of(b"unwanted"), 8)]
+    remove(empty, found)
+    there = {DIGEST, Digest.of(b"asked for"), Digest.of(b"read")}
+    assert {entry.digest for entry in empty.entries()} == there
+
+
+def test_a_store_is_not_cleaned_while_a_run_is_using_it(empty: Store) -> None:
+    with in_use(empty), in_use(empty), pytest.raises(UsageError, match="a run is using the store"):
+        unused_by_others(empty).__enter__()
+    with unused_by_others(empty):
+        pass
+
+
+def test_where_no_store_can_be_made_a_run_says_so_itself(tmp_path: Path) -> None:
+    """Holding it is no reason to fail before somebody asks for an entry, and can say which."""
+    (tmp_path / "file").touch()
+    with in_use(Store(tmp_path / "file" / "store")):
+        pass
 
 
 IN_A_NAMESPACE = ("unshare", "--map-root-user", "--mount")

@@ -23,6 +23,7 @@ from pipeline.image.differences import Side, first_difference
 from pipeline.image.layout import Layout
 from pipeline.image.rebuild import Recorded, check_configuration, check_materials, needed, only_image, recorded
 from pipeline.locked.inputs import Inputs
+from pipeline.locked.store_cleaning import in_use
 from pipeline.run import Run
 from pipeline.stage import Context, Stage
 from pipeline.table import TABLE
@@ -66,7 +67,7 @@ def _rebuild(options: argparse.Namespace, side: Side, work: Path) -> list[str]:
     records = recorded(side.layout, side.digest)
     inputs = needed(config)
     run = Run(work / "run", config, store, {}, choose("dry-run", config))
-    with progress(as_json=options.json) as run.observe:
+    with in_use(store), progress(as_json=options.json) as run.observe:
         run_async(lambda: _perform(run, inputs, records))
     tree = json.loads((run.directory / "facts" / "facts.json").read_bytes())["tree"]
     notes = _notes(tree, records)

@@ -8,6 +8,7 @@ from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
 from pipeline.disk import alone
 from pipeline.host import wanted
+from pipeline.locked.store_cleaning import in_use
 from pipeline.table import TABLE
 
 
@@ -27,7 +28,7 @@ def run(options: argparse.Namespace) -> int:
     """Run the stage, whether or not it is there already."""
     row = wanted(TABLE, options.stage)[-1]
     run = shared.open_run(options, options.world, TABLE)
-    with alone(run.directory), progress(as_json=options.json) as run.observe:
+    with alone(run.directory), in_use(run.store), progress(as_json=options.json) as run.observe:
         run.begin(options.run_id)
         run_async(lambda: run.perform(row))
     return 0

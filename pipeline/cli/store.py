@@ -3,6 +3,7 @@
 import argparse
 import sys
 import tempfile
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from pipeline.locked import store_archive
 from pipeline.locked.fetch import PROGRAMS, fill
 from pipeline.locked.inputs import Inputs, digests
 from pipeline.locked.store import Store
+from pipeline.locked.store_cleaning import UNUSED_DAYS, in_use, remove, stale, unused_by_others
 from pipeline.toolbox import Toolbox
 
 
@@ -31,7 +33,11 @@ def add(verbs: Any) -> None:
     take.set_defaults(verb=_import)
     for action in (export, take):
         action.add_argument("file", type=Path, metavar="FILE", help="the one file, a tar archive")
-    gc = actions.add_parser("gc", help="remove what this project's locks do not name")
+    gc = actions.add_parser("gc", help="remove what this project's locks do not name and no run has used for a while")
+    gc.add_argument("--dry-run", "-n", action="store_true", help="list what would be removed, and remove nothing")
+    gc.add_argument(
+        "--unused-for", type=int, default=UNUSED_DAYS, metavar="DAYS", help=f"default: {UNUSED_DAYS}; 0 for all others"
+    )
     gc.set_defaults(verb=_gc)
     for action in (fetch, export, take, gc):
         shared.common(action)
@@ -55,7 +61,10 @@ def _fetch(options: argparse.Namespace) -> int:
             log=Path(log.name),
             environment=network_environment(),
         )
-        fetched = sum(len(run_async(partial(fill, each, tools, store, _say, store.intact)).names()) for each in wanted)
+        with in_use(store):
+            fetched = sum(
+                len(run_async(partial(fill, each, tools, store, _say, store.intact)).names()) for each in wanted
+            )
     there = {digest for each in wanted for digest in digests(each.listing(store))}
     print(f"{len(there)} inputs are in {store.root}, {fetched or 'none'} of them fetched now")
     return 0
@@ -64,23 +73,32 @@ def _fetch(options: argparse.Namespace) -> int:
 def _export(options: argparse.Namespace) -> int:
     store = shared.the_store(options)
     wanted = set(digests(Inputs.of(Config.load(options.config)).with_containers().listing(store)))
-    store_archive.export(store, wanted, options.file)
+    with in_use(store):
+        store_archive.export(store, wanted, options.file)
     print(f"{len(wanted)} inputs, {_megabytes(options.file.stat().st_size)}, in {options.file}")
     return 0
 
 
 def _import(options: argparse.Namespace) -> int:
     store = shared.the_store(options)
-    count = store_archive.import_(store, options.file)
+    with in_use(store):
+        count = store_archive.import_(store, options.file)
     print(f"{count} inputs of {options.file} are in {store.root}")
     return 0
 
 
 def _gc(options: argparse.Namespace) -> int:
     store: Store = shared.the_store(options)
-    removed = store.gc(Inputs.of(Config.load(options.config)).with_containers().named())
-    size = sum(entry.size for entry in removed)
-    print(f"{len(removed) or 'no'} inputs removed from {store.root}, {_megabytes(size)}")
+    keep = set(Inputs.of(Config.load(options.config)).with_containers().named())
+    with unused_by_others(store):
+        found = stale(store, keep, timedelta(days=options.unused_for))
+        for entry in found:
+            used = datetime.fromtimestamp(entry.used, UTC).date()
+            print(f"{entry.path.name}, {_megabytes(entry.size)}, last used {used}")
+        if not options.dry_run:
+            remove(store, found)
+    done = "would be removed" if options.dry_run else "removed"
+    print(f"{len(found) or 'no'} inputs {done} from {store.root}, {_megabytes(sum(entry.size for entry in found))}")
     return 0
 
 

@@ -13,6 +13,7 @@ from pipeline.cli.progress import progress
 from pipeline.disk import alone
 from pipeline.errors import PipelineError, flatten, told
 from pipeline.host import execute, wanted
+from pipeline.locked.store_cleaning import in_use
 from pipeline.reporting import evidence, story
 from pipeline.reporting.page import html, markdown
 from pipeline.reporting.summary import Summary, lines, warnings
@@ -26,7 +27,7 @@ def run_table(options: argparse.Namespace, world: str) -> int:
     run = shared.open_run(options, world, TABLE)
     run.config.require({name for stage in stages for name in stage.reads})
     reached: set[str] = set()
-    with alone(run.directory):
+    with alone(run.directory), in_use(run.store):
         try:
             with progress(as_json=options.json) as show:
 

@@ -88,7 +88,7 @@ def _explained(missing: Missing, failures: list[BaseException], store: Store) ->
 @asynccontextmanager
 async def _filling(store: Store, say: Callable[[str], None]) -> AsyncIterator[None]:
     """Be the one run that fetches: others wait here, saying so, and then find what this one has fetched."""
-    lock = store.open_lock()
+    lock = store.open_lock("filling.lock")
     try:
         if not _taken(lock):
             say(f"another run is filling the store {store.root}: waiting for it")

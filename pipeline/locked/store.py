@@ -12,8 +12,8 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
@@ -23,7 +23,7 @@ from pipeline.errors import ToolFailed, UsageError, VerificationFailed
 
 # A name that is one path component everywhere, and no option when it stands on a command line.
 _FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~%!-]*")
-_ABANDONED = 24 * 3600  # seconds after which a half-written entry belongs to no running process
+_MARKED = 3600  # seconds for which a use needs no other mark
 _CHUNK = 1 << 20
 _FETCH = "run `python -m pipeline store fetch`"
 
@@ -36,11 +36,12 @@ def default_root(environment: Mapping[str, str]) -> Path:
 
 @dataclass(frozen=True)
 class Entry:
-    """One file of a store; `size` is in bytes."""
+    """One file of a store; `size` is in bytes, `used` when it was last asked for, in seconds since 1970."""
 
     digest: Digest
     path: Path
     size: int
+    used: float
 
 
 class Store:
@@ -56,8 +57,11 @@ class Store:
         return path.name if path else None
 
     def has(self, digest: Digest) -> bool:
-        """Say whether an entry is there; its bytes are looked at by `get`."""
-        return self._locate(digest) is not None
+        """Say whether an entry is there, which marks it as used; its bytes are looked at by `get`."""
+        path = self._locate(digest)
+        if path:
+            _mark(path)
+        return path is not None
 
     def intact(self, digest: Digest) -> bool:
         """Say whether an entry is there and its bytes are those that the digest names."""
@@ -74,6 +78,7 @@ class Store:
         path = self._locate(digest)
         if path is None:
             raise ToolFailed(f"{digest} is not in the store {self.root}", do=_FETCH)
+        _mark(path)
         actual = Digest.of_file(path)
         if actual != digest:
             raise VerificationFailed(
@@ -99,7 +104,7 @@ class Store:
             raise VerificationFailed(f"not a file name that a store takes: {name!r}")
         if self.intact(expected):
             return self.get(expected)
-        with self._writing(name):
+        with self.writing(name):
             self._make(expected.algorithm)
             with self._scratch() as scratch:
                 actual = _copy(stream, scratch / name, 0o555 if executable else 0o444)
@@ -118,24 +123,13 @@ class Store:
             digest = Digest("sha256", child.name)
             path = self._locate(digest)
             if path:
-                yield Entry(digest, path, path.stat().st_size)
+                yield Entry(digest, path, path.stat().st_size, path.parent.stat().st_mtime)
 
-    def gc(self, keep: Collection[Digest]) -> list[Entry]:
-        """Remove every entry that `keep` does not name, and what killed runs left half-written; return the entries."""
-        removed = [entry for entry in self.entries() if entry.digest not in keep]
-        with self._writing("the removal of entries"):
-            for entry in removed:
-                shutil.rmtree(entry.path.parent)
-            for left in self.root.glob("arriving-*"):
-                if time.time() - left.stat().st_mtime > _ABANDONED:
-                    shutil.rmtree(left)
-        return removed
-
-    def open_lock(self) -> int:
-        """Open the file that a run which fetches holds a lock on; raise as `receive` does when it cannot be written."""
-        with self._writing("the lock of a run that fetches"):
+    def open_lock(self, name: str) -> int:
+        """Open a file that runs hold a lock on; raise as `receive` does when it cannot be written."""
+        with self.writing(name):
             self._make()
-            return os.open(self.root / "filling.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(self.root / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
 
     def _locate(self, digest: Digest) -> Path | None:
         try:
@@ -178,7 +172,8 @@ class Store:
             shutil.rmtree(path, ignore_errors=True)  # it is gone already when it was renamed into place
 
     @contextmanager
-    def _writing(self, what: str) -> Iterator[None]:
+    def writing(self, what: str) -> Iterator[None]:
+        """Turn what the disk refuses into `UsageError`, or `ToolFailed` where it is full."""
         try:
             yield
         except OSError as failure:
@@ -190,6 +185,13 @@ class Store:
                 why=failure.strerror or str(failure),
                 do="fill it as the user it belongs to, or name another with --store",
             ) from failure
+
+
+def _mark(path: Path) -> None:
+    """Note that an entry was used, where this user may: by the time of its directory, which nothing else changes."""
+    with suppress(OSError):
+        if time.time() - path.parent.stat().st_mtime > _MARKED:
+            os.utime(path.parent)
 
 
 def _copy(stream: IO[bytes], target: Path, mode: int) -> Digest:

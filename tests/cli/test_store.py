@@ -10,6 +10,7 @@ from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store, default_root
+from pipeline.locked.store_cleaning import in_use
 
 CONFIG = ["--config", str(HOME / "pipeline.toml")]
 
@@ -39,10 +40,24 @@ def test_gc_leaves_what_the_locks_name(carried: Path, tmp_path: Path, capsys: py
     before = [entry.digest for entry in store.entries()]
     stale = tmp_path / "stale.whl"
     stale.write_bytes(b"a wheel of last year")
-    store.add(stale, type(before[0]).of(stale.read_bytes()))
-    assert main(["store", "gc", *CONFIG, "--store", str(store.root)]) == 0
+    where = store.add(stale, Digest.of(stale.read_bytes()))
+    clean = ["store", "gc", *CONFIG, "--store", str(store.root)]
+    assert main(clean) == 0
+    assert "no inputs removed" in capsys.readouterr().out  # another checkout may have used it today
+    os.utime(where.parent, (0, 0))
+    assert main([*clean, "--dry-run"]) == 0
+    assert capsys.readouterr().out.startswith("stale.whl, 0.0 MB, last used 1970-01-01\n1 inputs would be removed")
+    assert store.has(Digest.of(stale.read_bytes()))
+    assert main([*clean, "--unused-for", "0"]) == 0
     assert "1 inputs removed" in capsys.readouterr().out
     assert [entry.digest for entry in store.entries()] == before
+
+
+def test_gc_waits_for_no_run_and_takes_nothing_from_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    store = Store(tmp_path / "other")
+    with in_use(store):
+        assert main(["store", "gc", *CONFIG, "--store", str(store.root)]) == 2
+    assert "a run is using the store" in capsys.readouterr().err
 
 
 def test_the_tools_alone_need_no_configuration(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
