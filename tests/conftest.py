@@ -41,7 +41,8 @@ MakeRun = Callable[..., Run]
 # These take longest: a worker that got one of them last would go on alone.
 LONG = (
     *("test_same_digest.py", "test_samples.py", "test_interruptions.py", "test_smoke.py", "test_suite.py"),
-    *("test_image.py", "test_smoke_docker.py", "test_dry_run.py", "test_verify.py", "test_build_and_test.py"),
+    *("test_image.py", "test_smoke_docker.py", "test_malformed.py", "test_output.py", "test_dry_run.py"),
+    *("test_verify.py", "test_build_and_test.py"),
 )
 
 

@@ -24,7 +24,7 @@ from pipeline.record import Record, products
 from pipeline.run import Run
 from pipeline.table import TABLE
 from pipeline.world import choose
-from tests.commands import clone, pipeline
+from tests.commands import Ended
 from tests.conftest import NOW
 
 pytestmark = pytest.mark.timeout(300)
@@ -55,19 +55,12 @@ MUTATIONS = 12
 RunStage = Callable[[str], BaseException | None]
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a project with a finished dry run."""
-    root = clone("greetings", tmp_path_factory.mktemp("finished") / "greetings")
-    ended = pipeline("dry-run", cwd=root)
-    assert ended.code == 0, ended.output
-    return root
-
-
 @pytest.fixture
-def project(finished: Path, tmp_path: Path) -> Path:
-    """Give a copy of it."""
-    return Path(shutil.copytree(finished, tmp_path / "greetings", symlinks=True))
+def project(finished: tuple[Path, Ended], tmp_path: Path) -> Path:
+    """Give a copy of a project with a finished dry run."""
+    root, ended = finished
+    assert ended.code == 0, ended.output
+    return Path(shutil.copytree(root, tmp_path / "greetings", symlinks=True))
 
 
 def places(value: Any) -> Iterator[tuple[Any, Any]]:
