@@ -41,6 +41,7 @@ EDGES = {
     "lookup",
     "loopback",
     "machine",
+    "moving",
     "planning",
     "policy_files",
     "processes",

@@ -16,7 +16,7 @@ from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import Config, Sign
 from pipeline.digest import Digest
-from pipeline.distribution.tags import tags_of
+from pipeline.distribution.moving import Moves, moves
 from pipeline.errors import UsageError
 from pipeline.host import wanted
 from pipeline.locked.inputs import Inputs
@@ -35,21 +35,27 @@ class Plan:
     Args:
         repository: where it would push.
         digest: what it would push; None where nothing is built yet.
-        tags: where each tag points now that would move; None where there is no such tag.
+        tags: which tags would move, and which stay.
         signer: who would sign, in words.
         logs: where every signature would be written down.
     """
 
     repository: str
-    digest: str | None
-    tags: Mapping[str, Digest | None]
+    digest: Digest | None
+    tags: Moves
     signer: str
     logs: tuple[str, ...]
 
     def as_json(self) -> dict[str, Any]:
         """Return it for machines."""
-        tags = {name: str(at) if at else None for name, at in self.tags.items()}
-        return {"event": "plan", **vars(self), "tags": tags, "logs": list(self.logs)}
+        return {
+            "event": "plan",
+            **vars(self),
+            "digest": str(self.digest) if self.digest else None,
+            "tags": {name: str(at) if at else None for name, at in self.tags.before.items()},
+            "stay": dict(self.tags.stay),
+            "logs": list(self.logs),
+        }
 
     def lines(self) -> Iterator[str]:
         """Yield it for people."""
@@ -57,10 +63,12 @@ class Plan:
         yield f"sign      as {self.signer}"
         for log in self.logs:
             yield f"log       {log}, where the signer's identity stays for good"
-        for name, at in self.tags.items():
-            there = "there already" if at and str(at) == self.digest else f"from {at}" if at else "new"
+        for name, at in self.tags.before.items():
+            there = "there already" if at and at == self.digest else f"from {at}" if at else "new"
             yield f"tag       {name} ({there})"
-        if not self.tags:
+        for name, newer in self.tags.stay.items():
+            yield f"stays     {name} (at {newer}, which is newer)"
+        if self.digest is None:
             yield "tag       known when the image is built: run `python -m pipeline release --to image`"
         yield "nothing was written"
 
@@ -94,12 +102,14 @@ def _built(options: argparse.Namespace) -> Mapping[str, Any] | None:
 
 async def _plan(options: argparse.Namespace, config: Config, image: Mapping[str, Any] | None, scratch: Path) -> Plan:
     tools = Toolbox(shared.the_store(options), Inputs.of_tools().locked(), _TOOLS, scratch / "log.txt")
-    names = tags_of(str(image["service"]["version"])) if image else []
+    tags, digest = Moves({}, {}), None
     async with choose("release", config).registry(tools, None) as registry:
-        await registry.require_access()
-        tags = {tag: await registry.resolve(tag) for tag in names}
+        if image:
+            digest = Digest.parse(image["digest"])
+            tags = await moves(registry, str(image["service"]["version"]), digest)
+        else:
+            await registry.tags()  # whether it lets this login in
     signer = await _signer(tools, scratch, config.sign)
-    digest = str(image["digest"]) if image else None
     return Plan(config.image.repository, digest, tags, signer, tuple(_logs(config.sign)))
 
 

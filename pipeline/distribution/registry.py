@@ -19,6 +19,7 @@ from pipeline.toolbox import Completed, Toolbox
 
 # ORAS says so in its own words, or repeats the registry's (OCI distribution 1.1, "Error Codes").
 _NOT_LET_IN = re.compile(r"status code 40[13]\b|\bunauthorized\b|\bdenied\b|credential not found", re.IGNORECASE)
+_NOT_THERE = re.compile(r"status code 404\b|\bname unknown\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -97,13 +98,19 @@ class Registry:
         """Move tags to a digest that the registry has."""
         await self._oras("tag", *self._flags, str(self.reference(digest)), *names)
 
-    async def require_access(self) -> None:
-        """Ask for a tag, which need not be there; raise `RemoteFailed` where this login may not even do that.
+    async def tags(self) -> list[str]:
+        """Return the names of all tags; raise `RemoteFailed` where this login may not even ask.
 
         Nothing is written. Whether a login may write is known when it does: Docker Hub gives everybody a token, for
         what they may, and says no only to what it is used for.
         """
-        await self.resolve("latest")
+        try:
+            found = await self._oras("repo", "tags", *self._flags, f"{self.host}/{self.repository}")
+        except RemoteFailed as error:
+            if any(_NOT_THERE.search(line) for line in error.why):  # the first release makes the repository
+                return []
+            raise
+        return found.stdout.decode().split()
 
     async def resolve(self, tag: str) -> Digest | None:
         """Return the digest behind a tag, or None where there is no such tag."""

@@ -16,6 +16,7 @@ from pipeline.attestation.provenance import VERIFIER, Source, provenance
 from pipeline.attestation.signing import Signer
 from pipeline.attestation.statements import PredicateType, Subject, statement
 from pipeline.digest import Digest
+from pipeline.distribution.moving import moves
 from pipeline.distribution.referrers import EMPTY, attach
 from pipeline.errors import VerificationFailed
 from pipeline.image.layout import Layout
@@ -39,6 +40,7 @@ async def attest(context: Context) -> str:
     Raises:
         RemoteFailed: the registry does not let this login in, so that what is logged for good would not be published;
             or the signing services refused.
+        UsageError: the version has been released with other bytes.
         VerificationFailed: the evidence is not of this image.
     """
     image = context.read_json("image", "image.json")
@@ -49,9 +51,9 @@ async def attest(context: Context) -> str:
     for name in ("statements", "bundles"):
         (context.out / name).mkdir()
     if context.world.name == "release":
-        context.say("asking the registry whether it lets this login in")
+        context.say("asking the registry whether it lets this login in, and which tags it has")
         async with context.world.registry(context.tools, None) as registry:
-            await registry.require_access()
+            await moves(registry, str(image["service"]["version"]), digest)
     async with context.world.signer(context.tools, context.out) as signer:
         planned = tuple(_plan(context, image, signer))
         for each in planned:

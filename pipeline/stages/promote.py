@@ -12,9 +12,9 @@ from pipeline.attestation.statements import PredicateType
 from pipeline.attestation.trust import FILENAME
 from pipeline.attestation.verifiers import public_root
 from pipeline.digest import Digest
+from pipeline.distribution.moving import moves
 from pipeline.distribution.referrers import EMPTY, attach
 from pipeline.distribution.registry import Registry
-from pipeline.distribution.tags import tags_of
 from pipeline.errors import RemoteFailed, VerificationFailed
 from pipeline.image.layout import Layout
 from pipeline.judging.policy_files import either
@@ -31,10 +31,11 @@ async def promote(context: Context) -> str:
         raise VerificationFailed(
             f"what was verified is not what was published: {verified} and {digest}", do="run the release again"
         )
-    tags = tags_of(str(context.read_json("image", "image.json")["service"]["version"]))
+    version = str(context.read_json("image", "image.json")["service"]["version"])
     subjects = [Digest.parse(subject) for subject in receipt["subjects"]]
     async with context.world.registry(context.tools, _copy(context), writable=True) as registry:
-        before = {tag: await registry.resolve(tag) for tag in tags}
+        planned = await moves(registry, version, digest)
+        tags = list(planned.before)
         there = await _earlier(context, registry, subjects)
         bundle = next(iter(there.values()), None) or await _sign_summary(context)
         (context.out / "summary.sigstore.json").write_bytes(bundle)
@@ -50,10 +51,12 @@ async def promote(context: Context) -> str:
         {
             "digest": str(digest),
             "tags": tags,
-            "before": {tag: str(old) if old else "there was none" for tag, old in before.items()},
+            "before": {tag: str(old) if old else "there was none" for tag, old in planned.before.items()},
+            "stay": dict(planned.stay),
         },
     )
-    return f"{', '.join(tags)} -> {digest}"
+    stay = "".join(f"; {tag} stays at {newer}, which is newer" for tag, newer in planned.stay.items())
+    return f"{', '.join(tags)} -> {digest}{stay}"
 
 
 async def _earlier(context: Context, registry: Registry, subjects: Sequence[Digest]) -> dict[Digest, bytes]:

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 INDEX = "application/vnd.oci.image.index.v1+json"
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIGURATION = """\
 version: 0.1
 log: {{accesslog: {{disabled: false}}, level: warn}}
@@ -87,6 +88,16 @@ class Served:
             raise
         return sorted(tag for tag in listed if not tag.startswith("sha256-"))
 
+    def tag(self, repository: str, digest: str, *names: str) -> None:
+        """Give tags to a manifest that is there, as somebody else would; this registry has to be open to all."""
+        data = self.get(f"{repository}/manifests/{digest}", f"{INDEX}, {MANIFEST}")
+        headers = {"Content-Type": json.loads(data)["mediaType"]}
+        for name in names:
+            url = f"http://{self.host}/v2/{repository}/manifests/{name}"
+            request = urllib.request.Request(url, data, headers, method="PUT")
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10):
+                pass
+
     def referrers(self, repository: str, digest: str) -> list[str]:
         """Return what refers to a manifest, by the API of the specification or by the tag in its place."""
         manifests = f"{repository}/manifests/{digest.replace(':', '-')}"
@@ -127,7 +138,7 @@ def _free() -> str:
 
 @contextmanager
 def _running(command: list[str], directory: Path, served: Served) -> Iterator[Served]:
-    (directory / "files").mkdir()
+    (directory / "files").mkdir(exist_ok=True)
     with served.log.open("wb") as log, subprocess.Popen(command, stdout=log, stderr=log) as server:
         try:
             _wait(served, server)

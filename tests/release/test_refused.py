@@ -31,6 +31,18 @@ def test_a_tree_with_changes_that_are_in_no_commit(copy: Project) -> None:
     assert "a release is made from a commit" in ended.stderr
 
 
+def test_other_bytes_for_a_version_that_is_released(copy: Project) -> None:
+    before = content(copy.registry)
+    web = copy.root / "app" / "greetings" / "web.py"
+    copy.commit("app/greetings/web.py", web.read_text().replace('"""', '"""More: ', 1))
+    ended = copy.release()
+    assert (ended.code, content(copy.registry)) == (2, before), ended.output
+    assert f"{REPOSITORY}:1.0.0 is another image already" in ended.stderr
+    assert "give the service a new version" in ended.stderr
+    assert list(copy.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
+    assert copy.run("plan").code == 2
+
+
 def test_no_vulnerability_database(make_project: MakeProject, open_registry: Served) -> None:
     before = content(open_registry)
     ended = make_project(open_registry, database=False).release()

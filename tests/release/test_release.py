@@ -11,10 +11,9 @@ from pipeline.digest import Digest
 from pipeline.distribution.referrers import BUNDLE_TYPE
 from tests.release.conftest import Released
 from tests.release.projects import IDENTITY, REPOSITORY
-from tests.release.registries import INDEX
+from tests.release.registries import INDEX, MANIFEST
 from tests.release.watching import files_with
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 TAGS = ["1", "1.0", "1.0.0"]
 KINDS = 8
 SUMMARY = "https://slsa.dev/verification_summary/v1"
