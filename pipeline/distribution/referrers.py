@@ -73,18 +73,26 @@ def attached(listed: Iterable[Mapping[str, Any]], subject: Digest, read: Read) -
         subject: what they should refer to; those that refer to something else are passed over.
         read: gives the bytes of manifests and bundles.
 
+    Whoever can write to a registry can add rubbish, which must stop nobody. A manifest that does not hold one bundle is
+    returned in the place of one: no verifier takes it for a bundle, and it is on record as refused.
+
     Raises:
-        VerificationFailed: a manifest or a bundle is not what its digest says, or a manifest is malformed.
+        VerificationFailed: a manifest or a bundle is not what its digest says.
     """
     found: dict[Digest, Attached] = {}
     for item in listed:
         if item.get("artifactType") not in {BUNDLE_TYPE, None}:
             continue
         digest = Digest.parse(str(item.get("digest")))
-        manifest = checked_json(read(digest), digest, "the manifest of an attestation")
-        if manifest.get("artifactType") != BUNDLE_TYPE or _subject(manifest) != str(subject):
+        data = checked(read(digest), digest, "the manifest of an attestation")
+        try:
+            manifest = checked_json(data, digest, "the manifest of an attestation")
+            if manifest.get("artifactType") != BUNDLE_TYPE or _subject(manifest) != str(subject):
+                continue
+            layer = only_layer(manifest, digest)
+        except VerificationFailed:
+            found[digest] = Attached(subject, digest, data)
             continue
-        layer = only_layer(manifest, digest)
         found[layer] = Attached(subject, layer, checked(read(layer), layer, "an attestation"))
     return [found[digest] for digest in sorted(found)]
 

@@ -69,9 +69,13 @@ def recorded(layout: Layout, image: Digest) -> list[Recorded]:
 
 def _provenances(layout: Layout, image: Digest) -> Iterator[Mapping[str, Any]]:
     for item in attached(layout.listed(), image, layout.read):
-        envelope = json.loads(item.bundle)["dsseEnvelope"]
-        statement = json.loads(base64.b64decode(envelope["payload"]))
-        if statement["predicateType"] == PredicateType.PROVENANCE:
+        try:
+            envelope = json.loads(item.bundle)["dsseEnvelope"]
+            statement = json.loads(base64.b64decode(envelope["payload"]))
+            is_provenance = statement["predicateType"] == PredicateType.PROVENANCE
+        except (KeyError, TypeError, ValueError):
+            continue  # anybody can attach anything
+        if is_provenance:
             if statement["predicate"]["buildDefinition"]["buildType"] != BUILD_TYPE:
                 raise ValueError(f"its build type is not {BUILD_TYPE}")
             if str(image) not in {f"sha256:{each['digest']['sha256']}" for each in statement["subject"]}:

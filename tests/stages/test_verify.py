@@ -215,6 +215,27 @@ def republish(run: Run, name: str, change: Callable[[bytes], bytes | None]) -> N
     perform(run, upstream.PUBLISH)
 
 
+def test_rubbish_that_somebody_attached_stops_nobody_and_is_on_record(run: Run) -> None:
+    attested, receipt = Layout(run.directory / "attest" / "layout"), run.directory / "publish" / "receipt.json"
+    own = json.loads(receipt.read_bytes())["bundles"]
+    index, _ = attested.image(Digest.parse(image(run)["digest"]))
+    rubbish = attach(b"rubbish", PredicateType.PROVENANCE, index, NOW)
+    manifests = [json.loads(rubbish.manifest) for _ in range(3)]
+    manifests[1].update(layers=[])
+    manifests[2]["layers"] *= 2
+    attested.put(b"rubbish")
+    for manifest in manifests:
+        data = json.dumps(manifest).encode()
+        attested.list_more([{**rubbish.descriptor, "digest": str(attested.put(data)), "size": len(data)}])
+    record_again(run, "attest")
+    perform(run, upstream.PUBLISH)
+    receipt.write_text(json.dumps({**json.loads(receipt.read_bytes()), "bundles": own}))  # this run did not sign it
+    record_again(run, "publish")
+    perform(run, upstream.VERIFY)
+    found = verification(run)
+    assert (len(found["statements"]), len(found["refused"])) == (12, 3)
+
+
 def alter_payload(before: bytes, after: bytes) -> Callable[[bytes], bytes]:
     def change(bundle: bytes) -> bytes:
         document = json.loads(bundle)
