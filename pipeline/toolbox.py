@@ -169,19 +169,19 @@ class Toolbox:
         argv = [str(program), *map(str, arguments)]
         started = time.monotonic()
         # A file, not pipes: nobody has to drain it, so the block's own failures arrive as they are, in no group.
+        code = 0  # of a server that is stopped because it is no longer needed
         with tempfile.TemporaryFile() as output:
             try:
                 async with process(argv, cwd=cwd, env=self._environment(name, env), output=output) as child:
-                    with anyio.move_on_after(within):
-                        while child.returncode is None and not await ready():
-                            await anyio.sleep(0.01)
-                    if child.returncode is not None or not await ready():
-                        raise RemoteFailed(
-                            f"{name} did not start within {within:g} seconds", why=self.last_words(_tail(output))
-                        )
-                    yield child
+                    try:
+                        if not await _ready(child, ready, within):
+                            why = self.last_words(_tail(output))
+                            raise RemoteFailed(f"{name} did not start within {within:g} seconds", why=why)
+                        yield child
+                    finally:
+                        code = child.returncode or 0
             finally:
-                self._note(name, argv, 0, started, _tail(output), b"")
+                self._note(name, argv, code, started, _tail(output), b"")
 
     def last_words(self, output: bytes) -> list[str]:
         """Return the last lines of an output as people may see them: readable, bounded, without secrets."""
@@ -219,6 +219,13 @@ class Toolbox:
         text = "".join(_bounded(self._redact(each.decode("utf-8", "replace"))) for each in (output, errors))
         with self.log.open("a", encoding="utf-8") as log:
             log.write(f"$ {name} {shlex.join(arguments)}\n{text}[exit code {code}]\n")
+
+
+async def _ready(child: Process, ready: Callable[[], Awaitable[bool]], within: float) -> bool:
+    with anyio.move_on_after(within):
+        while child.returncode is None and not await ready():
+            await anyio.sleep(0.01)
+    return child.returncode is None and await ready()
 
 
 def _identity(stat: os.stat_result) -> tuple[int, int, int, int]:

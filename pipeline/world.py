@@ -88,10 +88,10 @@ class Release:
             tools.secrets += found.secrets
             yield Registry(tools, host, repository, self.config.registry.plain_http, found.environment)
 
-    def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
+    def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:  # noqa: ARG002 - a release writes no trust root
         """Give the configured signer: the public Sigstore where nothing else is configured."""
         require_own_names(self.config)
-        return release_signer(tools, out, self.config.sign)
+        return release_signer(tools, self.config.sign)
 
     def sample_database(self, target: Path) -> None:  # noqa: ARG002 - there is nothing to write
         """Refuse: a sample says nothing of what is known today."""

@@ -219,8 +219,8 @@ def nowhere(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-async def released(tools: Toolbox, tmp_path: Path, sign: Sign) -> Signer:
-    async with release_signer(tools, tmp_path, sign) as signer:
+async def released(tools: Toolbox, sign: Sign) -> Signer:
+    async with release_signer(tools, sign) as signer:
         return signer
 
 
@@ -228,28 +228,28 @@ def section(**values: object) -> Sign:
     return Sign.model_validate(values, context={"root": Path("/")})
 
 
-async def test_a_release_without_an_identity_says_how_to_get_one(nowhere: None, tools: Toolbox, tmp_path: Path) -> None:
+async def test_a_release_without_an_identity_says_how_to_get_one(nowhere: None, tools: Toolbox) -> None:
     with pytest.raises(UsageError, match="no identity to sign with"):
-        await released(tools, tmp_path, section())
+        await released(tools, section())
 
 
 async def test_a_release_signs_as_the_identity_of_its_token(
-    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, tmp_path: Path
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox
 ) -> None:
     monkeypatch.setenv(TOKEN_VARIABLE, token({"email": "me@example.invalid"}))
-    signer = await released(tools, tmp_path, section())
+    signer = await released(tools, section())
     assert (signer.builder, signer.authority) == ("me@example.invalid", "Sigstore")
-    configured = await released(tools, tmp_path, section(**{"identity": "https://b", "signing-config": "/s.json"}))
+    configured = await released(tools, section(**{"identity": "https://b", "signing-config": "/s.json"}))
     assert (configured.builder, configured.authority) == ("https://b", "the configured signing authority")
 
 
 async def test_a_job_that_may_not_ask_for_its_identity_is_told_which_permission_it_lacks(
-    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, tmp_path: Path
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", raising=False)
     with pytest.raises(RemoteFailed, match="did not give an identity token") as failure:
-        await released(tools, tmp_path, section())
+        await released(tools, section())
     assert failure.value.do == "allow the job `id-token: write`"
 
 
@@ -279,28 +279,26 @@ def issuer(status: int, answer: object) -> Iterator[str]:
         thread.join()
 
 
-async def test_a_ci_job_signs_as_its_workflow(
-    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, tmp_path: Path
-) -> None:
+async def test_a_ci_job_signs_as_its_workflow(nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox) -> None:
     workflow = "acme/app/.github/workflows/release.yml@refs/heads/main"
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "bearer")
     with issuer(200, {"value": token({"aud": "sigstore", "job_workflow_ref": workflow})}) as url:
         monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
-        signer = await released(tools, tmp_path, section())
+        signer = await released(tools, section())
     assert signer.builder == f"https://github.com/{workflow}"
     assert identity_of(signer.token({})) == signer.builder
 
 
 async def test_a_ci_system_that_answers_with_an_error_is_a_remote_that_failed(
-    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, tmp_path: Path
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox
 ) -> None:
     monkeypatch.setenv("GITHUB_ACTIONS", "true")
     monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "bearer")
     with issuer(500, {}) as url:
         monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
         with pytest.raises(RemoteFailed, match="did not give an identity token"):
-            await released(tools, tmp_path, section())
+            await released(tools, section())
 
 
 def test_verifiers_that_accept_the_same_agree() -> None:

@@ -166,6 +166,21 @@ async def test_a_server_lives_as_long_as_its_block(tmp_path: Path) -> None:
     assert gone(process.pid)
 
 
+@pytest.mark.parametrize(("ends", "code"), [("time.sleep(60)", 0), ("sys.exit(3)", 3)])
+async def test_how_a_server_ended_is_recorded_unless_it_was_stopped_because_nobody_needs_it(
+    tmp_path: Path, ends: str, code: int
+) -> None:
+    async def ready() -> bool:
+        return (tmp_path / "up").exists()
+
+    tools = toolbox(tmp_path)
+    serve = f"import pathlib, sys, time; pathlib.Path({str(tmp_path / 'up')!r}).touch(); time.sleep(0.3); {ends}"
+    async with tools.serve(PYTHON, "-c", serve, ready=ready) as process:
+        with anyio.move_on_after(0.2 if code == 0 else 10):
+            await process.wait()
+    assert [command.exit_code for command in tools.commands] == [code]
+
+
 async def test_a_server_that_does_not_come_up_says_why(tmp_path: Path) -> None:
     async def ready() -> bool:
         return False

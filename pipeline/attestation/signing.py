@@ -87,7 +87,7 @@ class Signer:
 
 
 @asynccontextmanager
-async def release_signer(tools: Toolbox, out: Path, sign: Sign) -> AsyncIterator[Signer]:  # noqa: ARG001 - a release writes no trust root
+async def release_signer(tools: Toolbox, sign: Sign) -> AsyncIterator[Signer]:
     """Give the signer of a release: the identity of this CI job, or the one whose token is in the environment.
 
     Raises:

@@ -109,13 +109,13 @@ async def _plan(options: argparse.Namespace, config: Config, image: Mapping[str,
             tags = await moves(registry, str(image["service"]["version"]), digest)
         else:
             await registry.tags()  # whether it lets this login in
-    signer = await _signer(tools, scratch, config.sign)
+    signer = await _signer(tools, config.sign)
     return Plan(config.image.repository, digest, tags, signer, tuple(_logs(config.sign)))
 
 
-async def _signer(tools: Toolbox, scratch: Path, sign: Sign) -> str:
+async def _signer(tools: Toolbox, sign: Sign) -> str:
     try:
-        async with release_signer(tools, scratch, sign) as signer:
+        async with release_signer(tools, sign) as signer:
             return f"{signer.builder}, certified by {signer.authority}"
     except UsageError as error:
         return f"nobody yet: {error.what}"

@@ -8,6 +8,8 @@ from pipeline.cli import options as shared
 from pipeline.cli.table_run import run_table
 from pipeline.config import Config
 from pipeline.errors import UsageError
+from pipeline.host import wanted
+from pipeline.table import TABLE
 from pipeline.world import require_own_names
 
 
@@ -22,10 +24,10 @@ def add(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask, unless told not to, then run the table in the release world."""
+    """Ask, unless told not to or nothing will be written outside; then run the table in the release world."""
     config = Config.load(options.config)
     require_own_names(config)
-    if not options.yes:
+    if not options.yes and any(row.network and row.live for row in wanted(TABLE, options.to)):
         _ask(config.image.repository)
     return run_table(options, "release")
 

@@ -31,6 +31,14 @@ def test_a_tree_with_changes_that_are_in_no_commit(copy: Project) -> None:
     assert "a release is made from a commit" in ended.stderr
 
 
+def test_nobody_who_could_agree(copy: Project) -> None:
+    before = content(copy.registry)
+    ended = copy.run("release")
+    assert (ended.code, content(copy.registry)) == (2, before), ended.output
+    assert f"This pushes to {copy.registry.host}/{REPOSITORY}, and signs" in ended.stderr
+    assert "nothing was written outside" in ended.stderr
+
+
 def test_other_bytes_for_a_version_that_is_released(copy: Project) -> None:
     before = content(copy.registry)
     web = copy.root / "app" / "greetings" / "web.py"
