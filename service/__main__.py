@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 
 from service import __version__
+from service.listen import ListenError
 from service.settings import SettingError, Settings, help_text
-from service.supervisor import ListenError, Supervisor
+from service.supervisor import Supervisor
 
 
 def main(arguments: list[str]) -> int:

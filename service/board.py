@@ -17,7 +17,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "other")
 CLASSES = ("2xx", "4xx", "5xx")
 ROUTES = ("/", "/health", "/livez", "/readyz", "/startupz", "/version", "/openapi.json", "/debug/ip", "other")
 
-CONNECTIONS, ACCEPTED, LOGS_DROPPED, PID, DURATION, BUCKETS = range(6)
+CONNECTIONS, ACCEPTED, LOGS_DROPPED, PID, TURNS, DURATION, BUCKETS = range(7)
 REQUESTS = BUCKETS + len(BOUNDS) + 1
 SIZE = REQUESTS + len(ROUTES) * len(METHODS) * len(CLASSES)
 
@@ -28,9 +28,10 @@ _OTHER_METHOD, _OTHER_ROUTE = _METHOD["other"], _ROUTE["other"]
 
 
 class Board:
-    """The shared memory: one column of unsigned 64-bit counters for each worker."""
+    """The shared memory: a column of unsigned 64-bit counters for each worker; and what the supervisor counts."""
 
     def __init__(self, workers: int) -> None:
+        self.restarts = self.hangs = 0
         self._memory = memoryview(mmap.mmap(-1, workers * SIZE * 8)).cast("Q")
         self.columns = [Column(self._memory[number * SIZE : (number + 1) * SIZE]) for number in range(workers)]
 

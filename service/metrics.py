@@ -13,8 +13,6 @@ from service.exchange import CLOSE, ERRORS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from service.handlers import Request
     from service.settings import Settings
 
@@ -27,8 +25,8 @@ PAGE = os.sysconf("SC_PAGE_SIZE")
 class MetricsExchange:
     """Answers the metrics port: /metrics, and nothing else."""
 
-    def __init__(self, settings: Settings, board: Board, restarts: Callable[[], int]) -> None:
-        self._settings, self._board, self._restarts = settings, board, restarts
+    def __init__(self, settings: Settings, board: Board) -> None:
+        self._settings, self._board = settings, board
         self._clock = Clock()
         self._renderer = Renderer()
 
@@ -85,7 +83,8 @@ class MetricsExchange:
             *_single("http_connections_total", "counter", "Connections accepted.", total(ACCEPTED)),
             *_single("log_lines_dropped_total", "counter", "Log lines that nobody read in time.", total(LOGS_DROPPED)),
             *_single("workers", "gauge", "Worker processes that run.", sum(map(bool, pids))),
-            *_single("worker_restarts_total", "counter", "Worker processes replaced.", self._restarts()),
+            *_single("worker_restarts_total", "counter", "Worker processes replaced.", self._board.restarts),
+            *_single("worker_hangs_total", "counter", "Worker processes killed by the watchdog.", self._board.hangs),
         ]
 
     def _processes(self) -> list[str]:

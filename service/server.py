@@ -15,7 +15,7 @@ from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from service.board import ACCEPTED, CONNECTIONS
+from service.board import ACCEPTED, CONNECTIONS, TURNS
 from service.channel import Channel
 from service.loop import IN, PollMap
 from service.plain import PlainReader
@@ -42,6 +42,12 @@ MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024  # below Waitress's 512 KiB `inbuf_overflow`: a body never goes to a temporary file
 ACCEPTS = 64  # in one turn
 SPARE_DESCRIPTORS = 32
+
+
+class Limits(Adjustments):
+    """Waitress's settings, without an address to look up: it is given a socket, and a look-up loads the idna codec."""
+
+    listen: tuple[str, ...] = ()  # type: ignore[assignment] # typeshed is wrong
 
 
 class InLoop(ThreadedTaskDispatcher):
@@ -85,11 +91,11 @@ class Server(TcpWSGIServer):
         self.sockets = PollMap()
         self.dispatcher = InLoop()
         self._settings = settings
-        self._column = column
+        self._column, self._cells = column, column.cells
         self._next_sweep = 0.0
         descriptors = os.sysconf("SC_OPEN_MAX")  # -1: no limit
         room = descriptors - SPARE_DESCRIPTORS if descriptors > 0 else settings.connection_limit
-        adjustments = Adjustments(
+        adjustments = Limits(
             sockets=[listener],
             ident=None,
             clear_untrusted_proxy_headers=False,  # client_ip decides, by network
@@ -133,6 +139,7 @@ class Server(TcpWSGIServer):
         events = sockets.wait(seconds)
         self.woke = perf_counter()
         self.now = time()
+        self._cells[TURNS] += 1
         for descriptor, flags in events:
             thing = sockets.get(descriptor)
             if thing is None:  # closed by an earlier event of this turn
@@ -170,7 +177,7 @@ class Server(TcpWSGIServer):
         for channel in list(self.active_channels.values()):
             if channel.overdue(now, idle, request):
                 channel.handle_close()
-        self._column.cells[CONNECTIONS] = len(self.active_channels)
+        self._cells[CONNECTIONS] = len(self.active_channels)
         if self._fileno is not None:
             self.sockets.refresh(self._fileno, self)
 

@@ -36,6 +36,7 @@ class Settings:
     idle_timeout: float
     request_timeout: float
     connection_limit: int
+    watchdog_seconds: float
     log_level: str
     access_log: float
     debug_ip: bool
@@ -60,6 +61,11 @@ class Settings:
                 raise SettingError(f"{option.name}={shown}: {problem}") from None
             setattr(settings, option.name.lower(), value)
         return settings
+
+    @property
+    def pulse(self) -> float:
+        """Seconds after which a loop turns at the latest: one that is idle must not look like one that hangs."""
+        return min(1.0, self.watchdog_seconds / 4) if self.watchdog_seconds else 1.0
 
 
 class Option:
@@ -86,14 +92,14 @@ def _whole(low: int, high: int) -> Callable[[str], int]:
     return read
 
 
-def _seconds(low: float, high: float) -> Callable[[str], float]:
+def _seconds(low: float, high: float, *, off: bool = False) -> Callable[[str], float]:
     def read(raw: str) -> float:
         try:
             value = float(raw)
         except ValueError:
             value = -1
-        if not low <= value <= high:
-            raise ValueError(f"expected seconds from {low:g} to {high:g}")
+        if not (low <= value <= high or (off and value == 0)):
+            raise ValueError(f"expected {'0 or ' * off}seconds from {low:g} to {high:g}")
         return value
 
     return read
@@ -150,6 +156,9 @@ OPTIONS = (
     Option("IDLE_TIMEOUT", "75", _seconds(1, 3600), "idle keep-alive; keep it above the balancer's (60)"),
     Option("REQUEST_TIMEOUT", "20", _seconds(0.1, 3600), "time a client has to send a request, or to read an answer"),
     Option("CONNECTION_LIMIT", "4096", _whole(16, 65536), "open connections of one worker; more wait in the queue"),
+    Option(
+        "WATCHDOG_SECONDS", "15", _seconds(0.5, 3600, off=True), "a worker that hangs so long is replaced; 0 never does"
+    ),
     Option("LOG_LEVEL", "info", _choice(*LEVELS), "least level that is logged; access lines are info"),
     Option("ACCESS_LOG", "on", _share, "on, off, or the share of requests that is logged (0.01); errors always are"),
     Option("DEBUG_IP", "off", _switch, "answer /debug/ip, which explains why an address was chosen"),

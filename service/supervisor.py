@@ -1,4 +1,4 @@
-"""Start the workers, replace one that dies, count for all of them, and stop them in order."""
+"""Start the workers, replace one that dies or hangs, count for all of them, and stop them in order."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import gc
 import os
 import select
 import signal
-import socket
 from contextlib import suppress
 from time import monotonic
 
-from service.board import CONNECTIONS, PID, Board
+from service.board import CONNECTIONS, PID, TURNS, Board
+from service.listen import listen
 from service.logs import Logs, take_over_logging
 from service.loop import PipeEnd
 from service.metrics import MetricsExchange
+from service.process import Process
 from service.server import Server
 from service.worker import DRAIN, STOP, Worker
 
@@ -21,65 +22,20 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from service.settings import Settings
 
-BACKLOG = 1024
 EARLY = 1.0  # a worker that lived shorter than this many seconds is replaced only after as many
 SPARE = 2.0  # what a worker gets beyond STOP_SECONDS before it is killed
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
-
-
-class ListenError(Exception):
-    """A port cannot be listened on; the message is one line for the operator."""
-
-
-def listen(host: str, port: int, name: str, count: int = 1) -> list[socket.socket]:
-    """Open `count` sockets on one port, among which the kernel spreads the connections (SO_REUSEPORT).
-
-    Raises:
-        ListenError: the port is in use or not allowed, or the host is no address of this machine.
-    """
-    sockets: list[socket.socket] = []
-    try:
-        family, kind, protocol, _, address = socket.getaddrinfo(
-            host.encode("ascii"),  # text would need the idna codec
-            port,
-            type=socket.SOCK_STREAM,
-            flags=socket.AI_PASSIVE,
-        )[0]
-        with socket.socket(family, kind, protocol) as probe:  # without SO_REUSEPORT: a second service would share
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
-        for _ in range(count):
-            listener = socket.socket(family, kind, protocol)
-            sockets.append(listener)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-            if family == socket.AF_INET6:
-                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
-            listener.bind(sockets[0].getsockname() if sockets[1:] else address)
-            listener.listen(BACKLOG)
-    except OSError as problem:
-        raise ListenError(f"{name}: cannot listen on {host} port {port}: {problem.strerror}") from None
-    return sockets
-
-
-class Process:
-    """A running worker: its process id, the writing end of its pipe, and when it started."""
-
-    __slots__ = ("control", "pid", "since")
-
-    def __init__(self, pid: int, control: int) -> None:
-        self.pid, self.control, self.since = pid, control, monotonic()
 
 
 class Supervisor:
     """The parent process. It answers the metrics port itself, so that traffic cannot starve it."""
 
     def __init__(self, settings: Settings) -> None:
-        self.restarts = 0
         self._settings = settings
         self._listeners = listen(settings.host, settings.port, "PORT", settings.workers)
         self._board = Board(settings.workers)
         self._processes: dict[int, Process] = {}  # by the worker's number
+        self._looked = monotonic()
         self._signals: list[int] = []
         self._logs = Logs(settings.log_level)
         take_over_logging(self._logs)
@@ -87,7 +43,7 @@ class Supervisor:
         self._wake, self._wake_write = os.pipe()
         if settings.metrics_port is not None:
             (listener,) = listen(settings.host, settings.metrics_port, "METRICS_PORT")
-            exchange = MetricsExchange(settings, self._board, lambda: self.restarts)
+            exchange = MetricsExchange(settings, self._board)
             self._metrics = Server(listener, exchange, settings, Board(1).columns[0])
             PipeEnd(self._wake, self._metrics.sockets)
 
@@ -106,7 +62,8 @@ class Supervisor:
             workers=self._settings.workers,
         )
         while not self._signals:
-            self._turn(1.0)
+            self._turn(self._settings.pulse)
+            self._watch()
             self._replace()
         return self._stop()
 
@@ -164,10 +121,26 @@ class Supervisor:
                     cells[PID] = cells[CONNECTIONS] = 0
                     ended.append((number, self._processes.pop(number), os.waitstatus_to_exitcode(status)))
 
+    def _watch(self) -> None:
+        """Kill a worker whose loop has stood still for too long; it is replaced like any that dies."""
+        now, settings = monotonic(), self._settings
+        seconds = min(now - self._looked, settings.pulse)  # more means that the supervisor was paused too
+        self._looked = now
+        for number, process in self._processes.items():
+            process.watch(self._board.columns[number].cells[TURNS], seconds)
+            if 0 < settings.watchdog_seconds < process.silent and not process.killed:
+                process.killed = True
+                self._board.hangs += 1
+                self._logs.event(
+                    "error", "worker hung", worker=number, pid=process.pid, seconds=round(process.silent, 1)
+                )
+                os.kill(process.pid, signal.SIGKILL)
+
     def _replace(self) -> None:
         for number, process, status in self._reap():
-            self.restarts += 1
-            self._logs.event("error", "worker died", worker=number, pid=process.pid, status=status)
+            self._board.restarts += 1
+            if not process.killed:
+                self._logs.event("error", "worker died", worker=number, pid=process.pid, status=status)
             again = monotonic() + EARLY
             while monotonic() - process.since < EARLY and monotonic() < again and not self._signals:
                 self._turn(0.1)

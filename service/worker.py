@@ -54,9 +54,9 @@ class Worker:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_IGN)  # a terminal signals the whole group; the supervisor decides
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        control, server, logs = self._control, self._server, self._logs
+        control, server, logs, pulse = self._control, self._server, self._logs, self._settings.pulse
         while STOP not in control.orders:
-            server.turn(1.0)
+            server.turn(pulse)
             if logs.pending:
                 logs.flush()
             if control.orders:

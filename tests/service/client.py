@@ -111,11 +111,11 @@ def parse(data: bytes) -> Response:
 Start = Callable[..., Running]
 
 
-def spawn(**environment: str) -> subprocess.Popen[bytes]:
-    """Start `python -m service` from wherever the tests import it."""
+def spawn(*command: str, **environment: str) -> subprocess.Popen[bytes]:
+    """Start `python -m service`, or another command for the interpreter, from wherever the tests import it."""
     path = os.pathsep.join(filter(None, (str(Path(service.__file__).parent.parent), os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
-        [sys.executable, "-m", "service"],
+        [sys.executable, *(command or ("-m", "service"))],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": path, **QUICK, **environment},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -123,9 +123,9 @@ def spawn(**environment: str) -> subprocess.Popen[bytes]:
     )
 
 
-def launch(**environment: str) -> Running:
+def launch(*command: str, **environment: str) -> Running:
     """Start a service and wait until it listens."""
-    running = Running(spawn(**environment))
+    running = Running(spawn(*command, **environment))
     line = running.wait_for("listening")
     running.port, running.metrics_port = line["port"], line["metrics_port"] or 0
     return running

@@ -27,6 +27,7 @@ BAD = {
     "IDLE_TIMEOUT": "0",
     "REQUEST_TIMEOUT": "inf",
     "CONNECTION_LIMIT": "1",
+    "WATCHDOG_SECONDS": "0.1",
     "LOG_LEVEL": "loud",
     "ACCESS_LOG": "1.5",
     "DEBUG_IP": "maybe",
