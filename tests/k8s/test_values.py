@@ -1,5 +1,6 @@
 """The manifests hold every value of the architecture, asserted on what kustomize really renders."""
 
+import shutil
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
@@ -155,6 +156,24 @@ def test_only_the_private_subnets_reach_the_pods_and_the_pods_reach_nothing(prod
     assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert policy["egress"] == []
+
+
+def test_a_cluster_that_collects_metrics_lets_prometheus_in_and_nobody_else(
+    kustomize: Path, production: Objects, tmp_path: Path
+) -> None:
+    shutil.copytree(K8S, tmp_path / "k8s")
+    overlay = tmp_path / "k8s" / "overlays" / "production"
+    with (overlay / "kustomization.yaml").open("a") as kustomization:
+        kustomization.write("components: [../../components/scraping]\n")
+    objects = rendered(kustomize, overlay)
+    policy = objects.pop(("NetworkPolicy", "simpletimeservice-scraping"))["spec"]
+    assert objects == production
+    assert policy["policyTypes"] == ["Ingress"]
+    [rule] = policy["ingress"]
+    assert rule["ports"] == [{"protocol": "TCP", "port": "metrics"}]
+    [peer] = rule["from"]  # one peer with both selectors: the pods of that name in that namespace
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": "monitoring"}
+    assert peer["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": "prometheus"}
 
 
 def test_everything_else_in_the_namespace_is_cut_off(production: Objects) -> None:
