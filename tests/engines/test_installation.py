@@ -29,10 +29,10 @@ packages = []
 def wheels(store_root: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give every wheel of the store in one directory, as an index for uv."""
     directory = tmp_path_factory.mktemp("wheels")
+    pack("setuptools", directory)  # our build backend; before the links, which are the store's own files
     for wheel in store_root.glob("sha256/*/*.whl"):
         if not (directory / wheel.name).exists():
             os.link(wheel, directory / wheel.name)
-    pack("setuptools", directory)  # our build backend, which only building the module itself needs
     return directory
 
 
