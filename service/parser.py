@@ -7,6 +7,8 @@ import re
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.utilities import BadRequest, RequestHeaderFieldsTooLarge
 
+from service.chunks import Chunks
+
 MAX_FIELDS = 100
 MAX_TARGET = 4096
 HOST = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~%!$&'()*+;=-]*)(?::[0-9]*)?", re.ASCII)
@@ -43,6 +45,8 @@ class RequestParser(HTTPRequestParser):
             super().parse_header(header_plus)
         except ValueError:  # from int() and urlsplit(), which Waitress does not expect
             raise ParsingError("unreadable number or address") from None
+        if self.chunked and self.body_rcv is not None:
+            self.body_rcv = Chunks(self.body_rcv.getbuf())
         headers = self.headers
         framed_twice = self.chunked and "CONTENT_LENGTH" in headers
         if framed_twice or (self.version != "1.1" and "TRANSFER_ENCODING" in headers):

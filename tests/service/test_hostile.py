@@ -8,7 +8,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, suppress
 
 import pytest
+from waitress.adjustments import Adjustments
 
+from service.parser import RequestParser
 from tests.service.client import Running, Start, launch, parse, read_all
 
 HEAD = b"GET / HTTP/1.1\r\nHost: test\r\n"
@@ -33,6 +35,7 @@ def still_open(connection: socket.socket) -> bool:
         return False
 
 
+CHUNKED = POST + b"Transfer-Encoding: chunked\r\n\r\n"
 REFUSED = {
     "both framing headers": POST + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
     "two lengths that differ": POST + b"Content-Length: 5\r\nContent-Length: 6\r\n\r\nabcde",
@@ -62,10 +65,20 @@ REFUSED = {
     "two spaces": b"GET  / HTTP/1.1\r\nHost: test\r\n\r\n",
     "an address that is none": b"GET http://[/ HTTP/1.1\r\nHost: test\r\n\r\n",
     "chunked in HTTP/1.0": b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
-    "a chunk size that is none": POST + b"Transfer-Encoding: chunked\r\n\r\nx\r\nabc\r\n0\r\n\r\n",
-    "a negative chunk size": POST + b"Transfer-Encoding: chunked\r\n\r\n-1\r\n\r\n",
-    "a chunk that ends wrongly": POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\nabc\r\n0\r\n\r\n",
-    "an invalid chunk extension": POST + b"Transfer-Encoding: chunked\r\n\r\n1;\x01\r\na\r\n0\r\n\r\n",
+    "a chunk size that is none": CHUNKED + b"x\r\nabc\r\n0\r\n\r\n",
+    "a negative chunk size": CHUNKED + b"-1\r\n\r\n",
+    "a chunk that ends wrongly": CHUNKED + b"1\r\nabc\r\n0\r\n\r\n",
+    "an invalid chunk extension": CHUNKED + b"1;\x01\r\na\r\n0\r\n\r\n",
+    "a chunk extension": CHUNKED + b"1;a=b\r\na\r\n0\r\n\r\n",
+    "a chunk extension of the last chunk": CHUNKED + b"0;a=b\r\n\r\n",
+    "a bare LF after a chunk size": CHUNKED + b"1\na\r\n0\r\n\r\n",
+    "a bare LF after a chunk": CHUNKED + b"1\r\na\n0\r\n\r\n",
+    "a bare LF at the end of a body": CHUNKED + b"0\r\n\n",
+    "an empty line before a chunk size": CHUNKED + b"\r\n1\r\na\r\n0\r\n\r\n",
+    "a space after a chunk size": CHUNKED + b"1 \r\na\r\n0\r\n\r\n",
+    "a chunk size with an underscore": CHUNKED + b"1_0\r\n",
+    "a chunk size without an end": CHUNKED + b"1" * 64,
+    "a trailer": CHUNKED + b"0\r\nContent-Length: 5\r\n\r\n",
     "a TLS greeting": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03\r\n\r\n",
 }
 
@@ -120,6 +133,25 @@ def test_a_chunked_body_has_the_same_limit(running: Running) -> None:
 
 def test_a_body_is_read_and_thrown_away_and_the_next_request_answered(running: Running) -> None:
     answer = running.raw(POST + b"Content-Length: 5\r\n\r\nabcde" + HEAD + b"Connection: close\r\n\r\n")
+    assert answer.startswith(b"HTTP/1.1 405 ")
+    assert b"HTTP/1.1 200 " in answer
+
+
+WHOLE = CHUNKED + b"5\r\nabcde\r\n00A\r\n0123456789\r\n0\r\n\r\n"
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHOLE)))
+def test_a_chunked_body_is_read_to_its_end_however_it_arrives(cut: int) -> None:
+    parser, rest = RequestParser(Adjustments()), [WHOLE[:cut], WHOLE[cut:] + NEXT]
+    while rest and not parser.completed:
+        consumed = parser.received(rest[0])
+        rest = [piece for piece in (rest[0][consumed:], *rest[1:]) if piece]
+    assert (parser.error, parser.headers["CONTENT_LENGTH"]) == (None, "15")
+    assert b"".join(rest) == NEXT
+
+
+def test_a_chunked_body_is_thrown_away_and_the_next_request_answered(running: Running) -> None:
+    answer = running.raw(WHOLE + HEAD + b"Connection: close\r\n\r\n")
     assert answer.startswith(b"HTTP/1.1 405 ")
     assert b"HTTP/1.1 200 " in answer
 
