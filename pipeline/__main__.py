@@ -1,5 +1,6 @@
 """`python -m pipeline`."""
 
+import gc
 import signal
 import sys
 from typing import NoReturn
@@ -12,11 +13,13 @@ def _stop(*_: object) -> NoReturn:
     raise Stopped
 
 
-signal.signal(signal.SIGTERM, _stop)
-try:
-    from pipeline.cli import main
-except (KeyboardInterrupt, Stopped) as stopped:
-    sys.stderr.write("stopped: nothing had begun\n")
-    sys.exit(128 + (signal.SIGTERM if isinstance(stopped, Stopped) else signal.SIGINT))
+if __name__ == "__main__":  # worker processes read this file too, and are not to begin again
+    signal.signal(signal.SIGTERM, _stop)
+    try:
+        from pipeline.cli import main
+    except (KeyboardInterrupt, Stopped) as stopped:
+        sys.stderr.write("stopped: nothing had begun\n")
+        sys.exit(128 + (signal.SIGTERM if isinstance(stopped, Stopped) else signal.SIGINT))
 
-sys.exit(main())
+    gc.freeze()  # what is imported stays, so looking for rubbish in it again and again is time lost
+    sys.exit(main())

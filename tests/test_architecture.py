@@ -43,6 +43,7 @@ EDGES = {
     "machine",
     "moving",
     "planning",
+    "unpacking",
     "policy_files",
     "processes",
     "rebuild",

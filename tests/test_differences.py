@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import anyio
 import pytest
 
 from pipeline.digest import Digest
@@ -25,7 +26,8 @@ def image(root: Path, layers: Layers, runtime: Runtime = RUNTIME, platforms: Seq
     """Write an image, the same for each platform, and return it as one of two sides."""
     blobs = Blobs(root)
     blobs.begin()
-    written = [blobs.layer(f"layer-{number}", entries) for number, entries in enumerate(layers)]
+    named = {f"layer-{number}": entries for number, entries in enumerate(layers)}
+    (written,) = anyio.run(blobs.layers, [named])
     manifests = []
     for platform in platforms:
         configuration = blobs.put(oci.CONFIG, oci.config(platform, runtime, written))

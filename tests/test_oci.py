@@ -10,6 +10,7 @@ import tarfile
 from collections.abc import Sequence
 from pathlib import Path
 
+import anyio
 import pytest
 
 from pipeline.digest import Digest
@@ -168,6 +169,11 @@ def begun(path: Path) -> Blobs:
     return blobs
 
 
+def written(blobs: Blobs, entries: Sequence[Entry]) -> Layer:
+    ((layer,),) = anyio.run(blobs.layers, [{"runtime": entries}])
+    return layer
+
+
 def image_json(path: Path, layer: Layer, number: int = oci.FORMAT) -> Path:
     entry = {
         "name": layer.name,
@@ -180,17 +186,17 @@ def image_json(path: Path, layer: Layer, number: int = oci.FORMAT) -> Path:
 
 
 def test_a_layer_of_an_earlier_layout_is_taken_over_as_it_is(tmp_path: Path) -> None:
-    first = begun(tmp_path / "first").layer("runtime", SMALL)
+    first = written(begun(tmp_path / "first"), SMALL)
     again = begun(tmp_path / "second")
     again.remember(tmp_path / "first", layers_of(image_json(tmp_path / "image.json", first)))
-    assert first == again.layer("runtime", SMALL)
+    assert first == written(again, SMALL)
     name = Path("blobs/sha256") / first.descriptor.digest.hex
     assert (tmp_path / "first" / name).read_bytes() == (tmp_path / "second" / name).read_bytes()
 
 
 @pytest.mark.parametrize("change", ["altered", "gone", "another content", "compressed otherwise"])
 def test_an_earlier_layer_that_is_not_what_it_is_said_to_be_is_written_anew(tmp_path: Path, change: str) -> None:
-    first = begun(tmp_path / "first").layer("runtime", SMALL)
+    first = written(begun(tmp_path / "first"), SMALL)
     blob = tmp_path / "first/blobs/sha256" / first.descriptor.digest.hex
     said = first
     if change == "gone":
@@ -200,19 +206,19 @@ def test_an_earlier_layer_that_is_not_what_it_is_said_to_be_is_written_anew(tmp_
     elif change == "altered":
         blob.write_bytes(blob.read_bytes()[:-1] + b"x")
     else:
-        other = begun(tmp_path / "other").layer("runtime", SMALL[:1])
+        other = written(begun(tmp_path / "other"), SMALL[:1])
         (blob.parent / other.descriptor.digest.hex).write_bytes(
             (tmp_path / "other/blobs/sha256" / other.descriptor.digest.hex).read_bytes()
         )
         said = Layer("runtime", other.descriptor, first.diff_id)
     again = begun(tmp_path / "second")
     again.remember(tmp_path / "first", layers_of(image_json(tmp_path / "image.json", said)))
-    assert first == again.layer("runtime", SMALL)
+    assert first == written(again, SMALL)
     assert Digest.of_file(tmp_path / "second/blobs/sha256" / first.descriptor.digest.hex) == first.descriptor.digest
 
 
 def test_layers_of_another_format_are_not_taken_over(tmp_path: Path) -> None:
-    first = begun(tmp_path / "first").layer("runtime", SMALL)
+    first = written(begun(tmp_path / "first"), SMALL)
     assert layers_of(image_json(tmp_path / "image.json", first))
     assert not layers_of(image_json(tmp_path / "image.json", first, oci.FORMAT + 1))
     assert not layers_of(tmp_path / "nothing.json")

@@ -5,9 +5,13 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import anyio
+import anyio.to_process
+import anyio.to_thread
 
 from pipeline.digest import Digest
 from pipeline.image import oci
@@ -37,16 +41,35 @@ class Blobs:
         self._path(descriptor.digest).write_bytes(data)
         return descriptor
 
-    def layer(self, name: str, entries: Collection[Entry]) -> Layer:
-        """Write a layer, unless the same content is there already under another name or in an earlier layout.
+    async def layers(self, wanted: Iterable[Mapping[str, Collection[Entry]]]) -> list[list[Layer]]:
+        """Write the layers of each platform, by name, and return them in their order.
 
-        The tar stream is made twice, first for its digest: that is cheap, and compressing is not.
+        The same content is written once, and not at all when an earlier layout has it. The tar stream is made twice,
+        first for its digest: that is cheap, and compressing is not. Each layer is compressed in a process of its own,
+        because threads would do it one after the other.
         """
-        diff_id = _digest(tar(entries))
-        if diff_id not in self.known and not self._take_over(diff_id):
-            self.known[diff_id] = self._write(name, diff_id, entries)
-        descriptor = self.known[diff_id].descriptor
-        return Layer(name, descriptor, diff_id)
+        named, missing = await anyio.to_thread.run_sync(self._look, list(wanted))
+
+        async def write(diff_id: Digest, entries: Collection[Entry]) -> None:
+            self.known[diff_id] = await anyio.to_process.run_sync(_write, self.root, diff_id, entries, cancellable=True)
+
+        async with anyio.create_task_group() as group:
+            for diff_id, entries in missing.items():
+                group.start_soon(write, diff_id, entries)
+        return [[Layer(name, self.known[id_].descriptor, id_) for name, id_ in each.items()] for each in named]
+
+    def _look(
+        self, wanted: Iterable[Mapping[str, Collection[Entry]]]
+    ) -> tuple[list[dict[str, Digest]], dict[Digest, Collection[Entry]]]:
+        """Return the `diff_id` of each layer, and those layers that have to be written."""
+        named: list[dict[str, Digest]] = []
+        missing: dict[Digest, Collection[Entry]] = {}
+        for layers in wanted:
+            named.append({name: _digest(tar(entries)) for name, entries in layers.items()})
+            for name, diff_id in named[-1].items():
+                if diff_id not in missing and diff_id not in self.known and not self._take_over(diff_id):
+                    missing[diff_id] = layers[name]
+        return named, missing
 
     def begin(self) -> None:
         """Make the directories and the file that says which layout this is."""
@@ -62,25 +85,14 @@ class Blobs:
         self.earlier.update({layer.diff_id: (layer, layout) for layer in layers})
 
     def _path(self, digest: Digest) -> Path:
-        return self.root / "blobs" / digest.algorithm / digest.hex
-
-    def _write(self, name: str, diff_id: Digest, entries: Iterable[Entry]) -> Layer:
-        hashing, size = hashlib.sha256(), 0
-        unnamed = self.root / "blobs" / f"{name}.part"
-        with unnamed.open("wb") as file:
-            for piece in oci.gzip(tar(entries)):
-                hashing.update(piece)
-                size += file.write(piece)
-        digest = Digest("sha256", hashing.hexdigest())
-        unnamed.rename(self._path(digest))
-        return Layer(name, Descriptor(oci.LAYER, digest, size), diff_id)
+        return _path(self.root, digest)
 
     def _take_over(self, diff_id: Digest) -> bool:
         """Take a layer from an earlier layout when its bytes are what they are said to be."""
         layer, layout = self.earlier.get(diff_id, (None, Path()))
         if layer is None:
             return False
-        source = layout / "blobs" / layer.descriptor.digest.algorithm / layer.descriptor.digest.hex
+        source = _path(layout, layer.descriptor.digest)
         try:
             if Digest.of_file(source) != layer.descriptor.digest or _digest(_decompressed(source)) != diff_id:
                 return False
@@ -112,6 +124,22 @@ def layers_of(image_json: Path) -> list[Layer]:
         ]
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return []
+
+
+def _write(root: Path, diff_id: Digest, entries: Iterable[Entry]) -> Layer:
+    hashing, size = hashlib.sha256(), 0
+    unnamed = root / "blobs" / f"{diff_id.hex}.part"
+    with unnamed.open("wb") as file:
+        for piece in oci.gzip(tar(entries)):
+            hashing.update(piece)
+            size += file.write(piece)
+    digest = Digest("sha256", hashing.hexdigest())
+    unnamed.rename(_path(root, digest))
+    return Layer("", Descriptor(oci.LAYER, digest, size), diff_id)
+
+
+def _path(layout: Path, digest: Digest) -> Path:
+    return layout / "blobs" / digest.algorithm / digest.hex
 
 
 def _digest(chunks: Iterable[bytes]) -> Digest:

@@ -1,7 +1,7 @@
 """Compile Python by the image's own interpreter, started from the unpacked tree on this machine.
 
-Other versions of Python write other bytes, so no interpreter of the host will do. All files are compiled in one
-process; byte code says nothing of the architecture, so one interpreter compiles for all platforms.
+Other versions of Python write other bytes, so no interpreter of the host will do. Byte code says nothing of the
+architecture, so one platform's interpreter compiles for all.
 """
 
 import json
@@ -19,6 +19,7 @@ from pipeline.image.tree import PYTHON
 from pipeline.locked.locks import platform_name
 from pipeline.toolbox import Toolbox
 
+_PROCESSES = 2
 _LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}
 
 # A frozen module may have a second name, under which no file of it is ever read: `importlib` gives one to each of the
@@ -81,15 +82,22 @@ class Interpreter:
         return frozenset(answer["builtin"]), frozenset(answer["frozen"])
 
     async def compile(self, jobs: Sequence[Job], listing: Path) -> dict[str, str]:
-        """Compile all jobs in one process; return what the compiler says of each one that failed, by its name.
+        """Compile all jobs; return what the compiler says of each one that failed, by its name.
 
         Args:
             jobs: what to compile.
-            listing: a scratch file for the list of them.
+            listing: a scratch file for the list of them; there is one for each process.
         """
-        rows = [[str(job.source), str(job.target), job.name, not job.documented] for job in jobs]
-        await anyio.Path(listing).write_text(json.dumps(rows), encoding="utf-8")
-        found: dict[str, str] = json.loads(await self._run("-c", _COMPILE, listing))
+        found: dict[str, str] = {}
+
+        async def compile_some(some: Sequence[Job], listing: Path) -> None:
+            rows = [[str(job.source), str(job.target), job.name, not job.documented] for job in some]
+            await anyio.Path(listing).write_text(json.dumps(rows), encoding="utf-8")
+            found.update(json.loads(await self._run("-c", _COMPILE, listing)))
+
+        async with anyio.create_task_group() as group:
+            for number in range(_PROCESSES):
+                group.start_soon(compile_some, jobs[number::_PROCESSES], listing.with_suffix(f".{number}"))
         return found
 
     async def _run(self, *arguments: str | Path) -> bytes:

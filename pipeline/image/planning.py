@@ -1,23 +1,20 @@
-"""Bring everything for one platform's image together in a tree, and decide what of it the image holds."""
+"""Decide what of an unpacked tree the image holds."""
 
 import os
 import shutil
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
 
-from packaging.utils import InvalidWheelFilename, parse_wheel_filename
-
 from pipeline.config import Config
-from pipeline.errors import ConfigError, SubjectFailed
+from pipeline.errors import ConfigError
 from pipeline.image import keep, oci, selection
 from pipeline.image.catalogue import modules
 from pipeline.image.closure import Closure, Module, close
 from pipeline.image.keep import KeepList
 from pipeline.image.start import start
-from pipeline.image.tree import Component, File, Tree, unpack_deb, unpack_wheel
-from pipeline.locked import wheels
+from pipeline.image.tree import Component, File, Tree
 from pipeline.locked.debian import Lock
 
 
@@ -49,32 +46,6 @@ class Plan:
     def keep(self) -> KeepList:
         """What people review of it."""
         return KeepList.of(self.modules, (path for path in self.kept if not self.tree.files[path].link))
-
-
-def unpack(tree: Tree, parts: Iterable[tuple[Component, Path]], service: Path, platform: str) -> None:
-    """Unpack packages, locked wheels and the service's wheel.
-
-    Raises:
-        SubjectFailed: one is damaged, brings what no image may hold, or does not fit the platform or the others.
-    """
-    for component, path in parts:
-        (unpack_deb if component.type == "deb" else unpack_wheel)(tree, path, component)
-    tree.service = _service(service, platform)
-    unpack_wheel(tree, service, tree.service)
-
-
-def _service(wheel: Path, platform: str) -> Component:
-    try:
-        name, version, _, tags = parse_wheel_filename(wheel.name)
-    except InvalidWheelFilename as error:
-        raise SubjectFailed(f"{wheel.name} is not the name of a wheel", why=str(error)) from error
-    if tags.isdisjoint(wheels.image(platform).tags):
-        raise SubjectFailed(
-            f"{wheel.name} does not fit {platform}",
-            why=f"Debian 12's Python 3.11 there takes none of {', '.join(sorted(map(str, tags)))}",
-            do="build a wheel without compiled code, or leave the platform out of image.platforms",
-        )
-    return Component("pypi", str(name), str(version))
 
 
 def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interior) -> Plan:

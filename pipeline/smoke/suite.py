@@ -14,8 +14,8 @@ from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.image import oci
 from pipeline.image.built import Built
 from pipeline.image.libraries import search_path
-from pipeline.image.planning import unpack
 from pipeline.image.tree import Component, Tree, unpack_wheel
+from pipeline.image.unpacking import unpack
 from pipeline.locked.debian import Lock
 from pipeline.smoke.junit import Outcome
 from pipeline.smoke.sandbox import BESIDE, Sandbox
@@ -70,9 +70,8 @@ def _prepare(context: Context, platform: str, beside: Path) -> Path:
     packages = lock.select(platform, (*config.image.extra_packages, *config.smoke.packages))
     parts = [(Component("deb", each.name, each.version, each.architecture), each.digest) for each in packages]
     parts += [_wheel(entry) for entry in locked_wheels(context, platform)]
-    image = Tree(beside / "image")
     unpack(
-        image,
+        beside / "image",
         [(component, _fetch(context, component, digest)) for component, digest in parts],
         service_wheel(context),
         platform,

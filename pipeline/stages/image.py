@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.to_process
 import anyio.to_thread
 
 from pipeline.digest import Digest, Reference
@@ -14,9 +15,10 @@ from pipeline.image import layer, oci, rootfs
 from pipeline.image.blobs import Blobs, layers_of
 from pipeline.image.bytecode import Interpreter, this_platform
 from pipeline.image.oci import Runtime
-from pipeline.image.planning import Interior, Plan, plan, review, unpack
+from pipeline.image.planning import Interior, Plan, plan, review
 from pipeline.image.rootfs import Contents
 from pipeline.image.tree import Component, Tree
+from pipeline.image.unpacking import unpack
 from pipeline.locked import debian
 from pipeline.locked.debian import Lock
 from pipeline.stage import Context
@@ -47,7 +49,7 @@ async def image(context: Context) -> str:
         for layers in layer_lists:
             layer.check(layers)
         context.say("writing layers")
-        document = await anyio.to_thread.run_sync(_write, context, lock, plans, contents)
+        document = await _write(context, lock, plans, contents)
     context.write_json("image.json", document)
     context.write_json("closure.json", {platform: vars(each.closure) for platform, each in plans.items()})
     sizes = " and ".join(f"{entry['size'] / 1e6:.2f} MB" for entry in document["platforms"].values())
@@ -55,25 +57,31 @@ async def image(context: Context) -> str:
 
 
 async def _unpack(context: Context, lock: Lock, work: Path) -> dict[str, Tree]:
-    """Unpack everything for each platform, all platforms at once."""
+    """Unpack everything for each platform, all platforms at once: each in a process, threads would wait in turn."""
     service = service_wheel(context)
-    wheels = {platform: locked_wheels(context, platform) for platform in context.config.image.platforms}
-    trees = {platform: Tree(work / platform.replace("/", "-")) for platform in context.config.image.platforms}
+    trees: dict[str, Tree] = {}
 
-    def fill(platform: str) -> None:
-        parts: list[tuple[Component, Path]] = []
-        for package in lock.select(platform, context.config.image.extra_packages):
-            component = Component("deb", package.name, package.version, package.architecture)
-            parts.append((component, _fetch(context, component, package.digest)))
-        for wheel in wheels[platform]:
-            component = Component("pypi", wheel["name"], wheel["version"])
-            parts.append((component, _fetch(context, component, Digest.parse(wheel["digest"]))))
-        unpack(trees[platform], parts, service, platform)
+    async def fill(platform: str) -> None:
+        parts = await anyio.to_thread.run_sync(_parts, context, lock, platform)
+        root = work / platform.replace("/", "-")
+        trees[platform] = await anyio.to_process.run_sync(unpack, root, parts, service, platform, cancellable=True)
 
     async with anyio.create_task_group() as group:
-        for platform in trees:
-            group.start_soon(anyio.to_thread.run_sync, fill, platform)
-    return trees
+        for platform in context.config.image.platforms:
+            group.start_soon(fill, platform)
+    return {platform: trees[platform] for platform in context.config.image.platforms}
+
+
+def _parts(context: Context, lock: Lock, platform: str) -> list[tuple[Component, Path]]:
+    """Return what is locked for a platform, each with its file."""
+    parts: list[tuple[Component, Path]] = []
+    for package in lock.select(platform, context.config.image.extra_packages):
+        component = Component("deb", package.name, package.version, package.architecture)
+        parts.append((component, _fetch(context, component, package.digest)))
+    for wheel in locked_wheels(context, platform):
+        component = Component("pypi", wheel["name"], wheel["version"])
+        parts.append((component, _fetch(context, component, Digest.parse(wheel["digest"]))))
+    return parts
 
 
 def _fetch(context: Context, component: Component, digest: Digest) -> Path:
@@ -115,7 +123,9 @@ def _refuse(failed: Mapping[str, str], plan: Plan, *, whole: bool) -> None:
             )
 
 
-def _write(context: Context, lock: Lock, plans: Mapping[str, Plan], contents: Mapping[str, Contents]) -> dict[str, Any]:
+async def _write(
+    context: Context, lock: Lock, plans: Mapping[str, Plan], contents: Mapping[str, Contents]
+) -> dict[str, Any]:
     """Write the layout, and return image.json."""
     blobs = Blobs(context.out / "layout")
     blobs.begin()
@@ -124,8 +134,8 @@ def _write(context: Context, lock: Lock, plans: Mapping[str, Plan], contents: Ma
     service = next(iter(plans.values())).service
     labels = _labels(context, lock, service)
     manifests, platforms = [], {}
-    for platform, each in plans.items():
-        layers = [blobs.layer(name, entries) for name, entries in contents[platform].layers.items()]
+    written_layers = await blobs.layers(contents[platform].layers for platform in plans)
+    for (platform, each), layers in zip(plans.items(), written_layers, strict=True):
         configuration = blobs.put(oci.CONFIG, oci.config(platform, _runtime(context, each, labels), layers))
         written = blobs.put(oci.MANIFEST, oci.manifest(configuration, layers, labels))
         manifests.append(replace(written, platform=platform))
