@@ -20,8 +20,8 @@ def judge(results: Sequence[Result], half: Sequence[HalfCore]) -> list[str]:
         lines.append(_line(f"ahead of every Python server, {heading}", own > best, f"{own / best:.1f} times the best"))
         ratio = own / _per_core(go, name)
         lines.append(_line(f"at least half of Go per core, {heading}", ratio >= 0.5, f"{ratio:.2f}"))
-    lines.append(_line("a process under 14 MB", ours.resident < 14, f"{ours.resident:.1f} MB with 1,000 connections"))
-    pod = ours.proportional / 1.048576
+    worker, pod = ours.memory.worker, ours.memory.together / 1.048576
+    lines.append(_line("a worker under 14 MB", worker < 14, f"{worker:.1f} MB with 1,000 connections"))
     lines.append(_line("the pod under 51 MiB", pod < 51, f"{pod:.1f} MiB with 1,000 connections"))
     lines.append(_line("start under 0.3 s", ours.start < 0.3, f"{ours.start:.2f} s"))
     if half:

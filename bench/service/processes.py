@@ -18,6 +18,15 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
+class Memory:
+    """In MB (10^6 bytes): resident in the largest worker, in the first process; in all, what they share counted once."""
+
+    worker: float
+    first: float
+    together: float
+
+
+@dataclass(frozen=True)
 class Running:
     """A server that answers: its port, the root of its process tree, and how long its start took in seconds."""
 
@@ -29,10 +38,14 @@ class Running:
         """Return the CPU time that all its processes have used."""
         return sum(_cpu(pid) for pid in _tree(self.pid))
 
-    def memory(self) -> tuple[float, float]:
-        """Return the largest resident size of one process, and the proportional size of all, in MB (10^6 bytes)."""
-        pids = _tree(self.pid)
-        return max(_field(pid, "Rss") for pid in pids), sum(_field(pid, "Pss") for pid in pids)
+    def memory(self) -> Memory:
+        """Return what its processes hold now; where there are no workers, the first process is the one that serves."""
+        first, *workers = _tree(self.pid)
+        return Memory(
+            max(_field(pid, "Rss") for pid in workers or [first]),
+            _field(first, "Rss"),
+            sum(_field(pid, "Pss") for pid in (first, *workers)),
+        )
 
 
 def free_port() -> int:

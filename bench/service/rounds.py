@@ -7,7 +7,7 @@ import subprocess
 from dataclasses import dataclass
 
 from bench.service.contestants import Contestant
-from bench.service.processes import Running, running
+from bench.service.processes import Memory, Running, running
 from bench.service.programs import HERE
 
 
@@ -25,7 +25,7 @@ class Round:
 
 @dataclass(frozen=True)
 class Result:
-    """All rounds of one contestant; memory in MB, the start in seconds."""
+    """All rounds of one contestant; the start in seconds."""
 
     name: str
     python: bool
@@ -33,8 +33,7 @@ class Result:
     plain: Round
     balancer: Round
     many: Round
-    resident: float
-    proportional: float
+    memory: Memory
 
 
 def measure(contestant: Contestant, wrk: str, seconds: int) -> Result:
@@ -44,8 +43,7 @@ def measure(contestant: Contestant, wrk: str, seconds: int) -> Result:
         plain = _wrk(wrk, server, 64, seconds)
         balancer = _wrk(wrk, server, 64, seconds, "balancer")
         many = _wrk(wrk, server, 1000, seconds)
-        resident, proportional = server.memory()
-        return Result(contestant.name, contestant.python, server.start, plain, balancer, many, resident, proportional)
+        return Result(contestant.name, contestant.python, server.start, plain, balancer, many, server.memory())
 
 
 def _wrk(wrk: str, server: Running, connections: int, seconds: int, *arguments: str) -> Round:

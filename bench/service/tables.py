@@ -32,9 +32,9 @@ def round_table(heading: str, results: Sequence[Result], name: str) -> str:
 
 def process_table(results: Sequence[Result]) -> str:
     """Return the table of memory and start."""
-    columns = ("server", "largest process MB", "all processes MB (shared once)", "start ms")
+    columns = ("server", "worker MB", "first process MB", "all processes MB (shared once)", "start ms")
     rows = [
-        [result.name, f"{result.resident:.1f}", f"{result.proportional:.1f}", f"{result.start * 1000:.0f}"]
+        [result.name, *(f"{each:.1f}" for each in vars(result.memory).values()), f"{result.start * 1000:.0f}"]
         for result in results
     ]
     return table("Memory after 1,000 connections, and start to first answer", columns, rows)
