@@ -19,7 +19,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass(frozen=True)
 class Memory:
-    """In MB (10^6 bytes): resident in the largest worker, in the first process; in all, what they share counted once."""
+    """In MB (10^6 bytes): resident in the largest worker, in the first process; and of all, what they share once."""
 
     worker: float
     first: float
