@@ -28,6 +28,20 @@ sys.exit(__main__.main([]))
 
 
 @pytest.fixture
+def start() -> Iterator[Start]:
+    """Start services, and end them."""
+    running: list[Running] = []
+
+    def start_one(**environment: str) -> Running:
+        running.append(launch(**environment))
+        return running[-1]
+
+    yield start_one
+    for service in running:
+        service.end()
+
+
+@pytest.fixture
 def faulty() -> Iterator[Running]:
     service = launch("-c", ENDLESS, WATCHDOG_SECONDS="0.5", WORKERS="2")
     yield service
