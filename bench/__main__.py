@@ -1,7 +1,9 @@
-"""`make bench`: the dry run, then the writer. The service and the engines have benchmarks of their own."""
+"""`make bench`: the dry run, the stage `image`, then the writer. The service and the engines have benchmarks of their own."""
 
-from bench import dry_run, writer
+from bench import dry_run, stage, writer
 
 dry_run.main()
+print()
+stage.main([])
 print()
 writer.main([])
