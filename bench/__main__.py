@@ -1,4 +1,4 @@
-"""`make bench`: the dry run, the stage `image`, then the writer. The service and the engines have benchmarks of their own."""
+"""`make bench`: the dry run, the stage `image`, then the writer. The service and engines have their own benchmarks."""
 
 from bench import dry_run, stage, writer
 
