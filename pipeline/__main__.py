@@ -21,5 +21,6 @@ if __name__ == "__main__":  # worker processes read this file too, and are not t
         sys.stderr.write("stopped: nothing had begun\n")
         sys.exit(128 + (signal.SIGTERM if isinstance(stopped, Stopped) else signal.SIGINT))
 
-    gc.freeze()  # what is imported stays, so looking for rubbish in it again and again is time lost
+    gc.freeze()  # what is imported stays; to look for rubbish in it again and again is time lost
+    gc.set_threshold(20_000)  # syntax trees are many small things, and hardly any of them is rubbish
     sys.exit(main())
