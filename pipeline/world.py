@@ -15,14 +15,13 @@ from typing import Protocol
 
 import anyio.to_thread
 
-from pipeline.attestation.consumer import read_policy
 from pipeline.attestation.signing import Signer, release_signer
 from pipeline.attestation.trust import FILENAME
 from pipeline.config import Config
 from pipeline.distribution.credentials import login
 from pipeline.distribution.registry import Registry
 from pipeline.errors import ConfigError, UsageError
-from pipeline.judging.policy_files import either
+from pipeline.judging.policy_files import either, read_policy
 from pipeline.local import advisories
 from pipeline.local.signer import dry_run_signer
 from pipeline.toolbox import Toolbox

@@ -19,7 +19,7 @@ from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.digest import Digest, Reference
 from pipeline.distribution.referrers import Attached, attached
 from pipeline.distribution.registry import Registry
-from pipeline.errors import ConfigError, VerificationFailed, flatten
+from pipeline.errors import VerificationFailed, flatten
 from pipeline.image.fetch_image import fetch
 from pipeline.toolbox import Toolbox
 
@@ -43,18 +43,6 @@ class Examination:
     statements: tuple[Statement, ...]
     evidence: tuple[Evidence, ...]
     refused: Mapping[Digest, str]
-
-
-def read_policy(path: Path, name: str) -> Policy:
-    """Read one policy of a file; raise `ConfigError` when it cannot be read, is wrong or has no policy of that name."""
-    try:
-        return Policy.read(path.read_bytes(), name)
-    except OSError as error:
-        raise ConfigError(
-            f"{path} cannot be read",
-            why=error.strerror or "",
-            do="it says who may sign what; without it nothing passes",
-        ) from error
 
 
 async def examine(

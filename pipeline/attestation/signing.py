@@ -15,7 +15,6 @@ from types import MappingProxyType
 from typing import Any
 
 import anyio
-from sigstore.oidc import detect_credential
 
 from pipeline.config import Sign
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError
@@ -112,6 +111,8 @@ async def release_signer(tools: Toolbox, sign: Sign) -> AsyncIterator[Signer]:
 
 
 def _ambient() -> str | None:
+    from sigstore.oidc import detect_credential  # noqa: PLC0415 - slow, and only a release without a token asks
+
     try:
         return detect_credential()
     except Exception as error:  # the library raises plain exceptions for whatever the CI system answers

@@ -1,21 +1,22 @@
 """The command line: the only place that prints and exits.
 
 One file a verb. A verb's module has `add(verbs)`, which describes its arguments and sets `verb` to the function that
-does the work and returns the exit code.
+does the work and returns the exit code. It is imported when it is asked for: `stage`, which each container of the
+Dagger engine runs, need not wait for what the others import.
 """
 
 import argparse
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from importlib import import_module
 from typing import NoReturn, cast
 
-from pipeline.cli import cost, db, doctor, dry_run, plan, rebuild, release, stage, store, update_locks, verify
 from pipeline.cli.ending import end
 from pipeline.errors import UsageError
 
-_VERBS = (dry_run, plan, release, stage, store, verify, rebuild, doctor, db, cost, update_locks)
+_VERBS = ["dry-run", "plan", "release", "stage", "store", "verify", "rebuild", "doctor", "db", "cost", "update-locks"]
 
 Verb = Callable[[argparse.Namespace], int]
 
@@ -27,8 +28,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(message, do=f"see `{self.prog} --help`")
 
 
-def parser() -> argparse.ArgumentParser:
-    """Describe the whole command line."""
+def parser(names: Iterable[str] = _VERBS) -> argparse.ArgumentParser:
+    """Describe the command line, all verbs of it or some."""
     top = _Parser(
         prog="pipeline",
         description="Build, scan, judge, sign, publish, read back and verify one image; deploy exactly those bytes.",
@@ -37,8 +38,8 @@ def parser() -> argparse.ArgumentParser:
         "output is no longer read.",
     )
     verbs = top.add_subparsers(dest="name", required=True, metavar="VERB")
-    for module in _VERBS:
-        module.add(verbs)
+    for name in names:
+        import_module(f"pipeline.cli.{name.replace('-', '_')}").add(verbs)
     return top
 
 
@@ -55,5 +56,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    options = parser().parse_args(words)
+    asked = words[:1] if words and words[0] in _VERBS else _VERBS
+    options = parser(asked).parse_args(words)
     return cast(Verb, options.verb)(options)

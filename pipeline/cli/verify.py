@@ -15,7 +15,7 @@ from typing import Any
 import anyio
 
 from pipeline import loopback
-from pipeline.attestation.consumer import Examination, describe, examine, read_policy
+from pipeline.attestation.consumer import Examination, describe, examine
 from pipeline.attestation.trust import Policy
 from pipeline.attestation.verifiers import public_root
 from pipeline.cli import options as shared
@@ -26,6 +26,7 @@ from pipeline.distribution.registry import Registry
 from pipeline.environment import network_environment
 from pipeline.errors import UsageError, VerificationFailed
 from pipeline.image.layout import INDEX_TYPE, Layout
+from pipeline.judging.policy_files import read_policy
 from pipeline.locked.inputs import Inputs
 from pipeline.toolbox import Toolbox
 from pipeline.world import loopback_registry

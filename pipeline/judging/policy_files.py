@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pipeline.attestation.trust import Policy
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
@@ -48,6 +49,18 @@ class PolicyFiles:
 def either(own: Path, name: str) -> Path:
     """Return a project's own policy file, or the one that comes with the pipeline."""
     return own / name if (own / name).exists() else _DEFAULT / name
+
+
+def read_policy(path: Path, name: str) -> Policy:
+    """Read one policy of a `verification.toml`; raise `ConfigError` when there is none, or it is wrong."""
+    try:
+        return Policy.read(path.read_bytes(), name)
+    except OSError as error:
+        raise ConfigError(
+            f"{path} cannot be read",
+            why=error.strerror or "",
+            do="it says who may sign what; without it nothing passes",
+        ) from error
 
 
 def _text(path: Path) -> str:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from pipeline.attestation.consumer import read_policy
 from pipeline.attestation.earlier import earlier_summary
 from pipeline.attestation.statements import PredicateType
 from pipeline.attestation.trust import FILENAME
@@ -17,7 +16,7 @@ from pipeline.distribution.referrers import EMPTY, attach
 from pipeline.distribution.registry import Registry
 from pipeline.errors import RemoteFailed, VerificationFailed
 from pipeline.image.layout import Layout
-from pipeline.judging.policy_files import either
+from pipeline.judging.policy_files import either, read_policy
 from pipeline.stage import Context
 from pipeline.venv import scratch
 

@@ -4,14 +4,14 @@ from typing import Any
 
 import rfc8785
 
-from pipeline.attestation.consumer import Examination, describe, examine, read_policy
+from pipeline.attestation.consumer import Examination, describe, examine
 from pipeline.attestation.provenance import verification_summary
 from pipeline.attestation.statements import PredicateType, Subject, statement
 from pipeline.attestation.trust import FILENAME, Policy
 from pipeline.attestation.verifiers import public_root
 from pipeline.digest import Digest, Reference
 from pipeline.errors import VerificationFailed
-from pipeline.judging.policy_files import either
+from pipeline.judging.policy_files import either, read_policy
 from pipeline.stage import Context
 from pipeline.venv import scratch
 
