@@ -75,10 +75,11 @@ async def _unpack(context: Context, lock: Lock, work: Path) -> dict[str, Tree]:
 def _parts(context: Context, lock: Lock, platform: str) -> list[tuple[Component, Path]]:
     """Return what is locked for a platform, each with its file."""
     parts: list[tuple[Component, Path]] = []
+    locked = locked_wheels(context, platform)  # before anything is asked of the store: it may be no such document
     for package in lock.select(platform, context.config.image.extra_packages):
         component = Component("deb", package.name, package.version, package.architecture)
         parts.append((component, _fetch(context, component, package.digest)))
-    for wheel in locked_wheels(context, platform):
+    for wheel in locked:
         component = Component("pypi", wheel["name"], wheel["version"])
         parts.append((component, _fetch(context, component, Digest.parse(wheel["digest"]))))
     return parts
