@@ -13,7 +13,7 @@ def _stop(*_: object) -> NoReturn:
     raise Stopped
 
 
-if __name__ == "__main__":  # worker processes read this file too, and are not to begin again
+if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _stop)
     try:
         from pipeline.cli import main

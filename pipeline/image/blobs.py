@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import anyio
-import anyio.to_process
 import anyio.to_thread
 
 from pipeline.digest import Digest
 from pipeline.image import oci
 from pipeline.image.layer import Entry, tar
 from pipeline.image.oci import Descriptor, Layer
+from pipeline.processes import apart
 
 _CHUNK = 1 << 20
 
@@ -51,7 +51,7 @@ class Blobs:
         named, missing = await anyio.to_thread.run_sync(self._look, list(wanted))
 
         async def write(diff_id: Digest, entries: Collection[Entry]) -> None:
-            self.known[diff_id] = await anyio.to_process.run_sync(_write, self.root, diff_id, entries, cancellable=True)
+            self.known[diff_id] = await apart(_write, self.root, diff_id, entries)
 
         async with anyio.create_task_group() as group:
             for diff_id, entries in missing.items():

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import anyio
-import anyio.to_process
 import anyio.to_thread
 
 from pipeline.digest import Digest, Reference
@@ -21,6 +20,7 @@ from pipeline.image.tree import Component, Tree
 from pipeline.image.unpacking import unpack
 from pipeline.locked import debian
 from pipeline.locked.debian import Lock
+from pipeline.processes import apart
 from pipeline.stage import Context
 from pipeline.venv import locked_wheels, scratch, service_wheel
 
@@ -64,7 +64,7 @@ async def _unpack(context: Context, lock: Lock, work: Path) -> dict[str, Tree]:
     async def fill(platform: str) -> None:
         parts = await anyio.to_thread.run_sync(_parts, context, lock, platform)
         root = work / platform.replace("/", "-")
-        trees[platform] = await anyio.to_process.run_sync(unpack, root, parts, service, platform, cancellable=True)
+        trees[platform] = await apart(unpack, root, parts, service, platform)
 
     async with anyio.create_task_group() as group:
         for platform in context.config.image.platforms:
