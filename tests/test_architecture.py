@@ -84,7 +84,7 @@ STARTS = {
     *("os.system", "os.popen", "os.fork", "os.posix_spawn", "os.spawnv"),
 }
 PRINTS = {"print", "input", "sys.exit", "exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
-STARTS_MODULES = {"subprocess", "multiprocessing", "pty"}
+STARTS_MODULES = {"anyio.to_process", "concurrent.futures", "multiprocessing", "pty", "subprocess"}
 VAGUE = {"utils", "util", "helpers", "helper", "managers", "manager", "common", "misc", "base"}
 
 LONGEST_MODULE = 180
