@@ -96,7 +96,7 @@ def test_a_wrong_password_is_said_so(story: Story) -> None:
     assert story.refused.code == 5, story.refused.output
     host = story.project.registry.host
     assert f"{host} does not allow this login `oras repo` in {REPOSITORY}" in story.refused.stderr
-    assert "401" in story.refused.stderr
+    assert "unauthorized: authentication required" in story.refused.stderr
     assert f"docker login {host}" in story.refused.stderr
 
 
