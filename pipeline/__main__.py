@@ -16,7 +16,9 @@ def _stop(*_: object) -> NoReturn:
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _stop)
     try:
-        from pipeline.cli import main
+        from pipeline.cli import load, main
+
+        load(sys.argv[1:])
     except (KeyboardInterrupt, Stopped) as stopped:
         sys.stderr.write("stopped: nothing had begun\n")
         sys.exit(128 + (signal.SIGTERM if isinstance(stopped, Stopped) else signal.SIGINT))

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from importlib import import_module
-from typing import NoReturn, cast
+from typing import Any, NoReturn, cast
 
 from pipeline.cli.ending import end
 from pipeline.errors import UsageError
@@ -39,8 +39,14 @@ def parser(names: Iterable[str] = _VERBS) -> argparse.ArgumentParser:
     )
     verbs = top.add_subparsers(dest="name", required=True, metavar="VERB")
     for name in names:
-        import_module(f"pipeline.cli.{name.replace('-', '_')}").add(verbs)
+        _verb(name).add(verbs)
     return top
+
+
+def load(words: Sequence[str]) -> None:
+    """Import what a command line asks for, so that a signal in the meantime finds nothing begun."""
+    for name in _asked(words):
+        _verb(name)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -56,6 +62,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(words: Sequence[str]) -> int:
-    asked = words[:1] if words and words[0] in _VERBS else _VERBS
-    options = parser(asked).parse_args(words)
+    options = parser(_asked(words)).parse_args(words)
     return cast(Verb, options.verb)(options)
+
+
+def _asked(words: Sequence[str]) -> Sequence[str]:
+    return words[:1] if words and words[0] in _VERBS else _VERBS
+
+
+def _verb(name: str) -> Any:
+    return import_module(f"pipeline.cli.{name.replace('-', '_')}")
