@@ -23,7 +23,7 @@ test-service: .venv/ok .venv-service/ok
 
 # Releases to real registries, signed by an authority of this machine: nothing leaves it.
 test-release: .venv/ok system tools
-	@$(call need,docker-registry:docker-registry)
+	@$(call need,docker-registry:docker-registry strace:strace)
 	$(BIN)/python -m pytest tests/release
 
 # The workflows: linted, and run from end to end where a Dagger engine is configured.

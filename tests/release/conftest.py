@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +13,7 @@ from pipeline.locked.store import Store
 from tests.commands import Ended
 from tests.release.projects import REPOSITORY, Project, import_database, make
 from tests.release.registries import Served, docker_registry, olareg
-from tests.release.watching import Seen, watching
+from tests.release.watching import Seen, seen, tracing
 
 MakeProject = Callable[..., Project]
 
@@ -25,7 +25,7 @@ class Released:
     Args:
         project: the project.
         ended: how the release ended.
-        seen: what ran meanwhile.
+        seen: what was started meanwhile.
         tags: the tags that the registry had.
         referrers: what referred to each subject.
         log: what the registry had said.
@@ -90,13 +90,13 @@ def released(
 
 def release(project: Project) -> Released:
     """Release a project for the first time."""
-    with watching() as seen:
-        ended = project.release()
+    log = project.root.with_name("started.log")
+    ended = replace(project, prefix=tracing(log)).release()
     assert ended.code == 0, ended.output
     registry = project.registry
     subjects = project.read("publish/receipt.json")["subjects"]
     referrers = {subject: registry.referrers(REPOSITORY, subject) for subject in subjects}
-    return Released(project, ended, seen, registry.tags(REPOSITORY), referrers, registry.log.read_text())
+    return Released(project, ended, seen(log), registry.tags(REPOSITORY), referrers, registry.log.read_text())
 
 
 @pytest.fixture

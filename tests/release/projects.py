@@ -44,6 +44,7 @@ class Project:
         home: the home directory of whoever releases; temporary files go there too.
         store: where the pipeline's inputs lie.
         tokens: the identity tokens that were used.
+        prefix: a command in front of the pipeline's.
     """
 
     root: Path
@@ -52,6 +53,7 @@ class Project:
     home: Path
     store: Path
     tokens: list[str] = field(default_factory=list)
+    prefix: tuple[str, ...] = ()
 
     @property
     def run_dir(self) -> Path:
@@ -83,7 +85,7 @@ class Project:
 
     def run(self, *words: str | Path, **more: str) -> Ended:
         """Run a verb as whoever releases."""
-        return pipeline(*words, "--store", self.store, cwd=self.root, env=self.variables(**more))
+        return pipeline(*words, "--store", self.store, cwd=self.root, prefix=self.prefix, env=self.variables(**more))
 
     def read(self, name: str) -> Any:
         """Read what a stage wrote."""

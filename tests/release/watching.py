@@ -1,55 +1,41 @@
-"""Look at what runs on this machine while something runs: command lines, which everybody sees, and environments."""
+"""Write down every program that a command starts, and those that they start: its arguments, and its environment."""
 
-import os
-import threading
+import re
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-_EVERY = 0.01  # seconds; the shortest-lived of the tools runs for about 0.05
+# Arguments and environments in full, as hexadecimal: then no text in them can look like the end of one. The filter
+# stops a process where it starts a program, and nowhere else.
+_TRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=execve,execveat", "-e", "signal=none")
+_IN_FULL = ("-v", "-xx", "-s", "1000000")
+_STARTED = re.compile(r'execve\("[^"]*", (\[[^]]*\]), (\[[^]]*\])|execveat\(.*?, "[^"]*", (\[[^]]*\]), (\[[^]]*\])')
+_CALL = re.compile(r"\d+ +execve")
+_STRING = re.compile(r'"([^"]*)"')
 
 
 @dataclass(frozen=True)
 class Seen:
-    """The processes that were seen: the command line of each, with the environments that it had."""
+    """The programs that were started: the command line of each, with the environments that it had."""
 
-    processes: dict[str, set[str]] = field(default_factory=dict)
-
-    def look(self) -> None:
-        """Look once, at everything but this process."""
-        for entry in Path("/proc").glob("[0-9]*"):
-            if int(entry.name) == os.getpid():
-                continue
-            try:
-                line, environment, again = ((entry / name).read_bytes() for name in ("cmdline", "environ", "cmdline"))
-            except OSError:
-                continue
-            if line != again:  # it became another program in between: the environment may belong to either
-                continue
-            self.processes.setdefault(_text(line), set()).add(_text(environment))
+    programs: dict[str, set[str]] = field(default_factory=dict)
 
     def holding(self, secret: str) -> set[str]:
         """Return the command lines of those that had a secret in their environment."""
-        return {line for line, environments in self.processes.items() if any(secret in each for each in environments)}
+        return {line for line, environments in self.programs.items() if any(secret in each for each in environments)}
 
 
-@contextmanager
-def watching() -> Iterator[Seen]:
-    """Watch for as long as the block runs."""
-    seen, stop = Seen(), threading.Event()
+def tracing(log: Path) -> tuple[str, ...]:
+    """Return what to put in front of a command, so that strace writes what it starts to a file."""
+    return (*_TRACE, *_IN_FULL, "-o", str(log))
 
-    def watch() -> None:
-        while not stop.wait(_EVERY):
-            seen.look()
 
-    thread = threading.Thread(target=watch)
-    thread.start()
-    try:
-        yield seen
-    finally:
-        stop.set()
-        thread.join()
+def seen(log: Path) -> Seen:
+    """Read what strace has written."""
+    found = Seen()
+    for arguments, environment in _started(log):
+        found.programs.setdefault(arguments, set()).add(environment)
+    return found
 
 
 def files_with(secret: str, *directories: Path) -> list[Path]:
@@ -58,5 +44,16 @@ def files_with(secret: str, *directories: Path) -> list[Path]:
     return [path for path in files if secret.encode() in path.read_bytes()]
 
 
-def _text(data: bytes) -> str:
-    return data.replace(b"\0", b" ").decode("utf-8", "replace")
+def _started(log: Path) -> Iterator[tuple[str, str]]:
+    with log.open() as lines:
+        for line in lines:
+            if _CALL.match(line):  # others are the ends of calls that were begun before, and of processes
+                match = _STARTED.search(line)
+                assert match, line[:200]
+                arguments, environment = filter(None, match.groups())
+                yield _text(arguments), _text(environment)
+
+
+def _text(array: str) -> str:
+    strings = (bytes.fromhex(text.replace("\\x", "")) for text in _STRING.findall(array))
+    return b" ".join(strings).decode("utf-8", "replace")
