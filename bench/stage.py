@@ -1,28 +1,30 @@
 """Measure the whole stage `image` for a small service with one large locked wheel: `python -m bench.stage`.
 
-Each time is that of a process of its own, for one platform; memory is the highest peak of any process that it started
-and of itself. "With reuse" the run directory holds the image that was written before.
+Each time is that of the command, start of the interpreter included, for one platform. Memory is the highest sum of the
+proportional set sizes (proc(5), smaps_rollup) of the command and all that it started, looked at 50 times a second.
+"With reuse" the run directory holds the image that was written before.
 """
 
 import os
-import resource
 import subprocess
 import sys
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
 
 from bench.writer import MB, SIZES, sources
+from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.locked.debian import Lock
 from pipeline.locked.store import Store, default_root
 from tests import archives
-from tests.stages.services import IMAGE, PROGRAM, Service
+from tests.stages.services import PROGRAM, Service
 
 _SERVICE = {**PROGRAM, "sample/server.py": "import heavy\n\ndef main():\n    print(heavy)\n"}
-_BOTH = resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN
+_EVERY = 0.02  # seconds
 
 
 def service(wheel: Path) -> Service:
@@ -47,28 +49,33 @@ def make(work: Path, megabytes: int) -> None:
 
 
 def once(work: Path) -> str:
-    """Do the stage, and return seconds and MB."""
-    run = service(next(work.glob("*.whl"))).run(Store(work / "store"), work / "project")
-    began = time.perf_counter()
-    anyio.run(run.perform, IMAGE)
-    seconds = time.perf_counter() - began
-    memory = max(resource.getrusage(whose).ru_maxrss for whose in _BOTH) * 1024 / MB
-    return f"{seconds:.1f} s | {memory:.0f} MB"
+    """Do the stage by its command, and return seconds and MB."""
+    command = [sys.executable, "-m", "pipeline", "stage", "image", "--run-dir", ".run", "--store", f"{work}/store"]
+    environment, began, peak = {**os.environ, "PYTHONPATH": str(HOME)}, time.perf_counter(), 0
+    with subprocess.Popen(command, cwd=work / "project", env=environment, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None:
+            peak = max(peak, memory(process.pid))
+            time.sleep(_EVERY)
+    assert process.returncode == 0
+    return f"{time.perf_counter() - began:.1f} s | {peak / MB:.0f} MB"
 
 
-def apart(*arguments: str) -> str:
-    """Run a part of this program in a process of its own, and return what it prints."""
-    command = [sys.executable, "-m", "bench.stage", *arguments]
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
+def memory(process: int) -> int:
+    """Return the bytes that a process and all below it have to themselves now."""
+    proc, own = Path("/proc", str(process)), 0
+    with suppress(OSError, StopIteration):  # it has ended meanwhile
+        lines = (proc / "smaps_rollup").read_text().splitlines()
+        own = 1024 * int(next(line for line in lines if line.startswith("Pss:")).split()[1])
+        tasks = [task.read_text().split() for task in proc.glob("task/*/children")]
+        return own + sum(memory(int(child)) for children in tasks for child in children)
+    return own
 
 
 def main(arguments: list[str]) -> None:
-    """Print the table; with `make DIRECTORY MB` or `once DIRECTORY` do that part of it."""
+    """Print the table; with `make DIRECTORY MB` only make what is measured."""
     match arguments:
         case ["make", work, megabytes]:
             make(Path(work), int(megabytes))
-        case ["once", work]:
-            print(once(Path(work)))
         case _:
             print("The stage `image`, one platform\n")
             print(
@@ -76,8 +83,9 @@ def main(arguments: list[str]) -> None:
             )
             for size in SIZES:
                 with tempfile.TemporaryDirectory(prefix="bench-stage-") as work:
-                    apart("make", work, str(size))
-                    print(f"| {size} MB | {apart('once', work)} | {apart('once', work)} |", flush=True)
+                    command = [sys.executable, "-m", "bench.stage", "make", work, str(size)]
+                    subprocess.run(command, check=True)  # what it takes is no part of what is measured
+                    print(f"| {size} MB | {once(Path(work))} | {once(Path(work))} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,11 +1,15 @@
 """`python -m pipeline`."""
 
+import ctypes
 import gc
 import signal
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 from pipeline.errors import Stopped
+
+_MMAP_THRESHOLD = -3  # mallopt(3), M_MMAP_THRESHOLD
 
 
 def _stop(*_: object) -> NoReturn:
@@ -13,7 +17,14 @@ def _stop(*_: object) -> NoReturn:
     raise Stopped
 
 
+def _give_back_memory() -> None:
+    """Have glibc give the system back what a large buffer took: from the first that is freed it learns to keep them."""
+    with suppress(AttributeError, OSError):  # another C library
+        ctypes.CDLL(None).mallopt(_MMAP_THRESHOLD, 1 << 20)
+
+
 if __name__ == "__main__":
+    _give_back_memory()
     signal.signal(signal.SIGTERM, _stop)
     try:
         from pipeline.cli import load, main

@@ -6,36 +6,21 @@ its parent.
 """
 
 import os
-import pickle
 import shutil
 import signal
 import subprocess
 import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import IO, TypeVar, cast
+from typing import IO
 
 import anyio
 import anyio.lowlevel
 from anyio.abc import ByteReceiveStream, Process
 
-from pipeline.environment import base_environment
 from pipeline.errors import ToolFailed
 
-_T = TypeVar("_T")
-_APART = """
-import pickle, sys
-with open(sys.argv[1], "rb") as request:
-    sys.path[:] = pickle.load(request)
-    function, arguments = pickle.load(request)
-try:
-    answer = True, function(*arguments)
-except Exception as error:
-    answer = False, error
-sys.stdout.buffer.write(pickle.dumps(answer))
-"""
 _LEFT = 1.0  # seconds for what a killed child has left in its pipes
 
 
@@ -79,33 +64,6 @@ async def process(
         with anyio.CancelScope(shield=True):
             await started.wait()
             await _close(started)
-
-
-async def apart(function: Callable[..., _T], *arguments: object) -> _T:
-    """Run a function in a process of its own, which sees no more than any other child: threads would take turns.
-
-    Args:
-        function: one that a module has by its name.
-        arguments: what can be pickled, as its result and what it raises have to be.
-
-    Raises:
-        ToolFailed: the process ended before the function did.
-        Exception: whatever the function raises.
-    """
-    output, errors = bytearray(), bytearray()
-    with tempfile.NamedTemporaryFile(prefix="apart-") as request:
-        request.write(pickle.dumps(sys.path) + pickle.dumps((function, arguments)))
-        request.flush()
-        command = [sys.executable, "-I", "-c", _APART, request.name]
-        async with process(command, cwd=None, env=base_environment()) as child:
-            await drain(child, output, errors)
-    if child.returncode != 0:
-        why = errors.decode("utf-8", "replace").splitlines()[-3:]
-        raise ToolFailed(f"{function.__name__} ended with exit code {child.returncode}", why=why, do="run this again")
-    done, answer = pickle.loads(output)  # noqa: S301 - from our own child
-    if not done:
-        raise cast(Exception, answer)
-    return cast(_T, answer)
 
 
 async def drain(started: Process, output: bytearray, errors: bytearray, stdout_to: Path | None = None) -> None:

@@ -56,8 +56,9 @@ def wheel(
     version: str = "1.0",
     tag: str = "py3-none-any",
     links: Mapping[str, str] | None = None,
+    recorded: Mapping[str, bytes | None] | None = None,
 ) -> Path:
-    """Write a wheel with these files, and with a RECORD that is true."""
+    """Write a wheel with these files, and with a RECORD that is true, but for files that are `recorded` otherwise."""
     information = f"{name}-{version}.dist-info"
     pure = str(tag.endswith("-any")).lower()
     every = {
@@ -65,7 +66,10 @@ def wheel(
         f"{information}/METADATA": f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n".encode(),
         f"{information}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {pure}\nTag: {tag}\n".encode(),
     }
-    lines = [f"{path},sha256={_record_hash(content)},{len(content)}" for path, content in every.items()]
+    said = {path: (recorded or {}).get(path, content) for path, content in every.items()}
+    lines = [
+        f"{path},sha256={_record_hash(content)},{len(content)}" for path, content in said.items() if content is not None
+    ]
     every[f"{information}/RECORD"] = "\n".join([*lines, f"{information}/RECORD,,", ""]).encode()
     path = directory / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:

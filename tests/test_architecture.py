@@ -36,6 +36,7 @@ EDGES = {
     "grype",
     "inputs",
     "layer",
+    "layering",
     "layout",
     "libraries",
     "lookup",
@@ -66,9 +67,11 @@ EDGES = {
     "touched",
     "tree",
     "verifiers",
+    "wheel",
     "world",
+    "written",
 }
-STAGE = {"stage", "keys", "run", "suite", "venv", "dagger_graph"}
+STAGE = {"stage", "keys", "run", "suite", "bubblewrap", "venv", "dagger_graph"}
 ENGINES = {"host", "dagger_module"}
 # Programs of their own: some run inside images, and one gives its process's rights and its place to a command.
 PROGRAMS = {"asker", "callable_server", "offline", "suite_runner"}
@@ -81,10 +84,13 @@ OUTSIDE = {
 UNTOUCHED_BY_PURE = {"now", "utcnow", "today", "read_bytes", "read_text", "write_bytes", "write_text", "uuid4", "open"}
 STARTS = {
     *("anyio.open_process", "anyio.run_process", "asyncio.create_subprocess_exec", "asyncio.create_subprocess_shell"),
-    *("os.system", "os.popen", "os.fork", "os.posix_spawn", "os.spawnv"),
+    *("os.system", "os.popen", "os.fork", "os.posix_spawn", "os.spawnv", "ProcessPoolExecutor"),
 }
 PRINTS = {"print", "input", "sys.exit", "exit", "os._exit", "sys.stdout.write", "sys.stderr.write"}
-STARTS_MODULES = {"anyio.to_process", "concurrent.futures", "multiprocessing", "pty", "subprocess"}
+STARTS_MODULES = {
+    *("anyio.to_process", "concurrent.futures.ProcessPoolExecutor", "concurrent.futures.process"),
+    *("multiprocessing", "pty", "subprocess"),
+}
 VAGUE = {"utils", "util", "helpers", "helper", "managers", "manager", "common", "misc", "base"}
 
 LONGEST_MODULE = 180

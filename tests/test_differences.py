@@ -26,8 +26,7 @@ def image(root: Path, layers: Layers, runtime: Runtime = RUNTIME, platforms: Seq
     """Write an image, the same for each platform, and return it as one of two sides."""
     blobs = Blobs(root)
     blobs.begin()
-    named = {f"layer-{number}": entries for number, entries in enumerate(layers)}
-    (written,) = anyio.run(blobs.layers, [named])
+    written = list(anyio.run(blobs.write, {Digest.of(bytes([n])): each for n, each in enumerate(layers)}).values())
     manifests = []
     for platform in platforms:
         configuration = blobs.put(oci.CONFIG, oci.config(platform, runtime, written))

@@ -4,14 +4,15 @@ import io
 import subprocess
 import sys
 import tarfile
+import zipfile
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import SubjectFailed
-from pipeline.image import elf
+from pipeline.image import elf, wheel
 from pipeline.image.libraries import needed
-from pipeline.image.tree import SITE, Component, File, Tree, unpack_deb, unpack_wheel
+from pipeline.image.tree import SITE, Component, File, Tree, unpack_deb
 from tests import archives
 from tests.archives import file, special
 from tests.elfs import library
@@ -27,7 +28,7 @@ def tree(tmp_path: Path) -> Tree:
 
 
 def add_wheel(tree: Tree, path: Path) -> None:
-    unpack_wheel(tree, path, WHEEL)
+    wheel.add_wheel(tree, path, WHEEL)
 
 
 def add_deb(tree: Tree, tmp_path: Path, *members: tuple[tarfile.TarInfo, bytes]) -> None:
@@ -76,8 +77,59 @@ def test_a_wheel_with_a_link_is_refused(tree: Tree, tmp_path: Path) -> None:
 def test_a_wheel_that_does_not_match_its_own_record_is_refused(tree: Tree, tmp_path: Path) -> None:
     path = archives.wheel(tmp_path, "sample", {"sample.py": "aaaaaaaaaa"})
     path.write_bytes(path.read_bytes().replace(b"aaaaaaaaaa", b"bbbbbbbbbb"))
+    add_wheel(tree, path)
     with pytest.raises(SubjectFailed, match="is no valid wheel"):
+        tree.content(f"{SITE}/sample.py")
+    with tree.open(f"{SITE}/sample.py") as stream, pytest.raises(SubjectFailed) as caught:
+        stream.read()
+    assert caught.value.why == ("Bad CRC-32 for file 'sample.py'",)
+
+
+def test_a_wheel_that_records_other_bytes_than_it_has_is_refused_when_they_are_read(tree: Tree, tmp_path: Path) -> None:
+    path = archives.wheel(tmp_path, "sample", {"sample.py": "aaaaaaaaaa"}, recorded={"sample.py": b"bbbbbbbbbb"})
+    add_wheel(tree, path)
+    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+        tree.read(f"{SITE}/sample.py")
+    assert caught.value.why == ("hash of sample.py didn't match RECORD",)
+
+
+def test_a_wheel_with_a_file_that_its_record_does_not_name_is_refused(tree: Tree, tmp_path: Path) -> None:
+    path = archives.wheel(tmp_path, "sample", {"sample.py": "", "more.py": ""}, recorded={"more.py": None})
+    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
         add_wheel(tree, path)
+    assert "more.py is not mentioned in RECORD" in str(caught.value.why)
+
+
+def test_a_wheel_whose_record_has_weak_hashes_is_refused(tree: Tree, tmp_path: Path) -> None:
+    path = archives.wheel(tmp_path, "sample", {"sample.py": ""})
+    with zipfile.ZipFile(path) as archive:
+        files = {item.filename: archive.read(item) for item in archive.infolist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(name, content.replace(b"sha256=", b"md5="))
+    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+        add_wheel(tree, path)
+    assert "one by md5" in str(caught.value.why)
+
+
+def test_a_file_of_a_wheel_is_unpacked_when_it_is_wanted_as_one(tree: Tree, tmp_path: Path) -> None:
+    add_wheel(tree, archives.wheel(tmp_path, "sample", {"sample/one.py": "1", "sample/two.py": "2"}))
+    assert tree.content(f"{SITE}/sample/one.py").read_text() == "1"
+    assert tree.read(f"{SITE}/sample/two.py") == b"2"
+    assert [path.name for path in tree.root.rglob("*.py")] == ["one.py"]
+
+
+def test_a_file_where_another_package_has_a_directory_is_refused(tree: Tree, tmp_path: Path) -> None:
+    add_wheel(tree, archives.wheel(tmp_path, "sample", {"shared/a.py": ""}))
+    other = archives.wheel(tmp_path, "other", {"shared": ""})
+    with pytest.raises(SubjectFailed, match=r"other brings .*/shared") as caught:
+        wheel.add_wheel(tree, other, Component("pypi", "other", "1.0"))
+    assert caught.value.why == (f"sample brings {SITE}/shared/a.py too",)
+
+
+def test_a_hard_link_to_nothing_is_refused(tree: Tree, tmp_path: Path) -> None:
+    with pytest.raises(SubjectFailed, match="sample brings b"):
+        add_deb(tree, tmp_path, special("./b", tarfile.LNKTYPE, "./a"))
 
 
 def test_a_file_that_is_no_wheel_is_refused(tree: Tree, tmp_path: Path) -> None:
@@ -89,7 +141,7 @@ def test_a_file_that_is_no_wheel_is_refused(tree: Tree, tmp_path: Path) -> None:
 def test_two_packages_that_bring_one_path_are_both_named(tree: Tree, tmp_path: Path) -> None:
     add_wheel(tree, archives.wheel(tmp_path, "sample", {"shared.py": ""}))
     with pytest.raises(SubjectFailed, match=r"other brings .*/shared.py") as caught:
-        unpack_wheel(tree, archives.wheel(tmp_path, "other", {"shared.py": ""}), Component("pypi", "other", "1.0"))
+        wheel.add_wheel(tree, archives.wheel(tmp_path, "other", {"shared.py": ""}), Component("pypi", "other", "1.0"))
     assert "sample brings it too" in caught.value.why
 
 

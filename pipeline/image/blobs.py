@@ -2,74 +2,32 @@
 
 import gzip
 import hashlib
-import json
 import os
 import shutil
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Collection, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import BinaryIO
 
-import anyio
 import anyio.to_thread
+from anyio import from_thread
 
 from pipeline.digest import Digest
 from pipeline.image import oci
 from pipeline.image.layer import Entry, tar
 from pipeline.image.oci import Descriptor, Layer
-from pipeline.processes import apart
 
-_CHUNK = 1 << 20
+_THREADS = 2
 
 
-@dataclass
+@dataclass(frozen=True)
 class Blobs:
-    """The blobs of a layout that is being written.
-
-    Args:
-        root: directory of the layout.
-        known: layers that are written already, by `diff_id`.
-        earlier: layouts to take layers from, each with the layers that are said to be in it.
-    """
+    """The blobs of a layout that is being written below `root`."""
 
     root: Path
-    known: dict[Digest, Layer] = field(default_factory=dict)
-    earlier: dict[Digest, tuple[Layer, Path]] = field(default_factory=dict)
-
-    def put(self, media_type: str, data: bytes, **more: str) -> Descriptor:
-        """Write a document and return its descriptor."""
-        descriptor = Descriptor.of(media_type, data, **more)
-        self._path(descriptor.digest).write_bytes(data)
-        return descriptor
-
-    async def layers(self, wanted: Iterable[Mapping[str, Collection[Entry]]]) -> list[list[Layer]]:
-        """Write the layers of each platform, by name, and return them in their order.
-
-        The same content is written once, and not at all when an earlier layout has it. The tar stream is made twice,
-        first for its digest: that is cheap, and compressing is not. Each layer is compressed in a process of its own,
-        because threads would do it one after the other.
-        """
-        named, missing = await anyio.to_thread.run_sync(self._look, list(wanted))
-
-        async def write(diff_id: Digest, entries: Collection[Entry]) -> None:
-            self.known[diff_id] = await apart(_write, self.root, diff_id, entries)
-
-        async with anyio.create_task_group() as group:
-            for diff_id, entries in missing.items():
-                group.start_soon(write, diff_id, entries)
-        return [[Layer(name, self.known[id_].descriptor, id_) for name, id_ in each.items()] for each in named]
-
-    def _look(
-        self, wanted: Iterable[Mapping[str, Collection[Entry]]]
-    ) -> tuple[list[dict[str, Digest]], dict[Digest, Collection[Entry]]]:
-        """Return the `diff_id` of each layer, and those layers that have to be written."""
-        named: list[dict[str, Digest]] = []
-        missing: dict[Digest, Collection[Entry]] = {}
-        for layers in wanted:
-            named.append({name: _digest(tar(entries)) for name, entries in layers.items()})
-            for name, diff_id in named[-1].items():
-                if diff_id not in missing and diff_id not in self.known and not self._take_over(diff_id):
-                    missing[diff_id] = layers[name]
-        return named, missing
 
     def begin(self) -> None:
         """Make the directories and the file that says which layout this is."""
@@ -80,76 +38,90 @@ class Blobs:
         """Write `index.json` with the one image that the layout holds."""
         (self.root / "index.json").write_bytes(oci.index([index]))
 
-    def remember(self, layout: Path, layers: Iterable[Layer]) -> None:
-        """Name an earlier layout and its layers; nothing of it is believed before it is looked at."""
-        self.earlier.update({layer.diff_id: (layer, layout) for layer in layers})
+    def put(self, media_type: str, data: bytes, **more: str) -> Descriptor:
+        """Write a document and return its descriptor."""
+        descriptor = Descriptor.of(media_type, data, **more)
+        _path(self.root, descriptor.digest).write_bytes(data)
+        return descriptor
 
-    def _path(self, digest: Digest) -> Path:
-        return _path(self.root, digest)
+    async def write(self, layers: Mapping[Digest, Collection[Entry]]) -> dict[Digest, Layer]:
+        """Write layers; return each by the digest that it is asked for with."""
+        return await anyio.to_thread.run_sync(_write, self.root, layers)
 
-    def _take_over(self, diff_id: Digest) -> bool:
-        """Take a layer from an earlier layout when its bytes are what they are said to be."""
-        layer, layout = self.earlier.get(diff_id, (None, Path()))
-        if layer is None:
-            return False
-        source = _path(layout, layer.descriptor.digest)
-        try:
-            if Digest.of_file(source) != layer.descriptor.digest or _digest(_decompressed(source)) != diff_id:
-                return False
-        except (OSError, EOFError):
-            return False
-        target = self._path(layer.descriptor.digest)
+    def take_over(self, layer: Layer, layout: Path) -> None:
+        """Take a layer from another layout, without a copy of its bytes where the file system can."""
+        source, target = (_path(root, layer.descriptor.digest) for root in (layout, self.root))
+        target.unlink(missing_ok=True)
         try:
             os.link(source, target)
         except OSError:
             shutil.copyfile(source, target)
-        self.known[diff_id] = layer
-        return True
 
 
-def layers_of(image_json: Path) -> list[Layer]:
-    """Return the layers that an earlier `image.json` of this writer's format lists; none when there is no such file."""
+def is_sound(layer: Layer, layout: Path) -> bool:
+    """Say whether the bytes of a layer are what it says of them, compressed and not."""
+    path = _path(layout, layer.descriptor.digest)
     try:
-        image = json.loads(image_json.read_bytes())
-        if image["format"] != oci.FORMAT:
-            return []
-        return [
-            Layer(
-                layer["name"],
-                Descriptor(oci.LAYER, Digest.parse(layer["digest"]), int(layer["size"])),
-                Digest.parse(layer["diff_id"]),
-            )
-            for platform in image["platforms"].values()
-            for layer in platform["layers"]
-        ]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return []
+        return Digest.of_file(path) == layer.descriptor.digest and _decompressed(path) == layer.diff_id
+    except (OSError, EOFError):
+        return False
 
 
-def _write(root: Path, diff_id: Digest, entries: Iterable[Entry]) -> Layer:
-    hashing, size = hashlib.sha256(), 0
-    unnamed = root / "blobs" / f"{diff_id.hex}.part"
-    with unnamed.open("wb") as file:
-        for piece in oci.gzip(tar(entries)):
-            hashing.update(piece)
-            size += file.write(piece)
-    digest = Digest("sha256", hashing.hexdigest())
-    unnamed.rename(_path(root, digest))
-    return Layer("", Descriptor(oci.LAYER, digest, size), diff_id)
+def _decompressed(path: Path) -> Digest:
+    with gzip.open(path) as stream:
+        return Digest("sha256", hashlib.file_digest(stream, "sha256").hexdigest())
+
+
+@dataclass
+class _Writing:
+    """A layer that is being written."""
+
+    file: BinaryIO
+    raw: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    compressed: "hashlib._Hash" = field(default_factory=hashlib.sha256)
+    size: int = 0
+
+    def pieces(self, entries: Collection[Entry]) -> Iterator[bytes]:
+        """Yield what its members are compressed from."""
+        for chunk in oci.cut(tar(entries)):
+            self.raw.update(chunk)
+            yield chunk
+
+    def write(self, member: bytes | bytearray) -> None:
+        """Write the next member."""
+        self.compressed.update(member)
+        self.size += self.file.write(member)
+
+    def layer(self) -> Layer:
+        """Return what was written."""
+        digest, diff_id = (Digest("sha256", each.hexdigest()) for each in (self.compressed, self.raw))
+        return Layer("", Descriptor(oci.LAYER, digest, self.size), diff_id)
+
+
+def _write(root: Path, layers: Mapping[Digest, Collection[Entry]]) -> dict[Digest, Layer]:
+    """Write layers one after the other, with two members in the making: compressing lets other threads run."""
+    waiting: deque[tuple[_Writing, Future[bytes | bytearray]]] = deque()
+
+    def finish(allowed: int) -> None:
+        while len(waiting) > allowed:
+            writing, member = waiting.popleft()
+            writing.write(member.result())
+
+    with ExitStack() as stack:
+        compressing = stack.enter_context(ThreadPoolExecutor(_THREADS))
+        parts = {name: root / "blobs" / f"{name.hex}.part" for name in layers}
+        begun = {name: _Writing(stack.enter_context(parts[name].open("wb"))) for name in layers}
+        for name, entries in layers.items():
+            for piece in begun[name].pieces(entries):
+                from_thread.check_cancelled()
+                finish(_THREADS - 1)
+                waiting.append((begun[name], compressing.submit(oci.compress, piece)))
+        finish(0)
+    found = {name: writing.layer() for name, writing in begun.items()}
+    for name, layer in found.items():
+        parts[name].rename(_path(root, layer.descriptor.digest))
+    return found
 
 
 def _path(layout: Path, digest: Digest) -> Path:
     return layout / "blobs" / digest.algorithm / digest.hex
-
-
-def _digest(chunks: Iterable[bytes]) -> Digest:
-    hashing = hashlib.sha256()
-    for chunk in chunks:
-        hashing.update(chunk)
-    return Digest("sha256", hashing.hexdigest())
-
-
-def _decompressed(path: Path) -> Iterator[bytes]:
-    with gzip.open(path) as stream:
-        while chunk := stream.read(_CHUNK):
-            yield chunk

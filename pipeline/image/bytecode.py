@@ -96,7 +96,7 @@ class Interpreter:
             found.update(json.loads(await self._run("-c", _COMPILE, listing)))
 
         async with anyio.create_task_group() as group:
-            for number in range(_PROCESSES):
+            for number in range(min(_PROCESSES, len(jobs))):
                 group.start_soon(compile_some, jobs[number::_PROCESSES], listing.with_suffix(f".{number}"))
         return found
 

@@ -1,7 +1,7 @@
 """Name the modules that could be imported from an unpacked tree."""
 
-from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from functools import partial
+from pathlib import PurePosixPath
 
 from pipeline.image import elf
 from pipeline.image.closure import Module, Origin
@@ -49,13 +49,9 @@ def _module(tree: Tree, file: File, name: str, architecture: str, beside: Module
         origin = Origin.SERVICE
     package = PurePosixPath(file.path).name.startswith("__init__.")
     if file.path.endswith(".py"):
-        return Module(name, file.path, origin, package, _reader(tree.content(file.path)))
+        return Module(name, file.path, origin, package, partial(tree.read, file.path))
     loadable = origin is not Origin.STANDARD or _loadable(tree, file.path, architecture)
     return Module(name, file.path, origin, package, beside.source if beside else None, loadable)
-
-
-def _reader(path: Path) -> Callable[[], bytes]:
-    return path.read_bytes
 
 
 def _loadable(tree: Tree, path: str, architecture: str) -> bool:

@@ -8,44 +8,59 @@ import io
 import tarfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import BinaryIO
+from pathlib import Path
+from typing import BinaryIO, Protocol
 
 from pipeline.errors import SubjectFailed
 
 _CHUNK = 1 << 20
 
 
-@dataclass(frozen=True)
+class Content(Protocol):
+    """Bytes that are neither in memory nor in a file of their own."""
+
+    @property
+    def size(self) -> int:
+        """How many there are."""
+
+    def open(self) -> BinaryIO:
+        """Open them for reading, from the first to the last."""
+
+
+@dataclass(frozen=True, slots=True)
 class Entry:
     """One file or link of a layer.
 
     Args:
         path: where it is in the image, without a leading slash.
-        content: its bytes, or a file that has them and is read when the layer is written.
+        content: its bytes, or what has them and is read when the layer is written.
         executable: whether it may be run; modes are 0755 and 0644, and nothing else.
         link: for a symbolic link its target, which must be relative; content is then empty.
     """
 
     path: str
-    content: bytes | Path = b""
+    content: bytes | Path | Content = b""
     executable: bool = False
     link: str = ""
 
     @property
     def size(self) -> int:
         """Bytes of content."""
-        return len(self.content) if isinstance(self.content, bytes) else self.content.stat().st_size
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        return self.content.stat().st_size if isinstance(self.content, Path) else self.content.size
 
     def open(self) -> BinaryIO:
         """Open the content for reading."""
-        return io.BytesIO(self.content) if isinstance(self.content, bytes) else self.content.open("rb")
+        if isinstance(self.content, bytes):
+            return io.BytesIO(self.content)
+        return self.content.open("rb") if isinstance(self.content, Path) else self.content.open()
 
 
 def tar(entries: Iterable[Entry]) -> Iterator[bytes]:
     """Yield a layer as an uncompressed tar stream, in pieces of at most 1 MiB."""
     files = {entry.path: entry for entry in entries}
-    directories = {str(parent) for path in files for parent in PurePosixPath(path).parents} - {"."}
+    directories = directories_of(files)
     for path in sorted([*files, *directories], key=_in_order(directories)):
         entry = files.get(path)
         yield _header(path, entry)
@@ -72,12 +87,22 @@ def check(layers: Sequence[Iterable[Entry]]) -> None:
                 _refuse_pair(files[key], entry.path)
             files[key] = entry.path
     directories: dict[str, str] = {}
-    for path in files.values():
-        for parent in map(str, PurePosixPath(path).parents):
-            if (key := parent.casefold()) in files:
-                raise SubjectFailed(f"{path} lies below {parent}, which is a file", do=_REMEDY)
-            if directories.setdefault(key, parent) != parent:
-                _refuse_pair(directories[key], parent)
+    for directory in sorted(directories_of(files.values())):
+        key = directory.casefold()
+        if key in files:
+            below = min(path for path in files.values() if path.startswith(f"{directory}/"))
+            raise SubjectFailed(f"{below} lies below {files[key]}, which is a file", do=_REMEDY)
+        if directories.setdefault(key, directory) != directory:
+            _refuse_pair(directories[key], directory)
+
+
+def directories_of(paths: Iterable[str]) -> set[str]:
+    """Return every directory above some paths, but for the root."""
+    found: set[str] = set()
+    for path in paths:
+        while (path := path.rpartition("/")[0]) and path not in found:
+            found.add(path)
+    return found
 
 
 _REMEDY = "leave one of the packages out, or have its maker correct it"

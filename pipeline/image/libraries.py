@@ -24,8 +24,8 @@ def search_path(architecture: str) -> tuple[str, ...]:
 
 def is_elf(tree: Tree, path: str) -> bool:
     """Say whether a file is a program or a shared library."""
-    with tree.content(path).open("rb") as stream:
-        return stream.read(4) == elf.MAGIC
+    with tree.open(path) as stream:
+        return stream.read(len(elf.MAGIC)) == elf.MAGIC
 
 
 def needed(tree: Tree, paths: Iterable[str], architecture: str, provider: Callable[[str], str]) -> set[str]:

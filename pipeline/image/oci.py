@@ -34,19 +34,23 @@ def canonical(value: object) -> bytes:
     return rfc8785.dumps(value)  # type: ignore[arg-type]  # its type is narrower than what it takes
 
 
-def gzip(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """Compress a stream into gzip members (RFC 1952, section 2.2) of a fixed size of input.
-
-    The members depend on the bytes of the stream alone and not on how it is cut into chunks. Memory is a few members.
-    """
+def cut(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Cut a stream where gzip members end: every `MEMBER` bytes, however the stream itself comes in chunks."""
     waiting = bytearray()
     for chunk in chunks:
         waiting += chunk
         while len(waiting) >= MEMBER:
-            yield bytes(deflate.gzip_compress(waiting[:MEMBER], _LEVEL))
+            with memoryview(waiting) as view:
+                piece = bytes(view[:MEMBER])
             del waiting[:MEMBER]
+            yield piece
     if waiting:
-        yield bytes(deflate.gzip_compress(waiting, _LEVEL))
+        yield bytes(waiting)
+
+
+def compress(piece: bytes) -> bytes | bytearray:
+    """Return a gzip member (RFC 1952, section 2.2); other threads run meanwhile."""
+    return deflate.gzip_compress(piece, _LEVEL)
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from pipeline.digest import Digest
 from pipeline.image.bytecode import Job
 from pipeline.image.layer import Entry
+from pipeline.image.oci import canonical
 from pipeline.image.tree import SITE, STANDARD, Component, Tree
 from pipeline.locked import debian
 
@@ -17,82 +18,103 @@ USER = 65532
 LAYERS = ("runtime", "wheels", "service")
 """By rate of change, the slowest first."""
 
-_GENERATED = (
+GENERATED = (
     Entry("etc/passwd", f"root:x:0:0:root:/:/sbin/nologin\nnonroot:x:{USER}:{USER}:nonroot:/:/sbin/nologin\n".encode()),
     Entry("etc/group", f"root:x:0:\nnonroot:x:{USER}:\n".encode()),
 )
+"""What is in every image and is of no package."""
+
 _STATUS = "var/lib/dpkg/status.d"
 _TAG = "cpython-311"
 _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Contents:
-    """What is in an image for one platform: entries by layer, paths by the component that they belong to."""
+class Part:
+    """What one layer is made of, before anything of it is compiled.
 
-    layers: Mapping[str, list[Entry]]
-    owners: Mapping[Component, list[str]]
-    generated: tuple[str, ...] = tuple(entry.path for entry in _GENERATED)
+    Args:
+        name: one of `LAYERS`.
+        tree: what brings the files.
+        files: the paths of the chosen ones, in order, by the component that brings them.
+    """
+
+    name: str
+    tree: Tree
+    files: Mapping[Component, Sequence[str]]
+
+    def inputs(self, digests: Mapping[str, Digest], **more: object) -> Digest:
+        """Digest all that decides the layer's bytes.
+
+        Args:
+            digests: those of packages and wheels, by package URL.
+            more: what decides the bytes of every layer.
+        """
+        files = {f"{owner.purl} {digests[owner.purl]}": list(paths) for owner, paths in self.files.items()}
+        return Digest.of(canonical({"layer": self.name, "files": files, **more}))
 
 
-def jobs(
-    trees: Mapping[str, Tree], kept: Mapping[str, set[str]], where: Path, *, whole: bool
-) -> dict[str, dict[str, Job]]:
-    """Return what to compile for each platform, by path; the same source at the same path is one job for all.
+def divide(tree: Tree, kept: Collection[str]) -> list[Part]:
+    """Divide the chosen files among layers; a layer that would be empty is none."""
+    owned: dict[Component, list[str]] = {}
+    for path in sorted(kept):
+        owned.setdefault(tree.files[path].owner, []).append(path)
+    parts = [Part(name, tree, {o: owned[o] for o in sorted(owned) if _layer(tree, o) == name}) for name in LAYERS]
+    return [part for part in parts if part.files]
+
+
+def _layer(tree: Tree, component: Component) -> str:
+    if component == tree.service:
+        return "service"
+    return "runtime" if component.type == "deb" else "wheels"
+
+
+def jobs(part: Part, known: dict[tuple[str, Digest], Job], where: Path, *, whole: bool) -> dict[str, Job]:
+    """Return what to compile for a layer, by path.
 
     Unless the runtime is whole, the standard library goes without its docstrings, as Python itself allows (`-OO`); its
     assertions stay. A service's and its wheels' stay: some frameworks read them.
+
+    Args:
+        known: jobs of other layers; the same source at the same path is one job for all, and is added to them.
+        where: the directory for byte code.
     """
-    known: dict[tuple[str, Digest], Job] = {}
-    found: dict[str, dict[str, Job]] = {}
-    for platform, tree in trees.items():
-        sources = (path for path in sorted(kept[platform]) if path.endswith(".py") and not tree.files[path].link)
-        found[platform] = {
-            path: known.setdefault(
-                (path, Digest.of_file(tree.content(path))),
-                Job(
-                    tree.content(path),
-                    where / f"{len(known)}.pyc",
-                    f"/{path}",
-                    whole or not path.startswith(f"{STANDARD}/"),
-                ),
-            )
-            for path in sources
-        }
+    found: dict[str, Job] = {}
+    for path in (path for paths in part.files.values() for path in paths):
+        if path.endswith(".py") and not part.tree.files[path].link:
+            source = part.tree.content(path)
+            documented = whole or not path.startswith(f"{STANDARD}/")
+            job = Job(source, where / f"{len(known)}.pyc", f"/{path}", documented)
+            found[path] = known.setdefault((path, Digest.of_file(source)), job)
     return found
 
 
-def contents(tree: Tree, kept: Collection[str], compiled: Mapping[str, Path], *, sources: bool) -> Contents:
-    """Return what is in the image for one platform.
+def entries(part: Part, compiled: Mapping[str, Path], *, sources: bool) -> dict[Component, list[Entry]]:
+    """Return what is in a layer, by the component that it belongs to.
 
     Args:
-        kept: paths of the chosen files.
         compiled: byte code by the path of its source.
         sources: sources stay, with their byte code beside them; otherwise byte code takes their place.
     """
-    owned: dict[Component, list[Entry]] = {}
-    for path in sorted(kept):
-        file = tree.files[path]
-        entry = Entry(path, b"", link=file.link) if file.link else Entry(path, tree.content(path), file.executable)
-        owned.setdefault(file.owner, []).extend(_compiled(entry, compiled.get(path), sources=sources))
-    layers: dict[str, list[Entry]] = {name: [] for name in LAYERS}
-    layers["runtime"] += _GENERATED
-    for component, entries in owned.items():
-        records = _status(tree, component, entries) if component.type == "deb" else _record(entries)
-        layer = "runtime" if component.type == "deb" else "service" if component == tree.service else "wheels"
-        entries.extend(records)
-        layers[layer] += entries
-    paths = {component: sorted(entry.path for entry in entries) for component, entries in sorted(owned.items())}
-    return Contents({name: entries for name, entries in layers.items() if entries}, paths)
+    found: dict[Component, list[Entry]] = {}
+    for component, paths in part.files.items():
+        mine = [entry for path in paths for entry in _entries(part.tree, path, compiled.get(path), sources=sources)]
+        records = _status(part.tree, component, mine) if component.type == "deb" else _record(mine)
+        found[component] = [*mine, *records]
+    return found
 
 
-def _compiled(entry: Entry, code: Path | None, *, sources: bool) -> list[Entry]:
-    if code is None:
+def _entries(tree: Tree, path: str, code: Path | None, *, sources: bool) -> list[Entry]:
+    file = tree.files[path]
+    if file.link:
+        return [Entry(path, link=file.link)]
+    if code and not sources:
+        return [Entry(f"{path}c", code)]
+    entry = Entry(path, file.content or tree.content(path), file.executable)
+    if not code:
         return [entry]
-    if not sources:
-        return [Entry(f"{entry.path}c", code)]
-    path = PurePosixPath(entry.path)
-    return [entry, Entry(str(path.parent / "__pycache__" / f"{path.stem}.{_TAG}.pyc"), code)]
+    pure = PurePosixPath(path)
+    return [entry, Entry(str(pure.parent / "__pycache__" / f"{pure.stem}.{_TAG}.pyc"), code)]
 
 
 def _status(tree: Tree, component: Component, entries: Iterable[Entry]) -> list[Entry]:

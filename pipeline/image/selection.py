@@ -83,16 +83,17 @@ def _is_frozen(module: Module, frozen: Collection[str]) -> bool:
 def _data(tree: Tree, files: Mapping[str, str], patterns: Collection[str]) -> set[str]:
     """Return what is no module and belongs to a kept one, or is asked for: templates, metadata, licences."""
     tops = {name.partition(".")[0] for name, path in files.items() if path.startswith(f"{SITE}/")}
-    owners = {tree.files[path].owner for path in files.values()}
+    code = set(files.values())
+    owners = {tree.files[path].owner for path in code}
     kept: set[str] = set()
     for path, file in tree.files.items():
-        if file.owner.type != "pypi" or path in files.values():
+        if file.owner.type != "pypi" or path in code:
             continue
         inside = path.removeprefix(f"{SITE}/")
         if any(fnmatchcase(inside, pattern) for pattern in patterns):
             kept.add(path)
         elif file.owner in owners and not path.endswith((".py", ".so")) and not _for_makers(inside):
-            top = PurePosixPath(inside).parts[0]
+            top = inside.partition("/")[0]
             if top in tops or top.endswith(".dist-info") or not path.startswith(f"{SITE}/"):
                 kept.add(path)
     return kept
@@ -111,7 +112,7 @@ def unmatched(trees: Iterable[Tree], patterns: Iterable[str]) -> dict[str, list[
 
 
 def _for_makers(path: str) -> bool:
-    parts = PurePosixPath(path).parts
+    parts = path.split("/")
     return path.endswith(_FOR_MAKERS) or not _TESTS.isdisjoint(parts[:-1]) or ".so." in parts[-1]
 
 
@@ -135,6 +136,6 @@ def _licences(tree: Tree, kept: Iterable[str]) -> set[str]:
                 else f'add "{other}" to image.extra-packages in pipeline.toml: it has the file for both',
             )
         found.update(text)
-        for licence in _LICENCE.findall(tree.content(text[-1]).read_bytes()):
+        for licence in _LICENCE.findall(tree.read(text[-1])):
             found.update(tree.follow(f"{_LICENCES}/{licence.decode()}"))
     return found

@@ -1,25 +1,17 @@
-"""Unpack Debian packages and wheels into one directory, and remember which component brought each file."""
+"""Bring Debian packages and wheels together in one tree, and remember which component brought each file.
+
+What is in Debian packages is unpacked; what is in a wheel stays there until somebody wants it as a file.
+"""
 
 import os
 import shutil
-import stat
-import zipfile
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import BinaryIO
-from zipfile import BadZipFile
-
-import installer
-from installer.destinations import WheelDestination
-from installer.exceptions import InstallerError
-from installer.records import Hash, RecordEntry
-from installer.sources import WheelFile
-from installer.utils import copyfileobj_with_hashing
+from typing import BinaryIO, NoReturn
 
 from pipeline.errors import SubjectFailed
 from pipeline.image import deb
-from pipeline.image.layer import check_path
+from pipeline.image.layer import Content, check_path
 from pipeline.scanning.purl import Purl
 
 PYTHON = "usr/bin/python3.11"
@@ -27,6 +19,7 @@ STANDARD = "usr/lib/python3.11"
 SITE = "usr/local/lib/python3.11/dist-packages"
 """Where Debian's interpreter looks for what is not Debian's."""
 
+_CHUNK = 1 << 20
 # What only people read who can install a manual page; copyright files are kept apart from it.
 _NEVER = tuple(f"usr/share/{name}/" for name in ("bug", "doc-base", "info", "lintian", "locale", "man", "menu"))
 
@@ -48,19 +41,25 @@ class Component:
         return str(Purl("pypi", "", self.name, self.version))
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class File:
-    """A file that a component brings; `link` is the target of a symbolic link."""
+    """A file that a component brings.
+
+    Args:
+        link: the target of a symbolic link.
+        content: its bytes where they are not unpacked.
+    """
 
     path: str
     owner: Component
     executable: bool = False
     link: str = ""
+    content: Content | None = None
 
 
 @dataclass
 class Tree:
-    """What is unpacked below a directory.
+    """What packages and wheels bring, unpacked below a directory where it has to be.
 
     Args:
         files: each file by its path below the root.
@@ -74,26 +73,55 @@ class Tree:
     control: dict[Component, bytes] = field(default_factory=dict)
     shipped: dict[Component, int] = field(default_factory=dict)
     service: Component | None = None
+    _directories: set[str] = field(default_factory=set)
 
     def add(self, file: File) -> Path:
         """Take a file in and return where its content goes; raise `SubjectFailed` when there can be no such file."""
         check_path(file.path)
-        other = self.files.get(file.path)
-        below = next((str(p) for p in PurePosixPath(file.path).parents if str(p) in self.files), None)
-        if other or below:
-            raise SubjectFailed(
-                f"{file.owner.name} brings {file.path}",
-                why=f"{(other or self.files[below or '']).owner.name} brings {below or 'it'} too",
-                do="leave one of the two out",
-            )
+        above, directory = [], file.path.rpartition("/")[0]
+        while directory and directory not in self._directories:
+            above.append(directory)
+            directory = directory.rpartition("/")[0]
+        for other in (file.path, *above):
+            if other in self.files:
+                self._refuse(file, other)
+        if file.path in self._directories:
+            self._refuse(file, next(path for path in self.files if path.startswith(f"{file.path}/")))
+        if above or not self.files:
+            (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
         self.files[file.path] = file
-        path = self.root / file.path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path
+        self._directories.update(above)
+        return self.root / file.path
+
+    def _refuse(self, file: File, other: str) -> NoReturn:
+        raise SubjectFailed(
+            f"{file.owner.name} brings {file.path}",
+            why=f"{self.files[other].owner.name} brings {'it' if other == file.path else other} too",
+            do="leave one of the two out",
+        )
 
     def content(self, path: str) -> Path:
-        """Return where a file's content is."""
-        return self.root / path
+        """Return a file with a file's content, unpacked now if it has not been yet."""
+        unpacked, content = self.root / path, self.files[path].content
+        if content and not unpacked.exists():
+            with content.open() as source, unpacked.open("xb") as target:
+                shutil.copyfileobj(source, target, _CHUNK)
+        return unpacked
+
+    def unpack(self) -> None:
+        """Unpack everything that has not been yet."""
+        for path in self.files:
+            self.content(path)
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file's content where it is, to be read from its first byte on."""
+        content = self.files[path].content
+        return content.open() if content else (self.root / path).open("rb")
+
+    def read(self, path: str) -> bytes:
+        """Return a file's content."""
+        with self.open(path) as stream:
+            return stream.read()
 
     def follow(self, path: str) -> list[str]:
         """Return a path and what it links to, in order; the last one is no link. Empty when one of them is missing."""
@@ -120,9 +148,19 @@ def unpack_deb(tree: Tree, path: Path, component: Component) -> None:
             if member.link:
                 target.symlink_to(member.link)
             elif member.same_as:
-                os.link(tree.content(member.same_as), target)
+                _link(tree, member, target)
             elif member.stream is not None:
                 _write(member.stream, target, member.executable)
+
+
+def _link(tree: Tree, member: deb.Member, target: Path) -> None:
+    if member.same_as not in tree.files:
+        raise SubjectFailed(
+            f"{tree.files[member.path].owner.name} brings {member.path}",
+            why=f"that is a hard link to {member.same_as}, which it does not bring",
+            do="leave the package out of the image",
+        )
+    os.link(tree.content(member.same_as), target)
 
 
 def _is_documentation(member: deb.Member) -> bool:
@@ -134,55 +172,3 @@ def _write(stream: BinaryIO, target: Path, executable: bool) -> None:
     with target.open("xb") as file:
         shutil.copyfileobj(stream, file)
     target.chmod(0o755 if executable else 0o644)
-
-
-def unpack_wheel(tree: Tree, path: Path, component: Component) -> None:
-    """Unpack a wheel as PyPA's installer does, its start scripts left out: an image starts one program.
-
-    Raises:
-        SubjectFailed: it is damaged, does not match its own RECORD, or holds a path or link that leaves the image.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(archive.infolist(), path.name)
-        with WheelFile.open(path) as wheel:
-            wheel.validate_record(validate_contents=True)
-            installer.install(wheel, _Destination(tree, component), additional_metadata={})
-    except (BadZipFile, InstallerError, ValueError, KeyError) as error:
-        raise SubjectFailed(f"{path.name} is no valid wheel", why=str(error), do="lock another file") from error
-
-
-def _check_members(members: Iterable[zipfile.ZipInfo], name: str) -> None:
-    for member in members:
-        if stat.S_ISLNK(member.external_attr >> 16):
-            raise SubjectFailed(f"{name} holds a symbolic link, {member.filename}", do="lock another file")
-        try:
-            check_path(member.filename.removesuffix("/"))
-        except SubjectFailed as error:
-            raise SubjectFailed(f"{name} holds a file that leaves its place", why=error.what, do=error.do) from error
-
-
-@dataclass
-class _Destination(WheelDestination):
-    """Where the installer puts files: libraries into the site directory, data below usr/local."""
-
-    tree: Tree
-    component: Component
-
-    def write_file(
-        self, scheme: str, path: str | os.PathLike[str], stream: BinaryIO, is_executable: bool
-    ) -> RecordEntry:
-        name = os.fspath(path)
-        if scheme in {"purelib", "platlib", "data"}:
-            place = f"usr/local/{name}" if scheme == "data" else f"{SITE}/{name}"
-            target = self.tree.add(File(place, self.component, is_executable))
-            with target.open("xb") as file:
-                digest, size = copyfileobj_with_hashing(stream, file, "sha256")
-            return RecordEntry(name, Hash("sha256", digest), size)
-        return RecordEntry(name, None, None)
-
-    def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:  # noqa: ARG002 - theirs
-        return RecordEntry(name, None, None)
-
-    def finalize_installation(self, scheme: str, record_file_path: str, records: object) -> None:
-        """Write no RECORD: what is in the image is known only when all is chosen."""

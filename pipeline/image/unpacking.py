@@ -1,4 +1,4 @@
-"""Bring everything for one platform's image together in a tree, in a process that imports no more than that takes."""
+"""Bring everything for one platform's image together in a tree."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -6,7 +6,8 @@ from pathlib import Path
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from pipeline.errors import SubjectFailed
-from pipeline.image.tree import Component, Tree, unpack_deb, unpack_wheel
+from pipeline.image.tree import Component, Tree, unpack_deb
+from pipeline.image.wheel import add_wheel
 from pipeline.locked import wheels
 
 
@@ -18,9 +19,9 @@ def unpack(root: Path, parts: Iterable[tuple[Component, Path]], service: Path, p
     """
     tree = Tree(root)
     for component, path in parts:
-        (unpack_deb if component.type == "deb" else unpack_wheel)(tree, path, component)
+        (unpack_deb if component.type == "deb" else add_wheel)(tree, path, component)
     tree.service = _service(service, platform)
-    unpack_wheel(tree, service, tree.service)
+    add_wheel(tree, service, tree.service)
     return tree
 
 

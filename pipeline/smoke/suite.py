@@ -14,8 +14,9 @@ from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.image import oci
 from pipeline.image.built import Built
 from pipeline.image.libraries import search_path
-from pipeline.image.tree import Component, Tree, unpack_wheel
+from pipeline.image.tree import Component, Tree
 from pipeline.image.unpacking import unpack
+from pipeline.image.wheel import add_wheel
 from pipeline.locked.debian import Lock
 from pipeline.smoke.junit import Outcome
 from pipeline.smoke.sandbox import BESIDE, Sandbox
@@ -70,7 +71,7 @@ def _prepare(context: Context, platform: str, beside: Path) -> Path:
     packages = lock.select(platform, (*config.image.extra_packages, *config.smoke.packages))
     parts = [(Component("deb", each.name, each.version, each.architecture), each.digest) for each in packages]
     parts += [_wheel(entry) for entry in locked_wheels(context, platform)]
-    unpack(
+    image = unpack(
         beside / "image",
         [(component, _fetch(context, component, digest)) for component, digest in parts],
         service_wheel(context),
@@ -78,7 +79,9 @@ def _prepare(context: Context, platform: str, beside: Path) -> Path:
     )
     tests = Tree(beside / "wheels")
     for component, digest in map(_wheel, locked_wheels(context, f"suite/{platform}")):
-        unpack_wheel(tests, _fetch(context, component, digest), component)
+        add_wheel(tests, _fetch(context, component, digest), component)
+    for tree in (image, tests):
+        tree.unpack()
     for path in config.smoke.suite:
         copy_below(config.root, path, beside / "tests")
     (beside / "tests" / "pytest.ini").touch()  # ends pytest's climb in search of a configuration

@@ -1,6 +1,6 @@
 """Write the image: an OCI layout with one manifest a platform and an index, the same bytes on every machine."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -9,18 +9,18 @@ import anyio
 import anyio.to_thread
 
 from pipeline.digest import Digest, Reference
-from pipeline.errors import SubjectFailed
-from pipeline.image import layer, oci, rootfs
-from pipeline.image.blobs import Blobs, layers_of
+from pipeline.image import oci, rootfs, written
+from pipeline.image.blobs import Blobs
 from pipeline.image.bytecode import Interpreter, this_platform
-from pipeline.image.oci import Runtime
+from pipeline.image.layering import Layering, Parts
+from pipeline.image.oci import Layer, Runtime
 from pipeline.image.planning import Interior, Plan, plan, review
-from pipeline.image.rootfs import Contents
 from pipeline.image.tree import Component, Tree
 from pipeline.image.unpacking import unpack
+from pipeline.image.written import Written
+from pipeline.keys import code
 from pipeline.locked import debian
 from pipeline.locked.debian import Lock
-from pipeline.processes import apart
 from pipeline.stage import Context
 from pipeline.venv import locked_wheels, scratch, service_wheel
 
@@ -28,13 +28,18 @@ _ANNOTATION = "org.opencontainers.image"
 
 
 async def image(context: Context) -> str:
-    """Write layout/, image.json, keep.toml and closure.json; raise `SubjectFailed` when the service is at fault."""
+    """Write layout/, image.json, layers.json, keep.toml and closure.json.
+
+    Raises:
+        SubjectFailed: the service is at fault, or what it brings.
+    """
     here = this_platform(context.config.image.platforms)
     lock_file = context.config.image.package_lock
     lock = Lock.parse(await anyio.Path(lock_file).read_text(encoding="utf-8"), lock_file.name)
     async with scratch(context) as work:
         context.say("unpacking")
-        trees = await _unpack(context, lock, work)
+        before = context.run_dir / "image"
+        trees, earlier = await _unpack(context, lock, work, before)
         interpreter = Interpreter(context.tools, trees[here].root, oci.architecture(here))
         interior = Interior(*await interpreter.inside())
 
@@ -44,35 +49,42 @@ async def image(context: Context) -> str:
             plans[platform] = await anyio.to_thread.run_sync(plan, context.config, lock, platform, tree, interior)
         await anyio.to_thread.run_sync(review, context.config, plans.values(), context.out)
 
-        contents = await _compile(context, interpreter, plans, work)
-        layer_lists = [list(each.layers.values()) for each in contents.values()]
-        for layers in layer_lists:
-            layer.check(layers)
-        context.say("writing layers")
-        document = await _write(context, lock, plans, contents)
+        blobs = Blobs(context.out / "layout")
+        layering = Layering(blobs, interpreter, context.config.image.runtime == "full", work, context.say)
+        parts = _parts(context, plans, here)
+        layers = await layering.make(parts.values(), earlier, before / "layout")
+    document = _write(context, lock, blobs, plans, parts, layers)
     context.write_json("image.json", document)
+    context.write_json(written.FILENAME, written.document(layers))
     context.write_json("closure.json", {platform: vars(each.closure) for platform, each in plans.items()})
     sizes = " and ".join(f"{entry['size'] / 1e6:.2f} MB" for entry in document["platforms"].values())
     return f"{sizes} for {', '.join(document['platforms'])}, {document['digest']}"
 
 
-async def _unpack(context: Context, lock: Lock, work: Path) -> dict[str, Tree]:
-    """Unpack everything for each platform, all platforms at once: each in a process, threads would wait in turn."""
+async def _unpack(
+    context: Context, lock: Lock, work: Path, before: Path
+) -> tuple[dict[str, Tree], dict[Digest, Written]]:
+    """Unpack everything for each platform, and look at the layers of an earlier run, all at once."""
     service = service_wheel(context)
     trees: dict[str, Tree] = {}
+    earlier: dict[Digest, Written] = {}
 
     async def fill(platform: str) -> None:
-        parts = await anyio.to_thread.run_sync(_parts, context, lock, platform)
+        locked = await anyio.to_thread.run_sync(_locked, context, lock, platform)
         root = work / platform.replace("/", "-")
-        trees[platform] = await apart(unpack, root, parts, service, platform)
+        trees[platform] = await anyio.to_thread.run_sync(unpack, root, locked, service, platform)
+
+    async def look() -> None:
+        earlier.update(await anyio.to_thread.run_sync(written.earlier, before))
 
     async with anyio.create_task_group() as group:
         for platform in context.config.image.platforms:
             group.start_soon(fill, platform)
-    return {platform: trees[platform] for platform in context.config.image.platforms}
+        group.start_soon(look)
+    return {platform: trees[platform] for platform in context.config.image.platforms}, earlier
 
 
-def _parts(context: Context, lock: Lock, platform: str) -> list[tuple[Component, Path]]:
+def _locked(context: Context, lock: Lock, platform: str) -> list[tuple[Component, Path]]:
     """Return what is locked for a platform, each with its file."""
     parts: list[tuple[Component, Path]] = []
     locked = locked_wheels(context, platform)  # before anything is asked of the store: it may be no such document
@@ -90,58 +102,40 @@ def _fetch(context: Context, component: Component, digest: Digest) -> Path:
     return context.store.get(digest)
 
 
-async def _compile(
-    context: Context, interpreter: Interpreter, plans: Mapping[str, Plan], work: Path
-) -> dict[str, Contents]:
-    context.say("compiling")
-    whole = context.config.image.runtime == "full"
-    target = work / "compiled"
-    await anyio.Path(target).mkdir()
-    trees, kept = {p: each.tree for p, each in plans.items()}, {p: each.kept for p, each in plans.items()}
-    jobs = rootfs.jobs(trees, kept, target, whole=whole)
-    every = {job.target: job for mine in jobs.values() for job in mine.values()}
-    failed = await interpreter.compile(list(every.values()), work / "compile.json")
-    for platform, each in plans.items():
-        _refuse(failed, each, whole=whole)
-        jobs[platform] = {path: job for path, job in jobs[platform].items() if job.name not in failed}
+def _parts(context: Context, plans: Mapping[str, Plan], here: str) -> dict[str, Parts]:
+    """Divide what each platform's image holds into layers."""
+    digests = {**context.materials, plans[here].service.purl: Digest.of_file(service_wheel(context))}
+    deciding = {
+        "code": str(code()),
+        "interpreter": sorted(str(digests[package.purl]) for package in plans[here].tree.control),
+        "whole": context.config.image.runtime == "full",
+    }
     return {
-        platform: rootfs.contents(
-            each.tree, each.kept, {path: job.target for path, job in jobs[platform].items()}, sources=whole
-        )
+        platform: {part.inputs(digests, **deciding): part for part in rootfs.divide(each.tree, each.kept)}
         for platform, each in plans.items()
     }
 
 
-def _refuse(failed: Mapping[str, str], plan: Plan, *, whole: bool) -> None:
-    """Refuse sources that do not compile; those of a whole wheel may be for another Python, if nobody needs them."""
-    for name, message in failed.items():
-        file = plan.tree.files.get(name.lstrip("/"))
-        if file and (not whole or file.owner == plan.tree.service):
-            raise SubjectFailed(
-                f"{file.path} of {file.owner.name} does not compile",
-                why=message.strip().splitlines(),
-                do="correct it; the image has Python 3.11",
-            )
-
-
-async def _write(
-    context: Context, lock: Lock, plans: Mapping[str, Plan], contents: Mapping[str, Contents]
+def _write(
+    context: Context,
+    lock: Lock,
+    blobs: Blobs,
+    plans: Mapping[str, Plan],
+    parts: Mapping[str, Parts],
+    layers: Mapping[Digest, Written],
 ) -> dict[str, Any]:
-    """Write the layout, and return image.json."""
-    blobs = Blobs(context.out / "layout")
-    blobs.begin()
-    before = context.run_dir / "image"
-    blobs.remember(before / "layout", layers_of(before / "image.json"))
+    """Write the layout's documents, and return image.json."""
     service = next(iter(plans.values())).service
     labels = _labels(context, lock, service)
     manifests, platforms = [], {}
-    written_layers = await blobs.layers(contents[platform].layers for platform in plans)
-    for (platform, each), layers in zip(plans.items(), written_layers, strict=True):
-        configuration = blobs.put(oci.CONFIG, oci.config(platform, _runtime(context, each, labels), layers))
-        written = blobs.put(oci.MANIFEST, oci.manifest(configuration, layers, labels))
-        manifests.append(replace(written, platform=platform))
-        size = written.size + configuration.size + sum(layer.descriptor.size for layer in layers)
-        platforms[platform] = {"digest": str(written.digest), "size": size, **_list(layers, contents[platform])}
+    for platform, each in plans.items():
+        named = [replace(layers[inputs].layer, name=part.name) for inputs, part in parts[platform].items()]
+        configuration = blobs.put(oci.CONFIG, oci.config(platform, _runtime(context, each, labels), named))
+        manifest = blobs.put(oci.MANIFEST, oci.manifest(configuration, named, labels))
+        manifests.append(replace(manifest, platform=platform))
+        size = manifest.size + configuration.size + sum(layer.descriptor.size for layer in named)
+        listing = _list(named, parts[platform], layers)
+        platforms[platform] = {"digest": str(manifest.digest), "size": size, **listing}
     index = blobs.put(oci.INDEX, oci.index(manifests, labels))
     blobs.finish(index)
     host, _, repository = context.config.image.repository.partition("/")
@@ -176,7 +170,11 @@ def _runtime(context: Context, plan: Plan, labels: Mapping[str, str]) -> Runtime
     return Runtime(plan.entrypoint, environment, service.port, f"{rootfs.USER}:{rootfs.USER}", labels)
 
 
-def _list(layers: list[oci.Layer], contents: Contents) -> dict[str, Any]:
+def _list(named: Sequence[Layer], parts: Parts, layers: Mapping[Digest, Written]) -> dict[str, Any]:
+    owned = {
+        component: layers[inputs].files[component.purl] for inputs, part in parts.items() for component in part.files
+    }
+    generated = [entry.path for entry in rootfs.GENERATED]
     return {
         "layers": [
             {
@@ -185,7 +183,7 @@ def _list(layers: list[oci.Layer], contents: Contents) -> dict[str, Any]:
                 "diff_id": str(layer.diff_id),
                 "size": layer.descriptor.size,
             }
-            for layer in layers
+            for layer in named
         ],
         "packages": [
             {
@@ -195,8 +193,8 @@ def _list(layers: list[oci.Layer], contents: Contents) -> dict[str, Any]:
                 "type": component.type,
                 "files": paths,
             }
-            for component, paths in contents.owners.items()
+            for component, paths in sorted(owned.items())
         ],
-        "generated": list(contents.generated),
-        "files": sum(len(entries) for entries in contents.layers.values()),
+        "generated": generated,
+        "files": len(generated) + sum(map(len, owned.values())),
     }

@@ -231,6 +231,21 @@ async def test_one_changed_line_of_the_service_changes_one_small_layer(store: St
     assert after[1]["size"] < 8192
 
 
+async def test_an_image_with_layers_that_were_taken_over_is_the_image_without_them(
+    store: Store, tmp_path: Path
+) -> None:
+    settings = {"image": 'runtime = "full"'}
+    run = Service(settings=settings, waitress=True).run(store, tmp_path / "again")
+    await Service(settings=settings, waitress=True).image(run)
+    changed = Service(files={**FILES, "sample/more.py": "x = 1"}, settings=settings, waitress=True)
+    await changed.image(run)
+    fresh = changed.run(store, tmp_path / "fresh")
+    await changed.image(fresh)
+    names = ("image.json", "closure.json", "layers.json", "keep.toml", "layout/index.json")
+    for name in names:
+        assert (run.directory / "image" / name).read_bytes() == (fresh.directory / "image" / name).read_bytes(), name
+
+
 async def test_one_changed_line_of_the_service_pushes_one_small_layer_and_no_other_is_touched(
     store: Store, tmp_path: Path, locked: dict[str, Digest]
 ) -> None:
