@@ -23,7 +23,6 @@ from pipeline.distribution.registry import Registry
 from pipeline.errors import ConfigError, UsageError
 from pipeline.judging.policy_files import either, read_policy
 from pipeline.local import advisories
-from pipeline.local.signer import dry_run_signer
 from pipeline.toolbox import Toolbox
 
 
@@ -64,6 +63,8 @@ class DryRun:
 
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
         """Start a local test authority; nobody else trusts what it signs."""
+        from pipeline.local.signer import dry_run_signer  # noqa: PLC0415 - it is slow, and most stages sign nothing
+
         return dry_run_signer(tools, out)
 
     def sample_database(self, target: Path) -> None:

@@ -2,18 +2,13 @@
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-from rich.console import Console, Group
-from rich.live import Live
-from rich.text import Text
 
 from pipeline.cli.ending import tell
 from pipeline.run import Event
 
-_MARKS = {"finished": ("ok", "green"), "kept": ("kept", "cyan"), "failed": ("FAILED", "red")}
+_MARKS = {"finished": "ok", "kept": "kept", "failed": "FAILED"}
 
 Show = Callable[[Event], None]
 
@@ -24,9 +19,10 @@ def progress(*, as_json: bool) -> Iterator[Show]:
     if as_json:
         yield _json
     elif sys.stderr.isatty():
-        screen = _Screen()
-        with Live(screen, console=screen.console, refresh_per_second=8, transient=True):
-            yield screen.show
+        from pipeline.cli.screen import live  # noqa: PLC0415 - where there is no terminal, nobody waits for its imports
+
+        with live() as show:
+            yield show
     else:
         yield _plain
 
@@ -38,36 +34,9 @@ def _json(event: Event) -> None:
 
 def _plain(event: Event) -> None:
     if event.kind != "started":
-        tell(_line(event), sys.stderr)
+        tell(line(event), sys.stderr)
 
 
-def _line(event: Event) -> str:
-    mark = _MARKS.get(event.kind, ("", ""))[0]
-    return f"{event.stage:<8} {event.seconds:6.1f}s  {mark:<6} {event.text}"
-
-
-class _Screen:
-    """The live part of a terminal: one line a running stage, redrawn with its elapsed time."""
-
-    def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
-        self._running: dict[str, tuple[float, str]] = {}
-
-    def show(self, event: Event) -> None:
-        if event.kind == "started":
-            self._running[event.stage] = (time.monotonic(), "")
-        elif event.kind == "progress":
-            began = self._running.get(event.stage, (time.monotonic(), ""))[0]
-            self._running[event.stage] = (began, event.text)
-        else:
-            self._running.pop(event.stage, None)
-            self.console.print(Text(_line(event), style=_MARKS[event.kind][1], overflow="fold"))
-
-    def __rich__(self) -> Group:
-        now = time.monotonic()
-        return Group(
-            *(
-                Text(f"{name:<8} {now - began:6.1f}s  …      {text}", style="yellow", overflow="ellipsis", no_wrap=True)
-                for name, (began, text) in self._running.items()
-            )
-        )
+def line(event: Event) -> str:
+    """Return an event as people read it."""
+    return f"{event.stage:<8} {event.seconds:6.1f}s  {_MARKS.get(event.kind, ''):<6} {event.text}"
