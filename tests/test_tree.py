@@ -85,6 +85,26 @@ def test_a_wheel_that_does_not_match_its_own_record_is_refused(tree: Tree, tmp_p
     assert caught.value.why == ("Bad CRC-32 for file 'sample.py'",)
 
 
+@pytest.mark.parametrize(
+    ("at", "value", "reason"),
+    [(0, 0x51, "Bad magic number"), (30, 0x7A, "differ"), (6, 1, "is encrypted"), (8, 99, "compression method")],
+)
+def test_a_wheel_with_a_file_that_cannot_be_opened_is_refused_when_it_is_wanted(
+    tree: Tree, tmp_path: Path, at: int, value: int, reason: str
+) -> None:
+    path = archives.wheel(tmp_path, "sample", {"sample.py": "x"})
+    data = bytearray(path.read_bytes())
+    central = data.index(b"PK\x01\x02")
+    data[at] = value
+    if at in {6, 8}:  # the central directory says it too
+        data[central + at + 2] = value
+    path.write_bytes(data)
+    add_wheel(tree, path)
+    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+        tree.read(f"{SITE}/sample.py")
+    assert reason in str(caught.value.why)
+
+
 def test_a_wheel_that_records_other_bytes_than_it_has_is_refused_when_they_are_read(tree: Tree, tmp_path: Path) -> None:
     path = archives.wheel(tmp_path, "sample", {"sample.py": "aaaaaaaaaa"}, recorded={"sample.py": b"bbbbbbbbbb"})
     add_wheel(tree, path)

@@ -8,14 +8,13 @@ import base64
 import hashlib
 import os
 import stat
-import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self, cast
-from zipfile import BadZipFile, ZipFile
+from zipfile import BadZipFile, ZipFile, ZipInfo
 
 import installer
 from installer.destinations import WheelDestination
@@ -31,44 +30,28 @@ from pipeline.image.tree import SITE, Component, File, Tree
 _ALGORITHMS = frozenset({"", "sha256", "sha384", "sha512"})
 
 
-class Archive:
-    """A wheel, opened when something of it is wanted first; every process that it is handed to opens it anew."""
-
-    def __init__(self, path: Path) -> None:
-        """Name the file."""
-        self.path = path
-        self._zip: ZipFile | None = None
-
-    @property
-    def zip(self) -> ZipFile:
-        """The open archive."""
-        if self._zip is None:
-            self._zip = ZipFile(self.path)
-        return self._zip
-
-    def __reduce__(self) -> tuple[type[Self], tuple[Path]]:
-        """Pickle the name alone."""
-        return type(self), (self.path,)
-
-
 @dataclass(frozen=True, slots=True)
 class Member:
     """A file in a wheel.
 
     Args:
+        archive: the wheel, which stays open for as long as somebody may want to read its files.
         name: its path there.
         size: bytes.
         hash: what RECORD says of its bytes, as `sha256=…`; nothing for a signature of RECORD itself.
     """
 
-    archive: Archive
+    archive: ZipFile
     name: str
     size: int
     hash: str
 
     def open(self) -> BinaryIO:
-        """Open it; reading it to the end raises `SubjectFailed` when the bytes are not what RECORD says."""
-        return cast(BinaryIO, _Checked(self))
+        """Open it; that, or reading it to the end, raises `SubjectFailed` when the bytes are not what RECORD says."""
+        try:
+            return cast(BinaryIO, _Checked(self))
+        except (BadZipFile, NotImplementedError, RuntimeError) as error:  # damaged, compressed otherwise, encrypted
+            raise _invalid(self.archive, error) from error
 
 
 class _Checked:
@@ -76,7 +59,7 @@ class _Checked:
 
     def __init__(self, member: Member) -> None:
         self._member = member
-        self._stream = member.archive.zip.open(member.name)
+        self._stream = member.archive.open(member.name)
         algorithm, _, self._said = member.hash.partition("=")
         self._hashing = hashlib.new(algorithm) if algorithm else None
 
@@ -84,7 +67,7 @@ class _Checked:
         try:
             data = self._stream.read(most)
         except (BadZipFile, EOFError, zlib.error) as error:
-            raise _invalid(self._member.archive.path, error) from error
+            raise _invalid(self._member.archive, error) from error
         if self._hashing:
             self._hashing.update(data)
             if most < 0 or (most and not data):
@@ -93,7 +76,7 @@ class _Checked:
 
     def _compare(self, digest: bytes) -> None:
         if self._said != base64.urlsafe_b64encode(digest).decode("ascii").rstrip("="):
-            raise _invalid(self._member.archive.path, f"hash of {self._member.name} didn't match RECORD")
+            raise _invalid(self._member.archive, f"hash of {self._member.name} didn't match RECORD")
 
     def __enter__(self) -> Self:
         return self
@@ -109,9 +92,9 @@ def add_wheel(tree: Tree, path: Path, component: Component) -> None:
         SubjectFailed: it is damaged, does not list the files of its own RECORD, or holds a path or link that leaves the
             image.
     """
-    archive = Archive(path)
     try:
-        _check_members(archive.zip.infolist(), path.name)
+        archive = ZipFile(path)
+        _check_members(archive.infolist(), path.name)
         wheel = _InPlace(archive)
         wheel.validate_record(validate_contents=False)
         installer.install(wheel, _Destination(tree, component), additional_metadata={})
@@ -119,11 +102,12 @@ def add_wheel(tree: Tree, path: Path, component: Component) -> None:
         raise _invalid(path, error) from error
 
 
-def _invalid(path: Path, why: object) -> SubjectFailed:
-    return SubjectFailed(f"{path.name} is no valid wheel", why=str(why), do="lock another file")
+def _invalid(wheel: Path | ZipFile, why: object) -> SubjectFailed:
+    name = Path(str(wheel.filename if isinstance(wheel, ZipFile) else wheel)).name
+    return SubjectFailed(f"{name} is no valid wheel", why=str(why), do="lock another file")
 
 
-def _check_members(members: Iterable[zipfile.ZipInfo], name: str) -> None:
+def _check_members(members: Iterable[ZipInfo], name: str) -> None:
     for member in members:
         if stat.S_ISLNK(member.external_attr >> 16):
             raise SubjectFailed(f"{name} holds a symbolic link, {member.filename}", do="lock another file")
@@ -136,13 +120,13 @@ def _check_members(members: Iterable[zipfile.ZipInfo], name: str) -> None:
 class _InPlace(WheelFile):
     """A wheel whose contents are members, which nobody has opened, in place of streams."""
 
-    def __init__(self, archive: Archive) -> None:
-        super().__init__(archive.zip)
+    def __init__(self, archive: ZipFile) -> None:
+        super().__init__(archive)
         self._archive = archive
 
     def get_contents(self) -> Iterator[WheelContentElement]:
         rows = {row[0]: row for row in parse_record_file(self.read_dist_info("RECORD").splitlines())}
-        for item in self._archive.zip.infolist():
+        for item in self._archive.infolist():
             if not item.is_dir():
                 row = rows.get(item.filename, (item.filename, "", ""))
                 if (algorithm := row[1].partition("=")[0]) not in _ALGORITHMS:
