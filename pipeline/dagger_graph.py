@@ -17,7 +17,13 @@ from pipeline.stage import Stage
 PYTHON = "/environment/bin/python"
 HOME, PROJECT, RUN, STORE = "/pipeline", "/project", "/run-directory", "/store"
 
-_OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline")
+# How a row without a network starts, and one that makes namespaces too: as root of a user namespace, whose capabilities
+# reach what that namespace owns and nothing else.
+_OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline", "without-privilege")
+_NAMESPACES = (
+    *("unshare", "--user", "--map-root-user", "--net", "--"),
+    *(PYTHON, "-m", "pipeline.offline", "within-namespaces"),
+)
 
 # Files that a configuration names for a tool. The host reads them wherever they are, and digests none as its own.
 _FILES_OF = {
@@ -116,9 +122,7 @@ class Graph:
         return (
             self._entrusted(container, row)
             .with_workdir(PROJECT)
-            .with_exec(
-                [*(() if row.network else _OFFLINE), *self._command(row)], insecure_root_capabilities=not row.network
-            )
+            .with_exec([*_start(row), *self._command(row)], insecure_root_capabilities=not row.network)
         )
 
     def _entrusted(self, container: dagger.Container, row: Stage) -> dagger.Container:
@@ -150,6 +154,13 @@ class Graph:
             return dag.directory()
         listing = json.loads(await self.finished["inputs"].file("inputs.json").contents())
         return self.store.filter(include=[f"{digest.replace(':', '/')}/*" for digest in _taken(row, listing)])
+
+
+def _start(row: Stage) -> tuple[str, ...]:
+    """Return what starts a row's command: nothing where it has a network, and no privilege therefore."""
+    if row.network:
+        return ()
+    return _NAMESPACES if row.namespaces else _OFFLINE
 
 
 def _reads_of(row: Stage) -> tuple[str, ...]:

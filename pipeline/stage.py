@@ -30,6 +30,8 @@ class Stage:
         inputs: what it takes from the store besides its tools: groups of `inputs.json`, by how their names begin.
         secrets: environment variables that hold its credentials.
         network: whether it talks to anything but loopback.
+        namespaces: whether it makes namespaces, for what it starts; where a container's privileges are taken away, it
+            keeps those over namespaces that are its own.
         live: it reads or changes something outside the run directory, so no cache may answer for it.
         always: row zero: done in every run; its products decide what below it is kept.
     """
@@ -41,6 +43,7 @@ class Stage:
     inputs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
     network: bool = False
+    namespaces: bool = False
     live: bool = False
     always: bool = False
 

@@ -41,7 +41,7 @@ async def _bubblewrap(tools: Toolbox) -> Found:
     try:
         await tools.run("bwrap", "--ro-bind", "/", "/", "--unshare-all", "true", timeout=10)
     except ToolFailed as error:
-        what = f"{error.what}; smoke falls back to weaker isolation, and says so"
+        what = f"{error.what}; smoke tries the locked one, then weaker isolation, and says so"
         return Found("bubblewrap", State.OPTIONAL, what, "install bubblewrap, and allow user namespaces")
     return Found("bubblewrap", State.THERE, "can start the image without Docker")
 

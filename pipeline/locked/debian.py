@@ -76,6 +76,10 @@ class Lock:
             )
         return [fitting[name] for name in sorted(names)]
 
+    def find(self, name: str, platform: str) -> tuple[Package, ...]:
+        """Return the locked package of that name for a platform; nothing when there is none."""
+        return tuple(package for package in self._fitting(platform) if package.name == name)
+
     def provider(self, library: str, platform: str) -> str:
         """Return the name of the locked package that has a shared library, or nothing when none has."""
         return next((package.name for package in self._fitting(platform) if library in package.libraries), "")

@@ -19,6 +19,9 @@ from pipeline.locked.wheels import Target, Wheel
 TOOLS = HOME / "tools"
 """The module graphs of the tools, and their lock."""
 
+OWN_PACKAGES = HOME / "image" / "debian.lock.toml"
+"""The pipeline's own lock of Debian packages: what `smoke` takes from it does not depend on the project."""
+
 
 @dataclass(frozen=True)
 class Group:
@@ -73,10 +76,11 @@ class Inputs:
         ]
         packages = dict.fromkeys(config.image.platforms, config.image.extra_packages)
         packages |= {f"suite/{platform}": config.smoke.packages for platform in tested}
-        package_lock = debian.Lock.parse(_read(config.image.package_lock), str(config.image.package_lock))
+        lock = _packages(config.image.package_lock)
+        selected = {name: tuple(lock.select(name.removeprefix("suite/"), extra)) for name, extra in packages.items()}
         return cls(
             tuple(_group(name, target, lock, config.root) for name, target, lock in purposes),
-            {name: tuple(package_lock.select(name.removeprefix("suite/"), extra)) for name, extra in packages.items()},
+            {**selected, "sandbox": sandbox()},
             tools,
             here,
         )
@@ -141,6 +145,11 @@ class Inputs:
         }
 
 
+def sandbox() -> tuple[Package, ...]:
+    """Return what `smoke` starts images in on a machine that has nothing for it: bubblewrap, for this architecture."""
+    return _packages(OWN_PACKAGES).find("bubblewrap", _here())
+
+
 def digests(listing: Mapping[str, Any]) -> Iterator[Digest]:
     """Yield the digest of everything that an `inputs.json` names."""
     for groups in (listing["wheels"], listing["debian"], {"": listing["tools"].values()}):
@@ -156,7 +165,15 @@ def _group(name: str, target: Target, lock: Path, root: Path) -> Group:
 
 def _tools() -> tuple[tuple[LockedTool, ...], str]:
     path = TOOLS / "tools.lock.toml"
-    return tuple(locks.tools(_read(path), str(path)).values()), locks.platform_name("linux", machine.machine())
+    return tuple(locks.tools(_read(path), str(path)).values()), _here()
+
+
+def _here() -> str:
+    return locks.platform_name("linux", machine.machine())
+
+
+def _packages(path: Path) -> debian.Lock:
+    return debian.Lock.parse(_read(path), str(path))
 
 
 def _read(path: Path) -> str:

@@ -78,15 +78,26 @@ class Sandbox:
             beside: a directory that is lent to it.
         """
         program, *first = self.command(environment, beside)
-        outside = environment if isinstance(program, Path) else None
+        outside = environment if self.isolation == "loader" else None
         return await self.tools.run(
             program, *first, *arguments, env=outside, timeout=seconds, ok=_ANY_CODE, stdout_to=stdout_to
         )
 
 
 @asynccontextmanager
-async def sandbox(tools: Toolbox, world: World, built: Built, architecture: str, work: Path) -> AsyncIterator[Sandbox]:
-    """Give the strongest sandbox that this machine has; `work` is a scratch directory."""
+async def sandbox(
+    tools: Toolbox, world: World, built: Built, architecture: str, work: Path, program: str | Path = "bwrap"
+) -> AsyncIterator[Sandbox]:
+    """Give the strongest sandbox that this machine has.
+
+    Args:
+        tools: declares what may be started.
+        world: has the registry that Docker pulls from.
+        built: the image.
+        architecture: Debian's name of this machine's.
+        work: a scratch directory.
+        program: starts bubblewrap.
+    """
     reasons: list[str] = []
     name = f"smoke-{uuid.uuid4()}"
     try:
@@ -103,7 +114,7 @@ async def sandbox(tools: Toolbox, world: World, built: Built, architecture: str,
 
     root = work / "root"
     await anyio.to_thread.run_sync(built.unpack, root)
-    bubblewrap = _bubblewrap(root)
+    bubblewrap = _bubblewrap(program, root)
     try:
         await tools.run(*bubblewrap({}, None), "-I", "-c", "")
     except PipelineError as error:
@@ -120,7 +131,7 @@ async def sandbox(tools: Toolbox, world: World, built: Built, architecture: str,
     yield Sandbox("loader", "; ".join(reasons), _LOADER_LIMITS, tuple(python), False, tools, loader, root, lends=False)
 
 
-async def emulated(tools: Toolbox, built: Built, architecture: str, root: Path) -> Sandbox:
+async def emulated(tools: Toolbox, built: Built, architecture: str, root: Path, program: str | Path) -> Sandbox:
     """Return a sandbox for the image of another architecture: bubblewrap, and an emulator in it.
 
     Raises:
@@ -128,7 +139,7 @@ async def emulated(tools: Toolbox, built: Built, architecture: str, root: Path) 
     """
     emulator = tools.path(EMULATORS[architecture])
     await anyio.to_thread.run_sync(built.unpack, root)
-    command = _bubblewrap(root, emulator)
+    command = _bubblewrap(program, root, emulator)
     await tools.run(*command({}, None), "-I", "-c", "")
     return Sandbox("bubblewrap", "", _BUBBLEWRAP_LIMITS, (_EMULATOR, f"/{PYTHON}"), True, tools, command, root)
 
@@ -179,7 +190,7 @@ def _docker(name: str, image: str) -> Command:
     return command
 
 
-def _bubblewrap(root: Path, emulator: Path | None = None) -> Command:
+def _bubblewrap(program: str | Path, root: Path, emulator: Path | None = None) -> Command:
     for mount in ("proc", "dev"):  # a container's runtime makes these; in the image they are not
         (root / mount).mkdir()
     through: list[str | Path] = ["--ro-bind", emulator, _EMULATOR] if emulator else []
@@ -194,9 +205,11 @@ def _bubblewrap(root: Path, emulator: Path | None = None) -> Command:
                 (root / mount[1:]).mkdir(exist_ok=True)
             lent = ["--ro-bind", beside, BESIDE, "--tmpfs", "/tmp"]  # noqa: S108 - in the sandbox
         return [
-            "bwrap", "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
+            program, "--unshare-user", "--unshare-pid", "--unshare-ipc", "--unshare-uts", "--unshare-net",
             "--unshare-cgroup-try", "--uid", str(USER), "--gid", str(USER), "--cap-drop", "ALL", "--new-session",
-            "--die-with-parent", "--ro-bind", root, "/", *through, *lent, "--proc", "/proc", "--dev", "/dev",
+            "--die-with-parent", "--ro-bind", root, "/", *through, *lent,
+            # What root has started may write the kernel's settings without a capability: it is they that root owns.
+            "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev",
             "--chdir", "/", "--clearenv", *settings, *([_EMULATOR] if emulator else []), f"/{PYTHON}",
         ]  # fmt: skip
 

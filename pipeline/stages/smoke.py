@@ -14,7 +14,7 @@ from pipeline.image import oci
 from pipeline.image.built import Built
 from pipeline.image.bytecode import this_platform
 from pipeline.image.layout import Layout
-from pipeline.smoke import suite, touched
+from pipeline.smoke import bubblewrap, suite, touched
 from pipeline.smoke.asking import Outcome, ask
 from pipeline.smoke.sandbox import EMULATORS, Sandbox, emulated, sandbox
 from pipeline.smoke.touched import Watch
@@ -33,9 +33,10 @@ async def smoke(context: Context) -> str:
     platform = this_platform(context.config.image.platforms)
     built = _built(context, platform)
     requests = (SmokeRequest(path=context.config.service.health), *context.config.smoke.requests)
+    architecture = oci.architecture(platform)
     async with (
         scratch(context) as work,
-        sandbox(context.tools, context.world, built, oci.architecture(platform), work) as box,
+        sandbox(context.tools, context.world, built, architecture, work, bubblewrap.program(context, work)) as box,
     ):
         if box.why:
             context.say(f"isolation: {box.isolation}, which has {box.limits}; because {box.why}")
@@ -87,7 +88,8 @@ async def _emulate(context: Context, platform: str, requests: Sequence[SmokeRequ
     built = _built(context, platform)
     architecture = oci.architecture(platform)
     try:
-        box = await emulated(context.tools, built, architecture, work / architecture)
+        program = bubblewrap.program(context, work)
+        box = await emulated(context.tools, built, architecture, work / architecture, program)
     except ToolFailed as error:
         return {"started": False, "why": error.what}
     context.say(f"starting {platform} by {EMULATORS[architecture]}")

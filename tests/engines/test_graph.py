@@ -21,7 +21,11 @@ from tests.engines.session import Call, Session, everything, serving
 
 ROWS = {row.name: row for row in TABLE}
 TOKEN, LOGIN = "SIGSTORE_ID_TOKEN", "DOCKER_AUTH_CONFIG"
-OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline")
+OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline", "without-privilege")
+NAMESPACES = (
+    *("unshare", "--user", "--map-root-user", "--net", "--"),
+    *(PYTHON, "-m", "pipeline.offline", "within-namespaces"),
+)
 
 
 def entry(number: int) -> dict[str, str]:
@@ -37,10 +41,13 @@ INPUTS = {
         "linux/amd64": [entry(4)],
         "suite/linux/amd64": [entry(6)],
     },
-    "debian": {"linux/amd64": [entry(5)]},
+    "debian": {"linux/amd64": [entry(5)], "suite/linux/amd64": [entry(7)], "sandbox": [entry(8)]},
     "tools": {tool: entry(100 + number) for number, tool in enumerate(TOOLS)},
 }
-GROUPS = {"build": 1, "runtime": 2, "test": 3, "linux/": 4, "debian/": 5, "suite/": 6}
+GROUPS = {
+    "wheels/build": [1], "wheels/runtime": [2], "wheels/test": [3], "wheels/linux/": [4], "wheels/suite/": [6],
+    "debian/linux/": [5], "debian/": [5, 7, 8],
+}  # fmt: skip
 
 OUTSIDE = """
 [scan]
@@ -141,7 +148,7 @@ def released(describe: Describe) -> Described:
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_stage_is_one_container_that_runs_the_command_of_the_host(whole: Described, row: Stage) -> None:
     command = whole.stages[row.name]["args"]
-    ours = command[len(OFFLINE) :] if command[: len(OFFLINE)] == OFFLINE else command
+    ours = command[command.index("pipeline.offline") + 2 :] if "pipeline.offline" in command else command
     assert ours[:5] == (PYTHON, "-m", "pipeline", "stage", row.name)
     assert ours[5:11] == ("--run-dir", RUN, "--store", STORE, "--world", "dry-run")
 
@@ -149,8 +156,14 @@ def test_a_stage_is_one_container_that_runs_the_command_of_the_host(whole: Descr
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_stage_without_a_network_gets_none_and_one_with_it_gets_no_privilege(whole: Described, row: Stage) -> None:
     call = whole.stages[row.name]
-    assert (call["args"][: len(OFFLINE)] == OFFLINE) is not row.network
+    start = NAMESPACES if row.name == "smoke" else OFFLINE
+    assert (call["args"][: len(start)] == start) is not row.network
     assert bool(call["insecureRootCapabilities"]) is not row.network
+
+
+def test_smoke_alone_makes_namespaces_and_is_root_of_a_user_namespace_instead_of_the_machine() -> None:
+    assert [row.name for row in TABLE if row.namespaces] == ["smoke"]
+    assert "--user" in NAMESPACES[: NAMESPACES.index("--")]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -175,7 +188,7 @@ def test_a_stage_sees_its_own_tools_and_inputs_of_the_store_and_no_other(whole: 
     if row.name == "inputs":
         assert source == Call("Directory", "store")
         return
-    numbers = [GROUPS[group.removeprefix("wheels/")] for group in row.inputs]
+    numbers = [number for group in row.inputs for number in GROUPS[group]]
     numbers += [100 + TOOLS.index(tool) for tool in row.tools if tool in TOOLS]
     if not (row.tools or row.inputs):
         assert source == Call("Directory", "directory")

@@ -65,7 +65,7 @@ def test_everything_locked_is_listed_with_its_digest(own: Store, wheel: Path, ma
     record = anyio.run(run.perform, ROW)
     listing = (run.directory / "inputs" / "inputs.json").read_text()
     assert str(own.root) not in listing
-    assert record.headline == "1 wheels, 14 Debian packages, 6 tools, all from the store"
+    assert record.headline == "1 wheels, 15 Debian packages, 6 tools, all from the store"
     entry = {"name": "sample", "version": "1.0", "filename": wheel.name, "digest": str(Digest.of_file(wheel))}
     found = Inputs.of(run.config).listing(own)
     assert found["wheels"]["linux/amd64"] == found["wheels"]["linux/arm64"] == [entry]

@@ -13,6 +13,7 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, VerificationFailed
+from pipeline.locked.inputs import sandbox
 from pipeline.locked.store import Store
 from pipeline.run import Run
 from pipeline.smoke.sandbox import EMULATORS
@@ -82,6 +83,8 @@ PROBES = {
     "its files cannot be written": "not any(os.access(path, os.W_OK) for path in ('/', '/etc', '/usr', '/etc/passwd'))",
     "it sees no file of this machine": "set(os.listdir('/')) <= "
     "{'dev', 'etc', 'lib', 'lib64', 'proc', 'usr', 'var', 'sys', '.dockerenv'}",
+    "it cannot write what the kernel goes by": "not any(os.access(os.path.join(top, name), os.W_OK) "
+    "for top, _, names in os.walk('/proc/sys') for name in names)",
     "it sees no network but loopback": "[name for _, name in socket.if_nameindex()] == ['lo']",
     "it sees none of this machine's variables": "os.environ.keys() <= {'PATH', 'HOME', 'PWD', 'LC_CTYPE', 'HOSTNAME'}",
 }
@@ -103,6 +106,18 @@ def require_isolated(found: Mapping[str, Any]) -> None:
     body = found["requests"][0]["body"]
     assert not re.findall(r"'([^']*)': False", body), body
     assert body.count(": True") == len(PROBES)
+
+
+@needs_bubblewrap
+async def test_a_machine_without_bubblewrap_takes_the_locked_one_and_records_it(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    require_isolated(found := await smoked(probing(), store, tmp_path / "locked"))
+    assert found["isolation"] == "bubblewrap"
+    (locked,) = sandbox()
+    record = json.loads((tmp_path / "locked/.run/smoke/record.json").read_bytes())
+    assert (record["tools"], list(record["materials"].values())) == ({}, [str(locked.digest)])
 
 
 @needs_bubblewrap

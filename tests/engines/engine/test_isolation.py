@@ -2,11 +2,13 @@
 
 import json
 import os
+import shutil
 import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ import pytest
 from tests.commands import clone, read
 from tests.conftest import commit
 from tests.engines.command import Dagger
+from tests.engines.engine.conftest import with_suite
 
 pytestmark = pytest.mark.timeout(1200)
 
@@ -62,17 +65,113 @@ def test_it_cannot_enter_the_network_that_its_container_has():
 def test_it_cannot_mount():
     libc = ctypes.CDLL(None, use_errno=True)
     assert libc.mount(b"none", b"/mnt", b"tmpfs", 0, None) == -1
+
+
+def test_it_finds_no_device_of_the_engines_machine():
+    found = {path for path in Path("/dev").iterdir() if path.is_block_device() or path.is_char_device()}
+    devices = {path.name for path in found if not path.is_symlink()}
+    assert devices <= {"full", "null", "random", "tty", "urandom", "zero"}
+
+
+@pytest.mark.parametrize("setting", ["core_pattern", "hostname", "panic"])
+def test_it_cannot_write_what_the_kernel_goes_by(setting):
+    \"""Root owns these files, and needs no capability to write what it owns.\"""
+    with pytest.raises(OSError):
+        open(f"/proc/sys/kernel/{setting}", "r+b").close()
 """
 
 
-def test_a_stage_without_a_network_has_no_privilege_either(greetings: Dagger, tmp_path: Path) -> None:
-    project = clone("failing-test", tmp_path / "asks")
+@pytest.fixture(scope="module")
+def asking(greetings: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Dagger:
+    """Give `dagger` on a project whose tests ask what they may do, as what they are run by."""
+    project = clone("failing-test", tmp_path_factory.mktemp("asks") / "asks")
     (project / "tests" / "test_hello.py").write_text(ASKS)
-    commit(project)
-    ended = greetings.of(project).call("test", "contents")
+    return greetings.of(with_suite(project, 'packages = ["libffi8"]'))  # for ctypes
+
+
+def test_a_stage_without_a_network_has_no_privilege_either(asking: Dagger) -> None:
+    ended = asking.call("test", "contents")
     assert ended.code == 0, ended.output
-    assert 'tests="11"' in ended.stdout
+    assert 'tests="15"' in ended.stdout
     assert 'failures="0"' in ended.stdout
+
+
+def test_what_smoke_starts_has_none_either(asking: Dagger, tmp_path: Path) -> None:
+    ended = asking.call("stage", "--name=smoke", "export", f"--path={tmp_path}/run")
+    assert ended.code == 0, ended.output
+    found = read(tmp_path / "run", "smoke/smoke.json")
+    assert (found["isolation"], found["suite"]["passed"]) == ("bubblewrap", 15)
+
+
+SMOKE = """
+import ctypes
+import os
+import socket
+import stat
+import time
+from pathlib import Path
+
+LIBC = ctypes.CDLL(None, use_errno=True)
+NEW_NAMESPACE, NETWORK, DETACH = 0x00020000, 0x40000000, 0x2
+
+
+def checked(result):
+    if result:
+        raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+
+
+def enter_the_network():
+    with open("/proc/1/ns/net") as namespace:
+        checked(LIBC.setns(namespace.fileno(), NETWORK))
+
+
+def mount(kind):
+    return lambda: checked(LIBC.mount(b"/dev/loop0", b"/mnt", kind, 0, None))
+
+
+ASKS = {
+    "enter the network that its container has": enter_the_network,
+    "mount": mount(b"tmpfs"),
+    "unmount": lambda: checked(LIBC.umount2(b"/proc", DETACH)),
+    "make a device": lambda: os.mknod("/tmp/disk", stat.S_IFBLK | 0o600, os.makedev(7, 0)),
+    "set the clock": lambda: time.clock_settime(time.CLOCK_REALTIME, time.time()),
+    "name the machine": lambda: socket.sethostname(socket.gethostname()),
+    "make a mount namespace": lambda: checked(LIBC.unshare(NEW_NAMESPACE)),
+    "mount in it": mount(b"tmpfs"),
+    "mount a disk in it": mount(b"ext4"),
+}
+
+
+def may(ask):
+    try:
+        ask()
+    except PermissionError:
+        return False
+    return True
+
+
+async def smoke(context):
+    devices = [path.name for path in Path("/dev").iterdir() if path.is_block_device()]
+    users = Path("/proc/self/uid_map").read_text().split()
+    answers = {what: may(ask) for what, ask in ASKS.items()}
+    context.write_json("smoke.json", {"may": answers, "block devices": devices, "users": users})
+    return "asked"
+"""
+
+
+def test_smoke_itself_may_make_namespaces_and_nothing_that_reaches_out_of_them(
+    greetings: Dagger, tmp_path: Path
+) -> None:
+    """Its own code is replaced by one that asks, and is started as it is."""
+    shutil.copytree(greetings.module, tmp_path / "module")
+    (tmp_path / "module/pipeline/stages/smoke.py").write_text(SMOKE)
+    asking = replace(greetings, module=tmp_path / "module")
+    ended = asking.call("stage", "--name=smoke", "export", f"--path={tmp_path}/run")
+    assert ended.code == 0, ended.output
+    found = read(tmp_path / "run", "smoke/smoke.json")
+    assert [what for what, may in found["may"].items() if may] == ["make a mount namespace", "mount in it"]
+    assert found["block devices"] == []
+    assert found["users"] == ["0", "0", "1"]
 
 
 @contextmanager
