@@ -10,6 +10,7 @@ import tarfile
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from pipeline.image.bytecode import this_platform
 from pipeline.locked.store import Store
 from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
+from pipeline.table import TABLE
 from pipeline.toolbox import Toolbox
 from tests.stages.ours import Ours, ours
 from tests.stages.test_smoke import probing, require_isolated, smoked
@@ -142,9 +144,10 @@ async def test_what_docker_starts_is_alone_and_has_no_rights(
 
 
 async def test_the_service_of_this_repository_is_started_asked_tested_and_stopped(
-    docker: None, store: Store, locked: dict[str, Digest], tmp_path: Path
+    docker: None, image: Ours, tmp_path: Path
 ) -> None:
-    run = (await ours(tmp_path / "run", store, locked, "smoke")).run
+    run = replace(image.run, directory=shutil.copytree(image.run.directory, tmp_path / "run", symlinks=True))
+    await run.perform(next(stage for stage in TABLE if stage.name == "smoke"))
     found: dict[str, Any] = json.loads((run.directory / "smoke" / "smoke.json").read_bytes())
     assert (found["isolation"], found["exit_code"]) == ("docker", 0)
     assert all(each["passed"] for each in found["requests"])
