@@ -1,6 +1,7 @@
 """Two images are compared byte by byte, and the first difference is told with its place."""
 
 import gzip
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -47,6 +48,16 @@ def at(path: str, **values: object) -> Layers:
 
 def test_two_builds_of_the_same_have_no_difference(tmp_path: Path) -> None:
     assert first_difference(image(tmp_path / "one", [FILES]), image(tmp_path / "two", [FILES])) == []
+
+
+LARGE = (Entry("a", os.urandom(oci.MEMBER)), Entry("b", os.urandom(oci.MEMBER)), Entry("c", b"see"))
+
+
+def test_a_difference_behind_the_first_member_of_a_large_layer_is_told_too(tmp_path: Path) -> None:
+    one, two = image(tmp_path / "one", [LARGE]), image(tmp_path / "two", [[*LARGE[:2], Entry("c", b"sea")]])
+    assert first_difference(one, two) == [
+        "platform linux/amd64", "layer 0", "path c", "content at offset 2: 3 and 3 bytes",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,9 @@ index. Nothing is unpacked; layers are read side by side, a piece at a time.
 import gzip
 import json
 import tarfile
+import zlib
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -82,7 +84,7 @@ def _manifests(one: Side, other: Side, ours: Any, theirs: Any) -> list[str]:
 
 def _layers(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
     try:
-        with tarfile.open(ours, "r|gz") as mine, tarfile.open(theirs, "r|gz") as its:
+        with _archive(ours) as mine, _archive(theirs) as its:
             derived: list[str] = []
             for member, counterpart in zip_longest(mine, its):
                 found = _members(one, other, (mine, member), (its, counterpart))
@@ -92,7 +94,7 @@ def _layers(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
                     return found
             if derived:
                 return derived
-    except (tarfile.TarError, OSError, EOFError) as error:
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
         raise VerificationFailed("a layer cannot be read", why=str(error)) from error
     with gzip.open(ours) as mine_raw, gzip.open(theirs) as its_raw:
         at = _offset(mine_raw, its_raw)
@@ -100,6 +102,13 @@ def _layers(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
         return [f"the same files, written differently at offset {at} of the archive"]
     with ours.open("rb") as mine_raw, theirs.open("rb") as its_raw:
         return [f"the same archive, compressed differently at offset {_offset(mine_raw, its_raw)}"]
+
+
+@contextmanager
+def _archive(layer: Path) -> Iterator[tarfile.TarFile]:
+    """Open a layer as a stream; tarfile by itself ends with the first of several gzip members."""
+    with gzip.open(layer) as stream, tarfile.open(fileobj=stream, mode="r|") as archive:
+        yield archive
 
 
 class _Readable(Protocol):
