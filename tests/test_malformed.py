@@ -98,12 +98,15 @@ def rewrite(run_dir: Path, name: str, value: Any) -> None:
 
 @pytest.fixture
 def run_stage(project: Path, tmp_path: Path, locked: dict[str, Digest]) -> RunStage:
-    """Give a function that runs one stage in this process, and returns what it raised."""
+    """Give a function that runs one stage in this process, and returns what it raised.
+
+    All are of one run, which digests the pipeline's own code once.
+    """
+    config = Config.load(project / "pipeline.toml")
+    store = Store(tmp_path / "empty")
+    of_it = Run(project / ".run", config, store, locked, choose("dry-run", config), clock=lambda: NOW)
 
     def run(stage: str) -> BaseException | None:
-        config = Config.load(project / "pipeline.toml")
-        store = Store(tmp_path / "empty")
-        of_it = Run(project / ".run", config, store, locked, choose("dry-run", config), clock=lambda: NOW)
         (row,) = (row for row in TABLE if row.name == stage)
         try:
             anyio.run(of_it.perform, row)
