@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from tests.stages.services import PROGRAM, Service
 
 _SERVICE = {**PROGRAM, "sample/server.py": "import heavy\n\ndef main():\n    print(heavy)\n"}
 _EVERY = 0.02  # seconds
+_LARGE = 10 * MB
 
 
 def service(wheel: Path) -> Service:
@@ -33,10 +35,19 @@ def service(wheel: Path) -> Service:
     return Service(files=_SERVICE, wheels=[locked])
 
 
-def make(work: Path, megabytes: int) -> None:
+def contents(megabytes: int, least: int) -> Iterator[bytes]:
+    """Yield the contents of files of at least that many bytes."""
+    joined = b""
+    for path in sources(megabytes):
+        joined += b"#" + path.read_bytes()  # with a byte before it, a library is none, and asks for no others
+        if len(joined) >= least:
+            yield joined
+            joined = b""
+
+
+def make(work: Path, megabytes: int, least: int) -> None:
     """Make the wheel, a store that has it and the Debian packages, and a run that is ready for the stage."""
-    # With a byte before it, a library is none, and asks for no others.
-    files = {f"heavy/{number}.bin": b"#" + path.read_bytes() for number, path in enumerate(sources(megabytes))}
+    files = {f"heavy/{number}.bin": content for number, content in enumerate(contents(megabytes, least))}
     wheel = archives.wheel(work, "heavy", {"heavy/__init__.py": b"", **files})
     store, everything = Store(work / "store"), Store(default_root(os.environ))
     store.add(wheel, Digest.of_file(wheel))
@@ -71,21 +82,27 @@ def memory(process: int) -> int:
     return own
 
 
+def row(megabytes: int, least: int) -> str:
+    """Measure a wheel of that size without reuse and with it, and return a line of the table."""
+    with tempfile.TemporaryDirectory(prefix="bench-stage-") as temporary:
+        command = [sys.executable, "-m", "bench.stage", "make", temporary, str(megabytes), str(least)]
+        subprocess.run(command, check=True)  # what it takes is no part of what is measured
+        name = f"{megabytes} MB" + (f" in files of {least / MB:.0f} MB" if least else "")
+        return f"| {name} | {once(Path(temporary))} | {once(Path(temporary))} |"
+
+
 def main(arguments: list[str]) -> None:
-    """Print the table; with `make DIRECTORY MB` only make what is measured."""
+    """Print the table; with `make DIRECTORY MB BYTES` only make what is measured."""
     match arguments:
-        case ["make", work, megabytes]:
-            make(Path(work), int(megabytes))
+        case ["make", work, megabytes, least]:
+            make(Path(work), int(megabytes), int(least))
         case _:
             print("The stage `image`, one platform\n")
-            print(
-                "| locked wheel | without reuse | memory | with reuse | memory |\n| ---: | ---: | ---: | ---: | ---: |"
-            )
+            print("| locked wheel | without reuse | memory | with reuse | memory |")
+            print("| ---: | ---: | ---: | ---: | ---: |")
             for size in SIZES:
-                with tempfile.TemporaryDirectory(prefix="bench-stage-") as work:
-                    command = [sys.executable, "-m", "bench.stage", "make", work, str(size)]
-                    subprocess.run(command, check=True)  # what it takes is no part of what is measured
-                    print(f"| {size} MB | {once(Path(work))} | {once(Path(work))} |", flush=True)
+                print(row(size, 0), flush=True)
+            print(row(SIZES[-1], _LARGE))
 
 
 if __name__ == "__main__":
