@@ -1,6 +1,7 @@
 """Write down every program that a command starts, and those that they start: its arguments, and its environment."""
 
 import re
+import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -27,6 +28,7 @@ class Seen:
 
 def tracing(log: Path) -> tuple[str, ...]:
     """Return what to put in front of a command, so that strace writes what it starts to a file."""
+    assert shutil.which("strace"), "strace is not installed: type `sudo apt-get install strace`"
     return (*_TRACE, *_IN_FULL, "-o", str(log))
 
 
