@@ -53,6 +53,10 @@ class Registry:
             f"{layout}@{digest}", f"{self.host}/{self.repository}",
         )  # fmt: skip
 
+    async def push_blob(self, path: Path, digest: Digest) -> None:
+        """Push one blob, which nothing names yet; raise `RemoteFailed` where this login may not write."""
+        await self._oras("blob", "push", *self._flags, "--no-tty", str(self.reference(digest)), str(path))
+
     async def pull(self, digest: Digest, layout: Path) -> None:
         """Copy a manifest, all that it names, and whatever refers to any of it, from the registry into a layout."""
         source = ("--from-plain-http",) if self.plain_http else ()
@@ -99,11 +103,7 @@ class Registry:
         await self._oras("tag", *self._flags, str(self.reference(digest)), *names)
 
     async def tags(self) -> list[str]:
-        """Return the names of all tags; raise `RemoteFailed` where this login may not even ask.
-
-        Nothing is written. Whether a login may write is known when it does: Docker Hub gives everybody a token, for
-        what they may, and says no only to what it is used for.
-        """
+        """Return the names of all tags; raise `RemoteFailed` where this login may not even ask."""
         try:
             found = await self._oras("repo", "tags", *self._flags, f"{self.host}/{self.repository}")
         except RemoteFailed as error:

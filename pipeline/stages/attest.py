@@ -18,6 +18,7 @@ from pipeline.attestation.statements import PredicateType, Subject, statement
 from pipeline.digest import Digest
 from pipeline.distribution.moving import moves
 from pipeline.distribution.referrers import EMPTY, attach
+from pipeline.distribution.registry import Registry
 from pipeline.errors import VerificationFailed
 from pipeline.image.layout import Layout
 from pipeline.record import FILENAME, Record
@@ -38,8 +39,8 @@ async def attest(context: Context) -> str:
     """Write statements/, bundles/ and layout/: the image with every bundle as a referrer of each of its subjects.
 
     Raises:
-        RemoteFailed: the registry does not let this login in, so that what is logged for good would not be published;
-            or the signing services refused.
+        RemoteFailed: the registry does not let this login in, or not write, so that what is logged for good would not
+            be published; or the signing services refused.
         UsageError: the version has been released with other bytes.
         VerificationFailed: the evidence is not of this image.
     """
@@ -51,9 +52,10 @@ async def attest(context: Context) -> str:
     for name in ("statements", "bundles"):
         (context.out / name).mkdir()
     if context.world.name == "release":
-        context.say("asking the registry whether it lets this login in, and which tags it has")
+        context.say("asking the registry which tags it has, and whether this login may write")
         async with context.world.registry(context.tools, None) as registry:
             await moves(registry, str(image["service"]["version"]), digest)
+            await _require_writable(registry, layout, digest)
     async with context.world.signer(context.tools, context.out) as signer:
         planned = tuple(_plan(context, image, signer))
         for each in planned:
@@ -62,6 +64,17 @@ async def attest(context: Context) -> str:
         _attach(context, layout, digest, planned)
     manifests = 1 + len(image["platforms"])
     return f"{len(planned)} statements signed by {signer.authority}, attached to {manifests} manifests"
+
+
+async def _require_writable(registry: Registry, layout: Layout, image: Digest) -> None:
+    """Push the first blob of the image ahead of the rest.
+
+    Whether a login may write is known when it does: Docker Hub gives everybody a token, for what they may, and says no
+    only to what it is used for.
+    """
+    manifest = json.loads(layout.read(layout.image(image)[1][0].digest))
+    configuration = Digest.parse(manifest["config"]["digest"])
+    await registry.push_blob(layout.blob(configuration), configuration)
 
 
 async def _sign(context: Context, signer: Signer, planned: Planned) -> None:

@@ -107,11 +107,11 @@ class Served:
 
 
 @contextmanager
-def olareg(program: Path, directory: Path) -> Iterator[Served]:
-    """Run olareg, open to everybody."""
+def olareg(program: Path, directory: Path, *more: str) -> Iterator[Served]:
+    """Run olareg, open to everybody, with further flags."""
     host = _free()
     where = ["--addr", "127.0.0.1", "--port", host.partition(":")[2], "--dir", str(directory / "files")]
-    command = [str(program), "serve", *where, "--gc-frequency", "-1s"]
+    command = [str(program), "serve", *where, "--gc-frequency", "-1s", *more]
     with _running(command, directory, Served(host, directory / "log.txt")) as served:
         yield served
 

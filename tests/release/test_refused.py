@@ -1,13 +1,16 @@
 """What a release refuses, and that it then writes nothing: each with its own exit code and its own words."""
 
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
+from pipeline.digest import Digest
 from pipeline.local.sigstore import local_sigstore
+from pipeline.locked.store import Store
 from tests.release.conftest import MakeProject, Released
 from tests.release.projects import REPOSITORY, SOURCE, Project
-from tests.release.registries import INDEX, Served
+from tests.release.registries import INDEX, Served, olareg
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -49,6 +52,19 @@ def test_other_bytes_for_a_version_that_is_released(copy: Project) -> None:
     assert "give the service a new version" in ended.stderr
     assert list(copy.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
     assert copy.run("plan").code == 2
+
+
+def test_a_login_that_may_read_and_not_write(
+    make_project: MakeProject, store: Store, locked: dict[str, Digest], tmp_path: Path
+) -> None:
+    """It is found before anything is signed: the signer's identity would be in a public log for good, for nothing."""
+    with olareg(store.get(locked["olareg"]), tmp_path, "--store-ro") as registry:
+        project = make_project(registry)
+        ended = project.release()
+        assert (ended.code, content(registry)) == (5, set()), ended.output
+    assert f"{registry.host} does not allow this login `oras blob` in {REPOSITORY}" in ended.stderr
+    assert f"docker login {registry.host}" in ended.stderr
+    assert list(project.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
 
 
 def test_no_vulnerability_database(make_project: MakeProject, open_registry: Served) -> None:
