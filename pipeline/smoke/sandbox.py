@@ -28,6 +28,7 @@ BESIDE = "/beside"
 EMULATORS = {"amd64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}
 """Debian's names for the programs (package qemu-user-static) that run those of another architecture."""
 
+_UID_MAP = Path("/proc/self/uid_map")  # of user_namespaces(7): users inside, outside, how many
 _EMULATOR = "/emulator"  # in the sandbox
 _ANY_CODE = range(-64, 256)
 _BUBBLEWRAP_LIMITS = "no system call filter and no memory limit"
@@ -97,6 +98,9 @@ async def sandbox(
         architecture: Debian's name of this machine's.
         work: a scratch directory.
         program: starts bubblewrap.
+
+    Raises:
+        ToolFailed: there is none, and this process may not start a stranger's program without one.
     """
     reasons: list[str] = []
     name = f"smoke-{uuid.uuid4()}"
@@ -123,12 +127,27 @@ async def sandbox(
         why = "; ".join(reasons)
         yield Sandbox("bubblewrap", why, _BUBBLEWRAP_LIMITS, (f"/{PYTHON}",), True, tools, bubblewrap, root)
         return
+    _require_unprivileged(reasons)
     python = bytecode.start(root, architecture)
 
     def loader(_: Mapping[str, str], __: Path | None) -> list[str | Path]:
         return [Path(python[0]), *python[1:]]
 
     yield Sandbox("loader", "; ".join(reasons), _LOADER_LIMITS, tuple(python), False, tools, loader, root, lends=False)
+
+
+def _require_unprivileged(reasons: list[str]) -> None:
+    """Refuse to go without a sandbox to root of a user namespace who is the machine's root outside of it.
+
+    The kernel's settings are files that such a root owns, whatever its capabilities; and so is a container's stage
+    started that is to make a sandbox (`pipeline.offline`).
+    """
+    if _UID_MAP.exists() and _UID_MAP.read_text(encoding="ascii").split() == ["0", "0", "1"]:
+        raise ToolFailed(
+            "nothing here can start the image apart from this machine",
+            why=reasons,
+            do="let this machine's users make namespaces, or run the stage where Docker answers",
+        )
 
 
 async def emulated(tools: Toolbox, built: Built, architecture: str, root: Path, program: str | Path) -> Sandbox:

@@ -1,6 +1,7 @@
 """The service is started from the image's own files, asked, and stopped; what is wrong with it is told apart."""
 
 import json
+import os
 import re
 import shutil
 import socket
@@ -19,6 +20,7 @@ from pipeline.run import Run
 from pipeline.smoke.sandbox import EMULATORS
 from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
+from tests.commands import pipeline
 from tests.stages.services import PROGRAM, SERVER, Service
 
 NO_DOCKER = Stage(smoke, needs=("image",), tools=("bwrap",))
@@ -185,6 +187,27 @@ async def test_without_a_sandbox_the_images_own_loader_starts_it_and_this_is_sai
     assert found["limits"].startswith("none at all")
     assert "bubblewrap: " in found["why"]
     assert found["exit_code"] == 0
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="the machine's root alone is root in and outside of a namespace")
+async def test_root_in_a_namespace_starts_nothing_without_a_sandbox(store: Store, tmp_path: Path) -> None:
+    """As a container's stage is started; what such a root owns it may write, whatever its capabilities."""
+    run = served({}).run(store, tmp_path / "root")
+    await served({}).image_once(run)
+    broken = tmp_path / "programs" / "bwrap"
+    broken.parent.mkdir()
+    broken.write_text("#!/bin/sh\nexit 1\n")
+    broken.chmod(0o755)
+    ended = pipeline(
+        *("stage", "smoke", "--run-dir", run.directory, "--store", store.root),
+        cwd=run.config.root,
+        prefix=("unshare", "--user", "--map-root-user", "--"),
+        env={"PATH": f"{broken.parent}:{os.environ['PATH']}"},
+    )
+    assert ended.code == 4, ended.output
+    assert "nothing here can start the image apart from this machine" in ended.stderr
+    assert "bubblewrap: " in ended.stderr
+    assert not (run.directory / "smoke").exists()
 
 
 @needs_bubblewrap
