@@ -246,6 +246,37 @@ async def test_an_image_with_layers_that_were_taken_over_is_the_image_without_th
         assert (run.directory / "image" / name).read_bytes() == (fresh.directory / "image" / name).read_bytes(), name
 
 
+async def test_a_full_runtime_takes_no_layer_over_that_was_written_without_sources(
+    store: Store, tmp_path: Path
+) -> None:
+    full = Service(settings={"image": 'runtime = "full"'})
+    await Service().image(Service().run(store, tmp_path / "again"))
+    document = await full.image(full.run(store, tmp_path / "again"))
+    assert f"{SITE}/sample/server.py" in listed(document)
+
+
+def test_another_writer_takes_no_layer_over(store: Store, tmp_path: Path) -> None:
+    """A copy of the pipeline with one line changed goes on in the run directory of this one."""
+    run = Service().run(store, tmp_path / "project")
+    before = anyio.run(Service().image, run)
+    for name in ("pipeline", "image", "policy", "tools"):
+        shutil.copytree(HOME / name, tmp_path / "other" / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copyfile(HOME / "requirements.lock", tmp_path / "other" / "requirements.lock")
+    writer = tmp_path / "other" / "pipeline" / "image" / "rootfs.py"
+    writer.write_text(writer.read_text().replace("/sbin/nologin", "/sbin/nobody"))
+    subprocess.run(
+        [sys.executable, "-m", "pipeline", "stage", "image", "--run-dir", run.directory, "--store", store.root],
+        cwd=run.config.root,
+        env={**os.environ, "PYTHONPATH": str(tmp_path / "other")},
+        check=True,
+        timeout=120,
+    )
+    after = json.loads((run.directory / "image" / "image.json").read_bytes())
+    built(run, after).unpack(tmp_path / "root")
+    assert "/sbin/nobody" in (tmp_path / "root" / "etc" / "passwd").read_text()
+    assert before["digest"] != after["digest"]
+
+
 async def test_one_changed_line_of_the_service_pushes_one_small_layer_and_no_other_is_touched(
     store: Store, tmp_path: Path, locked: dict[str, Digest]
 ) -> None:
