@@ -64,3 +64,40 @@ def test_after_an_event_loop_has_listened(number: signal.Signals, code: int) -> 
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == code, done.stderr
     assert done.stderr.startswith("stopped: ")
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_at_every_line_that_takes_an_event_loop_apart(number: signal.Signals, code: int) -> None:
+    """Once a signal has ended the work, no further one may leave a loop half closed, or end the process at once."""
+    program = (
+        "import asyncio, os, signal, sys\n"
+        "from pipeline.cli.ending import end\n"
+        "from pipeline.cli.engine import run_async\n"
+        "from pipeline.errors import Stopped\n"
+        "sent = 0\n"
+        "def again(*_):\n"
+        "    global sent\n"
+        "    sent += 1\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    return again\n"
+        "def watch(frame, *_):\n"
+        "    return again if frame.f_code.co_name in {'close', '_close_self_pipe'} else None\n"
+        "def stop(*_): raise Stopped\n"
+        "signal.signal(signal.SIGTERM, stop)\n"
+        "async def work():\n"
+        "    await asyncio.sleep(0.1)\n"
+        f"    os.kill(os.getpid(), {int(number)})\n"
+        "    sys.settrace(watch)\n"
+        "    await asyncio.sleep(60)\n"
+        "def verb():\n"
+        "    try:\n"
+        "        return run_async(work)\n"
+        "    finally:\n"
+        "        sys.settrace(None)\n"
+        "        print(sent)\n"
+        "sys.exit(end(verb, as_json=False))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == code, done.stderr
+    assert done.stderr == "stopped: finished stages are kept, and the same command goes on from there\n"
+    assert int(done.stdout) > 20
