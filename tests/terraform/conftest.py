@@ -39,11 +39,13 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[_said] = []
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give every test here the time that a life takes on a busy machine: whichever comes first may wait for one."""
+    """Begin with what waits for no bucket, while that is made; and give whoever waits for a life the time it takes."""
     for item in items:
         if item.path.is_relative_to(Path(__file__).parent):
             item.add_marker(pytest.mark.timeout(900))
+    items.sort(key=lambda item: "bootstrap" in getattr(item, "fixturenames", ()))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -123,15 +125,21 @@ def second_backend(make_root: MakeRoot, tree: Path, pool: ThreadPoolExecutor) ->
 
 
 @pytest.fixture(scope="session")
-def bootstrap(make_root: MakeRoot, tree: Path, second_backend: Future[Done]) -> Done:
-    """Bootstrap the first region, by the runbook."""
-    return follow(commands("first-set-up.md", section="1."), tree.parent, make_root(".").environment).expect()
+def bootstrap(make_root: MakeRoot, tree: Path, pool: ThreadPoolExecutor) -> Future[Done]:
+    """Begin the bootstrap of the first region, by the runbook."""
+    blocks = commands("first-set-up.md", section="1.")
+    return pool.submit(lambda: follow(blocks, tree.parent, make_root(".").environment).expect())
 
 
 @pytest.fixture(scope="session")
-def backend(bootstrap: Done, tree: Path) -> Path:
-    """Give the file that every environment's init needs."""
-    return tree / "backend.hcl"
+def backend(bootstrap: Future[Done], tree: Path) -> Callable[[], Path]:
+    """Give a function that waits for the file that every environment's init needs."""
+
+    def made() -> Path:
+        bootstrap.result()
+        return tree / "backend.hcl"
+
+    return made
 
 
 @pytest.fixture(scope="session")
@@ -149,7 +157,7 @@ def leak() -> list[Done]:
 @pytest.fixture(scope="session")
 def lives(
     make_root: MakeRoot,
-    backend: Path,
+    backend: Callable[[], Path],
     drill: Drill,
     pool: ThreadPoolExecutor,
     second_backend: Future[Done],
@@ -160,7 +168,7 @@ def lives(
 
     def development() -> Life:
         root = make_root("environments/development", REQUIRED)
-        root.init(f"-backend-config={backend}")
+        root.init(f"-backend-config={backend()}")
 
         def upgrade() -> Done:
             return follow(commands("cluster-upgrade.md"), root.directory, root.environment)
@@ -170,7 +178,7 @@ def lives(
     def production() -> Life:
         more = {"alarm_emails": ["on-call@example.test"], "web_acl": {"enabled": True, "rate_limit": 2000}}
         root = make_root("environments/production", {**REQUIRED, **names, **more})
-        root.init(f"-backend-config={backend}")
+        root.init(f"-backend-config={backend()}")
         unprotected = "-var=deletion_protection=false"
 
         def while_it_stands() -> None:

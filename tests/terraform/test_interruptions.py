@@ -20,17 +20,17 @@ KEY = "small/terraform.tfstate"
 
 
 @pytest.fixture
-def small(make_root: MakeRoot, backend: Path) -> Root:
+def small(make_root: MakeRoot, backend: Callable[[], Path]) -> Root:
     """Give the small environment, its state in the emulated bucket."""
     root = make_root("environments/small")
-    root.init(f"-backend-config={backend}")
+    root.init(f"-backend-config={backend()}")
     return root
 
 
 @pytest.fixture
-def bucket(backend: Path) -> str:
+def bucket(backend: Callable[[], Path]) -> str:
     """Give the name of the state bucket."""
-    found = re.search(r'^bucket *= *"(.*)"', backend.read_text(), re.MULTILINE)
+    found = re.search(r'^bucket *= *"(.*)"', backend().read_text(), re.MULTILINE)
     assert found
     return found[1]
 

@@ -3,6 +3,7 @@
 import re
 import tomllib
 from collections.abc import Callable
+from concurrent.futures import Future
 
 import pytest
 
@@ -21,8 +22,8 @@ RECOVERY_MINUTES = 30
 PLANNED_ONLY: frozenset[str] = frozenset()
 
 
-def test_the_bootstrap_ends_with_its_own_state_in_the_bucket(bootstrap: Done, cloud: Cloud) -> None:
-    assert "No changes" in bootstrap.output
+def test_the_bootstrap_ends_with_its_own_state_in_the_bucket(bootstrap: Future[Done], cloud: Cloud) -> None:
+    assert "No changes" in bootstrap.result().output
     bucket = "simpletimeservice-state-123456789012-us-west-1"
     names = [each["Key"] for each in cloud.aws("s3api", "list-objects-v2", "--bucket", bucket)["Contents"]]
     assert "bootstrap/terraform.tfstate" in names
