@@ -92,6 +92,7 @@ class Smoke(_Section):
 
     requests: tuple[SmokeRequest, ...] = ()
     timeout_seconds: float = Field(default=10, gt=0, le=300)
+    stop_seconds: float = Field(default=30, gt=0, le=300)
     environment: dict[str, str] = {}
     suite: tuple[Inside, ...] = ()
     left_out: dict[str, Annotated[str, Field(min_length=1)]] = {}

@@ -84,6 +84,7 @@ async def _read(stream: ByteReceiveStream | None, into: bytearray, file: Path | 
     async with await anyio.open_file(file, "wb") as target:
         async for chunk in stream:
             await target.write(chunk)
+            await target.flush()  # whoever watches the file sees what has been said
 
 
 async def _close(started: Process) -> None:

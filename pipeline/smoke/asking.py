@@ -7,10 +7,21 @@ from pathlib import Path
 
 import anyio
 
-from pipeline.errors import SubjectFailed, ToolFailed
+from pipeline.errors import SubjectFailed, flatten
 from pipeline.image.built import Built
 from pipeline.smoke import asker
 from pipeline.smoke.sandbox import Sandbox
+from pipeline.toolbox import Completed
+
+_LOOK = 0.1  # seconds between two looks for the last answer
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How many seconds a service may take to start and for each answer, and from SIGTERM to its end."""
+
+    answer: float
+    stop: float
 
 
 @dataclass(frozen=True)
@@ -37,7 +48,7 @@ async def ask(
     built: Built,
     port: int,
     paths: Sequence[str],
-    seconds: float,
+    limits: Limits,
     answers: Path,
     *,
     settings: Mapping[str, str],
@@ -48,11 +59,12 @@ async def ask(
         settings: environment variables besides the image's own.
         port: where the service listens; where the sandbox has no network of its own and the port is taken, the service
             is told another in `PORT`.
-        seconds: what it gets to start, and again to stop.
+        limits: what time it gets.
         answers: a scratch file.
 
     Raises:
         SubjectFailed: the service ends by itself, does not listen, or does not stop.
+        ToolFailed: the sandbox cannot be started, or answers come too slowly to end.
     """
     environment = {**built.environment, **settings}
     if not box.own_network and not _is_free(port):
@@ -60,15 +72,32 @@ async def ask(
         environment["PORT"] = str(port)
     script = await anyio.Path(asker.__file__).read_text(encoding="utf-8")
     command = (*box.python, *built.entrypoint[1:])
+    arguments = ("-I", "-B", "-c", script, str(port), str(limits.answer), *paths, "--", *command)
+    longest = (len(paths) + 1) * limits.answer + limits.stop + 10
+    completed: Completed | None = None
     try:
-        completed = await box.run(
-            "-I", "-B", "-c", script, str(port), str(seconds), *paths, "--", *command,
-            environment=environment, seconds=3 * seconds + 10, stdout_to=answers,
-        )  # fmt: skip
-    except ToolFailed as error:
-        raise _not_stopped(error, await anyio.Path(answers).read_text()) from error
+        async with anyio.create_task_group() as group:
+            group.start_soon(_end_late, group.cancel_scope, anyio.Path(answers), limits.stop)
+            completed = await box.run(*arguments, environment=environment, seconds=longest, stdout_to=answers)
+            group.cancel_scope.cancel()
+    except BaseExceptionGroup as failures:
+        raise flatten(failures)[0] from None
+    if completed is None:
+        raise SubjectFailed(
+            f"the service does not stop within {limits.stop:g} s of SIGTERM",
+            why="it is the container's first process, which gets no default action from the kernel (pid_namespaces(7))",
+            do="handle SIGTERM: finish the requests in flight and exit with 0; or raise smoke.stop-seconds",
+        )
     last_words = box.tools.last_words(completed.stderr)
     return _read(await anyio.Path(answers).read_text(), completed.code, tuple(last_words))
+
+
+async def _end_late(running: anyio.CancelScope, answers: anyio.Path, seconds: float) -> None:
+    """End what runs when it still does some seconds after it was told to stop, which follows its last answer."""
+    while not (await answers.exists() and "memory" in await answers.read_text()):
+        await anyio.sleep(_LOOK)
+    await anyio.sleep(seconds)
+    running.cancel()
 
 
 def _read(text: str, code: int, last_words: tuple[str, ...]) -> Outcome:
@@ -89,16 +118,6 @@ def _read(text: str, code: int, last_words: tuple[str, ...]) -> Outcome:
         )
     memory = int(values["memory"]) if values["memory"] else None
     return Outcome(int(values["ready"]), memory, answers, code, last_words)
-
-
-def _not_stopped(error: ToolFailed, answers: str) -> SubjectFailed | ToolFailed:
-    if "memory" not in answers:
-        return error
-    return SubjectFailed(
-        "the service does not stop on SIGTERM",
-        why="it is the container's first process, which gets no default action from the kernel (pid_namespaces(7))",
-        do="handle SIGTERM: take no more requests, finish those in flight, and exit with 0",
-    )
 
 
 def _is_free(port: int) -> bool:

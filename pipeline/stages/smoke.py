@@ -15,7 +15,7 @@ from pipeline.image.built import Built
 from pipeline.image.bytecode import this_platform
 from pipeline.image.layout import Layout
 from pipeline.smoke import bubblewrap, suite, touched
-from pipeline.smoke.asking import Outcome, ask
+from pipeline.smoke.asking import Limits, Outcome, ask
 from pipeline.smoke.sandbox import EMULATORS, Sandbox, emulated, sandbox
 from pipeline.smoke.touched import Watch
 from pipeline.stage import Context
@@ -40,10 +40,10 @@ async def smoke(context: Context) -> str:
     ):
         if box.why:
             context.say(f"isolation: {box.isolation}, which has {box.limits}; because {box.why}")
-        seconds, paths = context.config.smoke.timeout_seconds, [request.path for request in requests]
+        paths, limits = [request.path for request in requests], _limits(context)
         with _watch(context, box, platform) as watch:
             settings, port = context.config.smoke.environment, context.config.service.port
-            outcome = await ask(box, built, port, paths, seconds, work / "answers", settings=settings)
+            outcome = await ask(box, built, port, paths, limits, work / "answers", settings=settings)
             by_service = watch.opened() if watch else set()
             results = [_judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True)]
             _refuse(results, outcome)
@@ -94,13 +94,12 @@ async def _emulate(context: Context, platform: str, requests: Sequence[SmokeRequ
         return {"started": False, "why": error.what}
     context.say(f"starting {platform} by {EMULATORS[architecture]}")
     smoke, paths = context.config.smoke, [request.path for request in requests]
-    seconds = smoke.timeout_seconds * _SLOWER
     outcome = await ask(
         box,
         built,
         context.config.service.port,
         paths,
-        seconds,
+        _limits(context, _SLOWER),
         work / architecture / "answers",
         settings=smoke.environment,
     )
@@ -112,6 +111,11 @@ async def _emulate(context: Context, platform: str, requests: Sequence[SmokeRequ
         "requests": len(paths),
         "start_ms": outcome.start_ms,
     }
+
+
+def _limits(context: Context, slower: int = 1) -> Limits:
+    smoke = context.config.smoke
+    return Limits(smoke.timeout_seconds * slower, smoke.stop_seconds * slower)
 
 
 @contextmanager

@@ -25,7 +25,7 @@ from tests.stages.services import PROGRAM, SERVER, Service
 
 NO_DOCKER = Stage(smoke, needs=("image",), tools=("bwrap",))
 NEITHER = Stage(smoke, needs=("image",))
-ASKS = {"smoke": 'requests = [{ path = "/", contains = "hello" }]\ntimeout-seconds = 3'}
+ASKS = {"smoke": 'requests = [{ path = "/", contains = "hello" }]\ntimeout-seconds = 3\nstop-seconds = 2'}
 
 needs_bubblewrap = pytest.mark.skipif(
     shutil.which("bwrap") is None
@@ -135,7 +135,7 @@ async def test_what_is_started_is_alone_and_has_no_rights(store: Store, tmp_path
         ({"sys.exit(0)": "sys.exit(3)"}, "exit code 3 after SIGTERM"),
         ({"while True:": "while broken_at_the_start:"}, "ended by itself with exit code 1"),
         ({'"0.0.0.0", 8080': '"0.0.0.0", 8181'}, "does not listen on its port"),
-        ({"sys.exit(0)": "None"}, "does not stop on SIGTERM"),
+        ({"sys.exit(0)": "None"}, "does not stop within 2 s of SIGTERM"),
     ],
 )
 @needs_bubblewrap
