@@ -21,12 +21,13 @@ from pipeline.image.bytecode import this_platform
 from pipeline.image.layout import Layout
 from pipeline.run import Event
 from pipeline.smoke import suite
-from pipeline.smoke.asking import ask
+from pipeline.smoke.asking import Limits, ask
 from pipeline.smoke.sandbox import Sandbox, sandbox
 from pipeline.stage import Context, Stage
 from pipeline.venv import scratch
 
 _CODE = (".pyc", ".so", ".py")
+_LIMITS = Limits(answer=3, stop=3)
 
 
 async def minimal(context: Context) -> str:
@@ -72,7 +73,7 @@ async def _miss(context: Context, box: Sandbox, built: Built, platform: str, wor
     requests = [(config.service.health, 200, ""), *((r.path, r.status, r.contains) for r in config.smoke.requests)]
     try:
         outcome = await ask(
-            box, built, config.service.port, [path for path, _, _ in requests], 3, work / "answers",
+            box, built, config.service.port, [path for path, _, _ in requests], _LIMITS, work / "answers",
             settings=config.smoke.environment,
         )  # fmt: skip
     except PipelineError:

@@ -12,7 +12,7 @@ from dagger import dag
 
 from pipeline import reads
 from pipeline.errors import UsageError, flatten
-from pipeline.stage import Stage
+from pipeline.stage import Stage, require_possible
 
 PYTHON = "/environment/bin/python"
 HOME, PROJECT, RUN, STORE = "/pipeline", "/project", "/run-directory", "/store"
@@ -65,10 +65,12 @@ class Graph:
         needs itself, for every stage that reads it.
 
         Raises:
-            UsageError: there is no such stage.
+            UsageError: there is no such stage, or this world cannot do it.
             ExecError: a stage failed; its message and exit code are those of the command.
         """
-        rows = [row for row in self._needed(name) if row.name not in self.finished]
+        needed = self._needed(name)
+        require_possible(needed, self.world)
+        rows = [row for row in needed if row.name not in self.finished]
         done = {row.name: anyio.Event() for row in rows}
 
         async def one(row: Stage) -> None:

@@ -1,7 +1,7 @@
 """Say what a stage is, and what its body may see."""
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -34,6 +34,7 @@ class Stage:
             keeps those over namespaces that are its own.
         live: it reads or changes something outside the run directory, so no cache may answer for it.
         always: row zero: done in every run; its products decide what below it is kept.
+        lacks: why it can be done in a dry run only, if that is so.
     """
 
     body: Callable[["Context"], Awaitable[str]]
@@ -46,11 +47,27 @@ class Stage:
     namespaces: bool = False
     live: bool = False
     always: bool = False
+    lacks: str = ""
 
     @property
     def name(self) -> str:
         """The function's own name."""
         return str(getattr(self.body, "__name__"))  # noqa: B009 - a Callable has no __name__ for the type checker
+
+
+def require_possible(stages: Iterable[Stage], world: str) -> None:
+    """Refuse what cannot be done before the first stage is: a signature in a public log cannot be taken back.
+
+    Raises:
+        UsageError: the world is a release, and one of the stages lacks what it would need for that.
+    """
+    for stage in stages:
+        if stage.lacks and world != "dry-run":
+            raise UsageError(
+                f"{stage.name} can be done in a dry run only",
+                why=stage.lacks,
+                do="end the release before it, as `release` does by default",
+            )
 
 
 @dataclass

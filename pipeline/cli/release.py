@@ -9,6 +9,7 @@ from pipeline.cli.table_run import run_table
 from pipeline.config import Config
 from pipeline.errors import UsageError
 from pipeline.host import wanted
+from pipeline.stage import require_possible
 from pipeline.table import TABLE
 from pipeline.world import require_own_names
 
@@ -25,9 +26,11 @@ def add(verbs: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Ask, unless told not to or nothing will be written outside; then run the table in the release world."""
+    rows = wanted(TABLE, options.to)
+    require_possible(rows, "release")
     config = Config.load(options.config)
     require_own_names(config)
-    if not options.yes and any(row.network and row.live for row in wanted(TABLE, options.to)):
+    if not options.yes and any(row.network and row.live for row in rows):
         _ask(config.image.repository)
     return run_table(options, "release")
 

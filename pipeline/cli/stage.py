@@ -9,6 +9,7 @@ from pipeline.cli.progress import progress
 from pipeline.disk import alone
 from pipeline.host import wanted
 from pipeline.locked.store_cleaning import in_use
+from pipeline.stage import require_possible
 from pipeline.table import TABLE
 
 
@@ -27,6 +28,7 @@ def add(verbs: Any) -> None:
 def run(options: argparse.Namespace) -> int:
     """Run the stage, whether or not it is there already."""
     row = wanted(TABLE, options.stage)[-1]
+    require_possible([row], options.world)
     run = shared.open_run(options, options.world, TABLE)
     with alone(run.directory), in_use(run.store), progress(as_json=options.json) as run.observe:
         run.begin(options.run_id)

@@ -1,4 +1,4 @@
-"""Render the manifests with the verified digest and check them strictly; in a dry run that is all."""
+"""Render the manifests with the verified digest and check them strictly; to apply them is not available yet."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -20,16 +20,10 @@ async def deploy(context: Context) -> str:
     """Write rendered.yaml, what would be applied, and receipt.json, what was done with it.
 
     Raises:
-        ConfigError: a release asks for a cluster, or the configuration names no such container or Kubernetes version.
+        ConfigError: the configuration names no such container or Kubernetes version.
         SubjectFailed: the manifests do not render, do not fit the schemas, or would weaken a cluster.
         VerificationFailed: the verified image is not the one that was built.
     """
-    if context.world.name != "dry-run":
-        raise ConfigError(
-            "applying to a cluster is not available yet",
-            why="the deploy stage renders and checks the manifests, and stops before kubectl",
-            do="end the release before it: release --to promote",
-        )
     directory, version = context.config.deploy.manifests, context.config.deploy.kubernetes
     if directory is None:
         context.write_json("receipt.json", {"state": "not run", "reason": "[deploy] manifests names no directory"})

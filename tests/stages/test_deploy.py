@@ -216,11 +216,6 @@ def test_an_image_that_was_built_but_is_not_the_verified_one_is_refused(deployed
         deployed(verified=verify_another)
 
 
-def test_a_release_says_that_it_cannot_apply_yet(deployed: Deployed) -> None:
-    with pytest.raises(ConfigError, match="applying to a cluster is not available yet"):
-        deployed(world="release")
-
-
 def test_a_project_without_manifests_is_told_that_nothing_was_deployed(project: Path, deployed: Deployed) -> None:
     path = project / "pipeline.toml"
     path.write_text(path.read_text().replace('manifests = "deploy"\n', ""))

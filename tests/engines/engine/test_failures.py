@@ -98,6 +98,31 @@ def test_a_release_needs_its_secrets_to_be_named(greetings: Dagger) -> None:
     assert 'required flag(s) "registry-auth", "token" not set' in ended.stderr
 
 
+def test_deploying_for_real_is_refused_before_anything_is_done_since_it_is_not_available(greetings: Dagger) -> None:
+    arguments = ("deploy", "--token=env://SECRET", "--registry-auth=env://SECRET")
+    ended = greetings.call(*arguments, progress="--progress=plain", env={"SECRET": "not used"})
+    assert ended.code != 0
+    assert "deploy can be done in a dry run only" in ended.stderr
+    assert "applying to a cluster is not available yet" in ended.stderr
+    assert "pipeline stage" not in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("reference", "code", "said"),
+    [
+        ("greetings", 2, "greetings is neither a reference nor a layout"),
+        (f"registry.invalid/acme/greetings@sha256:{'0' * 64}", 5, "registry.invalid"),
+    ],
+)
+def test_verify_ends_with_the_words_and_exit_code_of_the_command(
+    ours: Dagger, reference: str, code: int, said: str
+) -> None:
+    ended = ours.call("verify", f"--reference={reference}")
+    assert ended.code == code
+    assert failures(ended.stderr) == 1
+    assert said in ended.stderr
+
+
 def test_an_engine_of_another_version_is_refused_with_both_versions(checkout: Path, tmp_path: Path) -> None:
     module = Path(shutil.copytree(checkout, tmp_path / "module"))
     description = module / "dagger.json"
