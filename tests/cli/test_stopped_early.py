@@ -43,25 +43,32 @@ def test_before_an_event_loop_listens(number: signal.Signals, code: int, tmp_pat
     assert [path.name for path in tmp_path.iterdir()] == ["pipeline.toml"]
 
 
-@pytest.mark.parametrize(("number", "code"), SIGNALS)
-def test_after_an_event_loop_has_listened(number: signal.Signals, code: int) -> None:
-    """What listens to signals meanwhile must not leave the process as one that a signal ends at once."""
+def command(verb: str) -> "subprocess.CompletedProcess[str]":
+    """Run a program as the command line is run, whose one verb is the function that this code defines."""
     program = (
-        "import os, signal, sys\n"
+        "import asyncio, os, signal, sys\n"
         "from pipeline.cli.ending import end\n"
         "from pipeline.cli.engine import run_async\n"
         "from pipeline.errors import Stopped\n"
         "def stop(*_): raise Stopped\n"
         "signal.signal(signal.SIGTERM, stop)\n"
+        f"{verb}"
+        "sys.exit(end(verb, as_json=False))\n"
+    )
+    return subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.mark.parametrize(("number", "code"), SIGNALS)
+def test_after_an_event_loop_has_listened(number: signal.Signals, code: int) -> None:
+    """What listens to signals meanwhile must not leave the process as one that a signal ends at once."""
+    done = command(
         "async def work(): return 0\n"
         "def verb():\n"
         "    run_async(work)\n"
         f"    os.kill(os.getpid(), {int(number)})\n"
         "    signal.pause()\n"
         "    return 0\n"
-        "sys.exit(end(verb, as_json=False))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == code, done.stderr
     assert done.stderr.startswith("stopped: ")
 
@@ -69,11 +76,7 @@ def test_after_an_event_loop_has_listened(number: signal.Signals, code: int) -> 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_at_every_line_that_takes_an_event_loop_apart(number: signal.Signals, code: int) -> None:
     """Once a signal has ended the work, no further one may leave a loop half closed, or end the process at once."""
-    program = (
-        "import asyncio, os, signal, sys\n"
-        "from pipeline.cli.ending import end\n"
-        "from pipeline.cli.engine import run_async\n"
-        "from pipeline.errors import Stopped\n"
+    done = command(
         "sent = 0\n"
         "def again(*_):\n"
         "    global sent\n"
@@ -82,8 +85,6 @@ def test_at_every_line_that_takes_an_event_loop_apart(number: signal.Signals, co
         "    return again\n"
         "def watch(frame, *_):\n"
         "    return again if frame.f_code.co_name in {'close', '_close_self_pipe'} else None\n"
-        "def stop(*_): raise Stopped\n"
-        "signal.signal(signal.SIGTERM, stop)\n"
         "async def work():\n"
         "    await asyncio.sleep(0.1)\n"
         f"    os.kill(os.getpid(), {int(number)})\n"
@@ -95,9 +96,7 @@ def test_at_every_line_that_takes_an_event_loop_apart(number: signal.Signals, co
         "    finally:\n"
         "        sys.settrace(None)\n"
         "        print(sent)\n"
-        "sys.exit(end(verb, as_json=False))\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == code, done.stderr
     assert done.stderr == "stopped: finished stages are kept, and the same command goes on from there\n"
     assert int(done.stdout) > 20

@@ -11,6 +11,7 @@ import anyio
 import dagger
 import pytest
 from dagger.mod import default_module
+from dagger.mod._exceptions import FunctionError
 
 from pipeline import dagger_module, reads
 from pipeline.config import HOME
@@ -255,6 +256,13 @@ def test_a_function_describes_the_stages_that_it_needs_and_no_other(
     describe: Describe, function: str, stages: set[str]
 ) -> None:
     assert describe(function).stages.keys() == stages
+
+
+def test_deploying_is_refused_before_any_stage_is_described(describe: Describe) -> None:
+    with pytest.raises(FunctionError, match="deploy can be done in a dry run only"):
+        describe("deploy", token="the token", registry_auth="the login")
+    evaluated = everything(current[0].evaluated)
+    assert [call for call in evaluated if call.name == "withExec" and stage_of(call)] == []
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
