@@ -1,9 +1,15 @@
 """`python -m pipeline`."""
 
+import sys
+
+# -m has put the directory that one stands in before everything else. A project's `queue.py` is no module of ours; and
+# who cannot trust it says `python -P -m pipeline`, for by now Python itself has looked there.
+if not (sys.flags.safe_path or __file__.startswith(f"{sys.path[0]}/")):
+    del sys.path[0]
+
 import ctypes
 import gc
 import signal
-import sys
 from contextlib import suppress
 from typing import NoReturn
 

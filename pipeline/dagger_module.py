@@ -9,13 +9,14 @@ import logging
 import tomllib
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import PurePosixPath
 from typing import Annotated, Any, TypeVar, cast
 
 import dagger
 from dagger import DefaultPath, Doc, Ignore, check, dag, function, object_type
 
 from pipeline import reads
-from pipeline.dagger_graph import HOME, PROJECT, PYTHON, STORE, Graph
+from pipeline.dagger_graph import CONFIG, HOME, MODULE, PROJECT, STORE, Graph
 from pipeline.errors import PipelineError, UsageError
 from pipeline.table import TABLE
 
@@ -138,9 +139,10 @@ class Pipeline:
     ) -> str:
         """Verify a published image as its consumers can: from the registry, the policy and the trust root alone."""
         graph = await self._graph()
-        container = graph.base.with_mounted_directory(PROJECT, self.source, read_only=True).with_workdir(PROJECT)
+        container = graph.base.with_mounted_directory(PROJECT, self.source, read_only=True).with_workdir(HOME)
         container = container.with_mounted_directory(STORE, graph.store, read_only=True)
-        command = [PYTHON, "-m", "pipeline", "verify", reference, "--policy", policy, "--store", STORE]
+        of_project = str(PurePosixPath(PROJECT, policy))
+        command = [*MODULE, "pipeline", "verify", "--policy", of_project, "--store", STORE, "--", reference]
         container = container.with_env_variable("RUN_ID", graph.run_id)  # whatever it said before, ask the registry
         return await container.with_exec(command).stdout()
 
@@ -163,16 +165,19 @@ class Pipeline:
         """Return the container of every stage: requirements by hash in a layer of their own, then our code."""
         own = dag.current_module().source().filter(include=_OWN, exclude=["**/__pycache__"])
         lock = own.file("requirements.lock")
-        bare = dag.container().from_(self.base).with_exec(["python3", "-m", "venv", "/environment"])
-        install = f"{PYTHON} -m pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r /lock"
+        bare = dag.container().from_(self.base).with_exec(["python3", "-P", "-m", "venv", "/environment"])
+        install = (
+            f"{' '.join(MODULE)} pip install --quiet --disable-pip-version-check --no-deps --require-hashes -r /lock"
+        )
         bare = bare.with_mounted_file("/lock", lock)
         if self.store is not None:
             wheels = self.store.filter(include=["sha256/*/*.whl"])
             bare = bare.with_mounted_directory("/wheels", wheels, read_only=True)
             install = f"mkdir /flat && ln -s /wheels/sha256/*/*.whl /flat && {install} --no-index --find-links /flat"
         installed = bare.with_exec(["sh", "-euc", install]).without_mount("/lock")
-        compile_all = [PYTHON, "-m", "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{HOME}/pipeline"]
+        compile_all = [*MODULE, "compileall", "-q", "--invalidation-mode", "unchecked-hash", f"{HOME}/pipeline"]
         coded = installed.with_directory(HOME, own).with_env_variable("PYTHONPATH", HOME)
+        coded = coded.with_env_variable("PYTHONSAFEPATH", "1").with_workdir(HOME)
         return await coded.with_exec(compile_all).sync()
 
     def _fetched(self, base: dagger.Container, configuration: Mapping[str, Any]) -> dagger.Directory:
@@ -182,8 +187,9 @@ class Pipeline:
         for place in ("/go-build", "/go", "/fetched"):
             base = base.with_mounted_cache(place, dag.cache_volume(f"supply-chain-pipeline{place.replace('/', '-')}"))
         project = self.source.filter(include=locks)
-        container = base.with_mounted_directory(PROJECT, project, read_only=True).with_workdir(PROJECT)
-        filled = container.with_exec([PYTHON, "-m", "pipeline", "store", "fetch", "--store", "/fetched"])
+        container = base.with_mounted_directory(PROJECT, project, read_only=True)
+        fetch = [*MODULE, "pipeline", "store", "fetch", "--config", CONFIG, "--store", "/fetched"]
+        filled = container.with_exec(fetch)
         return filled.with_exec(["cp", "-r", "/fetched", STORE]).directory(STORE)
 
 

@@ -18,10 +18,16 @@ _OF_PROGRAM = {"docker": ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOC
 _NETWORK_PREFIXES = ("PIP_", "UV_")
 
 
+def search_path() -> str:
+    """Return where programs are looked for: never in the directory that one stands in, which may be a project's."""
+    named = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join(directory for directory in named if directory.startswith("/"))
+
+
 def base_environment() -> dict[str, str]:
     """Return what every child sees: where programs are, a home, and one locale and time zone for all machines."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": search_path(),
         "HOME": os.environ.get("HOME", "/"),
         "LC_ALL": "C.UTF-8",
         "TZ": "UTC",

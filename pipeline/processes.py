@@ -19,6 +19,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import ByteReceiveStream, Process
 
+from pipeline.environment import search_path
 from pipeline.errors import ToolFailed
 
 _LEFT = 1.0  # seconds for what a killed child has left in its pipes
@@ -97,7 +98,7 @@ async def _close(started: Process) -> None:
 
 def _die_with_parent() -> list[str]:
     """Return the prefix that makes Linux kill a child when its parent dies; nothing where setpriv is not there."""
-    setpriv = shutil.which("setpriv") if sys.platform == "linux" else None
+    setpriv = shutil.which("setpriv", path=search_path()) if sys.platform == "linux" else None
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 

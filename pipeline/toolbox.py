@@ -11,7 +11,7 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ import anyio
 from anyio.abc import Process
 
 from pipeline.digest import Digest
-from pipeline.environment import base_environment, program_environment
+from pipeline.environment import base_environment, program_environment, search_path
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
 from pipeline.processes import drain, process
 
@@ -92,7 +92,7 @@ class Toolbox:
         if tool in self.locked:
             self.used[tool] = self.locked[tool]
             return self._locked(tool)
-        program = sys.executable if tool == "python" else shutil.which(tool)
+        program = sys.executable if tool == "python" else shutil.which(tool, path=search_path())
         if program is None:
             raise ToolFailed(f"{tool} is not installed on this machine", do=f"install {tool} and run this again")
         if tool not in self.used:
@@ -115,7 +115,8 @@ class Toolbox:
         """Run a program to its end and return its output.
 
         Args:
-            tool: the name of a declared tool, or the path of a program that the caller has verified.
+            tool: the name of a declared tool, or the path of a program that the caller has verified; `python` is our
+                own interpreter, and imports nothing from the directory that it stands in.
             arguments: its arguments; never a secret (everyone on the machine can read them).
             cwd: where it runs; here by default.
             env: added to PATH, HOME and the stage's own environment.
@@ -126,8 +127,7 @@ class Toolbox:
         Raises:
             ToolFailed: it is missing or altered, ran too long, or ended with another code.
         """
-        name, program = self._resolve(tool)
-        argv = [str(program), *map(str, arguments)]
+        name, argv = self._command(tool, arguments)
         started = time.monotonic()
         output, errors = bytearray(), bytearray()
         async with process(argv, cwd=cwd, env=self._environment(name, env)) as child:
@@ -165,8 +165,7 @@ class Toolbox:
         Raises:
             RemoteFailed: it ended, or was not ready within `within` seconds.
         """
-        name, program = self._resolve(tool)
-        argv = [str(program), *map(str, arguments)]
+        name, argv = self._command(tool, arguments)
         started = time.monotonic()
         # A file, not pipes: nobody has to drain it, so the block's own failures arrive as they are, in no group.
         code = 0  # of a server that is stopped because it is no longer needed
@@ -200,8 +199,12 @@ class Toolbox:
             self._verified[tool] = (path, path.stat())
         return path
 
-    def _resolve(self, tool: str | Path) -> tuple[str, Path]:
-        return (tool.name, tool) if isinstance(tool, Path) else (tool, self.path(tool))
+    def _command(self, tool: str | Path, arguments: Iterable[str | Path]) -> tuple[str, list[str]]:
+        """Return a program's name and its command line."""
+        if isinstance(tool, Path):
+            return tool.name, [str(tool), *map(str, arguments)]
+        ours = ("-P",) if tool == "python" else ()  # a `pip/` or `venv.py` in a project is not what -m means
+        return tool, [str(self.path(tool)), *ours, *map(str, arguments)]
 
     def _environment(self, name: str, added: Mapping[str, str] | None) -> dict[str, str]:
         return {**base_environment(), **program_environment(name), **self.environment, **(added or {})}
