@@ -6,6 +6,8 @@ One base, flat subclasses named for whose fault it is. The table of exit codes i
 from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
+from pipeline.shown import line
+
 
 class PipelineError(Exception):
     """Base of every failure that the pipeline foresees.
@@ -27,13 +29,13 @@ class PipelineError(Exception):
 
     def explain(self) -> str:
         """Return the failure as people read it: what, then stage, why and do, each only where there is one."""
-        lines = [f"error: {self.what}"]
+        lines = [f"error: {line(self.what)}"]
         if self.stage:
             lines.append(f"  stage  {self.stage}")
         for index, reason in enumerate(self.why):
-            lines.append(f"  {'why' if index == 0 else '   '}    {reason}")
+            lines.append(f"  {'why' if index == 0 else '   '}    {line(reason)}")
         if self.do:
-            lines.append(f"  do     {self.do}")
+            lines.append(f"  do     {line(self.do)}")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, object]:

@@ -58,9 +58,25 @@ def test_every_warning_stands_before_the_first_section() -> None:
 @pytest.mark.parametrize("cell", ["a|b", "*x*", "`x`", "[x](y)", HOSTILE, "two\nlines", "\\", "&lt;"])
 def test_a_cell_stays_one_cell_of_a_markdown_table(cell: str) -> None:
     row = markdown("Report", [], [section(cell)]).splitlines()[-1]
-    bare = row.replace("\\\\", "").replace("\\|", "")
+    bare = row.replace("<!-- -->", "").replace("\\\\", "").replace("\\|", "")
     assert bare.count("|") == 2
     assert not any(f"{mark}" in bare.replace(f"\\{mark}", "") for mark in "*`<[")
+
+
+@pytest.mark.parametrize(
+    ("text", "renders"),
+    [
+        ("@maintainer fixes #12", "@<!-- -->maintainer fixes #<!-- -->12"),
+        ("see https://evil.example", "see https:<!-- -->//evil.example"),
+        ("www.evil.example", "www.<!-- -->evil.example"),
+        ("$E=mc$", "\\$E=mc\\$"),
+        ("- item", "\\- item"),
+        ("1. item", "1\\. item"),
+        ("\x1b[31mred\u202e", "\\\\x1b\\[31mred\\\\u202e"),
+    ],
+)
+def test_markdown_calls_nobody_and_links_nowhere(text: str, renders: str) -> None:
+    assert markdown("Report", [], [Section("Image", (text,))]).splitlines()[-1] == renders
 
 
 def test_names_with_underscores_inside_stay_readable() -> None:

@@ -10,6 +10,7 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from dataclasses import dataclass
 from typing import Any, TextIO
 
+from pipeline import shown
 from pipeline.errors import PipelineError, Stopped, UsageError, exit_code, flatten, told
 
 
@@ -38,6 +39,27 @@ class Output:
         return getattr(self.stream, name)
 
 
+@dataclass(frozen=True)
+class Seen:
+    """A stream on which all is text that can be seen: whatever is printed moves no cursor and starts no command."""
+
+    stream: Output
+
+    def write(self, text: str) -> int:
+        """Write, as files do."""
+        self.stream.write("\n".join(map(shown.line, text.split("\n"))))
+        return len(text)
+
+    def __getattr__(self, name: str) -> Any:
+        """Be the stream itself for all else."""
+        return getattr(self.stream, name)
+
+
+def written_as_it_is(stream: Any) -> Any:
+    """Return what takes the control characters of a terminal, for whoever draws on one."""
+    return stream.stream if isinstance(stream, Seen) else stream
+
+
 @contextmanager
 def _heard() -> Iterator[None]:
     try:
@@ -55,7 +77,7 @@ def tell(text: str, stream: TextIO) -> None:
 
 def end(work: Callable[[], int], *, as_json: bool) -> int:
     """Do the work and return its exit code: that of the worst failure, 130 for SIGINT, 143 for SIGTERM, 141 unread."""
-    with redirect_stdout(Output(sys.stdout)), redirect_stderr(Output(sys.stderr)):
+    with redirect_stdout(Seen(Output(sys.stdout))), redirect_stderr(Seen(Output(sys.stderr))):
         code = _code(work, as_json=as_json)
     try:
         sys.stdout.flush()

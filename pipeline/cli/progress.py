@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from pipeline import shown
 from pipeline.cli.ending import tell
 from pipeline.run import Event
 
@@ -39,4 +40,4 @@ def _plain(event: Event) -> None:
 
 def line(event: Event) -> str:
     """Return an event as people read it."""
-    return f"{event.stage:<8} {event.seconds:6.1f}s  {_MARKS.get(event.kind, ''):<6} {event.text}"
+    return f"{event.stage:<8} {event.seconds:6.1f}s  {_MARKS.get(event.kind, ''):<6} {shown.line(event.text)}"

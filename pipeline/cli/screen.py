@@ -1,5 +1,6 @@
 """Draw the live part of a terminal."""
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,6 +9,8 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
+from pipeline import shown
+from pipeline.cli.ending import written_as_it_is
 from pipeline.cli.progress import Show, line
 from pipeline.run import Event
 
@@ -26,7 +29,7 @@ class _Screen:
     """One line a running stage, redrawn with its elapsed time."""
 
     def __init__(self) -> None:
-        self.console = Console(stderr=True, highlight=False)
+        self.console = Console(file=written_as_it_is(sys.stderr), highlight=False)
         self._running: dict[str, tuple[float, str]] = {}
 
     def show(self, event: Event) -> None:
@@ -43,7 +46,12 @@ class _Screen:
         now = time.monotonic()
         return Group(
             *(
-                Text(f"{name:<8} {now - began:6.1f}s  …      {text}", style="yellow", overflow="ellipsis", no_wrap=True)
+                Text(
+                    f"{name:<8} {now - began:6.1f}s  …      {shown.line(text)}",
+                    style="yellow",
+                    overflow="ellipsis",
+                    no_wrap=True,
+                )
                 for name, (began, text) in self._running.items()
             )
         )

@@ -5,8 +5,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from pipeline.shown import line
+
 # What could start markup inside a line; the rest needs a line of its own (CommonMark, "Backslash escapes").
-_MEANINGFUL = re.compile(r"[\\`*<>\[\]|~&]|(?<!\w)_|_(?!\w)|^#")
+_MEANINGFUL = re.compile(r"[\\`*<>\[\]|~&$!]|(?<!\w)_|_(?!\w)|^[#+-]|(?<=^\d)[.)]")
+# What GitHub makes of plain text: mentions, references, addresses. A comment inside ends them, and is not seen.
+_ACTED_UPON = re.compile(r"@(?=\w)|#(?=\d)|(?<=[A-Za-z]):(?=//)|(?<=\bwww)\.", re.IGNORECASE)
 
 _STYLE = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif }
@@ -73,4 +77,5 @@ def _line(cells: Sequence[str]) -> str:
 
 def _plain(text: str) -> str:
     """Return text that Markdown takes for nothing but text, on one line."""
-    return _MEANINGFUL.sub(r"\\\g<0>", " ".join(text.split()))
+    plain = _MEANINGFUL.sub(r"\\\g<0>", line(" ".join(text.split())))
+    return _ACTED_UPON.sub(r"\g<0><!-- -->", plain)
