@@ -1,9 +1,14 @@
-"""Hold a run directory for one run at a time, and say in our own words what a disk refuses."""
+"""Write where a name may be there already, hold a run directory for one run at a time, and say what a disk refuses.
+
+Whatever lies in a directory that a project can reach may be a link to a file of ours: nothing is written through it.
+"""
 
 import errno
 import fcntl
 import os
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +17,40 @@ from pipeline.errors import PipelineError, SubjectFailed, ToolFailed, UsageError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def write(path: Path, text: str) -> None:
+    """Put a whole file in the place of whatever has its name: a link there is replaced, and what it names is not.
+
+    Raises:
+        OSError: the directory takes no file.
+    """
+    handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(draft).rename(path)
+    except BaseException:
+        Path(draft).unlink()
+        raise
+
+
+def clear(path: Path) -> None:
+    """Remove whatever has a name: a directory with all that is in it, of a link nothing but the link.
+
+    Raises:
+        OSError: it cannot be removed.
+    """
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def empty(path: Path) -> None:
+    """Have an empty directory of this name, whatever had it; raise `OSError` where that cannot be."""
+    clear(path)
+    path.mkdir(parents=True)
 
 
 @contextmanager
@@ -62,12 +101,27 @@ def _refusal(failure: BaseException, directory: Path) -> PipelineError | None:
     return None
 
 
+def private(directory: Path) -> None:
+    """Have a directory that nobody else looks into, or holds a lock in: what tools say of a project is not for all.
+
+    Raises:
+        OSError: it cannot be made.
+        UsageError: another user made it, who could put anything into it.
+    """
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    there = directory.stat()
+    if there.st_uid != os.geteuid():
+        raise UsageError(f"{directory} belongs to another user", do="name a directory of your own with --run-dir")
+    if there.st_mode & 0o077:
+        directory.chmod(0o700)
+
+
 @contextmanager
 def alone(directory: Path) -> Iterator[None]:
     """Hold the run directory's lock; raise `UsageError` when another run has it, or it cannot be written."""
     try:
-        directory.mkdir(parents=True, exist_ok=True)
-        handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        private(directory)
+        handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise UsageError(
             f"the run directory {directory} cannot be written", why=str(error), do="name another with --run-dir"

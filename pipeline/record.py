@@ -14,6 +14,7 @@ import rfc8785
 
 from pipeline.digest import Digest, walk
 from pipeline.errors import VerificationFailed
+from pipeline.seal import FILENAME as SEAL
 from pipeline.toolbox import Command
 
 FILENAME = "record.json"
@@ -93,11 +94,11 @@ class Record:
 
 
 def products(directory: Path) -> dict[str, Digest]:
-    """Digest every file of a stage's directory but its record and its log, which tell of the run, not the result."""
+    """Digest every file of a stage's directory but those that tell of the run, and not of its result."""
     return {
         path.relative_to(directory).as_posix(): Digest.of_file(path)
         for path in walk(directory)
-        if path.relative_to(directory).as_posix() not in {FILENAME, LOG}
+        if path.relative_to(directory).as_posix() not in {FILENAME, LOG, SEAL}
     }
 
 

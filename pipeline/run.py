@@ -6,7 +6,7 @@ the key is the digest of everything that decides what the stage does.
 """
 
 import json
-import shutil
+import os
 import time
 import uuid
 from collections.abc import Callable, Mapping
@@ -17,12 +17,14 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.digest import Digest
-from pipeline.disk import disk
+from pipeline.disk import clear, disk, empty, private, write
 from pipeline.environment import network_environment
 from pipeline.errors import UsageError, VerificationFailed, flatten, set_stage, told
 from pipeline.keys import code, key
 from pipeline.locked.store import Store
+from pipeline.record import FILENAME as RECORD
 from pipeline.record import LOG, Record, products
+from pipeline.seal import is_ours, key_file, seal
 from pipeline.stage import Context, Stage
 from pipeline.toolbox import Toolbox
 from pipeline.world import World
@@ -115,6 +117,7 @@ class Run:
         try:
             record = Record.read(directory)
             record.check(directory)
+            self._require_own(directory)
             same = record.key == self._key(stage)
         except FileNotFoundError:
             return None
@@ -127,6 +130,12 @@ class Run:
         self.observe(Event(stage.name, "kept", f"{record.headline} ({why})"))
         return record
 
+    def _require_own(self, directory: Path) -> None:
+        if self.world.keeps_only_own and not is_ours(directory / RECORD, key_file(os.environ)):
+            raise VerificationFailed(
+                f"{directory.name} was not made by a {self.world.name} of this user on this machine"
+            )
+
     async def _perform(self, stage: Stage, began: float) -> Record:
         self.config.require(stage.reads)
         decided_by = self._key(stage)
@@ -136,8 +145,7 @@ class Run:
         started = self.clock()
         context = self._context(stage, part, self.as_of or started, began)
         with disk(part.parent):
-            shutil.rmtree(part, ignore_errors=True)
-            part.mkdir(parents=True)
+            empty(part)
             headline = await stage.body(context)
             record = Record(
                 stage=stage.name,
@@ -153,8 +161,10 @@ class Run:
                 finished=self.clock().isoformat(timespec="milliseconds"),
             )
             record.write(part)
+            if self.world.keeps_only_own:
+                seal(part / RECORD, key_file(os.environ))
             final = self.directory / stage.name
-            shutil.rmtree(final, ignore_errors=True)
+            clear(final)
             part.rename(final)
         return record
 
@@ -200,9 +210,6 @@ class Run:
         if self.as_of:
             about["as_of"] = self.as_of.isoformat()
         with disk(self.directory):
-            self.directory.mkdir(parents=True, exist_ok=True)
-            (self.directory / ".gitignore").write_text("*\n")  # what a run leaves makes no checkout dirty
-            path = self.directory / "run.json"
-            draft = path.with_suffix(".part")
-            draft.write_text(json.dumps(about) + "\n")
-            draft.rename(path)
+            private(self.directory)
+            write(self.directory / ".gitignore", "*\n")  # what a run leaves makes no checkout dirty
+            write(self.directory / "run.json", json.dumps(about) + "\n")

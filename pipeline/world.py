@@ -33,6 +33,10 @@ class World(Protocol):
     def name(self) -> str:
         """`dry-run` or `release`: recorded, and part of what decides whether a stage is kept."""
 
+    @property
+    def keeps_only_own(self) -> bool:
+        """Whether a finished stage is kept only if this user's own runs made it."""
+
     def registry(
         self, tools: Toolbox, files: Path | None, *, writable: bool = False
     ) -> AbstractAsyncContextManager[Registry]:
@@ -51,6 +55,7 @@ class DryRun:
 
     config: Config
     name: str = "dry-run"
+    keeps_only_own: bool = False
 
     @asynccontextmanager
     async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:
@@ -79,6 +84,7 @@ class Release:
 
     config: Config
     name: str = "release"
+    keeps_only_own: bool = True
 
     @asynccontextmanager
     async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:  # noqa: ARG002 - a remote registry keeps its own files and rights

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline import loopback
+from pipeline import run_directory as place
 from pipeline.config import Config
 from pipeline.errors import UsageError
 from pipeline.locked import store
@@ -70,7 +71,7 @@ def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) 
     loopback.bring_up()
     names = {name for stage in table for name in stage.secrets}
     return Run(
-        directory=(options.run_dir or config.root / ".run").resolve(),
+        directory=place.checked(config.root, options.run_dir),
         config=config,
         store=the_store(options),
         locked=Inputs.of_tools().locked(),

@@ -10,7 +10,7 @@ from pipeline.cli import options as shared
 from pipeline.cli.ending import Unread, tell
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
-from pipeline.disk import alone
+from pipeline.disk import alone, empty
 from pipeline.errors import PipelineError, flatten, told
 from pipeline.host import execute, wanted
 from pipeline.locked.store_cleaning import in_use
@@ -74,7 +74,7 @@ def _write_report(directory: Path, summary: Summary) -> Path | None:
     """Write the report of a run that failed, and return its page; where the disk takes none, the summary is all."""
     told_as = story.title(summary), warnings(summary), tuple(story.sections(summary))
     try:
-        directory.mkdir(exist_ok=True)
+        empty(directory)
         (directory / "index.html").write_text(html(*told_as), encoding="utf-8")
         (directory / "summary.md").write_text(markdown(*told_as), encoding="utf-8")
     except OSError as error:
