@@ -161,6 +161,7 @@ class Config(_Section):
     """The whole of `pipeline.toml`, checked."""
 
     root: Path = Field(exclude=True)
+    file: Path = Field(exclude=True)
     document: dict[str, Any] = Field(exclude=True)
     service: Service
     test: Test
@@ -184,10 +185,10 @@ class Config(_Section):
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
         root = path.resolve().parent
+        about = {"root": root, "file": path.resolve(), "document": document}
         try:
             return cls.model_validate(
-                {"policy": {"directory": DEFAULT_POLICY}, **document, "root": root, "document": document},
-                context={"root": root},
+                {"policy": {"directory": DEFAULT_POLICY}, **document, **about}, context={"root": root}
             )
         except ValidationError as error:
             raise ConfigError(

@@ -14,15 +14,19 @@ from pipeline import reads
 from pipeline.errors import UsageError, flatten
 from pipeline.stage import Stage, require_possible
 
-PYTHON = "/environment/bin/python"
 HOME, PROJECT, RUN, STORE = "/pipeline", "/project", "/run-directory", "/store"
+PYTHON = "/environment/bin/python"
+MODULE = (PYTHON, "-P", "-m")
+"""How an interpreter starts here: without -P it would import from the directory that it stands in before our code."""
+CONFIG = f"{PROJECT}/{reads.FILENAME}"
+COUNTED = "/counted"
 
 # How a row without a network starts, and one that makes namespaces too: as root of a user namespace, whose capabilities
 # reach what that namespace owns and nothing else.
-_OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline", "without-privilege")
+_OFFLINE = ("unshare", "--net", "--", *MODULE, "pipeline.offline", "without-privilege")
 _NAMESPACES = (
     *("unshare", "--user", "--map-root-user", "--net", "--"),
-    *(PYTHON, "-m", "pipeline.offline", "within-namespaces"),
+    *(*MODULE, "pipeline.offline", "within-namespaces"),
 )
 
 # Files that a configuration names for a tool. The host reads them wherever they are, and digests none as its own.
@@ -56,6 +60,8 @@ class Graph:
     world: str
     secrets: Mapping[str, dagger.Secret]
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
+    counted: dagger.Directory | None = None
+    counting: anyio.Lock = field(default_factory=anyio.Lock)
     finished: dict[str, dagger.Directory] = field(default_factory=dict)
 
     async def stage(self, name: str) -> dagger.Directory:
@@ -115,7 +121,7 @@ class Graph:
         return [row for row in self.table if row.name in names]
 
     async def _container(self, row: Stage) -> dagger.Container:
-        container = self.base.with_mounted_directory(PROJECT, self._project(row), read_only=True)
+        container = self.base.with_mounted_directory(PROJECT, await self._project(row), read_only=True)
         container = container.with_mounted_directory(STORE, await self._store(row), read_only=True)
         if "policy" in row.reads:
             container = container.with_mounted_directory(f"{HOME}/policy", self.policy, read_only=True)
@@ -123,7 +129,7 @@ class Graph:
             container = container.with_mounted_directory(f"{RUN}/{need}", self.finished[need], read_only=True)
         return (
             self._entrusted(container, row)
-            .with_workdir(PROJECT)
+            .with_workdir(HOME)
             .with_exec([*_start(row), *self._command(row)], insecure_root_capabilities=not row.network)
         )
 
@@ -136,17 +142,30 @@ class Graph:
 
     def _command(self, row: Stage) -> list[str]:
         identity = ["--run-id", self.run_id] if row.live or row.name == "report" else []
-        where = ["--run-dir", RUN, "--store", STORE, "--world", self.world]
-        return [PYTHON, "-m", "pipeline", "stage", row.name, *where, *identity]
+        where = ["--config", CONFIG, "--run-dir", RUN, "--store", STORE, "--world", self.world]
+        return [*MODULE, "pipeline", "stage", row.name, *where, *identity]
 
-    def _project(self, row: Stage) -> dagger.Directory:
+    async def _project(self, row: Stage) -> dagger.Directory:
         """Return what a row reads of the project, so that a change elsewhere voids no cache."""
-        paths = [path for name in row.reads for path in reads.paths(self.configuration, name)]
-        if "." in paths:
+        if "repository" in row.reads:
             return self.project
-        for section, key in (named for tool in row.tools for named in _FILES_OF.get(tool, ())):
-            paths += [path] if (path := str(self.configuration.get(section, {}).get(key, ""))) else []
-        return self.project.filter(include=[reads.FILENAME, *(each for path in paths for each in (path, f"{path}/**"))])
+        counted = await self._counted()
+        paths = [path for name in row.reads for path in reads.paths(self.configuration, name)]
+        seen = counted if "." in paths else counted.filter(include=_at_or_below(reads.FILENAME, *paths))
+        named = [named for tool in row.tools for named in _FILES_OF.get(tool, ())]
+        more = [path for section, key in named if (path := str(self.configuration.get(section, {}).get(key, "")))]
+        # A database is no part of the sources: git ignores it in most projects.
+        return seen.with_directory(".", self.project.filter(include=_at_or_below(*more))) if more else seen
+
+    async def _counted(self) -> dagger.Directory:
+        """Return the project without what git ignores: a row that is given a part of it has no repository to ask."""
+        async with self.counting:
+            if self.counted is None:
+                container = self.base.with_mounted_directory(PROJECT, self.project, read_only=True)
+                command = [*_OFFLINE, *MODULE, "pipeline.checkout", PROJECT, COUNTED]
+                made = container.with_exec(command, insecure_root_capabilities=True)
+                self.counted = await made.directory(COUNTED).sync()
+        return self.counted
 
     async def _store(self, row: Stage) -> dagger.Directory:
         """Return what a row takes from the store, and nothing else: `inputs` alone sees all of it."""
@@ -156,6 +175,10 @@ class Graph:
             return dag.directory()
         listing = json.loads(await self.finished["inputs"].file("inputs.json").contents())
         return self.store.filter(include=[f"{digest.replace(':', '/')}/*" for digest in _taken(row, listing)])
+
+
+def _at_or_below(*paths: str) -> list[str]:
+    return [each for path in paths for each in ((path,) if path == reads.FILENAME else (path, f"{path}/**"))]
 
 
 def _start(row: Stage) -> tuple[str, ...]:

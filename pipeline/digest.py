@@ -4,9 +4,14 @@ A `str` is never a digest and a `Reference` has no tag, so that neither can be m
 Text form: OCI image specification, descriptor.md, section "Digests".
 """
 
+import errno
 import hashlib
+import os
 import re
+import stat
+from collections.abc import Iterable
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Self
 
@@ -50,9 +55,18 @@ class Digest:
 
     @classmethod
     def of_file(cls, path: Path) -> Self:
-        """Digest a file without holding it in memory; raise `OSError` when it cannot be read."""
-        with path.open("rb") as stream:
+        """Digest a file without holding it in memory; raise `OSError` when it cannot be read, or is no file."""
+        with opened(path) as stream:
             return cls("sha256", hashlib.file_digest(stream, "sha256").hexdigest())
+
+    @classmethod
+    def of_rows(cls, rows: Iterable[tuple[str, ...]]) -> Self:
+        """Digest rows of texts; each is preceded by its length, so that no two listings are written alike."""
+        listing = hashlib.sha256()
+        for row in rows:
+            fields = [text.encode("utf-8", "surrogateescape") for text in row]
+            listing.update(b"%d;" % len(fields) + b"".join(b"%d:%b" % (len(each), each) for each in fields))
+        return cls("sha256", listing.hexdigest())
 
     @classmethod
     def of_tree(cls, root: Path, *, leave_out: frozenset[str] = frozenset({"__pycache__"})) -> Self:
@@ -61,15 +75,25 @@ class Digest:
         Directories and files named in `leave_out` do not count, nor do owners, times and the order that the file
         system gives.
         """
-        listing = hashlib.sha256()
-        for path in sorted(walk(root, leave_out), key=lambda item: item.relative_to(root).as_posix().encode()):
-            name = path.relative_to(root).as_posix()
-            if path.is_symlink():
-                listing.update(f"l {path.readlink()} {name}\0".encode())
-            else:
-                kind = "x" if path.stat().st_mode & 0o100 else "f"
-                listing.update(f"{kind} {cls.of_file(path).hex} {name}\0".encode())
-        return cls("sha256", listing.hexdigest())
+        return cls.of_rows(row(path, root) for path in sorted(walk(root, leave_out), key=os.fsencode))
+
+
+def opened(path: Path) -> BufferedReader:
+    """Open a file for reading; raise `OSError` for what is none: a pipe would be waited for, a device has no end."""
+    stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+        stream.close()
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return stream
+
+
+def row(path: Path, base: Path) -> tuple[str, ...]:
+    """Return what counts of a file or link below a directory: its kind, its content or aim, and its path."""
+    name = path.relative_to(base).as_posix()
+    if path.is_symlink():
+        return ("link", str(path.readlink()), name)
+    kind = "program" if path.stat().st_mode & stat.S_IXUSR else "file"
+    return (kind, str(Digest.of_file(path)), name)
 
 
 def walk(root: Path, leave_out: frozenset[str] = frozenset()) -> list[Path]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import rfc8785
 
+from pipeline import checkout
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.errors import UsageError
@@ -14,6 +15,7 @@ from pipeline.record import Record
 from pipeline.stage import Stage
 
 # What the verbs print and how is no part of what a stage does.
+_COPIED = frozenset({"source", "tests", "suite"})  # without what git ignores; the rest is read where it lies
 _NOT_CODE = frozenset({"__pycache__", "cli"})
 
 
@@ -68,6 +70,8 @@ def _read(config: Config, name: str) -> list[str]:
         return []
     # What a project's policy does not have is taken from the pipeline's own.
     more = (HOME / DEFAULT_POLICY,) if name == "policy" else ()
+    if name in _COPIED:
+        return [str(checkout.digest(config.root, path)) for path in config.reads(name)]
     return [_digest_of(path) for path in (*config.reads(name), *more)]
 
 

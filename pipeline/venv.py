@@ -10,9 +10,6 @@ from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
 from pipeline.stage import Context
 
-# A source tree is copied without what tools leave behind in it.
-LEFTOVERS = ("__pycache__", "*.egg-info", ".git", ".venv", ".run", ".pytest_cache", ".mypy_cache", ".ruff_cache")
-
 
 @asynccontextmanager
 async def scratch(context: Context) -> AsyncIterator[Path]:
@@ -68,22 +65,3 @@ async def create(context: Context, where: Path, wheels: Iterable[Path]) -> Path:
         "--quiet", "--no-index", "--no-deps", "--no-compile", *wheels,
     )  # fmt: skip
     return python
-
-
-def copy_tree(source: Path, target: Path) -> None:
-    """Copy sources with the same modes on every machine: umask and checkout must not reach a result."""
-    shutil.copytree(source, target, ignore=shutil.ignore_patterns(*LEFTOVERS))
-    for path in (target, *target.rglob("*")):
-        if not path.is_symlink():
-            path.chmod(0o755 if path.is_dir() or path.stat().st_mode & 0o100 else 0o644)
-
-
-def copy_below(root: Path, path: Path, target: Path) -> Path:
-    """Copy a file or directory of a project to the same place below another directory, and return where."""
-    copy = target / path.relative_to(root)
-    copy.parent.mkdir(parents=True, exist_ok=True)
-    if path.is_dir():
-        shutil.copytree(path, copy, ignore=shutil.ignore_patterns(*LEFTOVERS))
-    else:
-        shutil.copyfile(path, copy)
-    return copy

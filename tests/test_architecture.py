@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.config import HOME
 
-LEAVES = {"errors", "digest"}
+LEAVES = {"errors", "digest", "shown"}
 # What touches the outside, one kind each. A module that is neither here nor named below has to be pure.
 EDGES = {
     "asking",
@@ -18,6 +18,8 @@ EDGES = {
     "built",
     "bytecode",
     "catalogue",
+    "checkout",
+    "committed",
     "config",
     "consumer",
     "cosign",
@@ -55,8 +57,10 @@ EDGES = {
     "relock_python",
     "relock_tools",
     "rootfs",
+    "run_directory",
     "sandbox",
     "selection",
+    "seal",
     "signing",
     "start",
     "store",

@@ -9,6 +9,7 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
+from pipeline.checkout import copy_below
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.image import oci
@@ -21,7 +22,7 @@ from pipeline.locked.debian import Lock
 from pipeline.smoke.junit import Outcome
 from pipeline.smoke.sandbox import BESIDE, Sandbox
 from pipeline.stage import Context
-from pipeline.venv import copy_below, locked_wheels, service_wheel
+from pipeline.venv import locked_wheels, service_wheel
 
 _SECONDS = 900
 _NAMED_FAILURES = 10

@@ -1,9 +1,10 @@
 """Build the service's wheel with its own build backend, in an environment made from its lock."""
 
+from pipeline.checkout import copy
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.stage import Context
-from pipeline.venv import copy_tree, create, locked_wheels, scratch, stored
+from pipeline.venv import create, locked_wheels, scratch, stored
 
 # The first second that a zip file can name (1980-01-01). A commit's time would give each commit another wheel.
 _EPOCH = "315532800"
@@ -15,8 +16,7 @@ async def build(context: Context) -> str:
     target = context.out / "wheels" / "service"
     target.mkdir(parents=True)
     async with scratch(context) as work:
-        copy_tree(context.config.service.source, work / "source")
-
+        copy(context.config.root, context.config.service.source, work / "source")
         context.say("installing the locked build backend")
         python = await create(context, work / "environment", stored(context, backend))
         context.say("building the wheel")

@@ -1,33 +1,28 @@
 """Gather, once and at the edge, what the repository says of itself.
 
-Dulwich reads it, not the git program: the stage needs nothing installed, in a container as on a laptop, and no
-configuration in a repository can make it start a program.
+Dulwich reads it, not the git program: the stage needs nothing installed, in a container as on a laptop, and nothing in
+a repository can make it start a program.
 """
 
-import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
-from dulwich import porcelain
-from dulwich.errors import NotGitRepository
 from dulwich.objects import Commit
 from dulwich.repo import Repo
 
 from pipeline.attestation.provenance import public_address
-from pipeline.digest import Digest
+from pipeline.checkout import WorkTree, listed, work_tree
+from pipeline.committed import compare
+from pipeline.config import Config
+from pipeline.digest import walk
 from pipeline.errors import ConfigError, UsageError
+from pipeline.shown import name
 from pipeline.stage import Context
 
 _NAMED_CHANGES = 20
-
-
-@dataclass(frozen=True)
-class Tree:
-    """The files that git knows of or would take, by path; and those of them that differ from the commit."""
-
-    files: tuple[str, ...]
-    changed: tuple[str, ...]
+# What stages read where it lies, and copy nowhere.
+_READ_IN_PLACE = ("policy", "locks", "manifests")
 
 
 async def facts(context: Context) -> str:
@@ -38,56 +33,55 @@ async def facts(context: Context) -> str:
         UsageError: a release is asked for, and the tree has changes that are in no commit.
     """
     root = context.config.root
-    with _open(root) as repository:
+    tree = _open(root)
+    with closing(tree.repository) as repository:
         revision = repository.head().decode()
         commit = repository[repository.head()]
-        tree = _tree(repository)
+        compared = compare(tree)
+        changed = sorted({*compared.changed, *_ignored(tree, context.config)})
         found = {
             "revision": revision,
             "commit_time": commit.commit_time if isinstance(commit, Commit) else 0,
             "repository": _remote(repository),
             "ref": _branch(repository),
-            "dirty": bool(tree.changed),
-            "changed": list(tree.changed[:_NAMED_CHANGES]),
-            "tree": str(_digest_of(Path(repository.path), tree.files)),
+            "dirty": bool(changed),
+            "changed": [name(each) for each in changed[:_NAMED_CHANGES]],
+            "tree": str(compared.tree),
         }
     context.write_json("facts.json", found)
-    if tree.changed and context.world.name == "release":
+    if changed and context.world.name == "release":
         raise UsageError(
             "the working tree has changes that are in no commit",
-            why=tree.changed[:_NAMED_CHANGES],
+            why=[name(each) for each in changed[:_NAMED_CHANGES]],
             do="commit or discard them: a release is made from a commit",
         )
-    if not tree.changed:
+    if not changed:
         return f"{revision[:12]}, clean"
-    count = f"{len(tree.changed)} file{'s' if len(tree.changed) > 1 else ''}"
+    count = f"{len(changed)} file{'s' if len(changed) > 1 else ''}"
     context.say(f"the working tree is DIRTY: {count} changed since {revision[:12]}")
     return f"{revision[:12]}, DIRTY ({count})"
 
 
-def _open(root: Path) -> Repo:
+def _open(root: Path) -> WorkTree:
+    tree = work_tree(root)
     try:
-        repository = Repo.discover(str(root))
-        repository.head()
-    except (NotGitRepository, KeyError) as error:
-        raise ConfigError(
-            f"{root} is not a git repository with a commit",
-            why="it has no commit yet" if isinstance(error, KeyError) else str(error),
-            do="provenance names a commit: run `git init` and commit the project",
-        ) from error
-    return repository
+        if tree and tree.repository.head():
+            return tree
+    except KeyError:
+        pass
+    raise ConfigError(
+        f"{root} is not a git repository with a commit",
+        why="it has no commit yet" if tree else "there is no .git here or above",
+        do="provenance names a commit: run `git init` and commit the project",
+    )
 
 
-def _tree(repository: Repo) -> Tree:
-    status = porcelain.status(repository, untracked_files="all")
-    staged = [_text(path) for paths in status.staged.values() for path in paths]
-    changed = {*staged, *map(_text, status.unstaged), *map(_text, status.untracked)}
-    known = {_text(path) for path in repository.open_index()} | {_text(path) for path in status.untracked}
-    return Tree(tuple(sorted(known)), tuple(sorted(changed)))
-
-
-def _text(path: bytes | str) -> str:
-    return os.fsdecode(path)
+def _ignored(tree: WorkTree, config: Config) -> Iterator[str]:
+    """Yield what git ignores and a stage would read all the same: it is in no commit."""
+    places = [config.file, *(path for name in _READ_IN_PLACE for path in config.reads(name) if path.exists())]
+    for place in places:
+        counted = set(listed(config.root, place))
+        yield from (tree.name(path) for path in (walk(place) if place.is_dir() else [place]) if path not in counted)
 
 
 def _branch(repository: Repo) -> str:
@@ -101,15 +95,3 @@ def _remote(repository: Repo) -> str:
         return public_address(repository.get_config().get((b"remote", b"origin"), b"url").decode())
     except KeyError:
         return ""
-
-
-def _digest_of(root: Path, names: Iterable[str]) -> Digest:
-    """Digest files as they are now: path, executable bit, content."""
-    lines = []
-    for name in names:
-        path = root / name
-        if path.is_symlink():
-            lines.append(f"l {path.readlink()} {name}")
-        elif path.is_file():
-            lines.append(f"{'x' if path.stat().st_mode & 0o100 else 'f'} {Digest.of_file(path).hex} {name}")
-    return Digest.of("\0".join(lines).encode("utf-8", "surrogateescape"))

@@ -1,9 +1,10 @@
 """Run the service's own tests against the wheel that will ship, in an environment with nothing but its locks."""
 
+from pipeline.checkout import copy_below
 from pipeline.errors import SubjectFailed
 from pipeline.smoke.junit import Outcome
 from pipeline.stage import Context
-from pipeline.venv import copy_below, create, locked_wheels, scratch, service_wheel, stored
+from pipeline.venv import create, locked_wheels, scratch, service_wheel, stored
 
 _TIMEOUT = 900
 _NAMED_FAILURES = 10

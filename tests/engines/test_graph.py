@@ -15,17 +15,18 @@ from dagger.mod._exceptions import FunctionError
 
 from pipeline import dagger_module, reads
 from pipeline.config import HOME
-from pipeline.dagger_graph import PROJECT, PYTHON, RUN, STORE
+from pipeline.dagger_graph import CONFIG, COUNTED, MODULE, PROJECT, RUN, STORE
+from pipeline.dagger_graph import HOME as OWN
 from pipeline.stage import Stage
 from pipeline.table import TABLE
 from tests.engines.session import Call, Session, everything, serving
 
 ROWS = {row.name: row for row in TABLE}
 TOKEN, LOGIN = "SIGSTORE_ID_TOKEN", "DOCKER_AUTH_CONFIG"
-OFFLINE = ("unshare", "--net", "--", PYTHON, "-m", "pipeline.offline", "without-privilege")
+OFFLINE = ("unshare", "--net", "--", *MODULE, "pipeline.offline", "without-privilege")
 NAMESPACES = (
     *("unshare", "--user", "--map-root-user", "--net", "--"),
-    *(PYTHON, "-m", "pipeline.offline", "within-namespaces"),
+    *(*MODULE, "pipeline.offline", "within-namespaces"),
 )
 
 
@@ -150,8 +151,29 @@ def released(describe: Describe) -> Described:
 def test_a_stage_is_one_container_that_runs_the_command_of_the_host(whole: Described, row: Stage) -> None:
     command = whole.stages[row.name]["args"]
     ours = command[command.index("pipeline.offline") + 2 :] if "pipeline.offline" in command else command
-    assert ours[:5] == (PYTHON, "-m", "pipeline", "stage", row.name)
-    assert ours[5:11] == ("--run-dir", RUN, "--store", STORE, "--world", "dry-run")
+    assert ours[:6] == (*MODULE, "pipeline", "stage", row.name)
+    assert ours[6:14] == ("--config", CONFIG, "--run-dir", RUN, "--store", STORE, "--world", "dry-run")
+
+
+@pytest.mark.parametrize(("function", "store"), [("dry_run", True), ("dry_run", False), ("verify", True)])
+def test_no_interpreter_imports_from_the_directory_that_it_stands_in(
+    describe: Describe, function: str, store: bool
+) -> None:
+    """A project may hold a `pipeline/`, a `socket.py` or an `anyio/`: none of them is what -m or import means."""
+    more = {"reference": "registry.example/acme/sample@sha256:1", "policy": "policy/verification.toml"}
+    described = describe(function, store=store, **(more if function == "verify" else {}))
+    commands = [" ".join(call["args"]) for call in described.execs]
+    starts = [words for words in commands if " -m " in words]
+    assert len(starts) > 2
+    assert [words for words in starts if words.count("-m ") != words.count(" -P -m ")] == []
+    ours = [call for call in described.execs if "pipeline" in call["args"]]
+    assert {place for call in ours for place in places(call)} == {OWN}
+    assert {each["value"] for call in ours for each in call.chain() if each["name"] == "PYTHONSAFEPATH"} == {"1"}
+
+
+def places(call: Call) -> set[str]:
+    """Return where a container's command starts: the last directory that was set before it."""
+    return {next(each["path"] for each in call.chain() if each.name == "withWorkdir")}
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -206,15 +228,33 @@ def test_a_stage_sees_its_own_tools_and_inputs_of_the_store_and_no_other(whole: 
         ("assess", ("pipeline.toml", "policy", "policy/**")),
         ("deploy", ("pipeline.toml", "k8s", "k8s/**")),
         ("sbom", ("pipeline.toml",)),
-        ("scan", ("pipeline.toml", "policy", "policy/**", "advisories", "advisories/**")),
-        ("attest", ("pipeline.toml", "policy", "policy/**", "services.json", "services.json/**")),
     ],
 )
 def test_a_stage_sees_what_it_reads_of_the_project_and_nothing_else(
     whole: Described, stage: str, paths: tuple[str, ...]
 ) -> None:
     source = mounts(whole.stages[stage])[PROJECT]["source"]
-    assert (source.name, source.on, source["include"]) == ("filter", Call("Directory", "source"), paths)
+    assert (source.name, source["include"]) == ("filter", paths)
+    assert (source.on.name, source.on["path"]) == ("directory", COUNTED)
+    assert source.on.on["args"] == (*OFFLINE, *MODULE, "pipeline.checkout", PROJECT, COUNTED)
+
+
+@pytest.mark.parametrize(
+    ("stage", "paths"),
+    [("scan", ("advisories", "advisories/**")), ("attest", ("services.json", "services.json/**"))],
+)
+def test_files_that_a_configuration_names_for_a_tool_are_given_to_it_whether_or_not_git_ignores_them(
+    whole: Described, stage: str, paths: tuple[str, ...]
+) -> None:
+    seen = mounts(whole.stages[stage])[PROJECT]["source"]
+    assert (seen.name, seen["path"]) == ("withDirectory", ".")
+    assert (seen["source"].on, seen["source"]["include"]) == (Call("Directory", "source"), paths)
+    assert seen.on["include"] == ("pipeline.toml", "policy", "policy/**")
+
+
+def test_facts_alone_is_given_the_repository_itself(whole: Described) -> None:
+    given = {name: mounts(call)[PROJECT]["source"] for name, call in whole.stages.items()}
+    assert [name for name, source in given.items() if source == Call("Directory", "source")] == ["facts"]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -318,7 +358,7 @@ def test_a_store_that_is_given_is_all_that_is_read(describe: Describe) -> None:
 
 def test_without_a_store_one_container_fetches_the_inputs_and_sees_the_locks_alone(describe: Describe) -> None:
     described = describe("build", store=False)
-    fetches = [call for call in described.execs if call["args"][3:5] == ("store", "fetch")]
+    fetches = [call for call in described.execs if call["args"][4:6] == ("store", "fetch")]
     (fetch,) = fetches
     assert mounts(fetch, "withMountedCache").keys() == {"/fetched", "/go", "/go-build"}
     project = mounts(fetch)[PROJECT]["source"]

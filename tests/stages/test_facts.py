@@ -1,7 +1,10 @@
 """`facts` says what the repository says of itself, and nothing that it does not."""
 
 import json
+import os
+import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +16,7 @@ from pipeline.stage import Stage
 from pipeline.stages.facts import facts
 from tests.conftest import MakeRun, commit
 
+AS_SOMEBODY = ("-c", "user.name=A Tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")
 FACTS = Stage(facts, reads=("repository",), always=True)
 
 
@@ -58,6 +62,132 @@ async def test_a_dirty_tree_is_no_release(make_run: MakeRun, project: Path) -> N
     (project / "new.txt").write_text("not committed")
     with pytest.raises(UsageError, match="changes that are in no commit"):
         await gather(make_run("release"))
+
+
+@pytest.mark.parametrize("flag", ["--assume-unchanged", "--skip-worktree"])
+async def test_a_change_that_the_index_was_told_not_to_see_is_one(make_run: MakeRun, project: Path, flag: str) -> None:
+    git(project, "update-index", flag, "pipeline.toml")
+    with (project / "pipeline.toml").open("a") as file:
+        file.write("# changed\n")
+    found = await gather(make_run())
+    assert (found["dirty"], found["changed"]) == (True, ["pipeline.toml"])
+    with pytest.raises(UsageError, match="changes that are in no commit"):
+        await gather(make_run("release"))
+
+
+def rewrite_in_place(project: Path) -> None:
+    """Write other bytes of the same length, and give the file the times that the index knows."""
+    path = project / "service" / "app.py"
+    before = path.stat()
+    path.write_text("x = 2\n")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+
+def make_executable(project: Path) -> None:
+    (project / "service" / "app.py").chmod(0o755)
+
+
+def replace_by_a_link(project: Path) -> None:
+    (project / "service" / "app.py").unlink()
+    (project / "service" / "app.py").symlink_to("requirements.lock")
+
+
+def remove(project: Path) -> None:
+    (project / "service" / "app.py").unlink()
+
+
+def forget(project: Path) -> None:
+    git(project, "rm", "-q", "--cached", "service/app.py")
+
+
+def stage_other_bytes(project: Path) -> None:
+    (project / "service" / "app.py").write_text("x = 3\n")
+    git(project, "add", "service/app.py")
+    (project / "service" / "app.py").write_text("x = 1\n")
+
+
+@pytest.mark.parametrize(
+    "change", [rewrite_in_place, make_executable, replace_by_a_link, remove, forget, stage_other_bytes]
+)
+async def test_every_difference_from_the_commit_is_seen(
+    make_run: MakeRun, project: Path, change: Callable[[Path], None]
+) -> None:
+    (project / "service" / "app.py").write_text("x = 1\n")
+    commit(project)
+    assert (await gather(make_run()))["changed"] == []
+    change(project)
+    assert (await gather(make_run()))["changed"] == ["service/app.py"]
+
+
+@pytest.mark.parametrize("name", ["policy/vex/mine.json", "pipeline.toml", "service/requirements.lock"])
+async def test_what_git_ignores_and_a_stage_reads_in_place_is_a_change(
+    make_run: MakeRun, project: Path, name: str
+) -> None:
+    (project / ".gitignore").write_text(f"/{name}\n")
+    path = project / name
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(path.read_text() if path.exists() else "{}")
+    git(project, "rm", "-q", "--cached", "--ignore-unmatch", name)
+    git(project, "add", ".gitignore")
+    git(project, *AS_SOMEBODY, "commit", "-q", "-m", "Ignore it")
+    found = await gather(make_run())
+    assert (found["dirty"], found["changed"]) == (True, [name])
+    with pytest.raises(UsageError, match="changes that are in no commit"):
+        await gather(make_run("release"))
+
+
+async def test_a_filter_of_the_repositorys_configuration_is_neither_started_nor_believed(
+    make_run: MakeRun, project: Path, tmp_path: Path
+) -> None:
+    (project / ".gitattributes").write_text("*.toml filter=evil\n")
+    commit(project)
+    evil = f"sh -c 'touch {tmp_path}/started; git show HEAD:pipeline.toml'"
+    git(project, "config", "filter.evil.clean", evil)
+    git(project, "config", "filter.evil.smudge", evil)
+    git(project, "config", "filter.evil.process", evil)
+    with (project / "pipeline.toml").open("a") as file:
+        file.write("# changed\n")
+    assert (await gather(make_run()))["changed"] == ["pipeline.toml"]
+    assert not (tmp_path / "started").exists()
+
+
+async def test_a_submodule_is_clean_while_its_own_commit_and_files_are_what_was_committed(
+    make_run: MakeRun, project: Path, tmp_path: Path
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    (other / "vendored.py").write_text("x = 1\n")
+    commit(other)
+    git(project, "-c", "protocol.file.allow=always", "submodule", "--quiet", "add", str(other), "vendored")
+    commit(project)
+    before = await gather(make_run())
+    assert (before["dirty"], before["changed"]) == (False, [])
+    (project / "vendored" / "vendored.py").write_text("x = 2\n")
+    after = await gather(make_run())
+    assert after["changed"] == ["vendored/vendored.py"]
+    assert after["tree"] != before["tree"]
+    commit(project / "vendored")
+    assert (await gather(make_run()))["changed"] == ["vendored"]
+    shutil.rmtree(project / "vendored")
+    (project / "vendored").mkdir()
+    assert (await gather(make_run()))["changed"] == []
+
+
+@pytest.mark.timeout(20)
+async def test_a_pipe_in_the_tree_is_not_waited_for(make_run: MakeRun, project: Path) -> None:
+    os.mkfifo(project / "pipe")
+    assert (await gather(make_run()))["changed"] == []
+    (project / "pipeline.lock").write_text("")
+    commit(project)
+    (project / "pipeline.lock").unlink()
+    os.mkfifo(project / "pipeline.lock")
+    assert (await gather(make_run()))["changed"] == ["pipeline.lock"]
+
+
+async def test_a_name_that_is_no_text_is_named_all_the_same(make_run: MakeRun, project: Path) -> None:
+    (project / os.fsdecode(b"\xff.txt")).write_text("")
+    found = await gather(make_run())
+    assert (found["dirty"], found["changed"]) == (True, ["\\xff.txt"])
 
 
 async def test_what_git_ignores_is_no_part_of_the_tree(make_run: MakeRun, project: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -172,6 +173,30 @@ def test_smoke_itself_may_make_namespaces_and_nothing_that_reaches_out_of_them(
     assert [what for what, may in found["may"].items() if may] == ["make a mount namespace", "mount in it"]
     assert found["block devices"] == []
     assert found["users"] == ["0", "0", "1"]
+
+
+BETRAYS = "open('/dev/stderr', 'w').write('BETRAYED as ' + open('/proc/self/status').read())\nraise SystemExit(9)\n"
+
+
+def test_a_project_whose_files_have_the_names_of_our_modules_runs_none_of_them(
+    greetings: Dagger, tmp_path: Path
+) -> None:
+    """Whatever `pipeline.toml` has mounted, an interpreter of ours imports nothing of it; and the project builds."""
+    project = clone("greetings", tmp_path / "shadowing")
+    configuration = (project / "pipeline.toml").read_text()
+    (source,) = re.findall(r'^source = "(.*)"$', configuration, re.MULTILINE) or ["service"]
+    (project / source).rename(project / "pipeline")
+    moved = configuration.replace(f'"{source}/', '"pipeline/').replace(f'source = "{source}"', 'source = "pipeline"')
+    (project / "pipeline.toml").write_text(moved)
+    for name in ("offline.py", "socket.py", "__main__.py", "checkout.py"):
+        (project / "pipeline" / name).write_text(BETRAYS)
+    for name in ("anyio", "pipeline"):
+        (project / "rules" / name).mkdir()
+        (project / "rules" / name / "__init__.py").write_text(BETRAYS)
+    commit(project)
+    ended = greetings.of(project).call("admit")
+    assert ended.code == 0, ended.output[-3000:]
+    assert "BETRAYED" not in ended.output
 
 
 @contextmanager
