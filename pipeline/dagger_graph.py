@@ -49,6 +49,7 @@ class Graph:
         configuration: the project's parsed `pipeline.toml`.
         world: `dry-run` or `release`.
         secrets: by the name under which a row declares one.
+        agreed: whether whoever calls has asked for what a release writes outside.
     """
 
     table: Sequence[Stage]
@@ -59,6 +60,7 @@ class Graph:
     configuration: Mapping[str, Any]
     world: str
     secrets: Mapping[str, dagger.Secret]
+    agreed: bool = False
     run_id: str = field(default_factory=lambda: str(uuid.uuid4()))
     counted: dagger.Directory | None = None
     counting: anyio.Lock = field(default_factory=anyio.Lock)
@@ -143,7 +145,8 @@ class Graph:
     def _command(self, row: Stage) -> list[str]:
         identity = ["--run-id", self.run_id] if row.live or row.name == "report" else []
         where = ["--config", CONFIG, "--run-dir", RUN, "--store", STORE, "--world", self.world]
-        return [*MODULE, "pipeline", "stage", row.name, *where, *identity]
+        agreed = ["--yes"] if self.agreed and row.writes else []
+        return [*MODULE, "pipeline", "stage", row.name, *where, *agreed, *identity]
 
     async def _project(self, row: Stage) -> dagger.Directory:
         """Return what a row reads of the project, so that a change elsewhere voids no cache."""

@@ -159,7 +159,8 @@ class Pipeline:
             await _require(name, secret, base)
         store = self.store or await self._fetched(base, configuration).sync()
         policy = dag.current_module().source().directory("policy")
-        return Graph(TABLE, self.source, store, base, policy, configuration, world, secrets or {})
+        # Whoever hands over a token and a login has asked for what they are for.
+        return Graph(TABLE, self.source, store, base, policy, configuration, world, secrets or {}, bool(secrets))
 
     async def _base(self) -> dagger.Container:
         """Return the container of every stage: requirements by hash in a layer of their own, then our code."""

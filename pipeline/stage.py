@@ -32,6 +32,7 @@ class Stage:
         network: whether it talks to anything but loopback.
         namespaces: whether it makes namespaces, for what it starts; where a container's privileges are taken away, it
             keeps those over namespaces that are its own.
+        writes: whether a release changes something outside by it, for which somebody has to agree.
         live: it reads or changes something outside the run directory, so no cache may answer for it.
         always: row zero: done in every run; its products decide what below it is kept.
         lacks: why it can be done in a dry run only, if that is so.
@@ -45,6 +46,7 @@ class Stage:
     secrets: tuple[str, ...] = ()
     network: bool = False
     namespaces: bool = False
+    writes: bool = False
     live: bool = False
     always: bool = False
     lacks: str = ""

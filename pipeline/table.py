@@ -62,10 +62,17 @@ _AFTER_IT = (
         reads=("policy",),
         secrets=(*_TOKEN, *_LOGIN),
         network=True,
+        writes=True,
         live=True,
     ),
     Stage(
-        _body("publish"), needs=("image", "attest"), tools=("oras", "olareg"), secrets=_LOGIN, network=True, live=True
+        _body("publish"),
+        needs=("image", "attest"),
+        tools=("oras", "olareg"),
+        secrets=_LOGIN,
+        network=True,
+        writes=True,
+        live=True,
     ),
     Stage(
         _body("verify"),
@@ -83,6 +90,7 @@ _AFTER_IT = (
         reads=("policy",),
         secrets=(*_TOKEN, *_LOGIN),
         network=True,
+        writes=True,
         live=True,
     ),
     Stage(
@@ -91,6 +99,7 @@ _AFTER_IT = (
         tools=("kustomize",),
         reads=("manifests",),
         network=True,
+        writes=True,
         live=True,
         lacks="applying to a cluster is not available yet",
     ),

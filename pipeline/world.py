@@ -80,24 +80,36 @@ class DryRun:
 
 @dataclass(frozen=True)
 class Release:
-    """The registry and the Sigstore that `pipeline.toml` names."""
+    """The registry and the Sigstore that `pipeline.toml` names; `agreed`: to be written to."""
 
     config: Config
+    agreed: bool = False
     name: str = "release"
     keeps_only_own: bool = True
 
     @asynccontextmanager
-    async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:  # noqa: ARG002 - a remote registry keeps its own files and rights
+    async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:  # noqa: ARG002 - a remote registry keeps its own files
         """Give the configured registry, with the login that the environment names."""
+        if writable:
+            self._require_agreed(f"pushing to {self.config.image.repository}")
         host, _, repository = self.config.image.repository.partition("/")
         with login(os.environ) as found:
             tools.secrets += found.secrets
-            yield Registry(tools, host, repository, self.config.registry.plain_http, found.environment)
+            plain = self.config.registry.plain_http
+            yield Registry(tools, host, repository, plain, found.environment, writable=writable)
 
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:  # noqa: ARG002 - a release writes no trust root
         """Give the configured signer: the public Sigstore where nothing else is configured."""
+        self._require_agreed("signing, which writes the signer's identity into a public log")
         require_own_names(self.config)
         return release_signer(tools, self.config.sign)
+
+    def _require_agreed(self, what: str) -> None:
+        """Refuse what everybody would see unless this user has agreed to it: the one gate before all of it."""
+        if not self.agreed:
+            raise UsageError(
+                f"nobody agreed to {what}", do="say --yes, or `release`, which asks; nothing was written outside"
+            )
 
     def sample_database(self, target: Path) -> None:  # noqa: ARG002 - there is nothing to write
         """Refuse: a sample says nothing of what is known today."""
@@ -119,7 +131,7 @@ async def loopback_registry(
         return await anyio.to_thread.run_sync(_answers, f"http://127.0.0.1:{port}/v2/")
 
     async with tools.serve("olareg", *arguments, *([] if writable else ["--store-ro"]), ready=answers):
-        yield Registry(tools, f"127.0.0.1:{port}", repository, plain_http=True)
+        yield Registry(tools, f"127.0.0.1:{port}", repository, plain_http=True, writable=writable)
 
 
 def require_own_names(config: Config) -> None:
@@ -127,12 +139,18 @@ def require_own_names(config: Config) -> None:
     read_policy(either(config.policy.directory, FILENAME), "production").require_own_names()
 
 
-def choose(name: str, config: Config) -> World:
-    """Return a world by its name; raise `UsageError` for any other."""
+def choose(name: str, config: Config, *, agreed: bool = False) -> World:
+    """Return a world by its name; raise `UsageError` for any other.
+
+    Args:
+        name: `dry-run` or `release`.
+        config: names the registry and the signer of a release.
+        agreed: whether this user agreed that a release writes outside.
+    """
     if name == "dry-run":
         return DryRun(config)
     if name == "release":
-        return Release(config)
+        return Release(config, agreed)
     raise UsageError(f"there is no world {name}", do="choose dry-run or release")
 
 

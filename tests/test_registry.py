@@ -3,6 +3,7 @@
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -74,7 +75,7 @@ async def test_a_registry_opened_for_reading_takes_nothing(run: Run, tools: Tool
     index, _ = write_layout(tmp_path / "layout")
     async with run.world.registry(tools, tmp_path / "registry") as registry:
         with pytest.raises(RemoteFailed, match="does not allow"):
-            await registry.push(tmp_path / "layout", index)
+            await replace(registry, writable=True).push(tmp_path / "layout", index)
 
 
 async def test_a_blob_that_comes_back_other_than_it_went_is_named(registry: Registry, tmp_path: Path) -> None:
@@ -144,7 +145,7 @@ async def test_a_registry_that_lets_nobody_in_is_not_taken_for_an_empty_one(
     tools: Toolbox, answer: Callable[[BaseHTTPRequestHandler], None]
 ) -> None:
     with server(answer) as port:
-        registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True)
+        registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True, writable=True)
         with pytest.raises(RemoteFailed, match=rf":{port} does not allow this login `oras resolve` in") as caught:
             await registry.resolve("1.0.0")
     assert caught.value.do.startswith("run `docker login 127.0.0.1:")
@@ -156,7 +157,7 @@ async def test_a_registry_that_misbehaves_is_said_by_name(
 ) -> None:
     index, _ = write_layout(tmp_path / "layout")
     with server(answer) as port:
-        registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True)
+        registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True, writable=True)
         with pytest.raises(RemoteFailed, match=rf"127\.0\.0\.1:{port} did not do `oras cp` for acme/app") as caught:
             await registry.push(tmp_path / "layout", index)
     assert caught.value.why

@@ -2,6 +2,8 @@
 
 import argparse
 import os
+import sys
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -62,7 +64,31 @@ def the_store(options: argparse.Namespace) -> Store:
     return Store(options.store or store.default_root(os.environ))
 
 
-def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) -> Run:
+def agreement(verb: argparse.ArgumentParser) -> None:
+    """Add --yes."""
+    verb.add_argument("--yes", action="store_true", help="do not ask before something is written outside")
+
+
+def agreed(options: argparse.Namespace, rows: Iterable[Stage], repository: str) -> bool:
+    """Say whether this user agrees to what stages of a release write outside, asking unless told not to.
+
+    Raises:
+        UsageError: one of them does, and nobody at a terminal agrees; an identity stays in a public log for good.
+    """
+    if not any(row.writes for row in rows):
+        return False
+    if options.yes:
+        return True
+    print(
+        f"This pushes to {repository}, and signs: the signer's identity goes into a public log, for good.",
+        file=sys.stderr,
+    )
+    if not sys.stdin.isatty() or input("Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
+        raise UsageError("nothing was written outside", do="agree, or say --yes where nobody can be asked")
+    return True
+
+
+def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...], *, agreed: bool = False) -> Run:
     """Return the run that the options name, with the credentials that its stages declare."""
     config = Config.load(options.config)
     as_of = _time(options.as_of) if getattr(options, "as_of", None) else None
@@ -75,7 +101,7 @@ def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...]) 
         config=config,
         store=the_store(options),
         locked=Inputs.of_tools().locked(),
-        world=choose(world, config),
+        world=choose(world, config, agreed=agreed),
         as_of=as_of,
         secrets={name: os.environ[name] for name in names if os.environ.get(name)},
     )

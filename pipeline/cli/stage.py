@@ -1,4 +1,7 @@
-"""`stage NAME`: one row of the table, over what is there. Both engines end here, and so does debugging."""
+"""`stage NAME`: one row of the table, over what is there. Both engines end here, and so does debugging.
+
+In the world of a release it asks before it writes outside, as `release` does.
+"""
 
 import argparse
 from typing import Any
@@ -6,6 +9,7 @@ from typing import Any
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
+from pipeline.config import Config
 from pipeline.disk import alone
 from pipeline.host import wanted
 from pipeline.locked.store_cleaning import in_use
@@ -19,6 +23,7 @@ def add(verbs: Any) -> None:
     verb.add_argument("stage", metavar="NAME", help="one of " + ", ".join(row.name for row in TABLE))
     verb.add_argument("--world", choices=("dry-run", "release"), default="dry-run", help="default: dry-run")
     verb.add_argument("--run-id", metavar="ID", help="the run that this belongs to; default: the one that is going on")
+    shared.agreement(verb)
     shared.common(verb)
     shared.run_directory(verb)
     shared.judged_as_of(verb)
@@ -29,8 +34,13 @@ def run(options: argparse.Namespace) -> int:
     """Run the stage, whether or not it is there already."""
     row = wanted(TABLE, options.stage)[-1]
     require_possible([row], options.world)
-    run = shared.open_run(options, options.world, TABLE)
+    agreed = options.world == "release" and shared.agreed(options, [row], _repository(options))
+    run = shared.open_run(options, options.world, TABLE, agreed=agreed)
     with alone(run.directory), in_use(run.store), progress(as_json=options.json) as run.observe:
         run.begin(options.run_id)
         run_async(lambda: run.perform(row))
     return 0
+
+
+def _repository(options: argparse.Namespace) -> str:
+    return Config.load(options.config).image.repository

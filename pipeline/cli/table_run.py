@@ -21,10 +21,10 @@ from pipeline.run import Event, Run
 from pipeline.table import TABLE
 
 
-def run_table(options: argparse.Namespace, world: str) -> int:
+def run_table(options: argparse.Namespace, world: str, *, agreed: bool = False) -> int:
     """Run the stages that `--to` needs, go on where an earlier run has stopped, and sum up, whatever happens."""
     stages = wanted(TABLE, options.to)
-    run = shared.open_run(options, world, TABLE)
+    run = shared.open_run(options, world, TABLE, agreed=agreed)
     run.config.require({name for stage in stages for name in stage.reads})
     reached: set[str] = set()
     with alone(run.directory), in_use(run.store):

@@ -14,7 +14,7 @@ from typing import Any
 
 from pipeline.digest import Digest, Reference
 from pipeline.distribution.credentials import CONTENT
-from pipeline.errors import RemoteFailed, ToolFailed
+from pipeline.errors import RemoteFailed, ToolFailed, UsageError
 from pipeline.toolbox import Completed, Toolbox
 
 # ORAS says so in its own words, or repeats the registry's (OCI distribution 1.1, "Error Codes").
@@ -32,6 +32,7 @@ class Registry:
         repository: the repository inside it.
         plain_http: whether it speaks http; only ever a registry on loopback.
         environment: where its credentials are (`DOCKER_CONFIG`); never on a command line.
+        writable: whether anything may be pushed or tagged; the world says so, which knows whether anybody agreed.
     """
 
     tools: Toolbox
@@ -39,6 +40,7 @@ class Registry:
     repository: str
     plain_http: bool = False
     environment: Mapping[str, str] = field(default_factory=dict)
+    writable: bool = False
 
     def reference(self, digest: Digest) -> Reference:
         """Return the reference of a digest here."""
@@ -46,6 +48,7 @@ class Registry:
 
     async def push(self, layout: Path, digest: Digest, *, recursive: bool = True) -> None:
         """Copy a manifest and all that it names from an OCI layout; `recursive`: and whatever refers to those."""
+        self._require_writable()
         target = ("--to-plain-http",) if self.plain_http else ()
         referrers = ("--recursive",) if recursive else ()
         await self._oras(
@@ -55,6 +58,7 @@ class Registry:
 
     async def push_blob(self, path: Path, digest: Digest) -> None:
         """Push one blob, which nothing names yet; raise `RemoteFailed` where this login may not write."""
+        self._require_writable()
         await self._oras("blob", "push", *self._flags, "--no-tty", str(self.reference(digest)), str(path))
 
     async def pull(self, digest: Digest, layout: Path) -> None:
@@ -100,6 +104,7 @@ class Registry:
 
     async def tag(self, digest: Digest, *names: str) -> None:
         """Move tags to a digest that the registry has."""
+        self._require_writable()
         await self._oras("tag", *self._flags, str(self.reference(digest)), *names)
 
     async def tags(self) -> list[str]:
@@ -122,6 +127,14 @@ class Registry:
                 return None
             raise
         return Digest.parse(found.stdout.decode().strip())
+
+    def _require_writable(self) -> None:
+        """Refuse to write where this was opened to be read: a stage that does so is wrong."""
+        if not self.writable:
+            raise UsageError(
+                f"{self.host}/{self.repository} was opened to be read, and something would be written there",
+                do="nothing was written; report it: a stage says beforehand what it writes",
+            )
 
     @property
     def _flags(self) -> tuple[str, ...]:

@@ -53,7 +53,7 @@ async def attest(context: Context) -> str:
         (context.out / name).mkdir()
     if context.world.name == "release":
         context.say("asking the registry which tags it has, and whether this login may write")
-        async with context.world.registry(context.tools, None) as registry:
+        async with context.world.registry(context.tools, None, writable=True) as registry:
             await moves(registry, str(image["service"]["version"]), digest)
             await _require_writable(registry, layout, digest)
     async with context.world.signer(context.tools, context.out) as signer:

@@ -1,10 +1,19 @@
 """A release refuses what could never be verified, before anything of it is made."""
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
+import anyio
 import pytest
 
+from pipeline.config import Config
+from pipeline.digest import Digest
+from pipeline.distribution.registry import Registry
+from pipeline.errors import UsageError
+from pipeline.table import TABLE
+from pipeline.world import choose
 from tests.commands import clone, pipeline
+from tests.test_toolbox import toolbox
 
 
 @pytest.fixture
@@ -37,6 +46,50 @@ def test_a_release_that_could_not_end_is_refused_before_it_begins(project: Path,
     assert "deploy can be done in a dry run only" in ended.stderr
     assert "applying to a cluster is not available yet" in ended.stderr
     assert not (project / ".run").exists()
+
+
+@pytest.mark.parametrize("stage", [row.name for row in TABLE if row.writes and not row.lacks])
+def test_a_stage_that_writes_outside_asks_as_a_release_does(project: Path, stage: str) -> None:
+    ended = pipeline("stage", stage, "--world", "release", cwd=project)
+    assert ended.code == 2, ended.output
+    assert "This pushes to docker.io/example/greetings, and signs" in ended.stderr
+    assert "error: nothing was written outside" in ended.stderr
+    assert not (project / ".run").exists()
+
+
+def test_what_nobody_agreed_to_is_refused_by_the_world_itself(project: Path) -> None:
+    """Whatever a stage is asked by, its registry and its signer come from here."""
+    world = choose("release", Config.load(project / "pipeline.toml"))
+    with pytest.raises(UsageError, match="nobody agreed to signing"):
+        world.signer(toolbox(project), project)
+
+    async def write() -> None:
+        async with world.registry(toolbox(project), None, writable=True):
+            raise AssertionError
+
+    with pytest.raises(UsageError, match=r"nobody agreed to pushing to docker\.io/example/greetings"):
+        anyio.run(write)
+
+
+def test_a_registry_that_was_opened_to_be_read_is_not_written_to(project: Path) -> None:
+    world = choose("release", Config.load(project / "pipeline.toml"), agreed=True)
+
+    async def write(call: Callable[[Registry], Awaitable[None]]) -> None:
+        async with world.registry(toolbox(project), None) as registry:
+            await call(registry)
+
+    calls: list[Callable[[Registry], Awaitable[None]]] = [
+        lambda registry: registry.push(project, Digest.of(b"")),
+        lambda registry: registry.push_blob(project / "pipeline.toml", Digest.of(b"")),
+        lambda registry: registry.tag(Digest.of(b""), "1.0"),
+    ]
+    for call in calls:
+        with pytest.raises(UsageError, match="was opened to be read"):
+            anyio.run(write, call)
+
+
+def test_every_stage_with_a_secret_that_writes_says_so() -> None:
+    assert {row.name for row in TABLE if row.writes} == {"attest", "publish", "promote", "deploy"}
 
 
 def test_nor_is_a_stage_of_it_done_by_itself(project: Path) -> None:

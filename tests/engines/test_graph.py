@@ -117,7 +117,7 @@ def describe(server: None) -> Describe:
     """Give a function that calls one of the module, as an engine would, in a session; `again` gives another one."""
 
     @cache
-    def call(name: str, *, store: bool = True, again: bool = False, **arguments: Any) -> Described:
+    def call(function: str, /, *, store: bool = True, again: bool = False, **arguments: Any) -> Described:
         session = current[0] = Session(contents)
         given = {"source": session.give("Directory", "source"), "base": dagger_module.BASE, "store": None}
         if store:
@@ -128,7 +128,7 @@ def describe(server: None) -> Describe:
 
         async def main() -> Any:
             async with await dagger.connect():
-                return await default_module().get_result("Pipeline", given, name, arguments)
+                return await default_module().get_result("Pipeline", given, function, arguments)
 
         return Described(session, anyio.run(main))
 
@@ -317,6 +317,16 @@ def test_a_secret_goes_to_the_stages_that_declare_it(released: Described, row: S
         name: secret for name, secret in given.items() if name in row.secrets
     }
     assert mounts(call, "withMountedSecret") == {}
+
+
+def test_a_release_says_yes_to_the_stages_that_write_outside_and_nothing_else_does(
+    whole: Described, released: Described, describe: Describe
+) -> None:
+    said = {name for name, call in released.stages.items() if "--yes" in call["args"]}
+    assert said == {"attest", "publish", "promote"}
+    alone = describe("stage", name="promote", world="release")
+    for described in (whole, alone):
+        assert [call for call in described.execs if "--yes" in call["args"]] == []
 
 
 def test_a_release_reads_its_secrets_before_the_first_stage(released: Described) -> None:

@@ -97,9 +97,9 @@ async def test_a_release_hands_docker_an_image_that_nobody_has_judged_from_loopb
         image = dry.config.image.model_copy(update={"repository": f"{registry.host}/acme/sample"})
         plain = dry.config.registry.model_copy(update={"plain_http": True})
         config = dry.config.model_copy(update={"image": image, "registry": plain})
-        run = replace(dry, config=config, world=choose("release", config))
+        run = replace(dry, config=config, world=choose("release", config, agreed=True))
         await Service().image(run)
-        async with run.world.registry(_pushing(store, locked, tmp_path), None) as configured:
+        async with run.world.registry(_pushing(store, locked, tmp_path), None, writable=True) as configured:
             await configured.push_blob(tmp_path / "project/lock", Digest.of(b""))
         before = content(tmp_path / "registry/files")
         await run.perform(DOCKER)
