@@ -1,17 +1,19 @@
 """Start processes: the only file that does.
 
 A child gets no input, a session of its own and an environment that is written for it; both of its outputs are drained
-together; when the block ends that it was started for, its whole group is killed; and where the system can, it dies with
-its parent.
+together, and held within bounds; when the block ends that it was started for, its whole group is killed, and what has
+left that group where the system lets us see it; and where the system can, it dies with its parent.
 """
 
+import ctypes
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -23,6 +25,33 @@ from pipeline.environment import search_path
 from pipeline.errors import ToolFailed
 
 _LEFT = 1.0  # seconds for what a killed child has left in its pipes
+_SUBREAPER = 36  # linux/prctl.h, PR_SET_CHILD_SUBREAPER
+
+_running: set[int] = set()  # what was started here and has not ended
+_others: set[int] = set()  # children of this process that somebody else has started
+
+
+@dataclass
+class Held:
+    """An output in memory: all of it, or its beginning and its end where it has more than twice `limit` bytes."""
+
+    limit: int
+    beginning: bytearray = field(default_factory=bytearray)
+    end: bytearray = field(default_factory=bytearray)
+    cut: bool = False
+
+    def extend(self, chunk: bytes) -> None:
+        """Take what has been said next."""
+        room = max(0, self.limit - len(self.beginning))
+        self.beginning += chunk[:room]
+        self.end += chunk[room:]
+        if len(self.end) > self.limit:
+            self.cut = True
+            del self.end[: -(self.limit // 2) or None]
+
+    def __bytes__(self) -> bytes:
+        """Return what was said, or what is held of it."""
+        return bytes(self.beginning + self.end)
 
 
 @asynccontextmanager
@@ -44,6 +73,7 @@ async def process(
     Raises:
         ToolFailed: it cannot be started.
     """
+    _adopt()
     try:
         started = await anyio.open_process(
             [*_die_with_parent(), *argv],
@@ -58,16 +88,19 @@ async def process(
         raise ToolFailed(
             f"{argv[0]} cannot be started", why=str(error), do="run `python -m pipeline doctor`"
         ) from error
+    _running.add(started.pid)
     try:
         yield started
     finally:
         _kill(started)
         with anyio.CancelScope(shield=True):
             await started.wait()
+            _running.discard(started.pid)
+            _kill_left()
             await _close(started)
 
 
-async def drain(started: Process, output: bytearray, errors: bytearray, stdout_to: Path | None = None) -> None:
+async def drain(started: Process, output: Held, errors: Held, stdout_to: Path | None = None) -> None:
     """Read both outputs to their end, side by side: a child that fills the one while we wait for the other hangs."""
     async with anyio.create_task_group() as drains:
         drains.start_soon(_read, started.stdout, output, stdout_to)
@@ -75,7 +108,7 @@ async def drain(started: Process, output: bytearray, errors: bytearray, stdout_t
     await started.wait()
 
 
-async def _read(stream: ByteReceiveStream | None, into: bytearray, file: Path | None) -> None:
+async def _read(stream: ByteReceiveStream | None, into: Held, file: Path | None) -> None:
     if stream is None:
         return
     if file is None:
@@ -92,7 +125,7 @@ async def _close(started: Process) -> None:
     """Read what is left to the end, without which asyncio does not close a pipe; a heir of it may keep it open."""
     with anyio.move_on_after(_LEFT):
         for stream in (started.stdout, started.stderr):
-            await _read(stream, bytearray(), None)
+            await _read(stream, Held(0), None)
         await anyio.lowlevel.checkpoint()
 
 
@@ -103,9 +136,34 @@ def _die_with_parent() -> list[str]:
 
 
 def _kill(started: Process) -> None:
-    """End a process and all that it started; they are one session, hence one group."""
-    if started.returncode is None:
-        try:
-            os.killpg(started.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
+    """End a process and all of its group, also when it has ended itself: what it left behind still is that group."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(started.pid, signal.SIGKILL)
+
+
+def _adopt() -> None:
+    """Have the kernel hand us what children of ours leave behind, where it can: else it would be nobody's."""
+    if _running:
+        return
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    _others.clear()
+    _others.update(_children())
+
+
+def _kill_left() -> None:
+    """End what has left its group, once nothing runs that it could belong to: a daemon has a session of its own."""
+    while not _running and (left := set(_children()) - _others):
+        for pid in left:
+            with suppress(ProcessLookupError, ChildProcessError):
+                os.kill(pid, signal.SIGKILL)
+                os.waitpid(pid, 0)
+
+
+def _children() -> list[int]:
+    """Return the processes whose parent is this one (proc(5), /proc/pid/task/tid/children)."""
+    found = []
+    for path in Path("/proc/self/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(pid) for pid in path.read_text().split()]
+    return found

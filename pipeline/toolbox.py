@@ -23,10 +23,12 @@ from anyio.abc import Process
 from pipeline.digest import Digest
 from pipeline.environment import base_environment, program_environment, search_path
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
-from pipeline.processes import drain, process
+from pipeline.processes import Held, drain, process
 
 _LAST_LINES = 12
 _LOGGED_OUTPUT = 64 * 1024
+_SHOWN = 1 << 20  # bytes of one that people read
+_HELD = 32 << 20  # bytes, twice, of an output that somebody reads; what says more is not what was asked for
 
 
 class Files(Protocol):
@@ -111,6 +113,7 @@ class Toolbox:
         timeout: float = 300,  # noqa: ASYNC109 - the bound belongs to the process, and ends its whole group
         ok: Collection[int] = (0,),
         stdout_to: Path | None = None,
+        chatty: bool = False,
     ) -> Completed:
         """Run a program to its end and return its output.
 
@@ -123,13 +126,14 @@ class Toolbox:
             timeout: seconds, after which the whole group is killed.
             ok: exit codes that are no failure.
             stdout_to: a file for its standard output, which is then not held in memory.
+            chatty: whether nobody but people reads what it says, of which the beginning and the end are enough.
 
         Raises:
-            ToolFailed: it is missing or altered, ran too long, or ended with another code.
+            ToolFailed: it is missing or altered, ran too long, said too much, or ended with another code.
         """
         name, argv = self._command(tool, arguments)
         started = time.monotonic()
-        output, errors = bytearray(), bytearray()
+        output, errors = Held(_SHOWN if chatty else _HELD), Held(_SHOWN)
         async with process(argv, cwd=cwd, env=self._environment(name, env)) as child:
             with anyio.move_on_after(timeout) as scope:
                 await drain(child, output, errors, stdout_to)
@@ -137,7 +141,7 @@ class Toolbox:
                 self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
                 raise ToolFailed(
                     f"{name} ran for more than {timeout:g} seconds and was stopped",
-                    why=self.last_words(bytes(errors or output)),
+                    why=self.last_words(bytes(errors) or bytes(output)),
                     do="run the stage again; if it hangs again, its log.txt has the command",
                 )
         code = child.returncode if child.returncode is not None else -1
@@ -145,8 +149,14 @@ class Toolbox:
         if code not in ok:
             raise ToolFailed(
                 f"{name} ended with exit code {code}",
-                why=self.last_words(bytes(errors or output)),
+                why=self.last_words(bytes(errors) or bytes(output)),
                 do="the stage's log.txt has the command and what it said",
+            )
+        if output.cut and not chatty:
+            raise ToolFailed(
+                f"{name} said more than {2 * _HELD >> 20} MB",
+                why=self.last_words(bytes(output)),
+                do="the stage's log.txt has the command, and the beginning of what it said",
             )
         return Completed(code, bytes(output), bytes(errors))
 

@@ -1,6 +1,7 @@
 """The toolbox starts real processes, checks what it starts, and leaves none behind."""
 
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -48,6 +49,54 @@ async def test_both_outputs_are_drained_together_however_long_they_are(tmp_path:
     chatty = "import sys\nfor _ in range(200): sys.stderr.write('e' * 4096); sys.stdout.write('o' * 4096)"
     done = await toolbox(tmp_path).run(PYTHON, "-c", chatty, timeout=20)
     assert (len(done.stdout), len(done.stderr)) == (200 * 4096, 200 * 4096)
+
+
+async def test_an_output_that_nobody_parses_is_held_within_bounds(tmp_path: Path) -> None:
+    chatty = "import sys\nprint('first')\nfor _ in range(200): sys.stdout.write('o' * (1 << 20))\nprint('\\nlast')"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    done = await toolbox(tmp_path).run(PYTHON, "-c", chatty, chatty=True, timeout=60)
+    assert len(done.stdout) < 3 << 20
+    assert (done.stdout[:5], done.stdout[-5:]) == (b"first", b"last\n")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10  # kB, of 200 MB
+
+
+async def test_an_answer_without_end_is_refused_and_not_taken_for_a_short_one(tmp_path: Path) -> None:
+    endless = "import sys\nfor _ in range(210): sys.stdout.write('o' * (1 << 20))"
+    with pytest.raises(ToolFailed, match="said more than 64 MB"):
+        await toolbox(tmp_path).run(PYTHON, "-c", endless, timeout=60)
+
+
+STAYS = """
+import os, sys, time
+if os.fork():
+    sys.exit()
+{leave}
+open({file!r}, "w").write(str(os.getpid()))
+time.sleep(60)
+"""
+
+
+@pytest.mark.parametrize("leave", ["", "os.setsid()", "os.setsid()\nif os.fork(): sys.exit()"])
+async def test_nothing_that_a_program_has_left_behind_outlives_it(tmp_path: Path, leave: str) -> None:
+    """Its group is ended although it has ended well; and so is a daemon, which has left the group."""
+    pid = tmp_path / "pid"
+    script = "import os, subprocess, sys, time\n"
+    script += f"subprocess.Popen([sys.executable, '-c', {STAYS.format(leave=leave, file=str(pid))!r}], close_fds=True,"
+    script += "stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)\n"
+    script += f"while not os.path.exists({str(pid)!r}) or not open({str(pid)!r}).read(): time.sleep(0.01)"
+    await toolbox(tmp_path).run(PYTHON, "-c", script, timeout=20)
+    assert gone(int((tmp_path / "pid").read_text()), within=1)
+
+
+async def test_what_another_block_has_started_is_left_alone(tmp_path: Path) -> None:
+    async def ready() -> bool:
+        return (tmp_path / "up").exists()
+
+    serve = f"import pathlib, time; pathlib.Path({str(tmp_path / 'up')!r}).touch(); time.sleep(60)"
+    tools = toolbox(tmp_path)
+    async with tools.serve(PYTHON, "-c", serve, ready=ready) as server:
+        await tools.run(PYTHON, "-c", "import os; os.fork()")
+        assert alive(server.pid)
 
 
 async def test_a_log_keeps_the_beginning_and_the_end_of_a_long_output_and_no_part_of_a_secret(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ async def build(context: Context) -> str:
             await context.tools.run(
                 "python", "-m", "pip", "--python", python, "--disable-pip-version-check", "--no-cache-dir", "wheel",
                 "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", target, work / "source",
-                env={"SOURCE_DATE_EPOCH": _EPOCH},
+                env={"SOURCE_DATE_EPOCH": _EPOCH}, chatty=True,
             )  # fmt: skip
         except ToolFailed as error:
             raise SubjectFailed(

@@ -25,7 +25,7 @@ async def test(context: Context) -> str:
         context.say("running the tests")
         done = await context.tools.run(
             python, *context.config.test.command, f"--junitxml={context.out / 'junit.xml'}", *paths,
-            cwd=work / "tests", timeout=_TIMEOUT, ok=range(256),
+            cwd=work / "tests", timeout=_TIMEOUT, ok=range(256), chatty=True,
             env={"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": "-p no:cacheprovider"},
         )  # fmt: skip
     report = context.out / "junit.xml"
