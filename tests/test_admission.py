@@ -1,12 +1,14 @@
 """Manifests that would weaken a cluster are refused before one sees them, each weakness by its own words."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from pipeline.deploying.admission import problems, require
+from pipeline.deploying.admission import problems, require, unmounted
 from pipeline.deploying.manifests import Manifest
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed
@@ -214,6 +216,239 @@ def test_a_number_of_replicas_that_would_undo_the_autoscaler_is_named() -> None:
 def test_a_secret_is_refused_because_rendered_manifests_are_evidence() -> None:
     secret = {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "key", "namespace": "shop"}}
     assert any("Secret" in line for line in judged(secret))
+
+
+def test_a_replication_controller_and_a_pod_template_are_judged_like_a_deployment() -> None:
+    for kind, wrap in (
+        ("ReplicationController", lambda t: {"spec": {"template": t}}),
+        ("PodTemplate", lambda t: {"template": t}),
+    ):
+        template = changed(DEPLOYMENT, lambda d: container(d)["securityContext"].update(privileged=True))["spec"][
+            "template"
+        ]
+        body = {"apiVersion": "v1", "kind": kind, "metadata": {"name": "app", "namespace": "shop"}, **wrap(template)}
+        assert judged(body) == [f"{kind} shop/app: container app: privileged is true"]
+
+
+def test_pods_are_found_in_an_object_of_a_kind_that_nobody_has_heard_of_which_is_refused_besides() -> None:
+    rollout = {
+        "apiVersion": "example.invalid/v1",
+        "kind": "Rollout",
+        "metadata": {"name": "app", "namespace": "shop"},
+        "spec": {"steps": [{"canary": changed(DEPLOYMENT, lambda d: container(d).pop("image"))["spec"]}]},
+    }
+    assert judged(rollout) == [
+        "Rollout shop/app: example.invalid/v1 Rollout is no kind that a deploy may bring: "
+        "an administrator applies it, or nobody",
+        "Rollout shop/app: container app: image '' is not by digest",
+    ]
+
+
+def test_a_kind_of_pods_that_holds_none_is_named() -> None:
+    assert judged(changed(DEPLOYMENT, lambda d: d.pop("spec"))) == ["Deployment shop/app: it has no container"]
+
+
+def test_a_config_map_may_have_a_key_called_containers() -> None:
+    body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "shop"}}
+    assert judged({**body, "data": {"containers": "- name: app"}}) == []
+
+
+@pytest.mark.parametrize(
+    ("version", "kind"),
+    [
+        ("rbac.authorization.k8s.io/v1", "ClusterRole"),
+        ("rbac.authorization.k8s.io/v1", "ClusterRoleBinding"),
+        ("admissionregistration.k8s.io/v1", "MutatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io/v1", "ValidatingWebhookConfiguration"),
+        ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"),
+        ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
+        ("apiregistration.k8s.io/v1", "APIService"),
+        ("v1", "PersistentVolume"),
+        ("v1", "Node"),
+        ("v1", "Endpoints"),
+        ("v1", "Binding"),
+        ("v1", "List"),
+        ("v1", "Container"),
+        ("apps.example.invalid/v1", "Deployment"),
+    ],
+)
+def test_a_kind_that_is_not_judged_is_refused(version: str, kind: str) -> None:
+    body = {"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}}
+    assert f"{kind} shop/a: {version} {kind} is no kind that a deploy may bring" in judged(body)[0]
+
+
+NAMESPACE: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {}}}
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        ({"enforce": "privileged"}, "enforce: privileged is weaker than restricted"),
+        ({"enforce": "baseline"}, "enforce: baseline is weaker than restricted"),
+        ({"enforce": "restricted", "warn": "baseline"}, "warn: baseline is weaker than restricted"),
+        ({"enforce": "restricted", "enforce-version": "v1.19"}, "enforce-version: v1.19 is a standard of before v1.25"),
+        ({"enforce": "restricted", "enforce-version": "v1.x"}, "enforce-version: v1.x is a standard of before v1.25"),
+    ],
+)
+def test_a_namespace_that_asks_for_less_than_the_restricted_standard_is_named(
+    labels: dict[str, str], expected: str
+) -> None:
+    prefixed = {f"pod-security.kubernetes.io/{key}": value for key, value in labels.items()}
+    found = judged(changed(NAMESPACE, lambda n: n["metadata"]["labels"].update(prefixed)))
+    assert found == [f"Namespace shop: pod-security.kubernetes.io/{expected}"]
+
+
+@pytest.mark.parametrize("version", ["latest", "v1.25", "v1.35"])
+def test_a_namespace_of_the_restricted_standard_is_in_order(version: str) -> None:
+    labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": version}
+    assert judged(changed(NAMESPACE, lambda n: n["metadata"]["labels"].update(labels))) == []
+
+
+def test_the_namespaces_of_the_cluster_itself_are_left_alone() -> None:
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "aws-auth", "namespace": "kube-system"}}
+    own = changed(NAMESPACE, lambda n: n["metadata"].update(name="kube-public"))
+    assert ["begin with kube- are the cluster's own" in line for line in judged(settings, own)] == [True, True]
+
+
+ROLE: dict[str, Any] = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "Role",
+    "metadata": {"name": "reader", "namespace": "shop"},
+    "rules": [{"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get", "list", "watch"]}],
+}
+BINDING: dict[str, Any] = {
+    "apiVersion": "rbac.authorization.k8s.io/v1",
+    "kind": "RoleBinding",
+    "metadata": {"name": "reader", "namespace": "shop"},
+    "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "reader"},
+    "subjects": [{"kind": "ServiceAccount", "name": "app", "namespace": "shop"}],
+}
+
+
+def test_a_few_named_rights_for_an_account_of_the_same_namespace_are_in_order() -> None:
+    assert judged(ROLE, BINDING) == []
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ({"verbs": ["*"]}, "a rule's verbs hold a wildcard"),
+        ({"resources": ["*"]}, "a rule's resources hold a wildcard"),
+        ({"resources": ["pods/*"]}, "a rule's resources hold a wildcard"),
+        ({"apiGroups": ["*"]}, "a rule's apiGroups hold a wildcard"),
+        ({"nonResourceURLs": ["/metrics"]}, "nonResourceURLs"),
+        ({"verbs": ["escalate"]}, "the verb escalate gives more rights than its own"),
+        ({"verbs": ["bind"]}, "the verb bind gives roles that it does not have"),
+        ({"verbs": ["impersonate"]}, "the verb impersonate gives other names"),
+        ({"resources": ["secrets"]}, "rights on secrets are rights on the cluster"),
+        ({"resources": ["pods/exec"], "verbs": ["create"]}, "rights on pods/exec are rights on the cluster"),
+        ({"resources": ["deployments"], "verbs": ["patch"]}, "who writes deployments decides what runs, unverified"),
+        ({"resources": ["rolebindings"], "verbs": ["create"]}, "who writes rolebindings decides what runs"),
+    ],
+)
+def test_each_right_that_could_become_more_is_named(rule: dict[str, Any], expected: str) -> None:
+    found = judged(changed(ROLE, lambda r: r["rules"][0].update(rule)))
+    assert any(expected in line for line in found), found
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        (
+            lambda b: b["roleRef"].update(kind="ClusterRole", name="cluster-admin"),
+            "roleRef names ClusterRole cluster-admin, which is no Role here that could be judged",
+        ),
+        (lambda b: b["roleRef"].update(name="other"), "roleRef names Role other, which is no Role here"),
+        (lambda b: b["subjects"][0].update(namespace="other"), "rights to ServiceAccount app: only to an account"),
+        (
+            lambda b: b.update(subjects=[{"kind": "Group", "name": "system:unauthenticated"}]),
+            "rights to Group system:unauthenticated: only to an account",
+        ),
+        (lambda b: b.update(subjects=[{"kind": "User", "name": "somebody"}]), "rights to User somebody"),
+    ],
+)
+def test_a_binding_to_what_is_not_here_or_for_others_is_named(change: Change, expected: str) -> None:
+    [found] = judged(ROLE, changed(BINDING, change))
+    assert expected in found
+
+
+def test_a_service_that_takes_addresses_of_others_or_has_no_port_is_named() -> None:
+    found = judged(DEPLOYMENT, changed(SERVICE, lambda s: s["spec"].update(externalIPs=["192.0.2.1"])))
+    assert found == ["Service shop/app: externalIPs take traffic that is meant for others (CVE-2020-8554)"]
+    assert judged(changed(SERVICE, lambda s: s.update(spec=None))) == ["Service shop/app: it has no port"]
+
+
+def test_a_null_says_nothing_as_the_api_server_has_it() -> None:
+    def nulls(body: dict[str, Any]) -> None:
+        container(body)["securityContext"].update(runAsNonRoot=None, runAsUser=None, procMount=None)
+        body["metadata"].update(creationTimestamp=None, labels=None)
+        pod(body).update(volumes=None, initContainers=None, hostNetwork=None)
+        body["spec"]["replicas"] = None
+
+    service = changed(SERVICE, lambda s: s["spec"]["ports"][0].update(nodePort=None))
+    assert judged(changed(DEPLOYMENT, nulls), service, AUTOSCALER) == []
+    unset = judged(changed(DEPLOYMENT, lambda d: container(d)["resources"]["limits"].update(memory=None)))
+    assert unset == ["Deployment shop/app: container app: resources.limits.memory is missing"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@given(data=st.data())
+def test_no_shape_brings_a_check_down(data: st.DataObject) -> None:
+    bodies = [deepcopy(each) for each in (DEPLOYMENT, SERVICE, AUTOSCALER, NAMESPACE, ROLE, BINDING)]
+    for _ in range(data.draw(st.integers(1, 4))):
+        places = [place for body in bodies for place in below(body)]
+        holder, key = data.draw(st.sampled_from(places))
+        holder[key] = data.draw(JSON)
+    manifests = [Manifest(body) for body in bodies]
+    assert all(str(problem) for problem in (*problems(manifests), *unmounted(manifests, "app", ["/tmp"])))
+
+
+def below(value: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield each place in a body, save those that an object is called by: without them it is none."""
+    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        if key not in {"apiVersion", "kind", "metadata"}:
+            yield value, key
+        if isinstance(inner, dict | list):
+            yield from (place for place in below(inner) if key != "metadata" or place[1] == "labels")
+
+
+def mounting(kind: dict[str, Any], **mount: Any) -> Manifest:
+    def mount_it(body: dict[str, Any]) -> None:
+        pod(body)["volumes"] = [{"name": "scratch", **kind}]
+        container(body)["volumeMounts"] = [{"name": "scratch", "mountPath": "/tmp/", **mount}]
+
+    return Manifest(changed(DEPLOYMENT, mount_it))
+
+
+@pytest.mark.parametrize("kind", ["emptyDir", "ephemeral", "persistentVolumeClaim"])
+def test_a_directory_that_is_mounted_to_be_written_to_is_one_that_the_service_was_tried_with(kind: str) -> None:
+    assert unmounted([mounting({kind: {}})], "app", ["/tmp"]) == ()
+    assert unmounted([mounting({kind: {}})], "app", []) == ()
+
+
+@pytest.mark.parametrize(
+    "manifest",
+    [
+        Manifest(DEPLOYMENT),
+        mounting({"configMap": {"name": "settings"}}),
+        mounting({"emptyDir": {}}, readOnly=True),
+        mounting({"emptyDir": {}}, mountPath="/tmp/below"),
+    ],
+)
+def test_a_directory_that_would_not_be_writable_in_the_cluster_is_named(manifest: Manifest) -> None:
+    assert [str(problem) for problem in unmounted([manifest], "app", ["/tmp"])] == [
+        "Deployment shop/app: container app: /tmp is in smoke.writable, and no emptyDir is mounted there"
+    ]
+
+
+def test_what_another_container_mounts_is_no_business_of_the_service() -> None:
+    assert unmounted([Manifest(DEPLOYMENT)], "other", ["/tmp"]) == ()
 
 
 def test_all_problems_are_told_at_once_and_blamed_on_the_project() -> None:

@@ -45,6 +45,16 @@ def test_each_document_becomes_a_manifest_with_a_title_that_names_it() -> None:
         (b"kind: Pod\napiVersion: v1\n", "no Kubernetes object"),
         (b"kind: Pod\napiVersion: v1\nmetadata: {name: ''}\n", "no Kubernetes object"),
         (RENDERED + b"---" + RENDERED, "the same object is rendered twice"),
+        (b"kind: [Pod]\napiVersion: v1\nmetadata: {name: a}\n", "no Kubernetes object"),
+        (b"kind: ../pod\napiVersion: v1\nmetadata: {name: a}\n", "no Kubernetes object"),
+        (b"kind: Pod\napiVersion: ../v1\nmetadata: {name: a}\n", "no Kubernetes object"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: null\n", "no Kubernetes object"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: 1}\n", "no Kubernetes object"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: a, namespace: 'b\\n'}\n", "no Kubernetes object"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: a, labels: {1: b}}\n", "no Kubernetes object"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: a}\nx: " + b"[" * 99 + b"]" * 99, "no Kubernetes object"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: a}\nx: " + b"[" * 9999 + b"]" * 9999, "no YAML"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: a}\nx: " + b"9" * 9999, "no YAML"),
     ],
 )
 def test_text_that_is_not_a_set_of_objects_is_refused_as_the_projects_fault(rendered: bytes, message: str) -> None:
@@ -91,6 +101,25 @@ def test_an_image_by_digest_is_read_back_as_the_reference_it_was_set_to() -> Non
 )
 def test_text_that_some_reader_takes_for_a_number_a_date_or_a_truth_is_quoted(text: str) -> None:
     assert f'"{text}"' in dump([Manifest({"value": text})]).decode().replace("'", '"')
+
+
+@pytest.mark.parametrize("text", ["=", "<<", "12:30", "2026-01-01", "2026-99-99", "0b_", "1_000", "on", "no", "017"])
+def test_text_that_go_leaves_bare_is_read_as_text(text: str) -> None:
+    [manifest] = parse(f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: a}}\ndata: {{key: {text}}}\n".encode())
+    assert manifest.body["data"] == {"key": text}
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("true", True), ("False", False), ("~", None), ("-7", -7), ("1.5", 1.5), ("1e+23", 1e23)]
+)
+def test_what_is_no_text_to_go_is_none_here(text: str, value: object) -> None:
+    [manifest] = parse(f"apiVersion: v1\nkind: Thing\nmetadata: {{name: a}}\nspec: {{key: {text}}}\n".encode())
+    assert manifest.body["spec"] == {"key": value}
+
+
+def test_a_namespace_that_is_null_is_none() -> None:
+    [manifest] = parse(b"apiVersion: v1\nkind: Pod\nmetadata: {name: a, namespace: null}\n")
+    assert manifest.title == "Pod a"
 
 
 @given(

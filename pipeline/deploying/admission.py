@@ -1,29 +1,41 @@
-"""Judge rendered manifests before anything reaches a cluster.
+"""Judge rendered manifests before anything reaches a cluster. Pure.
 
-The restricted Pod Security Standard (kubernetes.io, "Pod Security Standards"), which a dry run of a Deployment only
-warns about, and what neither it nor the schemas ask for: images by digest, resources, a read-only root file system, a
-readiness probe, a NodePort in range, no secret, and no number of replicas where an autoscaler owns it.
+Only kinds that are judged here may pass, and pods are judged wherever they stand (`pods`, `rights`). Besides: a
+readiness probe, a NodePort in range, no secret, no weaker Namespace, and no number of replicas where an autoscaler
+owns it. `review` has the schemas say first whether the shapes are right.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 
-from pipeline.deploying.manifests import Manifest, Object, dig, image_of
+from pipeline.deploying.manifests import Manifest, Object, containers_of, dig, entries
+from pipeline.deploying.pods import weaknesses, writable_paths
+from pipeline.deploying.rights import excesses
 from pipeline.errors import SubjectFailed
 
 _NODE_PORTS = range(30000, 32768)  # kube-apiserver, --service-node-port-range
-# The standard's lists: "Volume Types", "Sysctls", "SELinux"; the handlers are those of "Host Probes / Lifecycle Hooks".
-_VOLUMES = {"configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
-_SYSCTLS = {
-    "kernel.shm_rmid_forced", "net.ipv4.ip_local_port_range", "net.ipv4.ip_local_reserved_ports",
-    "net.ipv4.ip_unprivileged_port_start", "net.ipv4.ping_group_range", "net.ipv4.tcp_fin_timeout",
-    "net.ipv4.tcp_keepalive_intvl", "net.ipv4.tcp_keepalive_probes", "net.ipv4.tcp_keepalive_time",
-    "net.ipv4.tcp_syncookies",
-}  # fmt: skip
-_SELINUX = {"", "container_t", "container_init_t", "container_kvm_t", "container_engine_t"}
-_PROBES, _HOOKS = ("livenessProbe", "readinessProbe", "startupProbe"), ("postStart", "preStop")
-_HANDLERS = (*((name,) for name in _PROBES), *(("lifecycle", name) for name in _HOOKS))
-_REQUIRED = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
+_MAKE_PODS = {
+    "v1": ("Pod", "PodTemplate", "ReplicationController"),
+    "apps/v1": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
+    "batch/v1": ("CronJob", "Job"),
+}
+# What a deploy may bring. All other kinds give rights, admit, extend or reroute: they are an administrator's.
+_KINDS = {
+    **_MAKE_PODS,
+    "v1": (
+        *_MAKE_PODS["v1"],
+        *("ConfigMap", "LimitRange", "Namespace", "PersistentVolumeClaim", "ResourceQuota", "Secret", "Service"),
+        "ServiceAccount",
+    ),
+    "autoscaling/v1": ("HorizontalPodAutoscaler",),
+    "autoscaling/v2": ("HorizontalPodAutoscaler",),
+    "networking.k8s.io/v1": ("Ingress", "NetworkPolicy"),
+    "policy/v1": ("PodDisruptionBudget",),
+    "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
+}
+_POD_SECURITY = "pod-security.kubernetes.io/"
+_WHOLE_STANDARD = 25  # Kubernetes 1.25, the first in which pod security admission is stable
 
 
 @dataclass(frozen=True, order=True)
@@ -57,110 +69,89 @@ def require(found: Sequence[Problem]) -> None:
         )
 
 
+def unmounted(manifests: Sequence[Manifest], container: str, writable: Sequence[str]) -> tuple[Problem, ...]:
+    """Return where a container could write when its image was tried, and could not in the cluster.
+
+    The other way round is no problem: what worked without a directory works with one.
+
+    Args:
+        manifests: what was rendered.
+        container: the name of the service's container.
+        writable: absolute paths of directories that it could write to (`smoke.writable`).
+    """
+    return tuple(
+        Problem(manifest.title, f"container {container}: {path} is in smoke.writable, and no emptyDir is mounted there")
+        for manifest in manifests
+        for pod in manifest.pods()
+        for each in containers_of(pod)
+        if each.get("name") == container
+        for path in sorted(writable)
+        if PurePosixPath(path) not in map(PurePosixPath, writable_paths(pod, each))
+    )
+
+
 def _alone(manifest: Manifest) -> Iterator[str]:
+    version = str(manifest.body.get("apiVersion"))
+    if manifest.kind not in _KINDS.get(version, ()):
+        yield f"{version} {manifest.kind} is no kind that a deploy may bring: an administrator applies it, or nobody"
     if manifest.kind == "Secret":
         yield "a Secret would be kept as evidence for all to read: create it in the cluster by other means"
-    for port in manifest.body.get("spec", {}).get("ports") or () if manifest.kind == "Service" else ():
-        if port.get("nodePort", _NODE_PORTS.start) not in _NODE_PORTS:
-            yield f"nodePort {port['nodePort']} is outside {_NODE_PORTS.start}-{_NODE_PORTS.stop - 1}"
-    if manifest.pod:
-        yield from _pod(manifest)
-        for container in manifest.containers():
-            for check in _CONTAINER_CHECKS:
-                yield from (f"container {container['name']}: {what}" for what in check(container, manifest.pod))
+    if (manifest.name if manifest.kind == "Namespace" else manifest.namespace).startswith("kube-"):
+        yield "namespaces that begin with kube- are the cluster's own"
+    if manifest.kind == "Namespace":
+        yield from _namespace(manifest)
+    if manifest.kind == "Service":
+        yield from _service(manifest)
+    if manifest.kind in _MAKE_PODS.get(version, ()) and not any(manifest.containers()):
+        yield "it has no container"
+    for pod in manifest.pods():
+        yield from _pod(pod, manifest)
 
 
-def _pod(manifest: Manifest) -> Iterator[str]:
+def _pod(pod: Object, manifest: Manifest) -> Iterator[str]:
     if not manifest.namespace:
         yield "it names no namespace, and would land in whichever one is current"
-    for field in ("hostNetwork", "hostPID", "hostIPC"):
-        if manifest.pod.get(field):
-            yield f"{field} gives the pod the node's own"
-    yield from _node(manifest.pod)
-    if manifest.pod.get("automountServiceAccountToken") is not False:
-        yield "it gets a token for the cluster: set automountServiceAccountToken: false"
-    for container in manifest.pod.get("containers") or ():
-        if manifest.kind == "Deployment" and not container.get("readinessProbe"):
-            yield f"container {container['name']}: without a readinessProbe a broken rollout looks healthy"
+    yield from weaknesses(pod)
+    for container in entries(pod.get("containers")) if manifest.kind == "Deployment" else ():
+        if not container.get("readinessProbe"):
+            yield f"container {container.get('name')}: without a readinessProbe a broken rollout looks healthy"
 
 
-def _node(pod: Object) -> Iterator[str]:
-    for volume in pod.get("volumes") or ():
-        if "hostPath" in volume:
-            yield f"volume {volume['name']} is a directory of the node"
-        elif others := sorted(set(volume) - _VOLUMES - {"name"}):
-            yield f"volume {volume['name']} is of a kind that the standard forbids: {', '.join(others)}"
-    for sysctl in dig(pod, "securityContext").get("sysctls") or ():
-        if sysctl["name"] not in _SYSCTLS:
-            yield f"sysctl {sysctl['name']} is none that the standard holds for safe"
+def _namespace(manifest: Manifest) -> Iterator[str]:
+    """Yield where a Namespace asks for less than the restricted standard, or for that of long ago."""
+    labels = dig(manifest.body, "metadata", "labels")
+    for label, value in labels.items():
+        mode = str(label).removeprefix(_POD_SECURITY)
+        if mode == label or value is None:
+            continue
+        if not mode.endswith("-version"):
+            if value != "restricted":
+                yield f"{label}: {value} is weaker than restricted"
+        elif value != "latest" and not _since(str(value)):
+            yield f"{label}: {value} is a standard of before v1.{_WHOLE_STANDARD}"
 
 
-def _image(container: Object, _pod: Object) -> Iterator[str]:
-    if image_of(container) is None:
-        yield f"image {container.get('image', '')!r} is not by digest"
+def _since(version: str) -> bool:
+    minor = version.removeprefix("v1.")
+    return minor != version and minor.isdecimal() and int(minor[:4]) >= _WHOLE_STANDARD
 
 
-def _privileges(container: Object, pod: Object) -> Iterator[str]:
-    own = dig(container, "securityContext")
-    inherited = {**dig(pod, "securityContext"), **own}
-    if inherited.get("runAsNonRoot") is not True:
-        yield "runAsNonRoot is not true"
-    if inherited.get("runAsUser") == 0:
-        yield "runAsUser is 0"
-    if dig(inherited, "seccompProfile").get("type") not in {"RuntimeDefault", "Localhost"}:
-        yield "seccompProfile is neither RuntimeDefault nor Localhost"
-    if own.get("privileged"):
-        yield "privileged is true"
-    if own.get("allowPrivilegeEscalation") is not False:
-        yield "allowPrivilegeEscalation is not false"
-    if own.get("readOnlyRootFilesystem") is not True:
-        yield "readOnlyRootFilesystem is not true"
-    if "ALL" not in (dig(own, "capabilities").get("drop") or ()):
-        yield "capabilities.drop does not hold ALL"
-    if set(dig(own, "capabilities").get("add") or ()) - {"NET_BIND_SERVICE"}:
-        yield "capabilities.add holds more than NET_BIND_SERVICE"
-
-
-def _host(container: Object, _pod: Object) -> Iterator[str]:
-    for port in container.get("ports") or ():
-        if port.get("hostPort"):
-            yield f"hostPort {port['hostPort']} is a port of the node"
-    for handler in _HANDLERS:
-        for kind in ("httpGet", "tcpSocket"):
-            if host := dig(container, *handler, kind).get("host"):
-                yield f"{'.'.join(handler)}.{kind}.host has the node ask {host}"
-
-
-def _confinement(container: Object, pod: Object) -> Iterator[str]:
-    inherited = {**dig(pod, "securityContext"), **dig(container, "securityContext")}
-    if dig(inherited, "appArmorProfile").get("type", "RuntimeDefault") not in {"RuntimeDefault", "Localhost"}:
-        yield "appArmorProfile is neither RuntimeDefault nor Localhost"
-    labels = dig(inherited, "seLinuxOptions")
-    if labels.get("type", "") not in _SELINUX or labels.get("user") or labels.get("role"):
-        yield "seLinuxOptions are others than a container's"
-    if inherited.get("procMount", "Default") != "Default":
-        yield "procMount is not Default"
-    if dig(inherited, "windowsOptions").get("hostProcess"):
-        yield "windowsOptions.hostProcess is true"
-
-
-def _resources(container: Object, _pod: Object) -> Iterator[str]:
-    for kind, resource in _REQUIRED:
-        if resource not in dig(container, "resources", kind):
-            yield f"resources.{kind}.{resource} is missing"
-
-
-_CONTAINER_CHECKS: Sequence[Callable[[Object, Object], Iterator[str]]] = (
-    _image,
-    _privileges,
-    _host,
-    _confinement,
-    _resources,
-)
+def _service(manifest: Manifest) -> Iterator[str]:
+    spec = dig(manifest.body, "spec")
+    ports = entries(spec.get("ports"))
+    if not ports and spec.get("type") != "ExternalName" and spec.get("clusterIP") != "None":
+        yield "it has no port"
+    for port in ports:
+        number = port.get("nodePort")
+        if number is not None and number not in _NODE_PORTS:
+            yield f"nodePort {number} is outside {_NODE_PORTS.start}-{_NODE_PORTS.stop - 1}"
+    if spec.get("externalIPs"):
+        yield "externalIPs take traffic that is meant for others (CVE-2020-8554)"
 
 
 def _among(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[str]:
     """Yield what is wrong between objects: an autoscaler or a Service that points at nothing, or at a fixed number."""
+    yield from excesses(manifest, manifests)
     neighbours = [other for other in manifests if other.namespace == manifest.namespace]
     spec = dig(manifest.body, "spec")
     if manifest.kind == "HorizontalPodAutoscaler":
@@ -170,12 +161,13 @@ def _among(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[str]:
         ]
         if not targets:
             yield f"scaleTargetRef names no object here: {wanted.get('kind')} {wanted.get('name')}"
-        if any("replicas" in dig(target.body, "spec") for target in targets):
+        if any(dig(target.body, "spec").get("replicas") is not None for target in targets):
             yield "its target has a `replicas` field, and each apply would undo the autoscaler's work: leave it out"
-    if manifest.kind == "Service" and spec.get("selector"):
-        pods = {"Pod": ("metadata", "labels")}
+    selector = dig(spec, "selector")
+    if manifest.kind == "Service" and selector:
+        pods = {"Pod": ("metadata", "labels"), "PodTemplate": ("template", "metadata", "labels")}
         labels = [
             dig(other.body, *pods.get(other.kind, ("spec", "template", "metadata", "labels"))) for other in neighbours
         ]
-        if not any(spec["selector"].items() <= each.items() for each in labels):
+        if not any(all(each.get(key) == value for key, value in selector.items()) for each in labels):
             yield "its selector matches no pod here"
