@@ -38,7 +38,7 @@ def paths(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
         case "manifests":
             # An overlay names bases beside it, so the whole top directory counts.
             manifests = _in(document, "deploy", "manifests")
-            return (PurePosixPath(manifests).parts[0],) if manifests else ()
+            return (PurePosixPath(manifests).parts[:1] or (".",)) if manifests else ()
     raise UsageError(f"a stage reads {name}, which is nothing that a project has")
 
 
