@@ -39,10 +39,17 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
+def _without_parents(path: str) -> str:
+    if ".." in path.split("/"):
+        raise ValueError(f"{path} holds '..'")
+    return path
+
+
 Inside = Annotated[Path, AfterValidator(_inside)]
 Anywhere = Annotated[Path, AfterValidator(_from_root)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Line = Annotated[str, Field(pattern=r"^[^\x00\r\n]*$")]
+Directory = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$"), AfterValidator(_without_parents)]
 
 
 class _Section(BaseModel):
@@ -93,6 +100,7 @@ class Smoke(_Section):
     requests: tuple[SmokeRequest, ...] = ()
     timeout_seconds: float = Field(default=10, gt=0, le=300)
     stop_seconds: float = Field(default=30, gt=0, le=300)
+    writable: Annotated[tuple[Directory, ...], AfterValidator(_each_once)] = ()
     environment: dict[str, str] = {}
     suite: tuple[Inside, ...] = ()
     left_out: dict[str, Annotated[str, Field(min_length=1)]] = {}

@@ -1,19 +1,15 @@
 """Render the manifests with the verified digest and check them strictly; to apply them is not available yet."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import kubernetes_validate  # type: ignore[import-untyped]
-
-from pipeline.deploying.admission import Problem, problems, require
-from pipeline.deploying.manifests import Manifest, dump, parse, set_image
+from pipeline.deploying.admission import require, unmounted
+from pipeline.deploying.bases import require_own
+from pipeline.deploying.kustomization import cut_off
+from pipeline.deploying.manifests import dump
+from pipeline.deploying.review import review
 from pipeline.digest import Digest, Reference
-from pipeline.errors import ConfigError, SubjectFailed, VerificationFailed
+from pipeline.errors import SubjectFailed, VerificationFailed
 from pipeline.stage import Context
-
-# A base named by a URL would be fetched now, and locked by nothing: without git, and behind a proxy that is nowhere,
-# kustomize says no.
-_NOWHERE = {"PATH": "", "HTTP_PROXY": "http://127.0.0.1:9", "HTTPS_PROXY": "http://127.0.0.1:9", "NO_PROXY": ""}
 
 
 async def deploy(context: Context) -> str:
@@ -21,7 +17,8 @@ async def deploy(context: Context) -> str:
 
     Raises:
         ConfigError: the configuration names no such container or Kubernetes version.
-        SubjectFailed: the manifests do not render, do not fit the schemas, or would weaken a cluster.
+        SubjectFailed: the manifests do not render from this project alone, do not fit the schemas, would weaken a
+            cluster, or give the container fewer writable directories than it was tried with.
         VerificationFailed: the verified image is not the one that was built.
     """
     directory, version = context.config.deploy.manifests, context.config.deploy.kubernetes
@@ -29,8 +26,9 @@ async def deploy(context: Context) -> str:
         context.write_json("receipt.json", {"state": "not run", "reason": "[deploy] manifests names no directory"})
         return "not run: pipeline.toml names no manifests"
     reference = _verified(context)
-    manifests = set_image(parse(await _render(context, directory)), context.config.deploy.container, reference)
-    require([*_misfits(manifests, version), *problems(manifests)])
+    container = context.config.deploy.container
+    manifests = review(await _render(context, directory), version, container, reference)
+    require(unmounted(manifests, container, context.config.smoke.writable))
     rendered = dump(manifests)
     (context.out / "rendered.yaml").write_bytes(rendered)
     context.write_json(
@@ -62,7 +60,11 @@ def _verified(context: Context) -> Reference:
 
 
 async def _render(context: Context, directory: Path) -> bytes:
-    done = await context.tools.run("kustomize", "build", directory, env=_NOWHERE, timeout=60, ok=(0, 1))
+    # A base that is fetched now would be locked by nothing, and one beside what the row declares is in no digest.
+    [within] = context.config.reads("manifests")
+    require_own(directory, within)
+    hidden = cut_off(context.tools.environment)
+    done = await context.tools.run("kustomize", "build", directory, env=hidden, timeout=60, ok=(0, 1))
     if done.code:
         raise SubjectFailed(
             f"{directory.relative_to(context.config.root)} does not render",
@@ -70,22 +72,3 @@ async def _render(context: Context, directory: Path) -> bytes:
             do="correct kustomization.yaml; what it names must be files of this project",
         )
     return done.stdout
-
-
-def _misfits(manifests: Iterable[Manifest], version: str) -> Iterator[Problem]:
-    """Yield where a manifest differs from the schema of its kind, unknown fields included."""
-    known = {known.rpartition(".")[0] for known in kubernetes_validate.utils.all_versions()}
-    if version not in known:  # the library would quietly take the nearest older one
-        raise ConfigError(
-            f"there are no schemas for Kubernetes {version}",
-            why=f"there are some for {', '.join(sorted(known, key=lambda name: int(name.partition('.')[2])))}",
-            do="set [deploy] kubernetes to the version of the cluster",
-        )
-    for manifest in manifests:
-        try:
-            kubernetes_validate.validate(dict(manifest.body), version, strict=True)
-        except kubernetes_validate.ValidationError as misfit:
-            where = ".".join(str(step) for step in misfit.path)
-            yield Problem(manifest.title, f"{where or 'the object'}: {misfit.message}"[:300])
-        except kubernetes_validate.SchemaNotFoundError:
-            yield Problem(manifest.title, f"Kubernetes {version} has no {manifest.body['apiVersion']} of this kind")

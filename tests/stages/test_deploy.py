@@ -184,16 +184,114 @@ def test_a_base_in_another_repository_is_refused_even_where_git_could_fetch_it(
     assert "does not render" in refused(SubjectFailed).what
 
 
-def test_a_base_by_address_is_refused_even_where_it_answers(project: Path, refused: Refused) -> None:
+@pytest.mark.parametrize("host", ["127.0.0.1", socket.gethostname()])
+def test_a_base_by_address_is_refused_even_where_it_answers(
+    project: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
     handler = partial(SimpleHTTPRequestHandler, directory=project / "deploy")
     with ThreadingHTTPServer(("0.0.0.0", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
-        # By the machine's name: Go's clients never use a proxy for a loopback address.
-        address = f"http://{socket.gethostname()}:{server.server_port}/namespace.yaml"
+        monkeypatch.setenv("no_proxy", host)
+        address = f"http://{host}:{server.server_port}/namespace.yaml"
         change(project, "kustomization.yaml", lambda k: k.update(resources=[address, "deployment.yaml"]))
         failure = refused(SubjectFailed)
         server.shutdown()
-    assert any("proxyconnect" in why for why in failure.why)
+    assert failure.why == (
+        f"deploy/kustomization.yaml: line 5: resources: '{address}' is an address, and only files of "
+        "the project are rendered",
+    )
+
+
+def test_a_base_outside_of_what_the_stage_reads_is_refused(project: Path, refused: Refused) -> None:
+    (project / "deploy" / "namespace.yaml").rename(project / "rules" / "namespace.yaml")
+    (project / "rules" / "kustomization.yaml").write_text("resources: [namespace.yaml]\n")
+    change(project, "kustomization.yaml", lambda k: k.update(resources=["../rules", "deployment.yaml"]))
+    assert any("'../rules' leads out of deploy/" in why for why in refused(SubjectFailed).why)
+
+
+def test_manifests_may_lie_beside_the_configuration_itself(project: Path, deployed: Deployed) -> None:
+    for path in (project / "deploy").iterdir():
+        path.rename(project / path.name)
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text().replace('manifests = "deploy"', 'manifests = "."'))
+    assert len(receipt(deployed())["objects"]) == 2
+
+
+SHAPES = {
+    "a null entry": ("spec.template.spec.initContainers.0: None is not of type 'object'", "initContainers: [null]"),
+    "a null container": ("spec.template.spec.containers.0: None is not of type 'object'", "containers: [null]"),
+    "no list": ("spec.template.spec.tolerations: 'all' is not of type 'array'", "tolerations: all"),
+    "no mapping": ("spec.template.spec.securityContext: [] is not of type 'object'", "securityContext: []"),
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_a_shape_that_kubernetes_does_not_take_is_refused_in_the_words_of_its_schema(
+    project: Path, refused: Refused, shape: str
+) -> None:
+    expected, text = SHAPES[shape]
+    # Without a namespace to set, kustomize hands an object on as it stands.
+    change(project, "kustomization.yaml", lambda k: k.pop("namespace"))
+    change(project, "deployment.yaml", lambda d: d["metadata"].update(namespace="a"))
+    change(project, "deployment.yaml", lambda d: d["spec"]["template"]["spec"].update(yaml.safe_load(text)))
+    assert any(why.startswith(f"Deployment a/greetings: {expected}") for why in refused(SubjectFailed).why)
+
+
+def test_a_service_whose_spec_is_null_is_refused_in_the_words_of_its_schema(project: Path, refused: Refused) -> None:
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "a", "namespace": "a"}, "spec": None}
+    (project / "deploy" / "service.yaml").write_text(yaml.safe_dump(service))
+    change(project, "kustomization.yaml", lambda k: (k.pop("namespace"), k["resources"].append("service.yaml")))
+    assert "Service a/a: spec: None is not of type 'object'" in refused(SubjectFailed).why
+
+
+def test_a_privileged_pod_is_found_in_whatever_kind_makes_it(project: Path, refused: Refused) -> None:
+    pod = {
+        "hostNetwork": True,
+        "containers": [{"name": "other", "image": "a:latest", "securityContext": {"privileged": True}}],
+    }
+    template = {"metadata": {"labels": {"app": "a"}}, "spec": pod}
+    controller = {
+        "apiVersion": "v1",
+        "kind": "ReplicationController",
+        "metadata": {"name": "a"},
+        "spec": {"template": template},
+    }
+    (project / "deploy" / "more.yaml").write_text(yaml.safe_dump(controller))
+    change(project, "kustomization.yaml", lambda k: k["resources"].append("more.yaml"))
+    why = refused(SubjectFailed).why
+    assert "ReplicationController greetings/a: container other: privileged is true" in why
+    assert "ReplicationController greetings/a: hostNetwork gives the pod the node's own" in why
+    assert "ReplicationController greetings/a: container other: image 'a:latest' is not by digest" in why
+
+
+def test_a_kind_that_nobody_judges_is_refused(project: Path, refused: Refused) -> None:
+    (project / "deploy" / "more.yaml").write_text(
+        "apiVersion: rbac.authorization.k8s.io/v1\n"
+        "kind: ClusterRoleBinding\n"
+        "metadata: {name: all}\n"
+        "roleRef: {apiGroup: rbac.authorization.k8s.io, kind: ClusterRole, name: cluster-admin}\n"
+        "subjects: [{kind: ServiceAccount, name: default, namespace: greetings}]\n"
+    )
+    change(project, "kustomization.yaml", lambda k: k["resources"].append("more.yaml"))
+    assert any("ClusterRoleBinding is no kind that a deploy may bring" in why for why in refused(SubjectFailed).why)
+
+
+def test_a_directory_that_was_writable_when_the_image_was_tried_has_to_be_mounted(
+    project: Path, refused: Refused, deployed: Deployed
+) -> None:
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text().replace("[smoke]\n", '[smoke]\nwritable = ["/tmp"]\n'))
+    assert any(
+        "/tmp is in smoke.writable, and no emptyDir is mounted there" in why for why in refused(SubjectFailed).why
+    )
+
+    def mount(deployment: Any) -> None:
+        pod = deployment["spec"]["template"]["spec"]
+        pod["volumes"] = [{"name": "scratch", "emptyDir": {}}]
+        pod["containers"][0]["volumeMounts"] = [{"name": "scratch", "mountPath": "/tmp/"}]
+
+    change(project, "deployment.yaml", mount)
+    assert len(receipt(deployed())["objects"]) == 2
 
 
 def test_a_directory_without_a_kustomization_is_refused_with_the_tools_own_words(
