@@ -1,5 +1,6 @@
 """The manifests hold every value of the architecture, asserted on what kustomize really renders."""
 
+import re
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
+LIST = re.compile(r"private_cidrs\s*=\s*(?:optional\(list\(string\),\s*)?(\[[^\]]*\])")
 Objects = Mapping[tuple[str, str], Any]
 
 
@@ -50,7 +52,7 @@ def autoscaler(production: Objects) -> Any:
     return production["HorizontalPodAutoscaler", "simpletimeservice"]["spec"]
 
 
-def test_three_replicas_stand_in_a_file_that_is_applied_once_and_in_no_rendered_object(deployment: Any) -> None:
+def test_three_replicas_stand_in_a_file_for_the_first_deploy_and_in_no_rendered_object(deployment: Any) -> None:
     once = yaml.safe_load((K8S / "overlays" / "production" / "replicas-at-creation.yaml").read_text())
     assert once["spec"] == {"replicas": 3}
     assert (once["kind"], once["metadata"]) == (
@@ -58,6 +60,16 @@ def test_three_replicas_stand_in_a_file_that_is_applied_once_and_in_no_rendered_
         {"name": "simpletimeservice", "namespace": "simpletimeservice"},
     )
     assert "replicas" not in deployment
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_the_first_number_of_replicas_is_given_by_a_person_and_the_files_say_which_page_has_it(
+    environment: str,
+) -> None:
+    path = f"k8s/overlays/{environment}/replicas-at-creation.yaml"
+    assert "Nothing applies it by itself" in (ROOT / path).read_text()
+    page = (ROOT / "docs" / "runbooks" / "deploy-by-hand.md").read_text()
+    assert "--field-manager=replicas-at-creation -f k8s/overlays/production/replicas-at-creation.yaml" in page
 
 
 def test_node_port_30080_leads_to_port_8080_of_the_pods(production: Objects, container: Any) -> None:
@@ -156,6 +168,31 @@ def test_only_the_private_subnets_reach_the_pods_and_the_pods_reach_nothing(prod
     assert rule["ports"] == [{"protocol": "TCP", "port": "http"}]
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     assert policy["egress"] == []
+
+
+def private_subnets(environment: str) -> list[str]:
+    """Return the private subnets of an environment: its own, else those that the region's module gives it."""
+    terraform = ROOT / "terraform"
+    own = LIST.search((terraform / "environments" / environment / "main.tf").read_text())
+    given = LIST.search((terraform / "modules" / "region" / "variables.tf").read_text())
+    found = own or given
+    assert found
+    return re.findall(r'"([^"]+)"', found[1])
+
+
+@pytest.mark.parametrize("environment", ["production", "development"])
+def test_the_networks_that_are_let_in_are_the_private_subnets_that_terraform_makes(
+    environment: str, kustomize: Path
+) -> None:
+    objects = rendered(kustomize, K8S / "overlays" / environment)
+    [rule] = objects["NetworkPolicy", "simpletimeservice"]["spec"]["ingress"]
+    assert private_subnets(environment) == [peer["ipBlock"]["cidr"] for peer in rule["from"]]
+
+
+def test_the_page_for_a_lost_region_has_the_subnets_that_no_overlay_lets_in_yet() -> None:
+    page = (ROOT / "docs" / "runbooks" / "regional-failure.md").read_text()
+    assert private_subnets("recovery") != private_subnets("production")
+    assert f"{' and '.join(private_subnets('recovery'))}, or the balancer reaches no pod" in page
 
 
 def test_a_cluster_that_collects_metrics_lets_prometheus_in_and_nobody_else(
