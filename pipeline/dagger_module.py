@@ -49,12 +49,20 @@ def anew(body: F) -> F:
     return function(cache="never")(explained(body))  # type: ignore[call-overload,no-any-return] # the overloads lack `cache`
 
 
+# What git ignores here is sent to no engine: environments and providers of hundreds of MB, states and variables that
+# hold secrets. The other patterns of a project are applied in the container that takes out what git ignores there.
+IGNORED = [
+    *("**/.env", "**/.run", "**/.venv", "**/.venv-*", "**/__pycache__", "**/*.pyc", "**/*.egg-info"),
+    *("**/.mypy_cache", "**/.ruff_cache", "**/.pytest_cache", "**/.hypothesis", "**/build", "**/dist", "sdk"),
+    *("**/.terraform", "**/*.tfstate*", "terraform/**/*.tfstate", "terraform/**/*.tfstate.*", "terraform/**/*.tfplan"),
+    *("terraform/**/backend*.hcl", "terraform/**/backend.tf", "terraform/**/bootstrap-second"),
+    "terraform/**/*.auto.tfvars",
+]
+
 Source = Annotated[
     dagger.Directory,
     DefaultPath("/"),
-    Ignore(
-        [".env", ".run", ".venv", ".venv-*", "**/__pycache__", "**/.mypy_cache", "**/.ruff_cache", "**/.pytest_cache"]
-    ),
+    Ignore(IGNORED),
     Doc("the project: a git checkout with a pipeline.toml"),
 ]
 Store = Annotated[dagger.Directory | None, Doc("the inputs, as `store export` carries them; else they are fetched")]

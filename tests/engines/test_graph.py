@@ -2,6 +2,7 @@
 
 import json
 import os
+import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
@@ -410,3 +411,15 @@ def test_every_function_and_argument_says_what_it_is() -> None:
 def functions() -> Mapping[str, Any]:
     described = default_module().get_object("Pipeline")
     return {name: each for name, each in described.functions.items() if name}
+
+
+def test_what_git_ignores_here_is_sent_to_no_engine() -> None:
+    listed = subprocess.run(["git", "ls-files", "*.gitignore"], cwd=HOME, check=True, capture_output=True, text=True)
+    missing = []
+    for file in listed.stdout.split():
+        below = file.removesuffix(".gitignore")
+        for pattern in (HOME / file).read_text().split():
+            name = pattern.strip("/")
+            said = {f"{below}{name}"} if pattern.startswith("/") else {f"**/{name}", f"{below}**/{name}"}
+            missing += [] if said & set(dagger_module.IGNORED) else [f"{file}: {pattern}"]
+    assert missing == []
