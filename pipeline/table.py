@@ -27,11 +27,11 @@ _TOKEN = ("SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOK
 _UP_TO_THE_GATE = (
     Stage(_body("facts"), reads=("repository",), always=True),
     Stage(_body("inputs"), tools=("python", "apt-get", "go"), reads=("locks",), network=True, always=True),
-    Stage(_body("build"), needs=("inputs",), tools=("python",), reads=("source",), inputs=("wheels/build",)),
+    Stage(_body("build"), needs=("inputs",), tools=("python", "bwrap"), reads=("source",), inputs=("wheels/build",)),
     Stage(
         _body("test"),
         needs=("inputs", "build"),
-        tools=("python",),
+        tools=("python", "bwrap"),
         reads=("tests",),
         inputs=("wheels/runtime", "wheels/test"),
     ),

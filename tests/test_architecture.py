@@ -76,7 +76,7 @@ EDGES = {
     "world",
     "written",
 }
-STAGE = {"stage", "keys", "run", "suite", "bubblewrap", "venv", "dagger_graph"}
+STAGE = {"stage", "keys", "run", "suite", "bubblewrap", "confined", "venv", "dagger_graph"}
 ENGINES = {"host", "dagger_module"}
 # Programs of their own: some run inside images, and one gives its process's rights and its place to a command.
 PROGRAMS = {"asker", "callable_server", "offline", "suite_runner"}

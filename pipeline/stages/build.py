@@ -1,5 +1,6 @@
 """Build the service's wheel with its own build backend, in an environment made from its lock."""
 
+from pipeline import confined
 from pipeline.checkout import copy
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, ToolFailed
@@ -21,10 +22,11 @@ async def build(context: Context) -> str:
         python = await create(context, work / "environment", stored(context, backend))
         context.say("building the wheel")
         try:
-            await context.tools.run(
-                "python", "-m", "pip", "--python", python, "--disable-pip-version-check", "--no-cache-dir", "wheel",
-                "--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--wheel-dir", target, work / "source",
-                env={"SOURCE_DATE_EPOCH": _EPOCH}, chatty=True,
+            await confined.run(
+                context, context.tools.path("python"), "-P", "-m", "pip", "--python", python, "--no-cache-dir",
+                "--disable-pip-version-check", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation",
+                "--wheel-dir", target, work / "source",
+                work=work, writable=[target], env={"SOURCE_DATE_EPOCH": _EPOCH},
             )  # fmt: skip
         except ToolFailed as error:
             raise SubjectFailed(

@@ -21,8 +21,8 @@ from tests.conftest import MakeRun
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 INPUTS = Stage(inputs, tools=("python",), reads=("locks",), always=True)
-BUILD = Stage(build, needs=("inputs",), tools=("python",), reads=("source",))
-TEST = Stage(run_tests, needs=("inputs", "build"), tools=("python",), reads=("tests",))
+BUILD = Stage(build, needs=("inputs",), tools=("python", "bwrap"), reads=("source",))
+TEST = Stage(run_tests, needs=("inputs", "build"), tools=("python", "bwrap"), reads=("tests",))
 
 
 @pytest.fixture
