@@ -9,7 +9,7 @@ import rfc8785
 from pipeline import checkout
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.errors import UsageError
+from pipeline.errors import ConfigError, UsageError
 from pipeline.reads import DEFAULT_POLICY
 from pipeline.record import Record
 from pipeline.stage import Stage
@@ -76,6 +76,11 @@ def _read(config: Config, name: str) -> list[str]:
 
 
 def _digest_of(path: Path) -> str:
-    if path.is_dir():
-        return str(Digest.of_tree(path))
-    return str(Digest.of_file(path)) if path.exists() else "absent"
+    try:
+        if path.is_dir():
+            return str(Digest.of_tree(path))
+        return str(Digest.of_file(path)) if path.exists() else "absent"
+    except OSError as error:
+        raise ConfigError(
+            f"{error.filename or path} cannot be read", why=error.strerror or "", do="remove it, or correct its rights"
+        ) from error

@@ -74,7 +74,7 @@ class Record:
                 started=str(value["started"]),
                 finished=str(value["finished"]),
             )
-        except (ValueError, KeyError, TypeError, AttributeError, VerificationFailed) as error:
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, VerificationFailed) as error:
             raise VerificationFailed(
                 f"{path} is not a record",
                 why=f"{type(error).__name__}: {error}",
@@ -94,12 +94,19 @@ class Record:
 
 
 def products(directory: Path) -> dict[str, Digest]:
-    """Digest every file of a stage's directory but those that tell of the run, and not of its result."""
-    return {
-        path.relative_to(directory).as_posix(): Digest.of_file(path)
-        for path in walk(directory)
-        if path.relative_to(directory).as_posix() not in {FILENAME, LOG, SEAL}
-    }
+    """Digest every file of a stage's directory but those that tell of the run, and not of its result.
+
+    Raises:
+        VerificationFailed: something there is a link, or no file: its content would be another's, or without end.
+    """
+    found = {path.relative_to(directory).as_posix(): path for path in walk(directory)}
+    for name, path in found.items():
+        if path.is_symlink() or not path.is_file():
+            raise VerificationFailed(
+                f"{directory.name}/{name} is no file, and a stage leaves nothing else",
+                do=f"run `python -m pipeline stage {directory.name}` again, and find out who put it there",
+            )
+    return {name: Digest.of_file(path) for name, path in found.items() if name not in {FILENAME, LOG, SEAL}}
 
 
 def _change(name: str, present: Mapping[str, Digest], recorded: Mapping[str, Digest]) -> str:
