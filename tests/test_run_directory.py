@@ -3,13 +3,14 @@
 import json
 import os
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from pipeline import run_directory, seal
 from pipeline.disk import alone, clear, empty, write
-from pipeline.errors import UsageError
+from pipeline.errors import ConfigError, UsageError, VerificationFailed
 from pipeline.host import execute
 from pipeline.stage import Context, Stage
 from tests.commands import pipeline
@@ -201,3 +202,48 @@ async def test_a_dry_run_goes_on_from_a_directory_that_another_engine_has_made(
     await execute([WORK], run)
     assert not own_key.exists()  # noqa: ASYNC240 - a test
     assert await kept(make_run, "dry-run")
+
+
+def link_to_a_file(work: Path, outside: Path) -> None:
+    (work / "link").symlink_to(outside / "file")
+
+
+def link_to_a_directory(work: Path, outside: Path) -> None:
+    (work / "link").symlink_to(outside)
+
+
+def pipe(work: Path, _: Path) -> None:
+    os.mkfifo(work / "link")
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("lay", [link_to_a_file, link_to_a_directory, pipe])
+async def test_a_result_with_anything_in_it_but_files_is_none(
+    make_run: MakeRun, precious: Path, lay: Callable[[Path, Path], None]
+) -> None:
+    run = make_run()
+    run.begin()
+    await execute([WORK], run)
+    lay(run.directory / "work", precious)
+    assert not await kept(make_run, "dry-run")
+    with pytest.raises(VerificationFailed, match="work/link is no file"):
+        await run.perform(Stage(last, needs=("work",)))
+
+
+async def last(context: Context) -> str:
+    return context.read("work", "value").decode()
+
+
+@pytest.mark.timeout(20)
+async def test_a_pipe_among_what_a_stage_reads_is_named_and_not_waited_for(make_run: MakeRun, project: Path) -> None:
+    os.mkfifo(project / "policy" / "rules.toml")
+    with pytest.raises(ConfigError, match=r"policy/rules\.toml cannot be read"):
+        await make_run().perform(Stage(work, reads=("policy",)))
+
+
+async def test_a_record_nested_without_end_is_no_record(make_run: MakeRun) -> None:
+    run = make_run()
+    run.begin()
+    await execute([WORK], run)
+    (run.directory / "work" / "record.json").write_text("[" * 100_000)
+    assert not await kept(make_run, "dry-run")

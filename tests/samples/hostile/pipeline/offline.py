@@ -1,0 +1,1 @@
+raise SystemExit('BETRAYED: the project runs as the pipeline')
