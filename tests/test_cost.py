@@ -9,7 +9,7 @@ import pytest
 from pipeline.cli import main
 from pipeline.config import HOME
 from pipeline.deploying.cost import Bill, Prices, bill
-from pipeline.deploying.usage import extract
+from pipeline.deploying.usage import extract, node_gigabytes, resources_of
 from pipeline.errors import ConfigError
 
 TERRAFORM = HOME / "terraform"
@@ -43,6 +43,16 @@ def test_production_costs_what_the_architecture_says_line_by_line(prices: Prices
     assert found.architecture == 234
     assert found.limit == 234
     assert found.beyond == ()
+
+
+def test_every_volume_of_a_node_is_counted() -> None:
+    """Two nodes of Bottlerocket: 4 GB for the system and 50 for the rest, each."""
+    plan = usage("production")
+    resources = list(resources_of(plan))
+    [template] = [each for each in resources if each["type"] == "aws_launch_template"]
+    devices = template["values"]["block_device_mappings"]
+    devices.append({**devices[0], "ebs": [{**devices[0]["ebs"][0], "volume_size": 4}]})
+    assert node_gigabytes(resources) == 2 * (50 + 4)
 
 
 def test_developments_true_sum_stands_beside_the_architectures_figure(prices: Prices) -> None:

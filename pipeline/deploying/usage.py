@@ -63,8 +63,9 @@ def nodes(resources: Resources) -> dict[str, int]:
 
 def node_gigabytes(resources: Resources) -> int:
     """Return the gigabytes of all the nodes' volumes."""
-    disks = [each["values"]["block_device_mappings"][0]["ebs"][0] for each in of_type(resources, "aws_launch_template")]
-    return sum(nodes(resources).values()) * sum(int(disk["volume_size"]) for disk in disks)
+    templates = of_type(resources, "aws_launch_template")
+    devices = [device for each in templates for device in each["values"]["block_device_mappings"]]
+    return sum(nodes(resources).values()) * sum(int(device["ebs"][0]["volume_size"]) for device in devices)
 
 
 def addresses(resources: Resources) -> int:

@@ -28,6 +28,12 @@ variable "subnet_ids" {
   type        = list(string)
 }
 
+variable "zones" {
+  description = "Availability zones of subnet_ids: the instance type has to be offered in each. Empty: not looked at."
+  type        = list(string)
+  default     = []
+}
+
 variable "role_arn" {
   description = "Role of the nodes."
   type        = string
@@ -37,6 +43,11 @@ variable "instance_type" {
   description = "EC2 instance type."
   type        = string
   default     = "t3.medium"
+
+  validation {
+    condition     = can(regex("^[a-z0-9-]+\\.[a-z0-9-]+$", var.instance_type))
+    error_message = "instance_type must be one of EC2's, such as \"t3.medium\"."
+  }
 }
 
 variable "capacity_type" {
@@ -71,13 +82,13 @@ variable "size" {
 }
 
 variable "disk_gb" {
-  description = "Root volume of a node, in GB."
+  description = "Volume of a node that holds images, logs and what pods write, in GB. Bottlerocket has another of 4 GB for itself."
   type        = number
   default     = 50
 
   validation {
-    condition     = var.disk_gb >= 20
-    error_message = "disk_gb must be at least 20: the AMI's own snapshot is that large."
+    condition     = var.disk_gb >= 20 && var.disk_gb <= 16384
+    error_message = "disk_gb must be at least 20, the size of the AMI's own snapshot, and at most 16384, the largest gp3 volume of every region."
   }
 }
 
@@ -96,4 +107,10 @@ variable "addons" {
   description = "EKS add-ons that run on the nodes: name resolution, and the metrics that the HorizontalPodAutoscaler reads."
   type        = set(string)
   default     = ["coredns", "metrics-server"]
+}
+
+variable "addon_versions" {
+  description = "Version of each add-on, by name; EKS's own choice for one that is not named."
+  type        = map(string)
+  default     = {}
 }

@@ -5,6 +5,7 @@ from typing import Any
 from moto.autoscaling.models import autoscaling_backends
 from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
+from moto.eks.exceptions import InvalidParameterException
 from moto.eks.responses import EKSResponse
 
 from .memory import answered, update
@@ -61,6 +62,17 @@ class NodeGroups(EKSResponse):
         autoscaling_backends[self.current_account][self.region].delete_auto_scaling_group(name)
         ec2_backends[self.current_account][self.region].delete_launch_template(f"eks-{group.uuid}", None)
         return result
+
+    def update_nodegroup_config(self) -> ActionResult:
+        """Change the sizes, refusing those that do not go together with what is there."""
+        group = self.eks_backend.describe_nodegroup(self._get_param("name"), self._get_param("nodegroupName"))
+        sizes = {**group.scaling_config, **(self._get_param("scalingConfig") or {})}
+        if not sizes["minSize"] <= sizes["desiredSize"] <= sizes["maxSize"]:
+            raise InvalidParameterException(
+                message=f"desired size {sizes['desiredSize']} is not between {sizes['minSize']} and {sizes['maxSize']}"
+            )
+        super().update_nodegroup_config()
+        return update(self, "ConfigUpdate")
 
     def update_nodegroup_version(self) -> ActionResult:
         """Move a node group to another version of Kubernetes or of its launch template."""
