@@ -21,6 +21,7 @@ locals {
   ]
 }
 
+# EKS says for which cluster it asks (EKS user guide, "Cross-service confused deputy prevention").
 resource "aws_iam_role" "cluster" {
   name        = "${var.name}-cluster"
   description = "Control plane of ${var.cluster_name}"
@@ -31,6 +32,10 @@ resource "aws_iam_role" "cluster" {
       Effect    = "Allow"
       Principal = { Service = "eks.amazonaws.com" }
       Action    = "sts:AssumeRole"
+      Condition = {
+        StringEquals = { "aws:SourceAccount" = local.account_id }
+        ArnEquals    = { "aws:SourceArn" = local.cluster_arn }
+      }
     }]
   })
 }
@@ -42,6 +47,7 @@ resource "aws_iam_role_policy_attachment" "cluster" {
   policy_arn = "arn:${local.partition}:iam::aws:policy/${each.key}"
 }
 
+# EC2 says nothing of the kind: who may give the role to an instance is a matter of iam:PassRole.
 resource "aws_iam_role" "node" {
   name        = "${var.name}-node"
   description = "Nodes of ${var.cluster_name}"

@@ -53,6 +53,18 @@ run "each_role_is_for_one_subject" {
   }
 }
 
+run "eks_takes_the_control_planes_role_for_this_cluster_only" {
+  command = plan
+
+  assert {
+    condition = jsondecode(aws_iam_role.cluster.assume_role_policy).Statement[0].Condition == {
+      StringEquals = { "aws:SourceAccount" = "111122223333" }
+      ArnEquals    = { "aws:SourceArn" = "arn:aws:eks:us-west-1:111122223333:cluster/service-production" }
+    }
+    error_message = "The trust names account and cluster."
+  }
+}
+
 run "pod_identity_trusts_one_service_account_of_one_cluster" {
   command = plan
 

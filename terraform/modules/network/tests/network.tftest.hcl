@@ -11,6 +11,14 @@ mock_provider "aws" {
   mock_data "aws_region" {
     defaults = { name = "us-west-1" }
   }
+
+  mock_data "aws_caller_identity" {
+    defaults = { account_id = "111122223333" }
+  }
+
+  mock_data "aws_partition" {
+    defaults = { partition = "aws" }
+  }
 }
 
 variables {
@@ -45,6 +53,11 @@ run "the_architecture_is_the_default" {
   assert {
     condition     = aws_flow_log.this.traffic_type == "ALL"
     error_message = "Flow logs hold accepted and refused traffic."
+  }
+
+  assert {
+    condition     = output.private_cidrs == ["10.0.11.0/24", "10.0.12.0/24"]
+    error_message = "Whoever admits the nodes is told their addresses."
   }
 
   assert {
@@ -174,6 +187,80 @@ run "a_name_too_long_for_a_load_balancer_is_refused" {
 
   variables {
     name = "a-name-that-is-longer-than-thirty-two-characters"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "the_smallest_subnets_that_aws_takes_are_planned" {
+  command = plan
+
+  variables {
+    public_cidrs  = ["10.0.1.0/27", "10.0.2.0/27"]
+    private_cidrs = ["10.0.11.0/28", "10.0.12.0/28"]
+  }
+
+  assert {
+    condition     = length(aws_subnet.public) == 2 && length(aws_subnet.private) == 2
+    error_message = "/27 for the load balancer, /28 for nodes."
+  }
+}
+
+run "a_public_subnet_too_small_for_a_load_balancer_is_refused" {
+  command = plan
+
+  variables {
+    public_cidrs = ["10.0.1.0/28", "10.0.2.0/24"]
+  }
+
+  expect_failures = [var.public_cidrs]
+}
+
+run "a_private_subnet_that_aws_does_not_make_is_refused" {
+  command = plan
+
+  variables {
+    private_cidrs = ["10.0.11.0/29", "10.0.12.0/24"]
+  }
+
+  expect_failures = [var.private_cidrs]
+}
+
+run "a_range_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    private_cidrs = ["10.0.11.0", "10.0.12.0/24"]
+  }
+
+  expect_failures = [var.private_cidrs]
+}
+
+run "a_vpc_of_reserved_addresses_is_refused" {
+  command = plan
+
+  variables {
+    cidr = "127.0.0.0/16"
+  }
+
+  expect_failures = [var.cidr]
+}
+
+run "a_vpc_of_ipv6_addresses_is_refused" {
+  command = plan
+
+  variables {
+    cidr = "fd00::/16"
+  }
+
+  expect_failures = [var.cidr]
+}
+
+run "a_name_that_ends_with_a_dash_is_refused" {
+  command = plan
+
+  variables {
+    name = "service-"
   }
 
   expect_failures = [var.name]
