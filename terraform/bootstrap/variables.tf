@@ -19,6 +19,11 @@ variable "bucket" {
   description = "Name of the state bucket. Null: PROJECT-state-ACCOUNT-REGION."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.bucket == null || (can(regex("^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$", var.bucket)) && !strcontains(coalesce(var.bucket, "-"), ".."))
+    error_message = "bucket must be 3 to 63 lower-case letters, digits, dashes and dots, begin and end with a letter or digit, and hold no two dots together: S3 refuses any other."
+  }
 }
 
 variable "old_version_days" {

@@ -81,3 +81,13 @@ run "a_short_memory_is_refused" {
 
   expect_failures = [var.old_version_days]
 }
+
+run "a_name_that_no_bucket_can_have_is_refused" {
+  command = plan
+
+  variables {
+    bucket = "State_111122223333"
+  }
+
+  expect_failures = [var.bucket]
+}

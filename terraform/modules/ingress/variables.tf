@@ -3,8 +3,8 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{2,31}$", var.name))
-    error_message = "name must be 3 to 32 lower-case letters, digits and dashes, and begin with a letter: load balancers allow no more."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name)) && !startswith(var.name, "internal-")
+    error_message = "name must be 3 to 32 lower-case letters, digits and dashes, begin with a letter, not end with a dash and not begin with \"internal-\": load balancers allow no more."
   }
 }
 
@@ -49,8 +49,8 @@ variable "health" {
   default = {}
 
   validation {
-    condition     = startswith(var.health.path, "/") && var.health.interval >= 5 && var.health.interval <= 300 && var.health.timeout < var.health.interval
-    error_message = "health: path must begin with /, interval lie between 5 and 300 seconds, and timeout be shorter than interval."
+    condition     = startswith(var.health.path, "/") && var.health.interval >= 5 && var.health.interval <= 300 && var.health.timeout >= 2 && var.health.timeout <= 120 && var.health.timeout < var.health.interval
+    error_message = "health: path must begin with /, interval lie between 5 and 300 seconds, and timeout between 2 and 120 and be shorter than interval."
   }
 }
 
@@ -58,12 +58,22 @@ variable "idle_timeout" {
   description = "Seconds that an idle connection is kept. The architecture's \"request timeout\" too: a load balancer has no other."
   type        = number
   default     = 60
+
+  validation {
+    condition     = var.idle_timeout >= 1 && var.idle_timeout <= 4000
+    error_message = "idle_timeout must be between 1 and 4000 seconds: a load balancer takes no other."
+  }
 }
 
 variable "deregistration_delay" {
   description = "Seconds that a node which leaves may finish its requests."
   type        = number
   default     = 30
+
+  validation {
+    condition     = var.deregistration_delay >= 0 && var.deregistration_delay <= 3600
+    error_message = "deregistration_delay must be between 0 and 3600 seconds: a target group takes no other."
+  }
 }
 
 variable "domain" {
@@ -72,8 +82,8 @@ variable "domain" {
   default     = null
 
   validation {
-    condition     = var.domain == null || can(regex("^([a-z0-9-]+\\.)+[a-z]{2,}$", var.domain))
-    error_message = "domain must be a lower-case host name such as time.example.com."
+    condition     = var.domain == null || (can(regex("^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\\.)+[a-z]{2,63}$", var.domain)) && try(length(var.domain) <= 64, false))
+    error_message = "domain must be a lower-case host name such as time.example.com, of at most 64 letters: AWS gives no certificate for a longer one."
   }
 
   validation {
@@ -124,4 +134,9 @@ variable "log_days" {
   description = "Days that access logs are kept."
   type        = number
   default     = 90
+
+  validation {
+    condition     = var.log_days >= 1 && floor(var.log_days) == var.log_days
+    error_message = "log_days must be a whole number of days, at least 1: S3 expires no earlier."
+  }
 }

@@ -8,6 +8,11 @@ output "public_subnet_ids" {
   value       = [for zone in var.zones : aws_subnet.public[zone].id]
 }
 
+output "private_cidrs" {
+  description = "Address ranges of the private subnets, in the order of zones: where the nodes' addresses, and so NodePort traffic, come from."
+  value       = [for zone in var.zones : aws_subnet.private[zone].cidr_block]
+}
+
 output "private_subnet_ids" {
   description = "Private subnets, in the order of zones."
   value       = [for zone in var.zones : aws_subnet.private[zone].id]

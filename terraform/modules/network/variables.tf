@@ -3,8 +3,8 @@ variable "name" {
   type        = string
 
   validation {
-    condition     = can(regex("^[a-z][a-z0-9-]{2,31}$", var.name))
-    error_message = "name must be 3 to 32 lower-case letters, digits and dashes, and begin with a letter: load balancers allow no more."
+    condition     = can(regex("^[a-z][a-z0-9-]{1,30}[a-z0-9]$", var.name)) && !startswith(var.name, "internal-")
+    error_message = "name must be 3 to 32 lower-case letters, digits and dashes, begin with a letter, not end with a dash and not begin with \"internal-\": load balancers allow no more."
   }
 }
 
@@ -19,13 +19,18 @@ variable "cidr" {
   default     = "10.0.0.0/16"
 
   validation {
-    condition     = can(cidrhost(var.cidr, 0)) && try(cidrhost(var.cidr, 0) == split("/", var.cidr)[0], false)
+    condition     = can(cidrnetmask(var.cidr)) && try(cidrhost(var.cidr, 0) == split("/", var.cidr)[0], false)
     error_message = "cidr must be an IPv4 network such as 10.0.0.0/16, with no host bits set."
   }
 
   validation {
     condition     = try(tonumber(split("/", var.cidr)[1]) >= 16 && tonumber(split("/", var.cidr)[1]) <= 28, false)
     error_message = "cidr must be between /16 and /28: AWS makes no VPC outside of these."
+  }
+
+  validation {
+    condition     = !can(regex("^(0|127|169\\.254|22[4-9]|2[3-5][0-9])\\.", var.cidr))
+    error_message = "cidr must not lie in 0.0.0.0/8, 127.0.0.0/8, 169.254.0.0/16 or 224.0.0.0/3: AWS makes no VPC of reserved addresses. Choose private ones, such as 10.0.0.0/16."
   }
 }
 
@@ -49,6 +54,11 @@ variable "public_cidrs" {
     condition     = length(var.public_cidrs) == length(var.zones)
     error_message = "public_cidrs must hold one range for each of zones."
   }
+
+  validation {
+    condition     = alltrue([for range in var.public_cidrs : try(tonumber(split("/", range)[1]) >= 16 && tonumber(split("/", range)[1]) <= 27, false)])
+    error_message = "public_cidrs must be between /16 and /27: the load balancer is refused in a subnet smaller than /27, and AWS makes none larger than /16."
+  }
 }
 
 variable "private_cidrs" {
@@ -59,6 +69,11 @@ variable "private_cidrs" {
   validation {
     condition     = length(var.private_cidrs) == length(var.zones)
     error_message = "private_cidrs must hold one range for each of zones."
+  }
+
+  validation {
+    condition     = alltrue([for range in var.private_cidrs : try(tonumber(split("/", range)[1]) >= 16 && tonumber(split("/", range)[1]) <= 28, false)])
+    error_message = "private_cidrs must be between /16 and /28: AWS makes no other subnets. Each node and each pod takes an address, so /24 is a good choice."
   }
 }
 

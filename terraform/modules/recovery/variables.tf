@@ -35,4 +35,9 @@ variable "health_path" {
   description = "What Route 53 asks the load balancer for."
   type        = string
   default     = "/health"
+
+  validation {
+    condition     = startswith(var.health_path, "/") && length(var.health_path) <= 255
+    error_message = "health_path must begin with / and be at most 255 letters: Route 53 takes no other."
+  }
 }

@@ -205,3 +205,75 @@ run "a_name_too_long_for_a_load_balancer_is_refused" {
 
   expect_failures = [var.name]
 }
+
+run "a_name_that_load_balancers_keep_for_themselves_is_refused" {
+  command = plan
+
+  variables {
+    name = "internal-service"
+  }
+
+  expect_failures = [var.name]
+}
+
+run "a_health_check_faster_than_a_load_balancer_is_refused" {
+  command = plan
+
+  variables {
+    health = { interval = 5, timeout = 1 }
+  }
+
+  expect_failures = [var.health]
+}
+
+run "an_idle_timeout_that_a_load_balancer_does_not_take_is_refused" {
+  command = plan
+
+  variables {
+    idle_timeout = 5000
+  }
+
+  expect_failures = [var.idle_timeout]
+}
+
+run "a_delay_that_a_target_group_does_not_take_is_refused" {
+  command = plan
+
+  variables {
+    deregistration_delay = 4000
+  }
+
+  expect_failures = [var.deregistration_delay]
+}
+
+run "logs_that_are_kept_for_no_day_are_refused" {
+  command = plan
+
+  variables {
+    log_days = 0
+  }
+
+  expect_failures = [var.log_days]
+}
+
+run "a_label_that_begins_with_a_dash_is_refused" {
+  command = plan
+
+  variables {
+    domain  = "-time.example.com"
+    zone_id = "Z1"
+  }
+
+  expect_failures = [var.domain]
+}
+
+run "a_domain_too_long_for_a_certificate_is_refused" {
+  command = plan
+
+  variables {
+    domain  = "a-name-that-is-longer.than-the-sixty-four-letters-that.a-certificate.example.com"
+    zone_id = "Z1"
+  }
+
+  expect_failures = [var.domain]
+}

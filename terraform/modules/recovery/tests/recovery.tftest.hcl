@@ -31,3 +31,13 @@ run "a_part_that_is_none_is_refused" {
 
   expect_failures = [var.role]
 }
+
+run "a_path_that_is_none_is_refused" {
+  command = plan
+
+  variables {
+    health_path = "health"
+  }
+
+  expect_failures = [var.health_path]
+}
