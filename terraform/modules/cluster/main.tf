@@ -10,6 +10,24 @@ locals {
     "1.35" = "2027-03-27"
     "1.36" = "not announced when this was written"
   }
+
+  offered = contains(keys(local.offered_versions), var.kubernetes_version)
+}
+
+# The cluster as it is before this plan; none before the first.
+data "aws_eks_clusters" "standing" {}
+
+data "aws_eks_cluster" "standing" {
+  count = contains(data.aws_eks_clusters.standing.names, var.name) ? 1 : 0
+
+  name = var.name
+}
+
+locals {
+  standing_version = try(data.aws_eks_cluster.standing[0].version, var.kubernetes_version)
+
+  # EKS goes up by one minor version, and never back.
+  steps = try(tonumber(split(".", var.kubernetes_version)[1]) - tonumber(split(".", local.standing_version)[1]), 0)
 }
 
 resource "aws_kms_key" "secrets" {
@@ -63,8 +81,13 @@ resource "aws_eks_cluster" "this" {
 
   lifecycle {
     precondition {
-      condition     = var.allow_ended_version || contains(keys(local.offered_versions), var.kubernetes_version)
+      condition     = var.allow_ended_version || local.offered
       error_message = "EKS does not offer Kubernetes ${var.kubernetes_version}. Set kubernetes_version to one of: ${join(", ", keys(local.offered_versions))}. AWS refuses the architecture's 1.28 since its extended support ended on 2025-11-26; to plan it all the same, for reading, set allow_ended_version = true."
+    }
+
+    precondition {
+      condition     = var.allow_ended_version || local.steps == 0 || local.steps == 1
+      error_message = "${var.name} runs Kubernetes ${local.standing_version}: EKS goes up by one minor version at a time, and never back, so it would refuse ${var.kubernetes_version}. Set kubernetes_version to ${local.standing_version} or the one after it (docs/runbooks/cluster-upgrade.md)."
     }
   }
 
@@ -82,6 +105,7 @@ resource "aws_iam_openid_connect_provider" "cluster" {
 resource "aws_eks_addon" "vpc_cni" {
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = "vpc-cni"
+  addon_version               = lookup(local.addon_versions, "vpc-cni", null)
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 
@@ -94,6 +118,7 @@ resource "aws_eks_addon" "before_nodes" {
 
   cluster_name                = aws_eks_cluster.this.name
   addon_name                  = each.key
+  addon_version               = lookup(local.addon_versions, each.key, null)
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 }
@@ -104,7 +129,7 @@ resource "aws_eks_access_entry" "this" {
   cluster_name  = aws_eks_cluster.this.name
   principal_arn = each.value.principal_arn
 
-  tags = { Name = each.key }
+  tags = { Name = substr(each.key, 0, 256) } # the longest that AWS takes
 }
 
 resource "aws_eks_access_policy_association" "this" {

@@ -18,6 +18,11 @@ output "version" {
   value       = aws_eks_cluster.this.version
 }
 
+output "addon_versions" {
+  description = "Version of each EKS add-on that goes with this version of Kubernetes."
+  value       = local.addon_versions
+}
+
 output "security_group_id" {
   description = "Security group that EKS made for traffic between control plane and nodes."
   value       = aws_eks_cluster.this.vpc_config[0].cluster_security_group_id

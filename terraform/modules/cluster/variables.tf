@@ -41,13 +41,33 @@ variable "public_access_cidrs" {
   default     = []
 
   validation {
-    condition     = alltrue([for cidr in var.public_access_cidrs : can(cidrhost(cidr, 0))])
-    error_message = "public_access_cidrs must hold CIDR ranges such as 203.0.113.0/24."
+    condition     = alltrue([for cidr in var.public_access_cidrs : can(cidrnetmask(cidr))])
+    error_message = "public_access_cidrs must hold IPv4 ranges such as 203.0.113.0/24."
   }
 
   validation {
     condition     = alltrue([for cidr in var.public_access_cidrs : try(tonumber(split("/", cidr)[1]) >= 8, false)])
     error_message = "public_access_cidrs must not open the API server to the internet at large: name your own networks, /8 or smaller, or leave it empty for a private endpoint."
+  }
+
+  # Two ranges overlap when they are the same network at the shorter of their prefixes.
+  validation {
+    condition = length(flatten([
+      for cidr in var.public_access_cidrs : [
+        for reserved in ["0.0.0.0/8", "10.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "224.0.0.0/3"] : cidr
+        if try(
+          cidrhost("${cidrhost(cidr, 0)}/${min(split("/", cidr)[1], split("/", reserved)[1])}", 0) ==
+          cidrhost("${cidrhost(reserved, 0)}/${min(split("/", cidr)[1], split("/", reserved)[1])}", 0),
+          false
+        )
+      ]
+    ])) == 0
+    error_message = "public_access_cidrs are addresses as the internet sees them: EKS refuses private and reserved ranges, such as 10.0.0.0/8. What is inside the VPC reaches the private endpoint without being named."
+  }
+
+  validation {
+    condition     = length(var.public_access_cidrs) <= 40
+    error_message = "public_access_cidrs must hold at most 40 ranges: EKS takes no more."
   }
 }
 
@@ -68,6 +88,11 @@ variable "access" {
   validation {
     condition     = alltrue([for entry in var.access : entry.policy != "ClusterAdmin" || length(entry.namespaces) == 0])
     error_message = "access: ClusterAdmin holds in the whole cluster; give it no namespaces, or choose Admin."
+  }
+
+  validation {
+    condition     = length(distinct([for entry in var.access : entry.principal_arn])) == length(var.access)
+    error_message = "access: each principal_arn once. EKS keeps one entry for a principal and refuses a second."
   }
 }
 

@@ -12,13 +12,17 @@ from .memory import arn, find, in_use, memory, update
 _SETTINGS = ("addonVersion", "serviceAccountRoleArn", "configurationValues")
 
 
+def _default(cluster: str) -> str:
+    """Return the version that a cluster of that minor version gets, of every add-on the same."""
+    return f"v{cluster}.0-eksbuild.1"
+
+
 class Addons(EKSResponse):
     """What EKS runs in a cluster on one's behalf."""
 
     def create_addon(self) -> ActionResult:
         """Install an add-on, once."""
         cluster, name = self._get_param("name"), self._get_param("addonName")
-        self.eks_backend.describe_cluster(cluster)
         addons = memory(self.eks_backend).addons
         if (cluster, name) in addons:
             raise in_use(cluster, "add-on")
@@ -26,7 +30,7 @@ class Addons(EKSResponse):
             "clusterName": cluster,
             "addonName": name,
             "status": "ACTIVE",
-            "addonVersion": "v1.0.0-eksbuild.1",
+            "addonVersion": _default(self.eks_backend.describe_cluster(cluster).version),
             "health": {"issues": []},
             "addonArn": arn(self, "addon", cluster, name, str(uuid.uuid4())),
             "createdAt": time.time(),
@@ -35,6 +39,14 @@ class Addons(EKSResponse):
         }
         addons[cluster, name] = addon | self._settings()
         return ActionResult({"addon": addons[cluster, name]})
+
+    def describe_addon_versions(self) -> ActionResult:
+        """Answer with one version of the add-on for the version of Kubernetes, which is its default."""
+        cluster = self._get_param("kubernetesVersion")
+        fits = {"clusterVersion": cluster, "platformVersions": ["*"], "defaultVersion": True}
+        versions = [{"addonVersion": _default(cluster), "architecture": ["amd64", "arm64"], "compatibilities": [fits]}]
+        addon = {"addonName": self._get_param("addonName"), "type": "networking", "addonVersions": versions}
+        return ActionResult({"addons": [addon]})
 
     def describe_addon(self) -> ActionResult:
         """Answer with one add-on."""

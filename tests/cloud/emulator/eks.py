@@ -16,6 +16,7 @@ _ROUTES = (
     "/clusters/(?P<name>[^/]+)/node-groups/(?P<nodegroupName>[^/]+)/update-version",
     "/clusters/(?P<name>[^/]+)/access-entries",
     "/clusters/(?P<name>[^/]+)/access-entries/(?P<principalArn>.+)",
+    "/addons/supported-versions",
     "/clusters/(?P<name>[^/]+)/addons",
     "/clusters/(?P<name>[^/]+)/addons/(?P<addonName>[^/]+)",
     "/clusters/(?P<name>[^/]+)/addons/(?P<addonName>[^/]+)/update",

@@ -3,6 +3,10 @@ mock_provider "aws" {
     defaults = { partition = "aws" }
   }
 
+  mock_data "aws_eks_addon_version" {
+    defaults = { version = "v1.35.0-eksbuild.1" }
+  }
+
   mock_data "aws_caller_identity" {
     defaults = { account_id = "111122223333" }
   }
@@ -85,6 +89,83 @@ run "access_is_an_entry_and_a_policy_in_a_namespace" {
   }
 }
 
+run "add_ons_have_the_version_that_goes_with_the_clusters" {
+  command = plan
+
+  assert {
+    condition     = toset([for addon in concat([aws_eks_addon.vpc_cni], values(aws_eks_addon.before_nodes)) : addon.addon_version]) == toset(["v1.35.0-eksbuild.1"])
+    error_message = "An upgrade of the cluster is an upgrade of what runs in it."
+  }
+
+  assert {
+    condition     = toset([for found in data.aws_eks_addon_version.default : found.kubernetes_version]) == toset(["1.35"]) && length(setsubtract(["coredns", "metrics-server", "amazon-cloudwatch-observability"], keys(output.addon_versions))) == 0
+    error_message = "Whoever installs an add-on is told its version."
+  }
+}
+
+run "an_upgrade_by_one_minor_version_is_planned" {
+  command = plan
+
+  override_data {
+    target = data.aws_eks_clusters.standing
+    values = { names = ["another", "service-production"] }
+  }
+
+  override_data {
+    target = data.aws_eks_cluster.standing[0]
+    values = { version = "1.35" }
+  }
+
+  variables {
+    kubernetes_version = "1.36"
+  }
+
+  assert {
+    condition     = aws_eks_cluster.this.version == "1.36"
+    error_message = "From 1.35 to 1.36."
+  }
+}
+
+run "an_upgrade_that_leaves_out_a_version_is_refused" {
+  command = plan
+
+  override_data {
+    target = data.aws_eks_clusters.standing
+    values = { names = ["service-production"] }
+  }
+
+  override_data {
+    target = data.aws_eks_cluster.standing[0]
+    values = { version = "1.34" }
+  }
+
+  variables {
+    kubernetes_version = "1.36"
+  }
+
+  expect_failures = [aws_eks_cluster.this]
+}
+
+run "a_version_before_the_one_that_runs_is_refused" {
+  command = plan
+
+  override_data {
+    target = data.aws_eks_clusters.standing
+    values = { names = ["service-production"] }
+  }
+
+  override_data {
+    target = data.aws_eks_cluster.standing[0]
+    values = { version = "1.36" }
+  }
+
+  variables {
+    kubernetes_version = "1.35"
+  }
+
+  expect_failures = [aws_eks_cluster.this]
+}
+
 run "the_architectures_version_is_refused" {
   command = plan
 
@@ -149,6 +230,43 @@ run "a_network_that_is_none_is_refused" {
   expect_failures = [var.public_access_cidrs]
 }
 
+run "a_network_that_the_internet_does_not_know_is_refused" {
+  command = plan
+
+  variables {
+    public_access_cidrs = ["203.0.113.0/24", "172.20.0.0/16"]
+  }
+
+  expect_failures = [var.public_access_cidrs]
+}
+
+run "a_network_of_ipv6_is_refused" {
+  command = plan
+
+  variables {
+    public_access_cidrs = ["2001:db8::/32"]
+  }
+
+  expect_failures = [var.public_access_cidrs]
+}
+
+run "more_networks_than_eks_takes_are_refused" {
+  command = plan
+
+  variables {
+    public_access_cidrs = [
+      "203.0.113.0/32", "203.0.113.1/32", "203.0.113.2/32", "203.0.113.3/32", "203.0.113.4/32", "203.0.113.5/32", "203.0.113.6/32",
+      "203.0.113.7/32", "203.0.113.8/32", "203.0.113.9/32", "203.0.113.10/32", "203.0.113.11/32", "203.0.113.12/32", "203.0.113.13/32",
+      "203.0.113.14/32", "203.0.113.15/32", "203.0.113.16/32", "203.0.113.17/32", "203.0.113.18/32", "203.0.113.19/32", "203.0.113.20/32",
+      "203.0.113.21/32", "203.0.113.22/32", "203.0.113.23/32", "203.0.113.24/32", "203.0.113.25/32", "203.0.113.26/32", "203.0.113.27/32",
+      "203.0.113.28/32", "203.0.113.29/32", "203.0.113.30/32", "203.0.113.31/32", "203.0.113.32/32", "203.0.113.33/32", "203.0.113.34/32",
+      "203.0.113.35/32", "203.0.113.36/32", "203.0.113.37/32", "203.0.113.38/32", "203.0.113.39/32", "203.0.113.40/32",
+    ]
+  }
+
+  expect_failures = [var.public_access_cidrs]
+}
+
 run "one_subnet_is_refused" {
   command = plan
 
@@ -174,6 +292,19 @@ run "a_cluster_administrator_of_a_namespace_is_refused" {
 
   variables {
     access = { admin = { principal_arn = "arn:aws:iam::111122223333:role/admin", policy = "ClusterAdmin", namespaces = ["service"] } }
+  }
+
+  expect_failures = [var.access]
+}
+
+run "a_principal_under_two_names_is_refused" {
+  command = plan
+
+  variables {
+    access = {
+      alice = { principal_arn = "arn:aws:iam::111122223333:role/admin", policy = "ClusterAdmin" }
+      bob   = { principal_arn = "arn:aws:iam::111122223333:role/admin", policy = "View" }
+    }
   }
 
   expect_failures = [var.access]
