@@ -1,5 +1,9 @@
 # The CloudWatch agent on every node, with a role that it alone can take, and an end to how long its logs are kept.
 
+locals {
+  agent = { namespace = "amazon-cloudwatch", service_account = "cloudwatch-agent" }
+}
+
 resource "aws_cloudwatch_log_group" "insights" {
   for_each = toset(["application", "dataplane", "host", "performance"])
 
@@ -19,8 +23,12 @@ resource "aws_iam_role" "agent" {
       Principal = { Service = "pods.eks.amazonaws.com" }
       Action    = ["sts:AssumeRole", "sts:TagSession"]
       Condition = {
-        StringEquals = { "aws:SourceAccount" = local.account_id }
-        ArnEquals    = { "aws:SourceArn" = "arn:${local.partition}:eks:${local.region}:${local.account_id}:cluster/${var.cluster_name}" }
+        StringEquals = {
+          "aws:SourceAccount"                         = local.account_id
+          "aws:RequestTag/kubernetes-namespace"       = local.agent.namespace
+          "aws:RequestTag/kubernetes-service-account" = local.agent.service_account
+        }
+        ArnEquals = { "aws:SourceArn" = "arn:${local.partition}:eks:${local.region}:${local.account_id}:cluster/${var.cluster_name}" }
       }
     }]
   })
@@ -33,14 +41,15 @@ resource "aws_iam_role_policy_attachment" "agent" {
 
 resource "aws_eks_pod_identity_association" "agent" {
   cluster_name    = var.cluster_name
-  namespace       = "amazon-cloudwatch"
-  service_account = "cloudwatch-agent"
+  namespace       = local.agent.namespace
+  service_account = local.agent.service_account
   role_arn        = aws_iam_role.agent.arn
 }
 
 resource "aws_eks_addon" "agent" {
   cluster_name                = var.cluster_name
   addon_name                  = "amazon-cloudwatch-observability"
+  addon_version               = var.addon_version
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 

@@ -12,6 +12,8 @@ locals {
   region     = data.aws_region.current.name
 }
 
+data "aws_default_tags" "provider" {}
+
 resource "aws_kms_key" "logs" {
   description             = "Logs and notifications of ${var.name}"
   enable_key_rotation     = true
@@ -92,6 +94,16 @@ resource "aws_budgets_budget" "monthly" {
   limit_amount = tostring(var.monthly_budget)
   limit_unit   = "USD"
   time_unit    = "MONTHLY"
+
+  # What carries the environment's tag, and not the rest of the account.
+  dynamic "cost_filter" {
+    for_each = { for key, value in data.aws_default_tags.provider.tags : key => value if key == "Environment" }
+
+    content {
+      name   = "TagKeyValue"
+      values = [format("user:%s$%s", cost_filter.key, cost_filter.value)]
+    }
+  }
 
   notification {
     notification_type         = "ACTUAL"

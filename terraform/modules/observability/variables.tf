@@ -52,7 +52,7 @@ variable "limits" {
 }
 
 variable "monthly_budget" {
-  description = "US dollars a month that the project may cost; a warning goes out at 80 % spent and at 100 % forecast. 0: no budget."
+  description = "US dollars a month that the project may cost; a warning goes out at 80 % spent and at 100 % forecast. 0: no budget. What carries the provider's default tag Environment counts; without such a tag, the whole account."
   type        = number
 
   validation {
@@ -70,4 +70,10 @@ variable "log_retention_days" {
     condition     = contains([1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653], var.log_retention_days)
     error_message = "log_retention_days must be a number of days that CloudWatch Logs knows: 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731 or whole years up to ten."
   }
+}
+
+variable "addon_version" {
+  description = "Version of the CloudWatch agent's add-on. Null: EKS's own choice."
+  type        = string
+  default     = null
 }

@@ -3,6 +3,10 @@ mock_provider "aws" {
     defaults = { partition = "aws" }
   }
 
+  mock_data "aws_default_tags" {
+    defaults = { tags = { Project = "service", Environment = "production" } }
+  }
+
   mock_data "aws_caller_identity" {
     defaults = { account_id = "111122223333" }
   }
@@ -52,6 +56,11 @@ run "the_architectures_metrics_have_alarms" {
   }
 
   assert {
+    condition     = [for filter in aws_budgets_budget.monthly[0].cost_filter : "${filter.name} ${join(",", filter.values)}"] == ["TagKeyValue user:Environment$production"]
+    error_message = "The budget counts what carries the environment's tag."
+  }
+
+  assert {
     condition     = alltrue([for group in aws_cloudwatch_log_group.insights : group.retention_in_days == 365])
     error_message = "Logs have an end."
   }
@@ -59,6 +68,45 @@ run "the_architectures_metrics_have_alarms" {
   assert {
     condition     = length(jsondecode(aws_cloudwatch_dashboard.this.dashboard_body).widgets) == 9
     error_message = "The dashboard shows nine graphs."
+  }
+}
+
+run "the_agents_role_is_for_its_service_account_only" {
+  command = plan
+
+  variables {
+    addon_version = "v4.0.0-eksbuild.1"
+  }
+
+  assert {
+    condition = jsondecode(aws_iam_role.agent.assume_role_policy).Statement[0].Condition == {
+      StringEquals = {
+        "aws:SourceAccount"                         = "111122223333"
+        "aws:RequestTag/kubernetes-namespace"       = "amazon-cloudwatch"
+        "aws:RequestTag/kubernetes-service-account" = "cloudwatch-agent"
+      }
+      ArnEquals = { "aws:SourceArn" = "arn:aws:eks:us-west-1:111122223333:cluster/service-production" }
+    }
+    error_message = "The trust names cluster, namespace and service account."
+  }
+
+  assert {
+    condition     = aws_eks_pod_identity_association.agent.service_account == "cloudwatch-agent" && aws_eks_addon.agent.addon_version == "v4.0.0-eksbuild.1"
+    error_message = "The agent has the role, in the version that was asked for."
+  }
+}
+
+run "a_budget_without_the_tag_counts_the_account" {
+  command = plan
+
+  override_data {
+    target = data.aws_default_tags.provider
+    values = { tags = { Project = "service" } }
+  }
+
+  assert {
+    condition     = length(aws_budgets_budget.monthly[0].cost_filter) == 0
+    error_message = "Nothing to filter by."
   }
 }
 
