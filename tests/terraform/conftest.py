@@ -149,9 +149,16 @@ def drill(zone: str, cloud: Cloud) -> Drill:
 
 
 @pytest.fixture(scope="session")
-def leak() -> list[Done]:
-    """Give a list for what the runbook for a leaked credential did to production while it stood."""
-    return []
+def meanwhile() -> dict[str, list[Done]]:
+    """Give what was done while an environment stood, by the page of the runbook that it is about."""
+    return {"credential-leak.md": [], "node-size.md": []}
+
+
+def resize(root: Root) -> list[Done]:
+    """Ask for more nodes than there are, which is refused, and then follow the runbook; return what both said."""
+    refused = root.run("plan", "-no-color", "-input=false", "-var=node_size={min=2,desired=2,max=3}").expect(1)
+    sizes = {**root.environment, "MIN": "2", "MAX": "3"}
+    return [refused, follow(commands("node-size.md"), root.directory, sizes).expect()]
 
 
 @pytest.fixture(scope="session")
@@ -161,7 +168,7 @@ def lives(
     drill: Drill,
     pool: ThreadPoolExecutor,
     second_backend: Future[Done],
-    leak: list[Done],
+    meanwhile: dict[str, list[Done]],
 ) -> Lives:
     """Start the life of each environment, all at once; `result()` waits for its end."""
     names = {"domain": DOMAIN, "zone_id": drill.zone}
@@ -170,10 +177,13 @@ def lives(
         root = make_root("environments/development", REQUIRED)
         root.init(f"-backend-config={backend()}")
 
+        def while_it_stands() -> None:
+            meanwhile["node-size.md"] += resize(root)
+
         def upgrade() -> Done:
             return follow(commands("cluster-upgrade.md"), root.directory, root.environment)
 
-        return live(root, root.apply, lambda: None, "-var=kubernetes_version=1.36", upgrade)
+        return live(root, root.apply, while_it_stands, "-var=kubernetes_version=1.36", upgrade)
 
     def production() -> Life:
         more = {"alarm_emails": ["on-call@example.test"], "web_acl": {"enabled": True, "rate_limit": 2000}}
@@ -182,7 +192,8 @@ def lives(
         unprotected = "-var=deletion_protection=false"
 
         def while_it_stands() -> None:
-            leak.append(follow(commands("credential-leak.md"), root.directory, root.environment).expect())
+            leak = follow(commands("credential-leak.md"), root.directory, root.environment)
+            meanwhile["credential-leak.md"].append(leak.expect())
             drill.hold()
 
         return live(root, root.apply, while_it_stands, unprotected, lambda: root.apply(unprotected))

@@ -58,7 +58,7 @@ def test_every_validation_has_a_case_that_fails_it(name: str) -> None:
         for cases in re.findall(r"expect_failures = \[(.*)\]", file.read_text())
     )  # fmt: skip
     for block in re.findall(r'^(variable "\w+"|resource "\w+" "\w+") \{(.*?)^\}', code, re.DOTALL | re.MULTILINE):
-        if "validation {" in block[1] or "precondition {" in block[1]:
+        if any(f"{check} {{" in block[1] for check in ("validation", "precondition", "postcondition")):
             kind, *names = block[0].replace('"', "").split()
             address = f"var.{names[0]}" if kind == "variable" else ".".join(names)
             assert address in refused, f"{name}: no case in tests/ makes {address} refuse"

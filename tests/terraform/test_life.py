@@ -6,9 +6,10 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 import pytest
+import yaml
 
 from pipeline.config import Deploy
-from tests.cloud.aws import Cloud
+from tests.cloud.aws import HOME, Cloud
 from tests.cloud.terraform import CONFIGURATION, Done
 
 from .conftest import DOMAIN, Lives
@@ -56,6 +57,31 @@ def test_a_new_version_of_kubernetes_upgrades_cluster_and_nodes_in_place(lives: 
     assert planned["module.region.module.cluster.aws_eks_cluster.this"] == "update"
     assert planned["module.region.module.nodes.aws_eks_node_group.this"] == "update"
     assert set(planned.values()) == {"update"}, planned
+
+
+def test_a_new_version_of_kubernetes_upgrades_every_add_on(lives: Lives) -> None:
+    life = lives["development"].result()
+    addons = {address: each for address, each in life.state.items() if ".aws_eks_addon." in address}
+    assert {each["addon_version"] for each in addons.values()} == {"v1.35.0-eksbuild.1"}
+    assert len(addons) == 6
+    assert set(addons) - set(life.change_plan) == set()
+
+
+def test_more_nodes_than_there_are_are_refused_at_plan_with_the_way_out(
+    lives: Lives, meanwhile: dict[str, list[Done]]
+) -> None:
+    lives["development"].result()
+    said = " ".join(meanwhile["node-size.md"][0].output.replace("│", " ").split())
+    assert "The number of nodes is 1 now, which is not between 2 and 3" in said
+    assert "--scaling-config minSize=2,maxSize=3,desiredSize=2" in said
+    assert "node-size.md" in said
+
+
+def test_the_runbook_for_the_number_of_nodes_ends_in_an_empty_plan(
+    lives: Lives, meanwhile: dict[str, list[Done]]
+) -> None:
+    lives["development"].result()
+    assert meanwhile["node-size.md"][1].output.rstrip().count("No changes") == 1
 
 
 def test_the_upgrade_by_the_runbook_ends_in_an_empty_plan(lives: Lives) -> None:
@@ -120,11 +146,19 @@ def test_the_outputs_are_what_the_pipelines_configuration_takes(lives: Lives) ->
     assert outputs["deploy_role_arn"].endswith(":role/simpletimeservice-production-deploy")
 
 
+def test_the_policy_of_the_network_admits_productions_nodes_and_the_second_regions_are_others(lives: Lives) -> None:
+    policy = yaml.safe_load((HOME / "k8s" / "base" / "networkpolicy.yaml").read_bytes())
+    admitted = [peer["ipBlock"]["cidr"] for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+    networks = {name: lives[name].result().outputs["node_networks"] for name in ENVIRONMENTS}
+    assert networks["production"] == networks["development"] == admitted
+    assert networks["recovery"] == ["10.1.11.0/24", "10.1.12.0/24"]
+
+
 def test_the_runbook_for_a_leak_refuses_every_session_from_before_and_leaves_nothing(
-    lives: Lives, leak: list[Done]
+    lives: Lives, meanwhile: dict[str, list[Done]]
 ) -> None:
     life = lives["production"].result()
-    [done] = leak
+    [done] = meanwhile["credential-leak.md"]
     assert "sessions-before-now-are-refused" in done.output
     assert "aws:TokenIssueTime" in done.output
     assert "module.region.module.identity.aws_iam_role.deploy[0]" not in life.change_plan

@@ -88,6 +88,54 @@ def test_the_applications_role_is_for_its_service_account(
     assert expected == trusts(trust, "sts:AssumeRoleWithWebIdentity", provider, context)
 
 
+@pytest.mark.parametrize(
+    ("namespace", "account", "expected"),
+    [
+        ("amazon-cloudwatch", "cloudwatch-agent", True),
+        ("amazon-cloudwatch", "default", False),
+        ("simpletimeservice", "cloudwatch-agent", False),
+        ("simpletimeservice", "simpletimeservice", False),
+    ],
+)
+def test_the_agents_role_is_for_its_service_account(
+    applied: dict[str, dict[str, Any]], namespace: str, account: str, expected: bool
+) -> None:
+    trust = policy(applied, "observability.aws_iam_role.agent", "assume_role_policy")
+    context = {
+        "aws:SourceAccount": ACCOUNT,
+        "aws:SourceArn": CLUSTER,
+        "aws:RequestTag/kubernetes-namespace": namespace,
+        "aws:RequestTag/kubernetes-service-account": account,
+    }
+    assert expected == trusts(trust, "sts:AssumeRole", "pods.eks.amazonaws.com", context)
+
+
+def test_a_service_of_aws_takes_a_role_for_this_account_and_what_is_in_it_only(
+    applied: dict[str, dict[str, Any]],
+) -> None:
+    """EC2 alone says nothing of whom it asks for: who may give its role to an instance is a matter of iam:PassRole."""
+    documents = [
+        json.loads(each["assume_role_policy"]) for address, each in applied.items() if ".aws_iam_role." in address
+    ]
+    statements = [statement for document in documents for statement in document["Statement"]]
+    assert len(statements) >= 7
+    services = {each["Principal"]["Service"]: each for each in statements if "Service" in each["Principal"]}
+    assert set(services) == {
+        "ec2.amazonaws.com", "eks.amazonaws.com", "pods.eks.amazonaws.com", "vpc-flow-logs.amazonaws.com",
+    }  # fmt: skip
+    for service in set(services) - {"ec2.amazonaws.com"}:
+        document = {"Statement": [services[service]]}
+        keys = {key for operator in services[service]["Condition"].values() for key in operator}
+        assert {"aws:SourceAccount", "aws:SourceArn"} <= keys
+        assert not trusts(document, "sts:AssumeRole", service, {})
+
+
+def test_a_pod_takes_no_role_but_its_own(applied: dict[str, dict[str, Any]]) -> None:
+    for address, each in applied.items():
+        if ".aws_iam_role." in address and "pods.eks.amazonaws.com" in each["assume_role_policy"]:
+            assert "kubernetes-service-account" in each["assume_role_policy"], address
+
+
 def test_the_application_may_use_nothing(applied: dict[str, dict[str, Any]]) -> None:
     role = f"{NAME}-application"
     policies = [each for each in applied.values() if each.get("role") == role]

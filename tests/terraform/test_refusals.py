@@ -10,6 +10,7 @@ from tests.cloud.aws import Cloud
 from tests.cloud.terraform import Root, copy, environment
 
 from .conftest import DOMAIN, REQUIRED
+from .runbook import commands, follow
 
 
 @pytest.fixture(scope="module")
@@ -44,6 +45,11 @@ def refused(root: Root, variables: dict[str, Any], **changes: str) -> str:
         ({"node_size": {"min": 4, "desired": 4, "max": 2}}, "max no smaller than min", "size"),
         ({"kubernetes_version": "1.28"}, "EKS does not offer Kubernetes 1.28", "1.34, 1.35, 1.36"),
         ({"public_access_cidrs": ["0.0.0.0/0"]}, "must not open the API server to the internet at large", "your own"),
+        (
+            {"public_access_cidrs": ["10.0.0.0/8"]},
+            "EKS refuses private and reserved ranges",
+            "as the internet sees them",
+        ),
         ({"domain": DOMAIN}, "domain and zone_id go together", "Route 53 public zone"),
         ({"administrators": []}, "must hold at least one ARN", "arn:aws:iam::111122223333:role/admin"),
     ],
@@ -54,6 +60,54 @@ def test_a_mistake_is_refused_at_plan_with_what_to_set(
     said = refused(production, variables)
     assert what in said
     assert set_this in said
+
+
+@pytest.mark.parametrize(
+    ("region", "expected"),
+    [
+        (
+            {
+                "network": {
+                    "public_cidrs": ["10.0.1.0/28", "10.0.2.0/28"],
+                    "private_cidrs": ["10.0.11.0/29", "10.0.12.0/29"],
+                },
+                "nodes": {"instance_type": "t3.enormous"},
+            },
+            [
+                "the load balancer is refused in a subnet smaller than /27",
+                "private_cidrs must be between /16 and /28",
+                "t3.enormous",
+            ],
+        ),
+        (
+            {"nodes": {"instance_type": "t4g.nano"}},
+            [
+                "t4g.nano is arm64, AL2023_x86_64_STANDARD is for x86_64",
+                "Set ami_type to one for arm64, or instance_type to one that is x86_64",
+                "A t4g.nano holds 4 pods, of which 5 are on every node",
+                "Set instance_type to a larger one, or size.min to more nodes",
+            ],
+        ),
+        (
+            {"nodes": {"instance_type": "p5en.48xlarge", "ami_type": "AL2023_ARM_64_STANDARD"}},
+            [
+                "p5en.48xlarge is x86_64, AL2023_ARM_64_STANDARD is for arm64",
+                "EC2 offers no p5en.48xlarge in us-west-1",
+                "or zones to some of: us-west-1",
+            ],
+        ),
+    ],
+)
+def test_what_aws_would_refuse_after_minutes_is_refused_at_plan(
+    production: Root, region: dict[str, Any], expected: list[str]
+) -> None:
+    override = production.directory / "wrong_override.tf.json"
+    override.write_text(json.dumps({"module": {"region": region}}))
+    try:
+        said = refused(production, {})
+    finally:
+        override.unlink()
+    assert [words for words in expected if words not in said] == []
 
 
 def test_a_zone_that_does_not_hold_the_domain_is_refused(production: Root, zone: str) -> None:
@@ -80,6 +134,16 @@ def test_an_ended_version_that_is_planned_on_purpose_is_refused_by_eks(cloud: Cl
     arguments = ("--name", "old", "--kubernetes-version", "1.28", "--role-arn", "arn:aws:iam::123456789012:role/x")
     with pytest.raises(AssertionError, match=r"unsupported Kubernetes version 1\.28"):
         cloud.aws("eks", "create-cluster", *arguments, "--resources-vpc-config", "subnetIds=subnet-1,subnet-2")
+
+
+def test_a_log_group_that_comes_back_after_a_destroy_is_removed_by_the_runbook(cloud: Cloud, tmp_path: Path) -> None:
+    for name in ("gone", "gone-not"):
+        cloud.aws("logs", "create-log-group", "--log-group-name", f"/aws/eks/simpletimeservice-{name}/cluster")
+    blocks = commands("take-down.md", section="3.")
+    done = follow(blocks, tmp_path, {**cloud.environment, "NAME": "simpletimeservice-gone"}).expect()
+    left = cloud.aws("logs", "describe-log-groups", "--log-group-name-prefix", "/aws/eks/simpletimeservice-gone")
+    assert done.output == "deleted /aws/eks/simpletimeservice-gone/cluster\n"
+    assert [each["logGroupName"] for each in left["logGroups"]] == ["/aws/eks/simpletimeservice-gone-not/cluster"]
 
 
 def test_a_bucket_of_anyones_name_is_refused(cloud: Cloud, quick_cli_file: Path, tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ module "region" {
   nodes = {
     instance_type = "t3.small"
     capacity_type = "SPOT"
-    size          = { min = 1, desired = 1, max = 2 }
+    size          = var.node_size
   }
 
   cluster = {

@@ -13,6 +13,11 @@ output "url" {
   value       = module.region.url
 }
 
+output "node_networks" {
+  description = "Address ranges of the nodes: what the NetworkPolicy of the service must admit, since NodePort traffic arrives from them."
+  value       = module.region.node_networks
+}
+
 output "application_role_arn" {
   description = "Role of the application's service account."
   value       = module.region.application_role_arn

@@ -45,8 +45,14 @@ variable "alarm_emails" {
   default     = []
 }
 
+variable "node_size" {
+  description = "How many nodes: at least, at first, at most. One t3.small holds the add-ons and one pod; without the Cluster Autoscaler, begin with two."
+  type        = object({ min = number, desired = number, max = number })
+  default     = { min = 1, desired = 1, max = 2 }
+}
+
 variable "monthly_budget" {
-  description = "US dollars a month that development may cost. The architecture says about 100; its own prices come to more (python -m pipeline cost)."
+  description = "US dollars a month, for what carries the tag Environment, that development may cost. The architecture says about 100; its own prices come to more (python -m pipeline cost)."
   type        = number
   default     = 180
 }

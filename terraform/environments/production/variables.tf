@@ -76,7 +76,7 @@ variable "web_acl" {
 }
 
 variable "monthly_budget" {
-  description = "US dollars a month that production may cost: the architecture's 234, and room for what it leaves out."
+  description = "US dollars a month, for what carries the tag Environment, that production may cost: the architecture's 234, and room for what it leaves out."
   type        = number
   default     = 300
 }

@@ -18,6 +18,7 @@ module "region" {
 
   name                = "simpletimeservice-recovery"
   administrators      = var.administrators
+  nodes               = { size = var.node_size }
   github              = var.github_repository == null ? null : { repository = var.github_repository, environment = "recovery" }
   deletion_protection = var.deletion_protection
   domain              = var.domain == null ? null : { name = var.domain, zone_id = var.zone_id, role = "SECONDARY" }

@@ -57,8 +57,14 @@ variable "zone_id" {
   default     = null
 }
 
+variable "node_size" {
+  description = "How many nodes: at least, at first, at most. It has to carry what production carries."
+  type        = object({ min = number, desired = number, max = number })
+  default     = { min = 2, desired = 2, max = 4 }
+}
+
 variable "monthly_budget" {
-  description = "US dollars a month that the second region may cost while it stands."
+  description = "US dollars a month, for what carries the tag Environment, that the second region may cost while it stands."
   type        = number
   default     = 300
 }

@@ -46,8 +46,9 @@ module "cluster" {
 }
 
 locals {
+  # By the whole ARN: two roles may end alike, in other paths or other accounts.
   administrators = {
-    for arn in var.administrators : "administrator ${reverse(split("/", arn))[0]}" => {
+    for arn in var.administrators : "administrator ${arn}" => {
       principal_arn = arn
       policy        = "ClusterAdmin"
       namespaces    = []
@@ -75,12 +76,14 @@ module "nodes" {
   cluster_security_group_id = module.cluster.security_group_id
   vpc_id                    = module.network.vpc_id
   subnet_ids                = module.network.private_subnet_ids
+  zones                     = var.network.zones
   role_arn                  = module.identity.node_role_arn
   instance_type             = var.nodes.instance_type
   capacity_type             = var.nodes.capacity_type
   size                      = var.nodes.size
   disk_gb                   = var.nodes.disk_gb
   ami_type                  = var.nodes.ami_type
+  addon_versions            = module.cluster.addon_versions
 }
 
 module "ingress" {
@@ -124,5 +127,6 @@ module "observability" {
   emails             = var.alarms.emails
   monthly_budget     = var.alarms.monthly_budget
   limits             = var.alarms.limits
+  addon_version      = lookup(module.cluster.addon_versions, "amazon-cloudwatch-observability", null)
   log_retention_days = var.log_retention_days
 }

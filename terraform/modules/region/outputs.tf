@@ -15,6 +15,11 @@ output "url" {
   value       = module.ingress.url
 }
 
+output "node_networks" {
+  description = "Address ranges of the nodes: what the NetworkPolicy of the service must admit, since NodePort traffic arrives from them."
+  value       = module.network.private_cidrs
+}
+
 output "application_role_arn" {
   description = "Role of the application's service account."
   value       = module.identity.application_role_arn

@@ -42,8 +42,8 @@ variable "administrators" {
   type        = set(string)
 
   validation {
-    condition     = length(var.administrators) > 0 && alltrue([for arn in var.administrators : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/", arn))])
-    error_message = "administrators must hold at least one ARN of an IAM role or user, such as arn:aws:iam::111122223333:role/admin: without one nobody could use the cluster."
+    condition     = length(var.administrators) > 0 && alltrue([for arn in var.administrators : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/([A-Za-z0-9+=,.@_-]+/)*[A-Za-z0-9+=,.@_-]{1,64}$", arn))])
+    error_message = "administrators must hold at least one ARN of an IAM role or user, such as arn:aws:iam::111122223333:role/admin, with its path and no wildcard: without one nobody could use the cluster."
   }
 }
 
@@ -56,6 +56,11 @@ variable "application" {
     identity        = optional(string, "irsa")
   })
   default = {}
+
+  validation {
+    condition     = can(regex("^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$", var.application.namespace)) && can(regex("^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$", var.application.service_account))
+    error_message = "application: namespace and service_account must be names that Kubernetes takes, lower-case letters, digits and dashes: EKS refuses to give a role to any other."
+  }
 }
 
 variable "github" {

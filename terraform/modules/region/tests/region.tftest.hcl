@@ -44,6 +44,61 @@ run "nobody_to_administer_is_refused" {
   expect_failures = [var.administrators]
 }
 
+run "administrators_whose_names_end_alike_are_all_admitted" {
+  command = plan
+
+  variables {
+    administrators = [
+      "arn:aws:iam::111122223333:role/team-a/admin",
+      "arn:aws:iam::111122223333:role/team-b/admin",
+      "arn:aws:iam::444455556666:role/admin",
+      "arn:aws:iam::111122223333:user/admin",
+    ]
+  }
+
+  assert {
+    condition     = length(local.access) == 4 && toset([for entry in local.access : entry.principal_arn]) == var.administrators
+    error_message = "An entry for each ARN."
+  }
+}
+
+run "who_admits_the_nodes_is_told_their_addresses" {
+  command = plan
+
+  variables {
+    network = {
+      cidr          = "10.1.0.0/16"
+      public_cidrs  = ["10.1.1.0/24", "10.1.2.0/24"]
+      private_cidrs = ["10.1.11.0/24", "10.1.12.0/24"]
+    }
+  }
+
+  assert {
+    condition     = output.node_networks == ["10.1.11.0/24", "10.1.12.0/24"]
+    error_message = "The private subnets, whatever they are."
+  }
+}
+
+run "a_wildcard_among_the_administrators_is_refused" {
+  command = plan
+
+  variables {
+    administrators = ["arn:aws:iam::111122223333:role/*"]
+  }
+
+  expect_failures = [var.administrators]
+}
+
+run "a_namespace_that_kubernetes_does_not_take_is_refused" {
+  command = plan
+
+  variables {
+    application = { namespace = "Simple_Time" }
+  }
+
+  expect_failures = [var.application]
+}
+
 run "a_name_in_place_of_an_arn_is_refused" {
   command = plan
 
