@@ -23,7 +23,14 @@ data "aws_eks_cluster" "standing" {
   name = var.name
 }
 
+data "aws_subnet" "standing" {
+  for_each = toset(try(data.aws_eks_cluster.standing[0].vpc_config[0].subnet_ids, []))
+
+  id = each.key
+}
+
 locals {
+  standing_zones   = toset(values(data.aws_subnet.standing)[*].availability_zone)
   standing_version = try(data.aws_eks_cluster.standing[0].version, var.kubernetes_version)
 
   # EKS goes up by one minor version, and never back.
@@ -88,6 +95,11 @@ resource "aws_eks_cluster" "this" {
     precondition {
       condition     = var.allow_ended_version || local.steps == 0 || local.steps == 1
       error_message = "${var.name} runs Kubernetes ${local.standing_version}: EKS goes up by one minor version at a time, and never back, so it would refuse ${var.kubernetes_version}. Set kubernetes_version to ${local.standing_version} or the one after it (docs/runbooks/cluster-upgrade.md)."
+    }
+
+    precondition {
+      condition     = length(var.zones) == 0 || length(local.standing_zones) == 0 || local.standing_zones == toset(var.zones)
+      error_message = "${var.name} stands in ${join(", ", local.standing_zones)}, and EKS keeps a cluster in the very zones that it was made in. Leave zones as they are; for others, make an environment of another name and move the DNS record."
     }
   }
 

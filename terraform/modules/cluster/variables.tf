@@ -35,6 +35,12 @@ variable "subnet_ids" {
   }
 }
 
+variable "zones" {
+  description = "Availability zones of subnet_ids: a cluster that stands keeps its own. Empty: not looked at."
+  type        = list(string)
+  default     = []
+}
+
 variable "public_access_cidrs" {
   description = "Networks that may reach the API server from the internet. Empty: the endpoint is private, and deploys run inside the VPC."
   type        = list(string)

@@ -40,6 +40,7 @@ module "cluster" {
   public_access_cidrs = var.cluster.public_access_cidrs
   role_arn            = module.identity.cluster_role_arn
   subnet_ids          = module.network.private_subnet_ids
+  zones               = var.network.zones
   access              = local.access
   log_key_arn         = module.observability.log_key_arn
   log_retention_days  = var.log_retention_days

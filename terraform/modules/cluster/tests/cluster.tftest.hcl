@@ -166,6 +166,64 @@ run "a_version_before_the_one_that_runs_is_refused" {
   expect_failures = [aws_eks_cluster.this]
 }
 
+run "a_cluster_that_stays_in_its_zones_is_planned" {
+  command = plan
+
+  override_data {
+    target = data.aws_eks_clusters.standing
+    values = { names = ["service-production"] }
+  }
+
+  override_data {
+    target = data.aws_eks_cluster.standing[0]
+    values = { version = "1.35", vpc_config = [{ subnet_ids = ["subnet-1", "subnet-2"] }] }
+  }
+
+  override_data {
+    target = data.aws_subnet.standing["subnet-1"]
+    values = { availability_zone = "us-west-1b" }
+  }
+
+  override_data {
+    target = data.aws_subnet.standing["subnet-2"]
+    values = { availability_zone = "us-west-1a" }
+  }
+
+  variables {
+    zones = ["us-west-1a", "us-west-1b"]
+  }
+
+  assert {
+    condition     = length(data.aws_subnet.standing) == 2
+    error_message = "In whatever order."
+  }
+}
+
+run "other_zones_than_those_of_the_cluster_that_stands_are_refused" {
+  command = plan
+
+  override_data {
+    target = data.aws_eks_clusters.standing
+    values = { names = ["service-production"] }
+  }
+
+  override_data {
+    target = data.aws_eks_cluster.standing[0]
+    values = { version = "1.35", vpc_config = [{ subnet_ids = ["subnet-1", "subnet-2"] }] }
+  }
+
+  override_data {
+    target = data.aws_subnet.standing
+    values = { availability_zone = "us-west-1a" }
+  }
+
+  variables {
+    zones = ["us-west-1a", "us-west-1b"]
+  }
+
+  expect_failures = [aws_eks_cluster.this]
+}
+
 run "the_architectures_version_is_refused" {
   command = plan
 
