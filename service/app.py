@@ -24,6 +24,7 @@ def make_app(settings: Settings) -> Callable[[dict[str, object], Callable[..., o
         method, path, query, peer = (
             str(environ.get(key, "")) for key in ("REQUEST_METHOD", "PATH_INFO", "QUERY_STRING", "REMOTE_ADDR")
         )
+        path = path or "/"  # the root of an application may be empty (PEP 3333)
         clock.timestamp()
         request = Request(method, path, query, peer, headers)
         request.client = handlers.client(peer, headers).address

@@ -96,8 +96,8 @@ def canonical(token: str) -> str | None:
 
 
 def _is_port(text: str) -> bool:
-    """Say whether `text` is nothing, or a colon and a port number."""
-    return not text or (text[0] == ":" and len(text) <= 6 and text[1:].isascii() and text[1:].isdigit())
+    """Say whether `text` is nothing, or a colon and a port number, which may be empty (RFC 3986 section 3.2.3)."""
+    return text in {"", ":"} or (text[0] == ":" and len(text) <= 6 and text[1:].isascii() and text[1:].isdigit())
 
 
 def choose(peer: str, forwarded: str, real: str, *, trusted: Networks, strategy: str, hops: int) -> Choice:
@@ -117,14 +117,21 @@ def choose(peer: str, forwarded: str, real: str, *, trusted: Networks, strategy:
     found = find(forwarded, trusted, hops) if forwarded else None
     if found is not None:
         return Choice(found[0], "x-forwarded-for", found[1])
+    why = "holds no usable address"
+    if strategy == "first" and _too_long(forwarded):
+        why = f"has more than {MAX_ENTRIES} entries or {MAX_BYTES} bytes"
     address = canonical(real) if 0 < len(real) <= MAX_BYTES else None
     if address is not None:
-        return Choice(address, "x-real-ip", "X-Forwarded-For holds no usable address")
-    return Choice(peer, "peer", "no header holds a usable address")
+        return Choice(address, "x-real-ip", f"X-Forwarded-For {why}")
+    return Choice(peer, "peer", f"X-Forwarded-For {why}, and X-Real-IP holds none")
+
+
+def _too_long(forwarded: str) -> bool:
+    return len(forwarded) > MAX_BYTES or forwarded.count(",") >= MAX_ENTRIES
 
 
 def _leftmost(forwarded: str, _trusted: Networks, _hops: int) -> tuple[str, str] | None:
-    if len(forwarded) > MAX_BYTES or forwarded.count(",") >= MAX_ENTRIES:
+    if _too_long(forwarded):
         return None
     for token in forwarded.split(","):
         address = canonical(token)

@@ -8,7 +8,7 @@ from time import perf_counter
 
 from service.answer import Renderer, problem
 from service.board import METHODS
-from service.handlers import Handlers, Request
+from service.handlers import NO_HEADERS, Handlers, Request
 from service.trace import RequestIds, trace_id, valid_request_id
 
 TYPE_CHECKING = False
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 PLAIN_PATH = re.compile(r"/[A-Za-z0-9._~/-]{0,127}", re.ASCII)
 CLOSE = b"Connection: close\r\n"
 KEEP = b"Connection: keep-alive\r\n"
+NO_OPTIONS: frozenset[str] = frozenset()
 
 # The access line. Every value is ours or was checked: no byte of a request can break it.
 ACCESS = (
@@ -39,6 +40,11 @@ ERRORS = {
     501: problem(501, "That transfer coding is not supported."),
 }
 SAFE_METHODS = {method: method.encode("ascii") for method in METHODS}
+
+
+def connection_options(field: str) -> set[str]:
+    """Return the options of a Connection field, in lower case (RFC 9110 section 7.6.1)."""
+    return {option.strip(" \t") for option in field.lower().split(",")}
 
 
 class Exchange:
@@ -69,8 +75,8 @@ class Exchange:
         """
         self._clock.timestamp()
         headers = request.headers
-        connection = headers.get("CONNECTION", "").lower() if "CONNECTION" in headers else ""
-        close = self.draining or "close" in connection or (version != "1.1" and "keep-alive" not in connection)
+        wishes = connection_options(headers["CONNECTION"]) if "CONNECTION" in headers else NO_OPTIONS
+        close = self.draining or "close" in wishes or (version != "1.1" and "keep-alive" not in wishes)
         try:
             request.client = self._client(request.peer, headers).address
             answer = self._answer(request)
@@ -83,6 +89,7 @@ class Exchange:
     def refuse(self, status: int, peer: str, started: float) -> bytes:
         """Answer a request that could not be parsed; the connection is closed after it."""
         self._clock.timestamp()
+        peer = self._client(peer, NO_HEADERS).address
         return self._finish(Request("", "", "", peer), ERRORS.get(status, ERRORS[400]), CLOSE, started)
 
     def _finish(self, request: Request, answer: Answer, connection: bytes, started: float) -> bytes:

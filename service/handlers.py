@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 
 from service import __version__
+from service.accept import prefers_text
 from service.answer import TEXT, Answer, problem, to_json
 from service.client_ip import Choice, canonical, choose
 from service.clock import Clock
@@ -24,6 +25,8 @@ NOT_ALLOWED = problem(405, "Use GET, HEAD or OPTIONS.", ALLOW)
 OK = Answer(200, b'{"status":"ok"}')
 DRAINING = Answer(503, b'{"status":"draining"}')
 NO_HEADERS: Mapping[str, str] = {}
+LOCAL = "127.0.0.1"  # for a peer without an address, which is at the other end of a Unix socket: on this machine
+LONGEST = 256  # of what a client wrote and is remembered
 
 
 class Request:
@@ -69,13 +72,15 @@ class Handlers:
         return NO_CONTENT if request.method == "OPTIONS" else NOT_ALLOWED
 
     def client(self, peer: str, headers: Mapping[str, str]) -> Choice:
-        """Choose the address that a request came from; the last choices are remembered."""
-        return self._choose(peer, headers.get("X_FORWARDED_FOR", ""), headers.get("X_REAL_IP", ""))
+        """Choose the address that a request came from; the last choices are remembered, unless they are long."""
+        forwarded, real = headers.get("X_FORWARDED_FOR", ""), headers.get("X_REAL_IP", "")
+        choose_one = self._choose if len(forwarded) + len(real) <= LONGEST else self._choose_anew
+        return choose_one(peer, forwarded, real)
 
     def _choose_anew(self, peer: str, forwarded: str, real: str) -> Choice:
         settings = self._settings
         return choose(
-            canonical(peer) or peer,
+            canonical(peer) or LOCAL,
             forwarded,
             real,
             trusted=settings.trusted_proxies,
@@ -108,7 +113,7 @@ class Handlers:
             "ip": choice.address,
             "source": choice.source,
             "reason": choice.reason,
-            "peer": canonical(request.peer) or request.peer,
+            "peer": canonical(request.peer) or LOCAL,
             "strategy": settings.client_ip_strategy,
             "trusted_hops": settings.trusted_hops,
             "trusted_proxies": settings.trusted_proxies.text,
@@ -121,29 +126,3 @@ class Handlers:
 def _usable(header: str) -> list[str | None]:
     """Return the addresses in a header, null for each entry that is none: a client's bytes are never echoed."""
     return [canonical(token) for token in header.split(",")[-30:]] if header else []
-
-
-def prefers_text(accept: str) -> bool:
-    """Say whether an Accept header asks for text/plain more than for JSON (RFC 9110 section 12.5.1)."""
-    if "text/plain" not in accept:
-        return False
-    text = json = 0.0
-    for part in accept[:1000].split(","):
-        media, *parameters = (word.strip() for word in part.split(";"))
-        quality = _quality(parameters)
-        if media == "text/plain":
-            text = max(text, quality)
-        elif media in {"application/json", "application/*"}:
-            json = max(json, quality)
-    return text > json
-
-
-def _quality(parameters: list[str]) -> float:
-    for parameter in parameters:
-        name, _, value = parameter.partition("=")
-        if name.lower() == "q":
-            try:
-                return min(1.0, max(0.0, float(value)))
-            except ValueError:
-                return 0.0
-    return 1.0

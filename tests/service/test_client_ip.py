@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import ipaddress
+import tracemalloc
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from service.accept import prefers_text
 from service.client_ip import MAX_BYTES, MAX_ENTRIES, Choice, canonical, choose, parse_networks
-from service.settings import DEFAULT_PROXIES
+from service.clock import Clock
+from service.handlers import Handlers
+from service.settings import DEFAULT_PROXIES, Settings
 from tests.service.client import Running, Start
 
 TRUSTED = parse_networks(DEFAULT_PROXIES)
@@ -61,6 +65,8 @@ def test_trusted_hops_gives_the_leftmost_when_all_are_trusted() -> None:
     ("token", "expected"),
     [
         ("203.0.113.5:4711", "203.0.113.5"),
+        ("203.0.113.5:", "203.0.113.5"),
+        ("[2001:db8::1]:", "2001:db8::1"),
         ("[2001:db8::1]:443", "2001:db8::1"),
         ("[2001:db8::1]", "2001:db8::1"),
         ("fe80::1%eth0", "fe80::1"),
@@ -77,7 +83,7 @@ def test_ports_brackets_zones_and_mapped_addresses_are_normalised(token: str, ex
 @pytest.mark.parametrize(
     "token",
     [
-        *("", "unknown", "_hidden", "203.0.113", "203.0.113.256", "0203.0.113.5", "203.0.113.5:", "203.0.113.5:99x"),
+        *("", "unknown", "_hidden", "203.0.113", "203.0.113.256", "0203.0.113.5", "203.0.113.5:99x"),
         *("[203.0.113.5]", "[2001:db8::1", "[2001:db8::1]x", "::g", "1.2.3.4\0", "1.2.3.4/32", "1.2.3.4:1234567"),
     ],
 )
@@ -188,6 +194,27 @@ def test_several_header_lines_join_in_their_order(running: Running) -> None:
 def test_a_thousand_entries_fall_back_to_the_peer(running: Running) -> None:
     entries = ",".join(f"9.9.{n // 250}.{n % 250}" for n in range(1000))
     assert running.ask("/", "GET", f"X-Forwarded-For: {entries}").json()["ip"] == "127.0.0.1"
+
+
+def test_an_explanation_says_that_a_header_is_too_long(running: Running) -> None:
+    entries = ",".join(["203.0.113.5"] * (MAX_ENTRIES + 1))
+    told = running.ask("/debug/ip", "GET", f"X-Forwarded-For: {entries}", "X-Real-IP: 203.0.113.6").json()
+    assert (told["ip"], told["source"]) == ("203.0.113.6", "x-real-ip")
+    assert told["reason"] == "X-Forwarded-For has more than 30 entries or 8192 bytes"
+
+
+def test_long_headers_that_never_repeat_are_not_remembered() -> None:
+    handlers = Handlers(Settings.from_environment({}), Clock())
+    tracemalloc.start()
+    try:
+        for number in range(600):
+            handlers.client(PEER, {"X_FORWARDED_FOR": f"203.0.113.5,{number}" + "x" * 8000})
+            handlers.client(PEER, {"X_REAL_IP": f"{number}" + "x" * 8000})
+            prefers_text(f"text/plain;q=0.{number}," + "x" * 8000)
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert held < 500_000
 
 
 def test_the_strategy_and_the_hops_are_settings(start: Start) -> None:

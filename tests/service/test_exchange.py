@@ -85,9 +85,31 @@ def test_nothing_heavy_is_imported_to_serve() -> None:
     assert len(loaded) < 140
 
 
+ENVIRON = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "REMOTE_ADDR": "127.0.0.1"}
+
+
+@pytest.mark.parametrize("peer", ["", "unix:", "localhost", "/run/gunicorn.sock"])
+def test_a_peer_without_an_address_is_on_this_machine(peer: str) -> None:
+    """That is what WSGI servers tell of a Unix socket."""
+    app, environ = make_app(Settings.from_environment({"DEBUG_IP": "on"})), {**ENVIRON, "REMOTE_ADDR": peer}
+    (body,) = app({**environ, "HTTP_X_FORWARDED_FOR": "203.0.113.1"}, lambda *_: None)
+    assert json.loads(body)["ip"] == "203.0.113.1"
+    for forwarded in ("", "unknown"):
+        (body,) = app({**environ, "HTTP_X_FORWARDED_FOR": forwarded}, lambda *_: None)
+        assert json.loads(body)["ip"] == "127.0.0.1"
+    (body,) = app({**environ, "PATH_INFO": "/debug/ip"}, lambda *_: None)
+    assert json.loads(body)["peer"] == "127.0.0.1"
+
+
+def test_the_empty_path_of_a_wsgi_application_is_its_root() -> None:
+    """PEP 3333: PATH_INFO may be empty."""
+    (body,) = make_app(Settings.from_environment({}))({**ENVIRON, "PATH_INFO": ""}, lambda *_: None)
+    assert json.loads(body)["ip"] == "127.0.0.1"
+
+
 def test_the_wsgi_application_answers_as_the_service_does() -> None:
     told: list[object] = []
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "QUERY_STRING": "", "REMOTE_ADDR": "127.0.0.1"}
+    environ = ENVIRON
     app = make_app(Settings.from_environment({}))
     (body,) = app({**environ, "HTTP_X_FORWARDED_FOR": "203.0.113.1"}, lambda *arguments: told.extend(arguments))
     assert json.loads(body)["ip"] == "203.0.113.1"
