@@ -12,7 +12,7 @@ import re
 from waitress.parser import ParsingError, crack_first_line, split_uri
 from waitress.rfc7230 import HEADER_FIELD_RE
 
-from service.parser import CONTROL, HOST, MAX_FIELDS, MAX_TARGET
+from service.parser import CONTROL, HOST, MAX_FIELDS, MAX_TARGET, asked_path
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,10 +75,11 @@ class PlainReader:
             return None
         try:
             method, uri, _ = crack_first_line(line)  # type: ignore[arg-type] # typeshed is wrong
-            _, _, path, query, _ = split_uri(uri)
+            _, authority, path, query, _ = split_uri(uri)
         except (ParsingError, ValueError):
             return None
-        first = (method.decode("latin-1"), str(path), query)
+        verb = method.decode("latin-1")
+        first = (verb, asked_path(verb, authority, str(path)), query)
         return _remember(self._first, line, first) if method else None
 
     def _read_field(self, line: bytes) -> tuple[str, str] | None:
