@@ -17,7 +17,7 @@ METHODS = ("GET", "HEAD", "OPTIONS", "other")
 CLASSES = ("2xx", "4xx", "5xx")
 ROUTES = ("/", "/health", "/livez", "/readyz", "/startupz", "/version", "/openapi.json", "/debug/ip", "other")
 
-CONNECTIONS, ACCEPTED, LOGS_DROPPED, PID, TURNS, DURATION, BUCKETS = range(7)
+CONNECTIONS, ACCEPTED, ACCEPT_FAILED, LOGS_DROPPED, PID, TURNS, DURATION, BUCKETS = range(8)
 REQUESTS = BUCKETS + len(BOUNDS) + 1
 SIZE = REQUESTS + len(ROUTES) * len(METHODS) * len(CLASSES)
 

@@ -60,21 +60,34 @@ class Channel(HTTPChannel):
     task_class = AnswerTask  # type: ignore[assignment]
     error_task_class = RefuseTask
     parser_class = RequestParser
+    request: RequestParser | None
     server: Server
     socket: socket.socket
     _fileno: int | None
-    started = 0.0  # when the request that is being received began
+    # Times are the loop's, which only go on: a clock that is set neither cuts anybody off nor lets anybody stay.
+    active = 0.0  # when something last came in or went out
     refused = False  # the client may still be sending what nobody will read
     discarding = 0.0  # since when that is thrown away
 
     def __init__(self, *arguments: Any, **named: Any) -> None:
         super().__init__(*arguments, **named)
+        self.accepted = self.active
         # One lock for all: there is one thread, and two locks for each of a thousand connections are 1.5 MB.
         self.requests_lock = self.outbuf_lock = UNUSED_LOCK
 
+    @property
+    def last_activity(self) -> float:
+        """When something last came in or went out, by the loop's time."""
+        return self.active
+
+    @last_activity.setter
+    def last_activity(self, _: float) -> None:
+        """Note that something did: Waitress tells the wall clock's time, which does not count."""
+        self.active = self.server.woke
+
     def busy(self, now: float) -> bool:
         """Say whether a request is being received, a response sent, or the first request on its way."""
-        fresh = self.last_activity == self.creation_time and now - self.creation_time < FRESH
+        fresh = self.active == self.accepted and now - self.accepted < FRESH
         return bool(fresh or self.requests or self.request or self.total_outbufs_len or self.discarding)
 
     def handle_read(self) -> None:
@@ -91,7 +104,7 @@ class Channel(HTTPChannel):
         if self.discarding:
             return
         server = self.server
-        self.last_activity = server.now
+        self.active = server.woke
         if self.request is None and not self.requests:
             plain = server.plain(data)
             if plain is not None:
@@ -129,20 +142,14 @@ class Channel(HTTPChannel):
             self.handle_close()
             return
         self.close_when_flushed = False
-        self.discarding = self.server.now
-
-    def received(self, data: bytes) -> bool:
-        """Parse what came in, and note when a request began."""
-        if self.request is None:
-            self.started = self.server.now
-        return super().received(data)
+        self.discarding = self.server.woke
 
     def overdue(self, now: float, idle: float, request: float) -> bool:
         """Say whether the client has been idle, slow to send, or slow to read for too long."""
         if self.discarding:
             return now - self.discarding > DISCARD
         if self.total_outbufs_len:
-            return now - self.last_activity > request
+            return now - self.active > request
         if self.request is not None:
-            return now - self.started > request
-        return now - self.last_activity > idle
+            return now - self.request.began > request
+        return now - self.active > idle

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import socket
+import struct
+import sys
+from array import array
+from contextlib import suppress
 
 BACKLOG = 1024
+SO_ATTACH_FILTER = 26  # asm-generic/socket.h; Python does not name it
+# Classic BPF over a TCP segment (linux/filter.h): load the flags, keep SYN and ACK, drop SYN alone, take any other.
+NO_SYN = ((0x30, 0, 0, 13), (0x54, 0, 0, 0x12), (0x15, 0, 1, 0x02), (0x06, 0, 0, 0), (0x06, 0, 0, 0xFFFFFFFF))
 
 
 class ListenError(Exception):
@@ -40,3 +47,18 @@ def listen(host: str, port: int, name: str, count: int = 1) -> list[socket.socke
     except OSError as problem:
         raise ListenError(f"{name}: cannot listen on {host} port {port}: {problem.strerror}") from None
     return sockets
+
+
+def refuse_new(listener: socket.socket) -> None:
+    """Let no new connection begin, while those that have begun can still be accepted.
+
+    Closing a listener resets what is in its queue, and between the last accept and the close there is always time for
+    one more. The kernel drops what this filter drops; its sender tries again a second later and is refused, or finds
+    another listener. Where there is no such filter, nothing happens.
+    """
+    if sys.platform == "linux":
+        program = array("B", b"".join(struct.pack("HBBI", *line) for line in NO_SYN))
+        with suppress(OSError):
+            listener.setsockopt(
+                socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack("HP", len(NO_SYN), program.buffer_info()[0])
+            )

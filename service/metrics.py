@@ -7,7 +7,18 @@ import sys
 
 from service import __version__
 from service.answer import Answer, Renderer, problem
-from service.board import ACCEPTED, BOUNDS, BUCKETS, CONNECTIONS, DURATION, LOGS_DROPPED, PID, Board, request_cells
+from service.board import (
+    ACCEPT_FAILED,
+    ACCEPTED,
+    BOUNDS,
+    BUCKETS,
+    CONNECTIONS,
+    DURATION,
+    LOGS_DROPPED,
+    PID,
+    Board,
+    request_cells,
+)
 from service.clock import Clock
 from service.exchange import CLOSE, ERRORS
 
@@ -81,6 +92,7 @@ class MetricsExchange:
                 "http_connections_active", "gauge", "Connections open, as of the last second.", total(CONNECTIONS)
             ),
             *_single("http_connections_total", "counter", "Connections accepted.", total(ACCEPTED)),
+            *_single("accept_failures_total", "counter", "Pauses for want of descriptors.", total(ACCEPT_FAILED)),
             *_single("log_lines_dropped_total", "counter", "Log lines that nobody read in time.", total(LOGS_DROPPED)),
             *_single("workers", "gauge", "Worker processes that run.", sum(map(bool, pids))),
             *_single("worker_restarts_total", "counter", "Worker processes replaced.", self._board.restarts),

@@ -5,18 +5,22 @@ Handlers never block, so threads would only cost: handing one request over takes
 
 from __future__ import annotations
 
+import errno
+import logging
 import os
 import socket
 from collections import deque
-from time import perf_counter, time
+from contextlib import suppress
+from time import perf_counter
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
 from waitress.task import ThreadedTaskDispatcher
 
-from service.board import ACCEPTED, CONNECTIONS, TURNS
+from service.board import ACCEPT_FAILED, ACCEPTED, CONNECTIONS, TURNS
 from service.channel import Channel
+from service.listen import refuse_new
 from service.loop import IN, PollMap
 from service.plain import PlainReader
 
@@ -42,6 +46,9 @@ MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024  # below Waitress's 512 KiB `inbuf_overflow`: a body never goes to a temporary file
 ACCEPTS = 64  # in one turn
 SPARE_DESCRIPTORS = 32
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+PAUSE = 1.0  # seconds without accepting after one of these; at once it would be the same, again and again
+QUIET = 60.0  # seconds in which that is logged once
 
 
 class Limits(Adjustments):
@@ -82,19 +89,21 @@ class Server(TcpWSGIServer):
     effective_port: str
     _fileno: int | None
 
-    def __init__(self, listener: socket.socket, exchange: Responder, settings: Settings, column: Column) -> None:
+    def __init__(
+        self, listener: socket.socket, exchange: Responder, settings: Settings, column: Column, held: int = 0
+    ) -> None:
+        """Serve the connections of `listener`, in a process that holds `held` descriptors for other things."""
         self.exchange = exchange
         self.plain = PlainReader().read
-        self.woke = 0.0  # perf_counter() at the end of the last poll
-        self.now = time()  # the same in wall clock time
+        self.woke = perf_counter()  # at the end of the last poll
         self.unsettled: list[Channel] = []
         self.sockets = PollMap()
         self.dispatcher = InLoop()
-        self._settings = settings
+        self._settings, self._listener = settings, listener
         self._column, self._cells = column, column.cells
-        self._next_sweep = 0.0
+        self._next_sweep = self._resume = self._quiet = 0.0
         descriptors = os.sysconf("SC_OPEN_MAX")  # -1: no limit
-        room = descriptors - SPARE_DESCRIPTORS if descriptors > 0 else settings.connection_limit
+        room = descriptors - SPARE_DESCRIPTORS - held if descriptors > 0 else settings.connection_limit
         adjustments = Limits(
             sockets=[listener],
             ident=None,
@@ -125,20 +134,39 @@ class Server(TcpWSGIServer):
     def handle_accept(self) -> None:
         """Accept what waits, within the limits; one at a time would be too slow when each turn has much to do."""
         for _ in range(ACCEPTS):
-            before = len(self.active_channels)
-            super().handle_accept()
-            if len(self.active_channels) == before:
+            try:
+                connection, address = self._listener.accept()
+            except BlockingIOError:
                 return
+            except OSError as problem:
+                if problem.errno in EXHAUSTED:
+                    self._pause(problem)
+                    return
+                continue  # what befell that connection before it was accepted, accept(2)
+            with suppress(OSError):  # it is closed already
+                self.set_socket_options(connection)
+            Channel(self, connection, address, self.adj, map=self.sockets)
             self._column.add(ACCEPTED, 1)
             if len(self.sockets) >= self.adj.connection_limit:
                 return
+
+    def _pause(self, problem: OSError) -> None:
+        """Accept nothing for a while; clients wait in the queue until others have gone."""
+        self._resume = self.woke + PAUSE
+        self._column.add(ACCEPT_FAILED, 1)
+        if self.woke >= self._quiet:
+            self._quiet = self.woke + QUIET
+            logging.getLogger("service").warning("no connection can be accepted: %s", problem.strerror)
+
+    def readable(self) -> bool:
+        """Say whether to accept connections now."""
+        return self.woke >= self._resume and super().readable()
 
     def turn(self, seconds: float) -> None:
         """Wait for at most `seconds`, then do all that is ready."""
         sockets, unsettled = self.sockets, self.unsettled
         events = sockets.wait(seconds)
         self.woke = perf_counter()
-        self.now = time()
         self._cells[TURNS] += 1
         for descriptor, flags in events:
             thing = sockets.get(descriptor)
@@ -157,8 +185,8 @@ class Server(TcpWSGIServer):
                     sockets.refresh(descriptor, thing)
             if unsettled:
                 self._settle()
-        if self.now >= self._next_sweep:
-            self.sweep(self.now)
+        if self.woke >= self._next_sweep:
+            self.sweep(self.woke)
 
     def _settle(self) -> None:
         """Do the work that was queued, and tell the poller what each socket waits for now."""
@@ -181,6 +209,10 @@ class Server(TcpWSGIServer):
         if self._fileno is not None:
             self.sockets.refresh(self._fileno, self)
 
+    def refuse_new(self) -> None:
+        """Let nobody new connect; who has begun to can still be accepted."""
+        refuse_new(self._listener)
+
     def stop_accepting(self) -> None:
         """Take what waits in the accept queue, because closing resets it, then close the listener."""
         waiting = -1
@@ -191,7 +223,7 @@ class Server(TcpWSGIServer):
 
     def close_idle(self) -> int:
         """Close the connections on which nothing is going on; return how many are left."""
-        now = time()
+        now = perf_counter()
         for channel in list(self.active_channels.values()):
             if not channel.busy(now):
                 channel.handle_close()
