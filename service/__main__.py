@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import sys
+from signal import SIGINT, SIGTERM, signal
 
-from service import __version__
-from service.listen import ListenError
-from service.settings import SettingError, Settings, help_text
-from service.supervisor import Supervisor
+SIGNALS: list[int] = []  # that have arrived
+if __name__ == "__main__":  # before the imports, which take time: as PID 1, a signal without a handler is lost
+    for _number in (SIGTERM, SIGINT):
+        signal(_number, lambda got, _: SIGNALS.append(got))
+
+from service import __version__  # noqa: E402
+from service.listen import ListenError  # noqa: E402
+from service.settings import SettingError, Settings, help_text  # noqa: E402
+from service.supervisor import StartError, Supervisor  # noqa: E402
 
 
 def main(arguments: list[str]) -> int:
@@ -22,11 +28,10 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("error: no arguments are known but --help and --version; settings come from the environment\n")
         return 2
     try:
-        supervisor = Supervisor(Settings.from_environment())
-    except (SettingError, ListenError) as problem:
+        return Supervisor(Settings.from_environment(), SIGNALS).run()
+    except (SettingError, ListenError, StartError) as problem:
         sys.stderr.write(f"error: {problem}\n")
         return 2
-    return supervisor.run()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Start the workers, replace one that dies or hangs, count for all of them, and stop them in order."""
+"""Take the signals, keep the workers going, count for all of them, and stop them in order."""
 
 from __future__ import annotations
 
@@ -6,53 +6,83 @@ import gc
 import os
 import select
 import signal
-from contextlib import suppress
 from time import monotonic
 
-from service.board import CONNECTIONS, PID, TURNS, Board
+from service.board import Board
+from service.crew import Crew
 from service.listen import listen
 from service.logs import Logs, take_over_logging
 from service.loop import PipeEnd
 from service.metrics import MetricsExchange
-from service.process import Process
 from service.server import Server
-from service.worker import DRAIN, STOP, Worker
+from service.worker import DRAIN, STOP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from service.settings import Settings
 
-EARLY = 1.0  # a worker that lived shorter than this many seconds is replaced only after as many
 SPARE = 2.0  # what a worker gets beyond STOP_SECONDS before it is killed
+OWN_DESCRIPTORS = 12  # the wake-up pipe, the metrics' listener, poller and first connection
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StartError(Exception):
+    """The machine does not give what the settings need; the message is one line for the operator."""
 
 
 class Supervisor:
     """The parent process. It answers the metrics port itself, so that traffic cannot starve it."""
 
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._listeners = listen(settings.host, settings.port, "PORT", settings.workers)
-        self._board = Board(settings.workers)
-        self._processes: dict[int, Process] = {}  # by the worker's number
-        self._looked = monotonic()
-        self._signals: list[int] = []
+    def __init__(self, settings: Settings, signals: list[int]) -> None:
+        """Open all that is needed before there is a worker.
+
+        Args:
+            settings: what the operator chose.
+            signals: those that have arrived already; what is in it stops the service.
+
+        Raises:
+            ListenError: a port cannot be listened on.
+            StartError: there are too few descriptors, or too little memory.
+        """
+        self._settings, self._signals = settings, signals
         self._logs = Logs(settings.log_level)
         take_over_logging(self._logs)
         self._metrics: Server | None = None
+        self._listeners = listen(settings.host, settings.port, "PORT", settings.workers)
+        try:
+            self._open()
+        except OSError as problem:
+            raise _too_little(settings, problem) from None
+
+    def _open(self) -> None:
+        settings = self._settings
+        _try_descriptors(settings.workers + OWN_DESCRIPTORS, self._listeners[0].fileno())
+        self._board = Board(settings.workers)
         self._wake, self._wake_write = os.pipe()
+        self._crew = Crew(settings, self._listeners, self._board, self._logs, self._leave)
         if settings.metrics_port is not None:
             (listener,) = listen(settings.host, settings.metrics_port, "METRICS_PORT")
             exchange = MetricsExchange(settings, self._board)
-            self._metrics = Server(listener, exchange, settings, Board(1).columns[0])
+            held = 2 * settings.workers  # for each of them a listener and a pipe
+            self._metrics = Server(listener, exchange, settings, Board(1).columns[0], held)
             PipeEnd(self._wake, self._metrics.sockets)
 
     def run(self) -> int:
-        """Serve until a signal; return the exit status: 0, or 128 and the number of a second signal."""
+        """Serve until a signal; return the exit status: 0, or 128 and the number of a second signal.
+
+        Raises:
+            StartError: not all workers could be started.
+        """
         self._take_signals()
+        if self._signals:
+            return self._end()
         gc.freeze()  # what is there now stays shared with the workers
-        for number in range(self._settings.workers):
-            self._start(number)
+        try:
+            for number in range(self._settings.workers):
+                self._crew.start(number)
+        except OSError as problem:
+            self._crew.kill()
+            raise _too_little(self._settings, problem) from None
         self._logs.event(
             "info",
             "listening",
@@ -62,9 +92,9 @@ class Supervisor:
             workers=self._settings.workers,
         )
         while not self._signals:
-            self._turn(self._settings.pulse)
-            self._watch()
-            self._replace()
+            self._turn(self._crew.pause())
+            self._crew.watch()
+            self._crew.replace()
         return self._stop()
 
     def _take_signals(self) -> None:
@@ -80,101 +110,55 @@ class Supervisor:
         elif select.select([self._wake], [], [], seconds)[0]:
             os.read(self._wake, 64)
 
-    def _start(self, number: int) -> None:
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if pid == 0:
-            self._be_worker(number, reading, writing)
-        os.close(reading)
-        self._processes[number] = Process(pid, writing)
-
-    def _be_worker(self, number: int, reading: int, writing: int) -> None:
-        """Leave behind what is the supervisor's, serve, and exit: this never returns."""
-        status = 1
-        try:
-            for process in self._processes.values():
-                os.close(process.control)
-            os.close(writing)
-            if self._metrics is not None:
-                self._metrics.sockets.abandon()
-            Worker(self._settings, self._listeners[number], reading, self._board.columns[number]).run()
-            status = 0
-        except Exception as problem:
-            self._logs.event("error", "worker failed", problem=type(problem).__name__, detail=str(problem)[:300])
-        finally:
-            os._exit(status)
-
-    def _reap(self) -> list[tuple[int, Process, int]]:
-        """Return (number, process, status) of workers that ended; as PID 1, reap strangers too."""
-        ended: list[tuple[int, Process, int]] = []
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return ended
-            if not pid:
-                return ended
-            for number, process in list(self._processes.items()):
-                if process.pid == pid:
-                    os.close(process.control)
-                    cells = self._board.columns[number].cells
-                    cells[PID] = cells[CONNECTIONS] = 0
-                    ended.append((number, self._processes.pop(number), os.waitstatus_to_exitcode(status)))
-
-    def _watch(self) -> None:
-        """Kill a worker whose loop has stood still for too long; it is replaced like any that dies."""
-        now, settings = monotonic(), self._settings
-        seconds = min(now - self._looked, settings.pulse)  # more means that the supervisor was paused too
-        self._looked = now
-        for number, process in self._processes.items():
-            process.watch(self._board.columns[number].cells[TURNS], seconds)
-            if 0 < settings.watchdog_seconds < process.silent and not process.killed:
-                process.killed = True
-                self._board.hangs += 1
-                self._logs.event(
-                    "error", "worker hung", worker=number, pid=process.pid, seconds=round(process.silent, 1)
-                )
-                os.kill(process.pid, signal.SIGKILL)
-
-    def _replace(self) -> None:
-        for number, process, status in self._reap():
-            self._board.restarts += 1
-            if not process.killed:
-                self._logs.event("error", "worker died", worker=number, pid=process.pid, status=status)
-            again = monotonic() + EARLY
-            while monotonic() - process.since < EARLY and monotonic() < again and not self._signals:
-                self._turn(0.1)
-            self._start(number)
-
-    def _order(self, order: bytes) -> None:
-        for process in self._processes.values():
-            with suppress(OSError):  # it died a moment ago
-                os.write(process.control, order)
+    def _leave(self) -> None:
+        """In a new worker: close its copies of what is the supervisor's alone."""
+        os.close(self._wake)
+        os.close(self._wake_write)
+        if self._metrics is not None:
+            self._metrics.sockets.abandon()
 
     def _stop(self) -> int:
         settings = self._settings
         drain = settings.drain_seconds if self._signals[0] == signal.SIGTERM else 0.0
         self._logs.event("info", "draining", signal=signal.Signals(self._signals[0]).name, seconds=drain)
-        self._order(DRAIN)
-        if self._wait(drain):
-            self._order(STOP)
-            for listener in self._listeners:
+        self._crew.order(DRAIN)
+        if self._wait(drain, replace=True):
+            for listener in self._listeners:  # first, so that a worker's own is the last
                 listener.close()
+            self._crew.order(STOP)
             self._wait(settings.stop_seconds + SPARE)
         return self._end()
 
-    def _wait(self, seconds: float) -> bool:
+    def _wait(self, seconds: float, *, replace: bool = False) -> bool:
         """Wait until the time is over or the workers are gone; return False when a second signal came."""
         end = monotonic() + seconds
-        while len(self._signals) < 2 and self._processes and monotonic() < end:
+        while len(self._signals) < 2 and self._crew.processes and monotonic() < end:
             self._turn(min(0.1, max(0.0, end - monotonic())))
-            self._reap()
+            if replace:  # or what is in a dead one's queue would wait for nobody
+                self._crew.replace()
+            else:
+                self._crew.reap()
         return len(self._signals) < 2
 
     def _end(self) -> int:
         """Kill what is left, and return the exit status."""
-        for process in self._processes.values():
-            os.kill(process.pid, signal.SIGKILL)
-            os.waitpid(process.pid, 0)
-        self._logs.event("info", "stopped", killed=len(self._processes))
+        self._logs.event("info", "stopped", killed=self._crew.kill())
         return 128 + self._signals[1] if len(self._signals) > 1 else 0
+
+
+def _try_descriptors(count: int, any_open: int) -> None:
+    """Raise `OSError` now, and not halfway, when there will not be so many."""
+    taken: list[int] = []
+    try:
+        for _ in range(count):
+            taken.append(os.dup(any_open))  # noqa: PERF401 those before the one that fails have to be closed
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
+
+
+def _too_little(settings: Settings, problem: OSError) -> StartError:
+    return StartError(
+        f"WORKERS={settings.workers}: cannot start: {problem.strerror}; "
+        "lower WORKERS or raise the limits (ulimit -n, ulimit -u)"
+    )

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from service.settings import Settings
 
 DRAIN, STOP = b"d", b"s"
+SETTLE = 0.05  # seconds for connections that have begun, when no new one may: round trips
 
 
 class Control(PipeEnd):
@@ -71,8 +72,11 @@ class Worker:
 
     def _finish(self) -> None:
         """Accept what is queued, answer what was asked, close what is idle; cut off what takes too long."""
-        end = monotonic() + self._settings.stop_seconds
-        self._server.turn(0)
+        began = monotonic()
+        end = began + self._settings.stop_seconds
+        self._server.refuse_new()
+        while (now := monotonic()) < began + SETTLE:
+            self._server.turn(began + SETTLE - now)
         self._server.stop_accepting()
         self._server.turn(0)
         while self._server.close_idle() and monotonic() < end:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -14,6 +15,29 @@ import pytest
 from tests.service.client import QUICK, Start, read_all, spawn
 
 KEPT = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+# The service, and a signal as soon as it imports anything of its own. PID 1 would lose one that nobody handles.
+SIGNALLED = """
+import os, runpy, sys
+
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "service.listen":
+            os.kill(os.getpid(), {0})
+
+sys.meta_path.insert(0, Finder())
+sys.argv = ["service"]
+runpy.run_module("service", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_before_the_imports_is_not_lost(number: int) -> None:
+    process = spawn("-c", SIGNALLED.format(int(number)))
+    out, err = process.communicate(timeout=10)
+    assert (process.returncode, err) == (0, b"")
+    assert [json.loads(line)["message"] for line in out.splitlines()] == ["stopped"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -114,6 +138,19 @@ def test_a_worker_that_dies_is_replaced_and_its_queue_kept(start: Start) -> None
         assert waiting.recv(4096).startswith(b"HTTP/1.1 200")
     assert running.worker_pids() != [pid]
     assert running.stop() == 0
+
+
+def test_a_worker_that_dies_while_draining_is_replaced_by_one_that_drains(start: Start) -> None:
+    running = start(DRAIN_SECONDS="3")
+    (pid,) = running.worker_pids()
+    time.sleep(1)  # one that dies sooner is replaced only later
+    running.process.send_signal(signal.SIGTERM)
+    running.wait_for("draining")
+    os.kill(pid, signal.SIGKILL)
+    running.wait_for("worker died")
+    response = running.ask("/readyz")
+    assert (response.status, response.headers["connection"]) == (503, "close")
+    assert running.process.wait(10) == 0
 
 
 def test_workers_end_when_the_supervisor_is_killed(start: Start) -> None:
