@@ -74,8 +74,9 @@ class Handlers:
     def client(self, peer: str, headers: Mapping[str, str]) -> Choice:
         """Choose the address that a request came from; the last choices are remembered, unless they are long."""
         forwarded, real = headers.get("X_FORWARDED_FOR", ""), headers.get("X_REAL_IP", "")
-        choose_one = self._choose if len(forwarded) + len(real) <= LONGEST else self._choose_anew
-        return choose_one(peer, forwarded, real)
+        if len(forwarded) + len(real) > LONGEST:
+            return self._choose_anew(peer, forwarded, real)
+        return self._choose(peer, forwarded, real)
 
     def _choose_anew(self, peer: str, forwarded: str, real: str) -> Choice:
         settings = self._settings
@@ -96,7 +97,7 @@ class Handlers:
                 timestamp = timestamp if zone is None else local_time(zone)
             except UnknownZoneError as error:
                 return problem(400, str(error))
-        if prefers_text(request.headers.get("ACCEPT", "")):
+        if "ACCEPT" in request.headers and prefers_text(request.headers["ACCEPT"]):
             return Answer(200, timestamp + b"\n", TEXT, b"Vary: Accept\r\n")
         body = b'{"timestamp":"%b","ip":"%b"}' % (timestamp, request.client.encode("ascii"))
         return Answer(200, body, headers=b"Vary: Accept\r\n")

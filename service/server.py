@@ -9,17 +9,15 @@ import errno
 import logging
 import os
 import socket
-from collections import deque
-from contextlib import suppress
 from time import perf_counter
 
 from waitress import wasyncore
 from waitress.adjustments import Adjustments
 from waitress.server import TcpWSGIServer
-from waitress.task import ThreadedTaskDispatcher
 
 from service.board import ACCEPT_FAILED, ACCEPTED, CONNECTIONS, TURNS
 from service.channel import Channel
+from service.dispatch import InLoop
 from service.listen import refuse_new
 from service.loop import IN, PollMap
 from service.plain import PlainReader
@@ -46,7 +44,7 @@ MAX_HEADER = 32 * 1024
 MAX_BODY = 64 * 1024  # below Waitress's 512 KiB `inbuf_overflow`: a body never goes to a temporary file
 ACCEPTS = 64  # in one turn
 SPARE_DESCRIPTORS = 32
-EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM, errno.ENOSPC})
 PAUSE = 1.0  # seconds without accepting after one of these; at once it would be the same, again and again
 QUIET = 60.0  # seconds in which that is logged once
 
@@ -55,30 +53,6 @@ class Limits(Adjustments):
     """Waitress's settings, without an address to look up: it is given a socket, and a look-up loads the idna codec."""
 
     listen: tuple[str, ...] = ()  # type: ignore[assignment] # typeshed is wrong
-
-
-class InLoop(ThreadedTaskDispatcher):
-    """A dispatcher that queues channels; the loop serves them after each poll."""
-
-    def __init__(self) -> None:  # the base class would make locks
-        self.queue: deque[Channel] = deque()  # type: ignore[assignment]
-
-    def set_thread_count(self, count: int) -> None:
-        """Do nothing: there are no threads."""
-
-    def add_task(self, task: Channel) -> None:  # type: ignore[override]
-        """Queue only: Waitress calls this while it holds the channel's lock."""
-        self.queue.append(task)
-
-    def run(self) -> None:
-        """Serve all that is queued, and what that queues in its turn (pipelined requests)."""
-        while self.queue:
-            self.queue.popleft().service()
-
-    def shutdown(self, cancel_pending: bool = True, timeout: int = 5) -> bool:  # noqa: ARG002 Waitress's signature
-        """Serve what is left."""
-        self.run()
-        return True
 
 
 class Server(TcpWSGIServer):
@@ -136,16 +110,15 @@ class Server(TcpWSGIServer):
         for _ in range(ACCEPTS):
             try:
                 connection, address = self._listener.accept()
+                self.set_socket_options(connection)
+                Channel(self, connection, address, self.adj, map=self.sockets)
             except BlockingIOError:
                 return
             except OSError as problem:
                 if problem.errno in EXHAUSTED:
                     self._pause(problem)
                     return
-                continue  # what befell that connection before it was accepted, accept(2)
-            with suppress(OSError):  # it is closed already
-                self.set_socket_options(connection)
-            Channel(self, connection, address, self.adj, map=self.sockets)
+                continue  # something befell that connection already, accept(2)
             self._column.add(ACCEPTED, 1)
             if len(self.sockets) >= self.adj.connection_limit:
                 return
