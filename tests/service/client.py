@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -11,6 +12,7 @@ import sys
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -112,7 +114,14 @@ Start = Callable[..., Running]
 
 
 def spawn(*command: str, **environment: str) -> subprocess.Popen[bytes]:
-    """Start `python -m service`, or another command for the interpreter, from wherever the tests import it."""
+    """Start `python -m service`, or another command for the interpreter, from wherever the tests import it.
+
+    Args:
+        command: what to give the interpreter.
+        environment: settings besides `QUICK`; DESCRIPTORS is how many file descriptors the process may have.
+    """
+    most = int(environment.pop("DESCRIPTORS", "0"))
+    limit = partial(resource.setrlimit, resource.RLIMIT_NOFILE, (most, most)) if most else None
     path = os.pathsep.join(filter(None, (str(Path(service.__file__).parent.parent), os.environ.get("PYTHONPATH"))))
     return subprocess.Popen(
         [sys.executable, *(command or ("-m", "service"))],
@@ -120,6 +129,7 @@ def spawn(*command: str, **environment: str) -> subprocess.Popen[bytes]:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
+        preexec_fn=limit,  # noqa: PLW1509 no test that limits them has threads
     )
 
 

@@ -105,7 +105,7 @@ def test_head_is_get_without_the_body(running: Running, path: str) -> None:
     assert (head.status, head.headers["content-length"]) == (get.status, str(len(get.body)))
 
 
-@pytest.mark.parametrize("target", ["http://time.example.com", "HTTP://time.example.com?tz=UTC", "http://t:80/"])
+@pytest.mark.parametrize("target", ["http://time.example.com", "HTTP://time.example.com?x=y", "http://t:80/"])
 def test_a_target_in_absolute_form_needs_no_path(running: Running, target: str) -> None:
     """RFC 9112 section 3.2.2 and 3.2.4."""
     assert [running.ask(target, method).status for method in ("GET", "HEAD", "OPTIONS")] == [200, 200, 204]

@@ -13,12 +13,6 @@ import pytest
 from tests.service.client import Start, launch, spawn
 
 ASKED = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
-LIMITED = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_NOFILE, ({0}, {0}))
-from service import __main__
-sys.exit(__main__.main([]))
-"""
 
 
 def cpu_seconds(pid: int) -> float:
@@ -48,7 +42,7 @@ def test_without_a_descriptor_left_clients_wait_and_are_served_when_there_is_one
 
 @pytest.mark.parametrize("descriptors", [20, 40, 62, 64, 70])
 def test_too_few_descriptors_at_the_start_are_one_line_and_status_2(descriptors: int) -> None:
-    process = spawn("-c", LIMITED.format(descriptors), WORKERS="30")
+    process = spawn(DESCRIPTORS=str(descriptors), WORKERS="30")
     out, err = process.communicate(timeout=10)
     assert (process.returncode, out) == (2, b""), err
     assert err.count(b"\n") == 1
@@ -56,7 +50,7 @@ def test_too_few_descriptors_at_the_start_are_one_line_and_status_2(descriptors:
 
 
 def test_as_many_descriptors_as_the_workers_need_are_enough() -> None:
-    running = launch("-c", LIMITED.format(80), WORKERS="30")
+    running = launch(DESCRIPTORS="80", WORKERS="30")
     try:
         assert [running.ask("/").status for _ in range(60)] == [200] * 60
         assert running.stop() == 0

@@ -63,3 +63,14 @@ def test_a_proxy_that_is_not_trusted_is_itself_the_client(kind: str, tmp_path: P
         stack.callback(service.end)
         port = stack.enter_context(proxy(kind, service.port, tmp_path / "one"))
         assert address_told(port) == "127.0.0.1"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_expectation_without_a_body_is_answered_through_a_proxy(kind: str, tmp_path: Path) -> None:
+    with ExitStack() as stack:
+        service = launch()
+        stack.callback(service.end)
+        port = stack.enter_context(proxy(kind, service.port, tmp_path / "one"))
+        connection = stack.enter_context(closing(socket.create_connection(("127.0.0.1", port), timeout=10)))
+        connection.sendall(b"GET / HTTP/1.1\r\nHost: test\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n")
+        assert b"HTTP/1.1 200 OK\r\n" in read_all(connection)
