@@ -54,7 +54,7 @@ def test_the_lock_knows_which_package_has_a_library(library: str, package: str) 
     [
         ("", "lacks 'package'"),
         ("suite = ", "cannot be read"),
-        ('suite="s"\npython="3"\nbase=[]\n[[package]]\nname="a"', "lacks 'version'"),
+        ('suite="s"\npython="3"\nbase=[]\n[[package]]\nname="aa"\narchitecture="all"', "lacks 'version'"),
         ('suite="s"\npython="3"\nbase=[]\npackage=3', "cannot be read"),
     ],
 )

@@ -187,7 +187,7 @@ def test_a_lock_that_cannot_be_read_is_refused_with_what_it_needs(text: str) -> 
 
 
 def test_a_lock_of_another_form_is_refused_and_not_half_changed() -> None:
-    entry = f'name = "a", architecture = "all", version = "1", sha256 = "{"0" * 64}", size = 1, path = "a"'
+    entry = f'name = "aa", architecture = "all", version = "1", sha256 = "{"0" * 64}", size = 1, path = "a"'
     text = f'suite = "bookworm"\npython = "3.11"\nbase = []\npackage = [{{{entry}}}]\n'
     (package,) = Lock.parse(text).packages
     with pytest.raises(ConfigError, match="cannot be changed in its place"):

@@ -5,10 +5,11 @@ package (deb-control(5)) and the MD5 of each of its files (dpkg's `md5sums`).
 """
 
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pipeline import grammar
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
 from pipeline.image.oci import architecture, canonical
@@ -53,7 +54,7 @@ class Lock:
             return cls.of(tomllib.loads(text))
         except KeyError as error:
             raise ConfigError(f"{name} lacks {error}", do="make it again with `make update-locks`") from error
-        except (tomllib.TOMLDecodeError, TypeError, ValueError) as error:
+        except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
                 f"{name} cannot be read", why=str(error), do="make it again with `make update-locks`"
             ) from error
@@ -61,8 +62,9 @@ class Lock:
     @classmethod
     def of(cls, document: Mapping[str, Any]) -> "Lock":
         """Take the lock out of its parsed TOML; raise `KeyError`, `TypeError` or `ValueError` where it is none."""
-        packages = tuple(sorted(_package(entry) for entry in document["package"]))
-        return cls(str(document["suite"]), str(document["python"]), tuple(document["base"]), packages)
+        packages = tuple(sorted(_package(entry, f"package {n}") for n, entry in enumerate(document["package"], 1)))
+        base = texts(document["base"], grammar.DEBIAN_PACKAGE, "base")
+        return cls(grammar.DEBIAN_SUITE.check(document["suite"], "suite"), str(document["python"]), base, packages)
 
     def select(self, platform: str, extra: Iterable[str] = ()) -> list[Package]:
         """Return the packages of an image for one platform, by name; raise `ConfigError` for a name not locked."""
@@ -93,16 +95,39 @@ def digest(packages: Iterable[Package]) -> Digest:
     return Digest.of(canonical(sorted([p.name, p.version, p.architecture, str(p.digest)] for p in packages)))
 
 
-def _package(entry: dict[str, Any]) -> Package:
+def named(entry: Mapping[str, Any], where: str) -> tuple[str, str]:
+    """Return the name and the architecture of an entry; raise `KeyError`, `TypeError` or `ValueError` without."""
+    return (
+        grammar.DEBIAN_PACKAGE.check(entry["name"], f"{where}: name"),
+        grammar.DEBIAN_ARCHITECTURE.check(entry["architecture"], f"{where}: architecture"),
+    )
+
+
+def texts(value: Any, form: grammar.Form, key: str) -> tuple[str, ...]:
+    """Return a list of texts of one form; raise `ValueError` for anything else."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        raise ValueError(f"{key} is no list")
+    return tuple(form.check(each, key) for each in value)
+
+
+def _bytes(value: Any, key: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+        raise ValueError(f"{key} is no number of bytes: {value!r}"[:200])
+    return value
+
+
+def _package(entry: Mapping[str, Any], where: str) -> Package:
+    name, architecture = named(entry, where)
+    where = f"{where} ({name})"
     return Package(
-        entry["name"],
-        entry["version"],
-        entry["architecture"],
-        Digest("sha256", entry["sha256"]),
-        int(entry["size"]),
-        entry["path"],
-        tuple(entry.get("libraries", ())),
-        entry.get("source", ""),
+        name,
+        grammar.DEBIAN_VERSION.check(entry["version"], f"{where}: version"),
+        architecture,
+        Digest("sha256", grammar.SHA256.check(entry["sha256"], f"{where}: sha256")),
+        _bytes(entry["size"], f"{where}: size"),
+        grammar.DEBIAN_PATH.check(entry["path"], f"{where}: path"),
+        texts(entry.get("libraries", ()), grammar.SONAME, f"{where}: libraries"),
+        grammar.DEBIAN_SOURCE.check(entry.get("source", ""), f"{where}: source"),
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pipeline.errors import ConfigError
-from pipeline.locked.debian import Lock, Package
+from pipeline.locked.debian import Lock, Package, named
 
 Key = tuple[str, str]
 """A package's name and architecture."""
@@ -16,7 +16,7 @@ _TABLE = re.compile(r"^(?=\[\[package\]\])", re.MULTILINE)
 _VALUE = r"\"[^\"\n]*\"|'[^'\n]*'|\[[^\]]*\]|[0-9_]+"
 
 
-def read(text: str) -> tuple[Lock, list[Key]]:
+def read(text: str, name: str = "debian.lock.toml") -> tuple[Lock, list[Key]]:
     """Return what is locked, and every package that is named: one of a name and an architecture is still to be locked.
 
     Raises:
@@ -25,12 +25,12 @@ def read(text: str) -> tuple[Lock, list[Key]]:
     try:
         document = tomllib.loads(text)
         entries: list[dict[str, Any]] = document["package"]
-        named = sorted({(str(entry["name"]), str(entry["architecture"])) for entry in entries})
+        wanted = sorted({named(entry, f"package {number}") for number, entry in enumerate(entries, 1)})
         locked = [entry for entry in entries if "version" in entry]
-        return Lock.of({**document, "package": locked}), named
-    except (KeyError, TypeError, ValueError) as error:
+        return Lock.of({**document, "package": locked}), wanted
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ConfigError(
-            "the lock of Debian packages cannot be read",
+            f"the lock of Debian packages {name} cannot be read",
             why=f"{type(error).__name__}: {error}",
             do="give the file its suite, python and base, and each [[package]] a name and an architecture",
         ) from error

@@ -88,7 +88,7 @@ async def _from_apt(tools: Toolbox, store: Store, missing: Sequence[Package]) ->
 async def _download(tools: Toolbox, options: list[str], downloads: Path, packages: Sequence[Package]) -> list[str]:
     try:
         await tools.run(
-            "apt-get", *options, "download", "-qq", *map(_named, packages), cwd=downloads, timeout=_SECONDS
+            "apt-get", *options, "download", "-qq", "--", *map(_named, packages), cwd=downloads, timeout=_SECONDS
         )  # fmt: skip
     except ToolFailed as failure:
         return [f"apt: {line}" for line in failure.why[:1]]

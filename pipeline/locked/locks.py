@@ -15,12 +15,13 @@ from packaging.requirements import InvalidRequirement
 from packaging.requirements import Requirement as ParsedRequirement
 from packaging.utils import canonicalize_name
 
+from pipeline import grammar
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, ToolFailed
 
 _COMMENT = re.compile(r"(^|\s)#.*$")
-_HEX = re.compile(r"[0-9a-f]{64}")
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
+_TOOL_FORMS = {"version": grammar.GO_VERSION, "package": grammar.GO_PACKAGE, "ldflags": grammar.LINKER_FLAGS}
 _TOOL_KEYS = {"version": str, "package": str, "ldflags": str, "sha256": dict}
 
 
@@ -82,18 +83,25 @@ def applying(locked: Iterable[Requirement], environment: Mapping[str, str]) -> t
     """Return the requirements whose markers hold in an environment (PEP 508); raise `ConfigError` for a name twice."""
     chosen: dict[str, Requirement] = {}
     for requirement in locked:
-        if requirement.marker is None or requirement.marker.evaluate(dict(environment)):
+        if _holds(requirement, environment):
             if requirement.name in chosen:
                 _refuse(requirement.where, f"{requirement.name} is locked twice", chosen[requirement.name].where)
             chosen[requirement.name] = requirement
     return tuple(chosen.values())
 
 
+def _holds(requirement: Requirement, environment: Mapping[str, str]) -> bool:
+    try:
+        return requirement.marker is None or requirement.marker.evaluate(dict(environment))
+    except (KeyError, ValueError) as failure:  # packaging: UndefinedEnvironmentName, UndefinedComparison
+        _refuse(requirement.where, f"the marker of {requirement.name} compares what cannot be compared", str(failure))
+
+
 def tools(text: str, source: str) -> dict[str, LockedTool]:
     """Read `tools/tools.lock.toml`; raise `ConfigError` when it is empty or an entry is not as it must be."""
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as failure:
+    except (tomllib.TOMLDecodeError, RecursionError) as failure:
         _refuse(source, "not TOML", str(failure))
     if not document:
         _refuse(source, "the lock names no tools")
@@ -114,18 +122,37 @@ def _logical_lines(text: str) -> Iterator[tuple[int, str]]:
             start, joined = 0, ""
 
 
-def _requirement(line: str, where: str) -> Requirement:
+def require_names(text: str, source: str) -> None:
+    """Refuse requirements that say more than names, versions, markers and hashes: options, addresses, directories.
+
+    Raises:
+        ConfigError: a line says more, or is no requirement (PEP 508).
+    """
+    for number, line in _logical_lines(text):
+        parsed, options = _parsed(line, where := f"{source}:{number}")
+        if parsed.url or not all(option.startswith("--hash=") for option in options):
+            _refuse(where, f"{parsed.name} is asked for by more than its name and version", line[:100])
+
+
+def _parsed(line: str, where: str) -> tuple[ParsedRequirement, list[str]]:
     text, *options = re.split(r"\s+(?=--)", line)
     try:
-        parsed = ParsedRequirement(text)
-    except InvalidRequirement as failure:
+        return ParsedRequirement(text), options
+    except (InvalidRequirement, RecursionError) as failure:
         _refuse(where, f"not a locked requirement: {text[:100]}", str(failure).splitlines()[0])
+
+
+def _requirement(line: str, where: str) -> Requirement:
+    parsed, options = _parsed(line, where)
+    text = line[:100]
     pins = list(parsed.specifier)
     if parsed.url or len(pins) != 1 or pins[0].operator != "==" or pins[0].version.endswith("*"):
-        _refuse(where, f"{parsed.name} is not locked to one version", text[:100])
+        _refuse(where, f"{parsed.name} is not locked to one version", text)
     hashes = frozenset(_sha256(option.removeprefix("--hash=sha256:"), where) for option in options)
     if not hashes:
         _refuse(where, f"{parsed.name} {pins[0].version} has no --hash=sha256:…")
+    if not grammar.PYTHON_PACKAGE.fits(parsed.name) or not grammar.PYTHON_VERSION.fits(pins[0].version):
+        _refuse(where, f"not a name and a version of a Python package: {text}")
     return Requirement(canonicalize_name(parsed.name), pins[0].version, parsed.marker, hashes, where)
 
 
@@ -137,12 +164,19 @@ def _tool(name: str, entry: Any, where: str) -> LockedTool:
             _refuse(where, f"{name} has a key that no tool has: {key}", f"the keys are {', '.join(_TOOL_KEYS)}")
         if not isinstance(entry.get(key), _TOOL_KEYS[key]):
             _refuse(where, f"{name} has no {key}, or one of another type than {_TOOL_KEYS[key].__name__}")
-    digests = {str(platform): _sha256(value, where) for platform, value in entry["sha256"].items()}
+    try:
+        for key, form in _TOOL_FORMS.items():
+            form.check(entry[key], f"{name}.{key}")
+        grammar.TOOL.check(name, "the tool")
+        platforms = {grammar.PLATFORM.check(each, f"{name}.sha256"): value for each, value in entry["sha256"].items()}
+    except ValueError as failure:
+        _refuse(where, str(failure))
+    digests = {platform: _sha256(value, where) for platform, value in platforms.items()}
     return LockedTool(name, entry["version"], entry["package"], entry["ldflags"], digests)
 
 
 def _sha256(value: Any, where: str) -> Digest:
-    if not isinstance(value, str) or not _HEX.fullmatch(value):
+    if not isinstance(value, str) or not grammar.SHA256.fits(value):
         _refuse(where, f"not a sha256: {str(value)[:100]}")
     return Digest("sha256", value)
 

@@ -94,7 +94,7 @@ async def _choose(
         say(f"asking the index for {asked.lock.parent.name}/{asked.lock.name}")
         new = await relock_python(tools, asked.sources, asked.lock.name, old, upgrade=upgrade)
     elif asked.kind == "debian":
-        new = await relock_debian(tools, store, old, say)
+        new = await relock_debian(tools, store, old, say, asked.lock.name)
     else:
         new = await relock_tools(tools, store, TOOLS, old, say)
     return Relocked(asked.kind, asked.lock, old, new)

@@ -34,7 +34,9 @@ _REMEDIES = {
 }
 
 
-async def relock_debian(tools: Toolbox, store: Store, text: str, say: Callable[[str], None]) -> str:
+async def relock_debian(
+    tools: Toolbox, store: Store, text: str, say: Callable[[str], None], name: str = "debian.lock.toml"
+) -> str:
     """Ask apt for the newest version of every package that the lock names; return the lock with those.
 
     A package that has no more than a name and an architecture is locked from now on.
@@ -44,7 +46,7 @@ async def relock_debian(tools: Toolbox, store: Store, text: str, say: Callable[[
         ToolFailed: this machine has no apt.
         ConfigError: this machine's apt is of another suite, or the lock cannot be read or kept in its form.
     """
-    old, wanted = debian_lock.read(text)
+    old, wanted = debian_lock.read(text, name)
     _check_suite(old.suite, Path("/etc/os-release"))
     if not wanted:
         return text
@@ -69,9 +71,9 @@ async def _bring(
         await tools.run("apt-get", *options, *_EVERY_LIST, "update", "-qq", timeout=_SECONDS)
         names = [name if architecture == "all" else f"{name}:{architecture}" for name, architecture in wanted]
         listed = await tools.run(
-            "apt-get", *options, "download", "--print-uris", *names, cwd=downloads, timeout=_SECONDS
+            "apt-get", *options, "download", "--print-uris", "--", *names, cwd=downloads, timeout=_SECONDS
         )  # fmt: skip
-        await tools.run("apt-get", *options, "download", "-qq", *names, cwd=downloads, timeout=_SECONDS)
+        await tools.run("apt-get", *options, "download", "-qq", "--", *names, cwd=downloads, timeout=_SECONDS)
         addresses = [match.groupdict() for match in _ADDRESS.finditer(listed.stdout.decode())]
         packages = await anyio.to_thread.run_sync(_describe, downloads, addresses, store)
     return {(package.name, package.architecture): package for package in packages}

@@ -25,16 +25,21 @@ async def relock_python(tools: Toolbox, sources: Sequence[Path], name: str, text
 
     Raises:
         RemoteFailed: no set of versions with wheels fits, or the index does not answer.
-        ConfigError: what came out is no lock that stages can read.
+        ConfigError: what came out is no lock that stages can read; or what is asked for, or was locked, says more
+            than names and versions: an address or a directory would have uv run what lies there.
     """
     asked = ", ".join(source.name for source in sources)
+    locks.require_names(text, name)
+    for source in sources:
+        if source.suffix == ".in":  # a pyproject.toml is the pipeline's own
+            locks.require_names(_asked(source), source.name)
     with tempfile.TemporaryDirectory(prefix="lock-") as scratch:
         output = _write(Path(scratch, name), text)
         try:
             await tools.run(
                 "python", "-m", "uv", "pip", "compile", "--quiet", "--universal", "--python-version", _PYTHON,
                 "--no-python-downloads", "--only-binary", ":all:", "--generate-hashes", "--no-header", "--no-annotate",
-                *(["--upgrade"] if upgrade else []), *sources, "--output-file", output, timeout=_SECONDS,
+                *(["--upgrade"] if upgrade else []), "--output-file", output, "--", *sources, timeout=_SECONDS,
             )  # fmt: skip
         except ToolFailed as failure:
             raise RemoteFailed(
@@ -55,6 +60,13 @@ async def relock_python(tools: Toolbox, sources: Sequence[Path], name: str, text
 def _write(path: Path, text: str) -> Path:
     path.write_text(text, encoding="utf-8")
     return path
+
+
+def _asked(source: Path) -> str:
+    try:
+        return _read(source)
+    except (OSError, UnicodeDecodeError) as failure:
+        raise ConfigError(f"{source} cannot be read", why=str(failure), do="make it, or restore it") from failure
 
 
 def _read(path: Path) -> str:

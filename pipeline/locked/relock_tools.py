@@ -24,8 +24,9 @@ async def relock_tools(tools: Toolbox, store: Store, sources: Path, text: str, s
         ToolFailed: a build fails.
         ConfigError: a module graph does not hold the tool that the lock names.
     """
+    locked = locks.tools(text, "tools.lock.toml")  # before any program starts
     async with toolchain(tools, store, sources, say) as go:
-        for tool in locks.tools(text, "tools.lock.toml").values():
+        for tool in locked.values():
             version = _version(sources / tool.name / "go.mod", tool)
             moved = replace(tool, version=version, ldflags=tool.ldflags.replace(tool.version, version))
             text = _replaced(_replaced(text, tool, "version", version), tool, "ldflags", moved.ldflags)
