@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from pipeline.config import HOME
-from pipeline.errors import ConfigError, VerificationFailed
+from pipeline.errors import ConfigError, PolicyDenied, VerificationFailed
 from pipeline.judging.claims import Claim, hold
-from pipeline.judging.policy import Database, Verdict, judge, read_time
+from pipeline.judging.policy import Database, Verdict, judge, read_time, require_fresh
 from pipeline.judging.rules import Waiver, read_rules, read_waivers
 from pipeline.scanning.findings import Finding, Fix, Severity
 from tests.statements import NOW, RULES, finding, parsed, rules, statement
@@ -161,6 +161,27 @@ def test_a_sample_has_no_age_and_says_that_it_is_a_sample() -> None:
     judged = verdict(database=Database(NOW - timedelta(days=4000), sample=True))
     assert judged.allowed
     assert "SAMPLE" in judged.notices[0]
+
+
+def test_a_sample_judges_no_release() -> None:
+    assert codes(verdict(database=Database(NOW, sample=True, release=True))) == ["database-sample"]
+
+
+def test_a_database_that_is_not_built_yet_is_denied_and_does_not_stay_young_for_ever() -> None:
+    assert verdict(database=Database(NOW, sample=False)).allowed
+    assert codes(verdict(database=Database(NOW + timedelta(seconds=1), sample=False))) == ["database-from-the-future"]
+
+
+@pytest.mark.parametrize("hours", [-24, 0, 24])
+def test_a_verdict_of_the_last_day_is_fresh(hours: int) -> None:
+    require_fresh(NOW, NOW + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize("seconds", [-86401, 86401])
+def test_an_older_verdict_is_refused_and_one_of_days_to_come_too(seconds: int) -> None:
+    said = r"the verdict was given at 2026-11-25T12:00\+00:00, and it is 2026-11-2[46]"
+    with pytest.raises(PolicyDenied, match=said):
+        require_fresh(NOW, NOW + timedelta(seconds=seconds))
 
 
 _FINDINGS = some.builds(

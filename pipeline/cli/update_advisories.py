@@ -100,6 +100,7 @@ def _look_up(
         )
         tools.path("grype")  # that it is missing is not the database's fault
         grype = Grype(tools, directory, Path(scratch))
+        grype.require_same(identity)
         return run_async(lambda: look_up(grype, identity, before, after))
 
 

@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.errors import VerificationFailed
+from pipeline.errors import PolicyDenied, VerificationFailed
 from pipeline.judging.claims import Claim, State
 from pipeline.judging.rules import Rules, Waiver
 from pipeline.scanning.findings import Finding, Fix, Severity
+
+BOUND = timedelta(hours=24)
+"""How old a verdict may be when it is signed. What a run has scanned and judged is kept until the day (UTC) ends."""
 
 _NAMED = 3
 
@@ -30,6 +33,7 @@ class Database:
 
     built: datetime
     sample: bool
+    release: bool = False
 
 
 @dataclass(frozen=True)
@@ -102,6 +106,23 @@ def read_time(text: str) -> datetime:
     return time
 
 
+def require_fresh(judged: datetime, now: datetime) -> None:
+    """Raise `PolicyDenied` for a verdict too old to be signed: what it rests on was known then, and not now.
+
+    Args:
+        judged: when the verdict was given.
+        now: when it would be signed.
+    """
+    if abs(now - judged) > BOUND:
+        raise PolicyDenied(
+            f"the verdict was given at {judged.isoformat(timespec='minutes')}, and it is "
+            f"{now.isoformat(timespec='minutes')} now",
+            why=f"a verdict is signed within {BOUND.total_seconds() / 3600:.0f} hours: "
+            "advisories appear every day, and exceptions end",
+            do="run it again, which scans and judges anew",
+        )
+
+
 def _excuse(finding: Finding, claims: Sequence[Claim], waivers: Sequence[Waiver], now: datetime) -> Reason | None:
     for claim in claims:
         if claim.excuses(finding):
@@ -161,7 +182,14 @@ def _ruled(finding: Finding, rules: Rules) -> Reason | None:
 
 def _database(database: Database, rules: Rules, now: datetime) -> Iterator[Reason]:
     age = now - database.built
-    if not database.sample and age > timedelta(days=rules.database.maximum_age_days):
+    if database.sample:
+        if database.release:
+            message = "the vulnerability database is the SAMPLE of a dry run, which knows a few advisories"
+            yield Reason("database-sample", "", "", message, "run `python -m pipeline db update` and scan again")
+    elif age < timedelta(0):
+        message = f"the vulnerability database was built on {database.built.date()}, which is later than now"
+        yield Reason("database-from-the-future", "", "", message, "correct this machine's clock, or get another one")
+    elif age > timedelta(days=rules.database.maximum_age_days):
         message = (
             f"the vulnerability database was built on {database.built.date()}, {age.days} days ago; "
             f"rules.toml allows {rules.database.maximum_age_days}"

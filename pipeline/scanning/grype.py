@@ -13,12 +13,16 @@ from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from pipeline.digest import Digest
-from pipeline.errors import ConfigError, RemoteFailed, ToolFailed
+from pipeline.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.judging.policy import read_time
 from pipeline.scanning import canary
 from pipeline.toolbox import Completed, Toolbox
 
 IDENTITY = "database.json"
+SAMPLE = "sample"
+"""The processor of every provider in the sample database of a dry run (`grype db providers`)."""
+
+_GET_ONE = "get a whole one: `python -m pipeline db update`, or `db import FILE`"
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class Identity:
         built: when it was built, RFC 3339.
         schema: its schema, as Grype says it.
         checksum: sha256 of the file that it was imported from.
+        content: sha256 of the database that Grype made of that file, and reads.
         source: where that file came from.
         sample: whether it holds no more than a few advisories, for a dry run.
     """
@@ -36,6 +41,7 @@ class Identity:
     built: str
     schema: str
     checksum: str
+    content: str
     source: str
     sample: bool
 
@@ -48,13 +54,23 @@ class Identity:
         """
         try:
             value = json.loads((directory / IDENTITY).read_bytes())
-            return cls(**{name: value[name] for name in cls.__dataclass_fields__})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return cls.restore({name: value[name] for name in cls.__dataclass_fields__})
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, VerificationFailed) as error:
             raise ConfigError(
                 f"{directory} holds no imported vulnerability database",
-                why=f"{IDENTITY}: {error}",
+                why=f"{IDENTITY}: {type(error).__name__}: {error}",
                 do="run `python -m pipeline db import FILE`, or `db update` where there is a network",
             ) from error
+
+    @classmethod
+    def restore(cls, value: Mapping[str, Any]) -> Self:
+        """Read back what `as_json` gave; raise `TypeError` or `VerificationFailed` when it is something else."""
+        if any(not isinstance(value[name], bool if name == "sample" else str) for name in cls.__dataclass_fields__):
+            raise TypeError("a value is of another type than an import writes")
+        read_time(value["built"])
+        for name in ("checksum", "content"):
+            Digest.parse(value[name])
+        return cls(**{name: value[name] for name in cls.__dataclass_fields__})
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `scan/database.json` keeps it."""
@@ -65,6 +81,8 @@ class Identity:
         built = read_time(self.built)
         if self.sample:
             return f"SAMPLE database of {built.date()}"
+        if built > now:
+            return f"database of {built.date()}, which is later than now"
         return f"database of {built.date()}, {(now - built).days} days old"
 
 
@@ -116,10 +134,38 @@ class Grype:
 
     async def _identify(self, checksum: str, origin: str, *, sample: bool) -> Identity:
         status = await self._status()
-        identity = Identity(str(status["built"]), str(status["schemaVersion"]), checksum, origin, sample)
+        content = str(Digest.of_file(self._file()))
+        sample = sample or await self._is_sample()
+        identity = Identity(str(status["built"]), str(status["schemaVersion"]), checksum, content, origin, sample)
         text = json.dumps(identity.as_json(), indent=2, sort_keys=True) + "\n"
         (self.directory / IDENTITY).write_text(text, encoding="utf-8")
         return identity
+
+    async def _is_sample(self) -> bool:
+        """Say whether it is a sample under whatever name it comes: that is written in it, too."""
+        try:
+            providers = json.loads((await self._run("db", "providers", "-o", "json")).stdout)
+            return any(each["processor"] == SAMPLE for each in providers)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ToolFailed("Grype does not say who made its database", why=str(error)) from error
+
+    def _file(self) -> Path:
+        found = sorted(self.directory.glob("*/vulnerability.db"))
+        if len(found) != 1:
+            raise ConfigError(
+                f"{self.directory} holds {len(found)} vulnerability databases, and one is needed", do=_GET_ONE
+            )
+        return found[0]
+
+    def require_same(self, identity: Identity) -> None:
+        """Hash the database; raise `VerificationFailed` when it is another than the one on record."""
+        found = str(Digest.of_file(self._file()))
+        if found != identity.content:
+            raise VerificationFailed(
+                f"the vulnerability database in {self.directory} is not the one that was imported",
+                why=(f"expected {identity.content}", f"found    {found}"),
+                do=f"find out who changed it; {_GET_ONE}",
+            )
 
     async def scan(self, document: Path, vex: Path | None = None) -> Any:
         """Scan an SBOM and return Grype's report; raise `ToolFailed` when it failed or what it wrote is no JSON."""

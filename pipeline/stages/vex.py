@@ -12,7 +12,7 @@ from pipeline.judging.claims import Claim, Imports, State, describe, hold
 from pipeline.judging.openvex import cross_check, for_scanner, publish
 from pipeline.judging.policy_files import PolicyFiles
 from pipeline.scanning import findings
-from pipeline.scanning.grype import Grype
+from pipeline.scanning.grype import Grype, Identity
 from pipeline.scanning.purl import Purl
 from pipeline.stage import Context
 
@@ -46,6 +46,7 @@ async def _cross_check(context: Context, claims: tuple[Claim, ...]) -> int:
     statements = context.write_json("scanner.json", for_scanner(claims, context.now))
     database = context.config.scan.database or context.of("scan") / "database"
     grype = Grype(context.tools, database, context.out)
+    grype.require_same(Identity.restore(context.read_json("scan", "database.json")))
     agreed = 0
     for platform, raw in sorted(context.read_json("scan", "grype.json").items()):
         before = findings.read(raw)

@@ -36,7 +36,7 @@ def project(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Pa
 def file(tmp_path: Path) -> Path:
     """A whole database, as far as tests go."""
     path = tmp_path / "vulnerability.db"
-    advisories.build(advisories.read(HOME / "policy" / "sample-advisories.toml"), path)
+    advisories.build(advisories.read(HOME / "policy" / "sample-advisories.toml"), path, processor="tests")
     return path
 
 
@@ -85,6 +85,7 @@ def test_an_imported_file_is_on_record_by_its_own_digest(project: Path, store: S
     assert identity(project / "database") == {
         "built": "2026-11-25T00:00:00Z",
         "checksum": str(Digest.of_file(file)),
+        "content": str(Digest.of_file(project / "database" / "6" / "vulnerability.db")),
         "sample": False,
         "schema": "v6.1.7",
         "source": "vulnerability.db",
