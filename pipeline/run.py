@@ -192,7 +192,7 @@ class Run:
             code=self._code,
             locked=self.locked,
             world=self.world.name,
-            as_of=self.as_of,
+            day=self.as_of.isoformat() if self.as_of else self.clock().astimezone(UTC).date().isoformat(),
         )
 
     def _note_run(self, *, ended: bool) -> None:
