@@ -25,6 +25,7 @@ EDGES = {
     "deb",
     "differences",
     "disk",
+    "download",
     "earlier",
     "environment",
     "evidence",

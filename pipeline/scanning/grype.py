@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from pipeline.address import without_secrets
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.judging.policy import read_time
@@ -116,11 +117,14 @@ class Grype:
             await self._run("db", "update", more=more)
         except ToolFailed as error:
             do = "see whether the address can be reached; behind a closed network, `db import FILE`"
-            raise RemoteFailed("the vulnerability database cannot be fetched", why=error.why, do=do) from error
+            why = [without_secrets(line) for line in error.why]
+            raise RemoteFailed("the vulnerability database cannot be fetched", why=why, do=do) from error
         # Grype has compared the archive with the checksum of the listing, and keeps both in where it came from.
         origin = urlsplit(str((await self._status())["from"]))
         checksum = dict(parse_qsl(origin.query)).get("checksum", "")
-        return await self._identify(str(Digest.parse(checksum)), urlunsplit(origin._replace(query="")), sample=False)
+        return await self._identify(
+            str(Digest.parse(checksum)), without_secrets(urlunsplit(origin._replace(query=""))), sample=False
+        )
 
     def _empty(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
