@@ -182,7 +182,8 @@ class Run:
         def say(text: str) -> None:
             self.observe(Event(stage.name, "progress", text, time.monotonic() - began))
 
-        return Context(stage, self.directory, part, self.config, self.store, tools, self.world, now, say, secrets)
+        shared = (self.config, self.store, tools, self.world)
+        return Context(stage, self.directory, part, *shared, now, say, secrets, as_of=self.as_of)
 
     def _key(self, stage: Stage) -> Digest:
         return key(

@@ -149,6 +149,15 @@ def test_a_waiver_for_nothing_is_said_aloud() -> None:
     assert verdict(waivers=waivers()).notices == ("the waiver for CVE-2026-1 covers nothing that the scan found",)
 
 
+def test_a_statement_about_nothing_that_was_found_is_said_to_be_published_all_the_same() -> None:
+    stated = claims(statement(vulnerability={"name": "CVE-2020-1"}))
+    said = (
+        "the VEX statement for CVE-2020-1 in policy/vex/test.json is published, and covers nothing that the scan found"
+    )
+    assert verdict(finding(severity=Severity.LOW), claims=stated).notices == (said,)
+    assert verdict(finding(severity=Severity.LOW), claims=claims(statement())).notices == ()
+
+
 def test_a_database_on_its_last_day_is_young_enough_and_one_second_later_is_not() -> None:
     last = Database(NOW - timedelta(days=5), sample=False)
     assert verdict(database=last).allowed

@@ -91,7 +91,7 @@ def judge(
             denied.append(reason)
         else:
             noted.append(_reason("noted", finding, str(finding)))
-    notices = (*_sample(database), *_ending(every, claims, waivers, rules, now), *_idle(every, waivers))
+    notices = (*_sample(database), *_ending(every, claims, waivers, rules, now), *_idle(every, claims, waivers))
     return Verdict(tuple(denied), tuple(excused), tuple(noted), notices)
 
 
@@ -145,14 +145,14 @@ def _lapsed(finding: Finding, claims: Sequence[Claim], waivers: Sequence[Waiver]
                 "vex-expired",
                 finding,
                 f"{finding}: the VEX statement in {claim.source} ended on {claim.statement.valid_until}",
-                "look at its evidence again; renew the statement if it still holds, or remove it",
+                claim.remedy,
             )
         if claim.covers(finding) and claim.state is State.REFUTED:
             return _reason(
                 "vex-refuted",
                 finding,
                 f"{finding}: {claim.source} does not hold for this image: {_first(claim.refuted_by)}",
-                "correct or remove the statement; if the risk is to be accepted for a while, add a waiver",
+                f"{claim.remedy}; if the risk is to be accepted for a while, add a waiver",
             )
     for waiver in waivers:
         if waiver.covers(finding):
@@ -208,15 +208,21 @@ def _ending(
     for claim in claims:
         if claim.days_left(now) < rules.exceptions.warn_days and any(map(claim.excuses, findings)):
             name, left = claim.statement.vulnerability.name, claim.days_left(now)
-            yield f"the VEX statement for {name} in {claim.source} ends in {left} days: look at its evidence again"
+            when = f"ends in {left} days" if left >= 0 else f"ended {-left} days ago, and counts for a SAMPLE only"
+            yield f"the VEX statement for {name} in {claim.source} {when}: look at its evidence again"
     for waiver in waivers:
         left = (waiver.until - now.date()).days
         if 0 <= left < rules.exceptions.warn_days and any(map(waiver.covers, findings)):
             yield f"the waiver for {waiver.finding} ends in {left} days: ask {waiver.owner}"
 
 
-def _idle(findings: Sequence[Finding], waivers: Sequence[Waiver]) -> Iterator[str]:
-    """Yield the waivers that excuse nothing: kept for long, they hide the day when they start to."""
+def _idle(findings: Sequence[Finding], claims: Sequence[Claim], waivers: Sequence[Waiver]) -> Iterator[str]:
+    """Yield the exceptions that excuse nothing: kept for long, they hide the day when they start to."""
+    applied = [claim for claim in claims if claim.state is State.APPLIED]
+    heard = {(each.source, each.statement.vulnerability.name) for each in applied if any(map(each.covers, findings))}
+    for source, name in dict.fromkeys((each.source, each.statement.vulnerability.name) for each in applied):
+        if (source, name) not in heard:
+            yield f"the VEX statement for {name} in {source} is published, and covers nothing that the scan found"
     for waiver in waivers:
         if not any(map(waiver.covers, findings)):
             yield f"the waiver for {waiver.finding} covers nothing that the scan found"

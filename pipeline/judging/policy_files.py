@@ -14,6 +14,7 @@ from pipeline.attestation.trust import Policy
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
+from pipeline.judging.claims import OURS
 from pipeline.judging.rules import Rules, Waiver, read_rules, read_waivers
 from pipeline.judging.vex import Document, read
 
@@ -41,7 +42,9 @@ class PolicyFiles:
             waivers = read_waivers(texts["policy/waivers.toml"], rules)
         files = {path.name: path for root in (_DEFAULT, own) for path in sorted((root / "vex").glob("*.json"))}
         statements = {f"policy/vex/{name}": _text(path) for name, path in sorted(files.items())}
-        documents = {name: read(text, rules, name) for name, text in statements.items()}
+        ours = {f"policy/vex/{path.name}" for path in files.values() if path.parent.parent != own}
+        sources = {name: f"{OURS}{name}" if name in ours else name for name in statements}
+        documents = {sources[name]: read(text, rules, sources[name]) for name, text in statements.items()}
         digests = {name: Digest.of(text.encode()) for name, text in {**texts, **statements}.items()}
         return cls(rules, waivers, documents, digests)
 
