@@ -4,7 +4,6 @@ Every key is described in docs/configuration.md. Unknown keys are refused, with 
 relative to the file and may not leave its directory, so that the digest of what a stage reads covers all of it.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Annotated, Any, Self, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from pipeline import reads
+from pipeline.checked import say
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
 from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
@@ -192,7 +192,7 @@ class Config(_Section):
         except ValidationError as error:
             raise ConfigError(
                 f"{path} asks for something that cannot be",
-                why=[_say(problem) for problem in error.errors()],
+                why=[say(problem, _keys(cls)) for problem in error.errors()],
                 do="correct the file; docs/configuration.md describes every key",
             ) from error
 
@@ -231,15 +231,6 @@ _NAMED: tuple[tuple[str, str, str, str | tuple[()]], ...] = (
 
 def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
-
-
-def _say(problem: Any) -> str:
-    """Turn one finding of pydantic into a line with the key as it stands in the file."""
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg']}"
-    guesses = difflib.get_close_matches(where, list(_keys(Config)), n=1, cutoff=0.6)
-    return f"{where}: there is no such key" + (f"; did you mean {guesses[0]}?" if guesses else "")
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -212,7 +212,7 @@ def test_every_finding_is_ruled_on_once_and_allowed_means_nothing_denied(found: 
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ('unknown = "deny"', "", "severity.unknown: Field required"),
+        ('unknown = "deny"', "", "severity.unknown: it is missing"),
         ('high = "deny-unless-unfixable"', 'high = "sometimes"', "severity.high"),
         ("warn-days", "warn-day", "did you mean warn-days"),
         ("maximum-age-days = 5", "maximum-age-days = 0", "database.maximum-age-days"),
@@ -233,7 +233,7 @@ def test_no_rules_are_no_policy() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ("owner", "# owner", "owner: Field required"),
+        ("owner", "# owner", "owner: it is missing"),
         ("the service never compresses anything", "trust me", "reason"),
         ("pkg:deb/debian/zlib1g", "zlib1g", "not a package URL"),
         ("since = 2026-11-01", "since = 2026-01-01", "allows 180 days at most"),
