@@ -181,7 +181,7 @@ class Config(_Section):
             raise ConfigError(
                 f"there is no {path}", do="run this in a project that has a pipeline.toml, or name one with --config"
             ) from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
         root = path.resolve().parent
         try:

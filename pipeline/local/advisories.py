@@ -71,7 +71,7 @@ def read(path: Path) -> Advisories:
     """Read the advisories; raise `ConfigError` when the file is missing or one of them is incomplete."""
     try:
         document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
     return check(Advisories, document, path.name)
 

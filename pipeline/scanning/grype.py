@@ -133,7 +133,7 @@ class Grype:
     async def _status(self) -> Any:
         try:
             return json.loads((await self._run("db", "status", "-o", "json")).stdout)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ToolFailed("Grype does not say which database it has", why=str(error)) from error
 
     async def _identify(self, checksum: str, origin: str, *, sample: bool) -> Identity:
@@ -178,7 +178,7 @@ class Grype:
         await self._run("-o", "json", *more, "--", f"sbom:{_whole(document)}", to=report)
         try:
             return json.loads(_take(report))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ToolFailed("Grype wrote no readable report", why=str(error), do="see the stage's log.txt") from error
 
     async def require_eyesight(self) -> None:
