@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 from pipeline import reads
 from pipeline.checked import say
 from pipeline.digest import Digest
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError
 from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
 
@@ -176,7 +177,7 @@ class Config(_Section):
     def load(cls, path: Path) -> Self:
         """Read and check a file; raise `ConfigError` with the key at fault and what was probably meant."""
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(text_of(path))
         except FileNotFoundError as error:
             raise ConfigError(
                 f"there is no {path}", do="run this in a project that has a pipeline.toml, or name one with --config"

@@ -4,14 +4,33 @@ import errno
 import fcntl
 import os
 import sqlite3
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.errors import PipelineError, SubjectFailed, ToolFailed, UsageError, flatten
 
+_LONGEST = 16 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file that people write: a whole one, of at most 16 MiB; a pipe or a device is none.
+
+    Raises:
+        OSError: it cannot be read, or is no such file.
+        ValueError: it is no UTF-8.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)  # a pipe would be waited for
+    with os.fdopen(handle, "rb") as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise OSError(errno.EINVAL, "not a file", str(path))
+        if found.st_size > _LONGEST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read(_LONGEST).decode("utf-8")
 
 
 @contextmanager

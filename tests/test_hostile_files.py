@@ -1,6 +1,7 @@
 """Whatever stands in a file that a project brings: it is read right, or refused with an exit code, and never a bug."""
 
 import json
+import os
 import re
 import tomllib
 from collections.abc import Callable
@@ -13,12 +14,15 @@ from hypothesis import strategies as some
 
 from pipeline import grammar
 from pipeline.config import HOME, Config
-from pipeline.errors import PipelineError
+from pipeline.errors import ConfigError, PipelineError
+from pipeline.judging.policy_files import PolicyFiles
 from pipeline.judging.rules import read_rules, read_waivers
 from pipeline.judging.vex import read
 from pipeline.local import advisories
 from pipeline.locked import debian_lock, lock_changes, locks, wheels
 from pipeline.locked.debian import Lock
+from pipeline.locked.inputs import Inputs
+from pipeline.reads import FILENAME
 from tests.statements import document, rules, statement
 
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -187,6 +191,32 @@ def test_what_is_nested_without_end_is_refused(tmp_path: Path, reader: Callable[
     with pytest.raises(PipelineError) as refused:
         reader(tmp_path / "file")
     assert refused.value.exit_code == 2
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "device", "endless", "bytes"])
+@pytest.mark.parametrize("name", ["service/requirements.lock", "policy/rules.toml", "policy/vex/x.json", FILENAME])
+def test_what_is_no_file_of_text_is_named_and_not_waited_for(project: Path, name: str, kind: str) -> None:
+    path = project / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "directory":
+        path.mkdir()
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_bytes(b"\xff")
+        os.truncate(path, (1 << 40) if kind == "endless" else 1)
+    with pytest.raises(ConfigError, match="cannot be") as refused:
+        read_everything(project)
+    assert path.name.partition(".")[0] in refused.value.explain() or "leaves the project" in refused.value.explain()
+
+
+def read_everything(project: Path) -> None:
+    config = Config.load(project / "pipeline.toml")
+    PolicyFiles.load(config)
+    Inputs.of(config)
 
 
 def write(path: Path, text: str) -> Path:

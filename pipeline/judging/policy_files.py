@@ -13,6 +13,7 @@ from typing import Self
 from pipeline.attestation.trust import Policy
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError
 from pipeline.judging.claims import OURS
 from pipeline.judging.rules import Rules, Waiver, read_rules, read_waivers
@@ -57,17 +58,17 @@ def either(own: Path, name: str) -> Path:
 def read_policy(path: Path, name: str) -> Policy:
     """Read one policy of a `verification.toml`; raise `ConfigError` when there is none, or it is wrong."""
     try:
-        return Policy.read(path.read_bytes(), name)
-    except OSError as error:
+        return Policy.read(text_of(path).encode(), name)
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} cannot be read",
-            why=error.strerror or "",
+            why=str(error),
             do="it says who may sign what; without it nothing passes",
         ) from error
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error

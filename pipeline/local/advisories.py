@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from pipeline.checked import Checked, check
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError
 
 SCHEMA = (6, 1, 7)  # the one that Grype 0.115 writes and reads
@@ -70,7 +71,7 @@ class Advisories(Checked):
 def read(path: Path) -> Advisories:
     """Read the advisories; raise `ConfigError` when the file is missing or one of them is incomplete."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
+        document = tomllib.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
     return check(Advisories, document, path.name)

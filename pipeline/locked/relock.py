@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import HOME, Config
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError, PipelineError, UsageError
 from pipeline.locked.inputs import TOOLS
 from pipeline.locked.lock_changes import Change, changes
@@ -106,8 +107,8 @@ def _text(asked: Wanted) -> str:
     if asked.kind == "python" and not asked.lock.exists():
         return ""
     try:
-        return asked.lock.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
+        return text_of(asked.lock)
+    except (OSError, ValueError) as failure:
         raise ConfigError(
             f"the lock {asked.lock} cannot be read", why=str(failure), do="name another in pipeline.toml, or restore it"
         ) from failure

@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from pipeline.address import without_secrets
 from pipeline.digest import Digest
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.judging.policy import read_time
 from pipeline.scanning import canary
@@ -23,6 +24,7 @@ IDENTITY = "database.json"
 SAMPLE = "sample"
 """The processor of every provider in the sample database of a dry run (`grype db providers`)."""
 
+_LARGEST = 256 << 20
 _GET_ONE = "get a whole one: `python -m pipeline db update`, or `db import FILE`"
 
 
@@ -54,7 +56,7 @@ class Identity:
             ConfigError: there is none, so nobody knows which database it is.
         """
         try:
-            value = json.loads((directory / IDENTITY).read_bytes())
+            value = json.loads(text_of(directory / IDENTITY))
             return cls.restore({name: value[name] for name in cls.__dataclass_fields__})
         except (OSError, ValueError, KeyError, TypeError, RecursionError, VerificationFailed) as error:
             raise ConfigError(
@@ -224,6 +226,8 @@ def _whole(path: Path) -> Path:
 
 
 def _take(path: Path) -> bytes:
+    if path.stat().st_size > _LARGEST:
+        raise ToolFailed(f"Grype's report has more than {_LARGEST >> 20} MiB", do="see what the SBOM lists")
     data = path.read_bytes()
     path.unlink()
     return data
