@@ -213,6 +213,15 @@ def test_what_is_no_file_of_text_is_named_and_not_waited_for(project: Path, name
     assert path.name.partition(".")[0] in refused.value.explain() or "leaves the project" in refused.value.explain()
 
 
+@pytest.mark.parametrize("name", [b"\xff.json", b"\x1b[31m.json", b"a b.json", b"\xe2\x80\xae.json"])
+def test_a_vex_file_whose_name_cannot_be_told_is_refused(project: Path, name: bytes) -> None:
+    (project / "policy" / "vex").mkdir()
+    (project / "policy" / "vex" / os.fsdecode(name)).write_text(VEX)
+    with pytest.raises(ConfigError, match="has a file whose name cannot be told") as refused:
+        read_everything(project)
+    assert refused.value.explain().replace("\n", "").isprintable()
+
+
 def read_everything(project: Path) -> None:
     config = Config.load(project / "pipeline.toml")
     PolicyFiles.load(config)

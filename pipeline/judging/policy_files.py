@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pipeline import grammar
 from pipeline.attestation.trust import Policy
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
@@ -42,6 +43,11 @@ class PolicyFiles:
             texts["policy/waivers.toml"] = _text(own / "waivers.toml")
             waivers = read_waivers(texts["policy/waivers.toml"], rules)
         files = {path.name: path for root in (_DEFAULT, own) for path in sorted((root / "vex").glob("*.json"))}
+        if odd := [name for name in files if not grammar.STATEMENTS.fits(name)]:
+            raise ConfigError(
+                f"{own / 'vex'} has a file whose name cannot be told: {odd[0]!a}",
+                do="name it with letters, digits, dots, hyphens and underscores, and .json at the end",
+            )
         statements = {f"policy/vex/{name}": _text(path) for name, path in sorted(files.items())}
         ours = {f"policy/vex/{path.name}" for path in files.values() if path.parent.parent != own}
         sources = {name: f"{OURS}{name}" if name in ours else name for name in statements}
