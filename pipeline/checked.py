@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterable
+from datetime import date
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -32,7 +33,7 @@ def check(model: type[Model], document: Any, where: str) -> Model:
         known = {field.alias or name for each in _models(model) for name, field in each.model_fields.items()}
         raise ConfigError(
             f"{where} asks for something that cannot be",
-            why=[_say(problem, known) for problem in error.errors()],
+            why=[say(problem, known) for problem in error.errors()],
             do="correct the file; docs/policy.md describes every key",
         ) from error
 
@@ -45,9 +46,67 @@ def _models(model: type[BaseModel]) -> Iterable[type[BaseModel]]:
                 yield from _models(inner)
 
 
-def _say(problem: Any, known: Iterable[str]) -> str:
+def say(problem: Any, known: Iterable[str]) -> str:
+    """Return one finding of pydantic as people read it: the key as it stands in the file, and what is wrong there.
+
+    Args:
+        problem: one of `ValidationError.errors()`.
+        known: every key that there is, for a guess at what was meant.
+    """
     where = ".".join(map(str, problem["loc"]))
-    if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg']}"
-    guesses = difflib.get_close_matches(str(problem["loc"][-1]), list(known), n=1)
-    return f"{where}: there is no such key" + (f"; did you mean {guesses[0]}?" if guesses else "")
+    if problem["type"] == "extra_forbidden":
+        every = list(known)
+        name = where if any("." in key for key in every) else str(problem["loc"][-1])
+        guesses = difflib.get_close_matches(name, every, n=1)
+        return f"{where}: there is no such key" + (f"; did you mean {guesses[0]}?" if guesses else "")
+    said = _WORDS.get(problem["type"], _KINDS.get(problem["type"].partition("_")[0], "it is not what belongs there"))
+    told = said.format(**{"input": _shown(problem.get("input")), **problem.get("ctx", {})})
+    return f"{where}: {told}" if where else told
+
+
+def _shown(value: Any) -> str:
+    if value is None or isinstance(value, bool):
+        return {None: "nothing", True: "true", False: "false"}[value]
+    if isinstance(value, dict | list):
+        return "a table" if isinstance(value, dict) else "a list"
+    shown = value.isoformat() if isinstance(value, date) else repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}…"
+
+
+_SHOWN = 60
+
+# What pydantic calls its findings (docs.pydantic.dev, "Validation Errors"), in the words of somebody who wrote a file.
+_WORDS = {
+    "missing": "it is missing",
+    "value_error": "{error}",
+    "enum": "{input} is none of {expected}",
+    "literal_error": "{input} is none of {expected}",
+    "string_pattern_mismatch": "{input} has another form than it takes",
+    "string_too_short": "it is shorter than {min_length} characters",
+    "string_too_long": "it is longer than {max_length} characters",
+    "too_short": "it has {actual_length} entries, and takes {min_length} at least",
+    "too_long": "it has {actual_length} entries, and takes {max_length} at most",
+    "greater_than": "{input} is not above {gt}",
+    "greater_than_equal": "{input} is below {ge}",
+    "less_than": "{input} is not below {lt}",
+    "less_than_equal": "{input} is above {le}",
+    "int_from_float": "{input} is no whole number",
+    "timezone_naive": "{input} has no time zone",
+    "timezone_aware": "{input} has no time zone",
+}
+_KINDS = {
+    "string": "{input} is no text",
+    "int": "{input} is no whole number",
+    "float": "{input} is no number",
+    "finite": "{input} is no number",
+    "bool": "{input} is neither true nor false",
+    "list": "{input} is no list",
+    "tuple": "{input} is no list",
+    "dict": "{input} is no table",
+    "model": "{input} is no table",
+    "date": "{input} is no date",
+    "datetime": "{input} is no time",
+    "timezone": "{input} is no time with its zone",
+    "path": "{input} is no path",
+    "url": "{input} is no address",
+}

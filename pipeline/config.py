@@ -4,7 +4,6 @@ Every key is described in docs/configuration.md. Unknown keys are refused, with 
 relative to the file and may not leave its directory, so that the digest of what a stage reads covers all of it.
 """
 
-import difflib
 import tomllib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -13,7 +12,9 @@ from typing import Annotated, Any, Self, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from pipeline import reads
+from pipeline.checked import say
 from pipeline.digest import Digest
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError
 from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
 
@@ -185,12 +186,12 @@ class Config(_Section):
     def load(cls, path: Path) -> Self:
         """Read and check a file; raise `ConfigError` with the key at fault and what was probably meant."""
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
+            document = tomllib.loads(text_of(path))
         except FileNotFoundError as error:
             raise ConfigError(
                 f"there is no {path}", do="run this in a project that has a pipeline.toml, or name one with --config"
             ) from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
             raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
         root = path.resolve().parent
         about = {"root": root, "file": path.resolve(), "document": document}
@@ -201,7 +202,7 @@ class Config(_Section):
         except ValidationError as error:
             raise ConfigError(
                 f"{path} asks for something that cannot be",
-                why=[_say(problem) for problem in error.errors()],
+                why=[say(problem, _keys(cls)) for problem in error.errors()],
                 do="correct the file; docs/configuration.md describes every key",
             ) from error
 
@@ -240,15 +241,6 @@ _NAMED: tuple[tuple[str, str, str, str | tuple[()]], ...] = (
 
 def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
-
-
-def _say(problem: Any) -> str:
-    """Turn one finding of pydantic into a line with the key as it stands in the file."""
-    where = ".".join(str(part) for part in problem["loc"])
-    if problem["type"] != "extra_forbidden":
-        return f"{where}: {problem['msg']}"
-    guesses = difflib.get_close_matches(where, list(_keys(Config)), n=1, cutoff=0.6)
-    return f"{where}: there is no such key" + (f"; did you mean {guesses[0]}?" if guesses else "")
 
 
 def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:

@@ -13,8 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from pipeline.digest import opened
 from pipeline.errors import PipelineError, SubjectFailed, ToolFailed, UsageError, flatten
 
+_LONGEST = 16 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _FORBIDDEN = {errno.EACCES, errno.EPERM, errno.EROFS}
 
@@ -51,6 +53,19 @@ def empty(path: Path) -> None:
     """Have an empty directory of this name, whatever had it; raise `OSError` where that cannot be."""
     clear(path)
     path.mkdir(parents=True)
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file that people write: a whole one, of at most 16 MiB; a pipe or a device is none.
+
+    Raises:
+        OSError: it cannot be read, or is no such file.
+        ValueError: it is no UTF-8.
+    """
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size > _LONGEST:
+            raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), str(path))
+        return file.read(_LONGEST).decode("utf-8")
 
 
 @contextmanager

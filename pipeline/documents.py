@@ -108,12 +108,20 @@ _SHAPES: Mapping[str, Shape] = {
     "sbom/sbom.cdx.json": {"components": Each(dict, some=True)},
     "sbom/sbom.spdx.json": {"packages": Each(dict, some=True)},
     "scan/grype.json": Named(_REPORT, some=True),
-    "scan/database.json": {"built": str, "schema": str, "checksum": DIGEST, "source": str, "sample": bool},
+    "scan/database.json": {
+        "built": str,
+        "schema": str,
+        "checksum": DIGEST,
+        "content": DIGEST,
+        "source": str,
+        "sample": bool,
+    },
     "vex/openvex.json": {"statements": Each(dict)},
     "vex/evidence.json": {"image": DIGEST, "claims": Each(_CLAIM)},
     "assess/verdict.json": {
         "allowed": object,  # `admit` itself takes nothing but true
         "image": str,
+        "judged": str,
         "denied": Each({"message": str, "remedy": str}),
         "excused": Each(dict),
         "inputs": Named(DIGEST),

@@ -56,6 +56,9 @@ PYTHON_PACKAGE = Form("name of a Python package", r"[A-Za-z0-9]([A-Za-z0-9._-]*[
 PYTHON_VERSION = Form("version of a Python package", r"[A-Za-z0-9][A-Za-z0-9.!+_-]*")
 """The characters of PEP 440, as whose `==` it has been read."""
 
+STATEMENTS = Form("name of a VEX file", r"[A-Za-z0-9_][A-Za-z0-9_.-]*\.json")
+"""It is told in messages and in evidence."""
+
 TOOL = Form("name of a tool", r"[a-z0-9][a-z0-9-]*")
 """It is a directory below tools/, too."""
 GO_VERSION = Form("version of a Go module", r"[0-9]+\.[0-9]+\.[0-9]+(-[0-9A-Za-z.-]+)?(\+[0-9A-Za-z.-]+)?")

@@ -1,7 +1,6 @@
 """Digest what decides what a stage does: while that is the same, a finished stage stands for another run of it."""
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 
 import rfc8785
@@ -12,6 +11,7 @@ from pipeline.digest import Digest
 from pipeline.errors import ConfigError, UsageError
 from pipeline.reads import DEFAULT_POLICY
 from pipeline.record import Record
+from pipeline.scanning.grype import IDENTITY
 from pipeline.stage import Stage
 
 # What the verbs print and how is no part of what a stage does.
@@ -33,9 +33,11 @@ def key(
     code: Digest,
     locked: Mapping[str, Digest],
     world: str,
-    as_of: datetime | None,
+    day: str,
 ) -> Digest:
     """Digest everything that decides what a stage does.
+
+    Of a live one `day`, that dates are judged by, decides too, and the database: advisories appear, exceptions end.
 
     Raises:
         UsageError: a stage that it needs has not finished.
@@ -50,8 +52,9 @@ def key(
         "tools": {tool: str(locked[tool]) for tool in stage.tools if tool in locked},
         "world": world,
     }
-    if stage.live and as_of:  # what is not live asks no calendar
-        deciding["as of"] = as_of.isoformat()
+    if stage.live:  # what is not live asks no calendar
+        deciding["day"] = day
+        deciding["database"] = _digest_of(config.scan.database / IDENTITY) if config.scan.database else "sample"
     return Digest.of(rfc8785.dumps(deciding))  # type: ignore[arg-type] # a dict of str, dicts and lists
 
 

@@ -192,7 +192,8 @@ class Run:
         def say(text: str) -> None:
             self.observe(Event(stage.name, "progress", text, time.monotonic() - began))
 
-        return Context(stage, self.directory, part, self.config, self.store, tools, self.world, now, say, secrets)
+        shared = (self.config, self.store, tools, self.world)
+        return Context(stage, self.directory, part, *shared, now, say, secrets, as_of=self.as_of)
 
     def _key(self, stage: Stage) -> Digest:
         return key(
@@ -202,7 +203,7 @@ class Run:
             code=self._code,
             locked=self.locked,
             world=self.world.name,
-            as_of=self.as_of,
+            day=self.as_of.isoformat() if self.as_of else self.clock().astimezone(UTC).date().isoformat(),
         )
 
     def _note_run(self, *, ended: bool) -> None:

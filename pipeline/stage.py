@@ -87,6 +87,7 @@ class Context:
     say: Callable[[str], None]
     secrets: Mapping[str, str] = field(default_factory=dict)
     materials: dict[str, Digest] = field(default_factory=dict)
+    as_of: datetime | None = None  # `now`, where somebody has asked for another day
 
     def of(self, stage: str) -> Path:
         """Return the finished directory of a stage that this one needs; raise `UsageError` for any other."""

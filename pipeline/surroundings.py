@@ -17,24 +17,27 @@ from pipeline.config import Config
 from pipeline.distribution.credentials import CONTENT
 from pipeline.environment import network_environment
 from pipeline.errors import ConfigError, PipelineError, ToolFailed
+from pipeline.judging.policy import read_time
 from pipeline.machine import Found, State
 from pipeline.scanning.grype import Identity
 from pipeline.toolbox import Toolbox
 
 
 async def programs(tools: Toolbox, root: Path) -> Iterator[Found]:
-    """Ask git for the commit, and bubblewrap and Docker whether they can start anything here."""
-    return iter([await _git(tools, root), await _bubblewrap(tools), _docker()])
+    """Look for the commit, and ask bubblewrap and Docker whether they can start anything here."""
+    return iter([_git(root), await _bubblewrap(tools), _docker()])
 
 
-async def _git(tools: Toolbox, root: Path) -> Found:
+def _git(root: Path) -> Found:
+    """Look for the commit as `facts` does, which needs no git on the machine."""
+    from dulwich.errors import NotGitRepository  # noqa: PLC0415 - it is slow, and `doctor` alone looks here
+    from dulwich.repo import Repo  # noqa: PLC0415 - as above
+
     try:
-        done = await tools.run("git", "-C", root, "rev-parse", "--verify", "HEAD", ok=(0, 128))
-    except ToolFailed as error:
-        return Found("git", State.MISSING, error.what, error.do)
-    if done.code:
+        with Repo.discover(str(root)) as repository:
+            return Found("git", State.THERE, f"commit {repository.head().decode()[:12]}")
+    except (NotGitRepository, KeyError, OSError, ValueError):
         return Found("git", State.MISSING, f"{root} has no commit", "provenance names one: run `git init`, and commit")
-    return Found("git", State.THERE, f"commit {done.stdout.decode().strip()[:12]}")
 
 
 async def _bubblewrap(tools: Toolbox) -> Found:
@@ -86,9 +89,13 @@ def database(config: Config, now: datetime) -> Iterator[Found]:
         yield Found("database", State.OPTIONAL, what, "`db update` or `db import FILE`, then [scan] database")
         return
     try:
-        yield Found("database", State.THERE, f"{directory}: {Identity.read(directory).describe(now)}")
+        identity = Identity.read(directory)
     except ConfigError as error:
         yield Found("database", State.MISSING, error.what, error.do)
+        return
+    state = State.OPTIONAL if identity.sample or read_time(identity.built) > now else State.THERE
+    remedy = "" if state is State.THERE else "a release refuses it: `db update` or `db import FILE`"
+    yield Found("database", state, f"{directory}: {identity.describe(now)}", remedy)
 
 
 def credentials(config: Config, environment: Mapping[str, str]) -> Iterator[Found]:

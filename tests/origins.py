@@ -5,11 +5,12 @@ import hashlib
 import json
 import re
 import shutil
+import socket
 import subprocess
 import threading
 import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -37,6 +38,27 @@ def served(directory: Path) -> Iterator[str]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@contextmanager
+def answering(reply: bytes, heard: list[bytes] | None = None) -> Iterator[str]:
+    """Answer every connection with the same bytes and close it; give the address, and keep what was asked."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def answer() -> None:
+            with suppress(OSError):  # the server is closed
+                while True:
+                    with server.accept()[0] as client:
+                        asked = client.recv(65536)
+                        if heard is not None:
+                            heard.append(asked)
+                        client.sendall(reply)
+
+        thread = threading.Thread(target=answer)
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)  # which ends an accept that waits
+        thread.join()
 
 
 def toolbox(store: Store, log: Path, environment: Mapping[str, str]) -> Toolbox:

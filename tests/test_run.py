@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import sqlite3
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -98,6 +99,34 @@ async def test_a_live_stage_is_done_again_for_another_day_and_others_are_kept(ma
     await execute(STAGES, run)
     later = make_run(as_of=NOW.replace(year=2028))
     assert await kinds(later) == {"first": "kept", "second": "kept", "third": "finished"}
+
+
+@pytest.mark.parametrize(("later", "kind"), [(timedelta(hours=11), "kept"), (timedelta(hours=12), "finished")])
+async def test_a_live_stage_of_a_run_that_goes_on_is_kept_until_its_day_ends(
+    make_run: MakeRun, later: timedelta, kind: str
+) -> None:
+    """Its signature would carry the time of a day on which nobody had looked."""
+    run = make_run()
+    run.begin()
+    await execute(STAGES, run)
+    again = make_run(clock=lambda: NOW + later)
+    assert await kinds(again) == {"first": "kept", "second": "kept", "third": kind}
+
+
+async def test_a_live_stage_is_done_again_by_another_database(make_run: MakeRun, project: Path) -> None:
+    configuration = project / "pipeline.toml"
+    configuration.write_text(configuration.read_text() + '[scan]\ndatabase = "database"\n')
+    (project / "database").mkdir()
+    identity = project / "database" / "database.json"
+    identity.write_text("one")
+    run = make_run()
+    run.begin()
+    await execute(STAGES, run)
+    going_on = make_run()
+    going_on.begin()
+    assert going_on.kept(STAGES[-1])
+    identity.write_text("another")
+    assert await kinds(make_run()) == {"first": "kept", "second": "kept", "third": "finished"}
 
 
 async def test_dates_are_judged_as_of_the_day_that_is_asked_for_and_the_record_keeps_the_real_time(

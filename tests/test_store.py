@@ -253,3 +253,18 @@ def test_the_store_of_a_user_is_below_the_cache_that_the_user_has_chosen() -> No
     """XDG base directory specification, XDG_CACHE_HOME; an empty value counts as none."""
     assert default_root({"XDG_CACHE_HOME": "/c", "HOME": "/h"}) == Path("/c/supply-chain-pipeline/store")
     assert default_root({"XDG_CACHE_HOME": "", "HOME": "/h"}) == Path("/h/.cache/supply-chain-pipeline/store")
+
+
+def test_a_users_own_store_is_closed_to_others_and_a_lock_that_is_a_link_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever can open a lock can hold it for ever."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    own = Store(default_root(os.environ))
+    os.close(own.open_lock("filling.lock"))
+    assert stat.S_IMODE(own.root.parent.stat().st_mode) == 0o700
+    (own.root / "filling.lock").unlink()
+    (own.root / "filling.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="cannot be written"):
+        own.open_lock("filling.lock")
+    assert not (tmp_path / "elsewhere").exists()

@@ -267,7 +267,7 @@ def test_malformed_subjects_name_nothing() -> None:
     [
         ('provenance = "image"', 'provenence = "image"', "is no kind of statement"),
         ('"image"', '"sometimes"', "require.provenance"),
-        ("slsa-build-level = 1", "slsa-build-level = 3", "less than or equal to 2"),
+        ("slsa-build-level = 1", "slsa-build-level = 3", "slsa-build-level: 3 is above 2"),
         ('trust-root = "run"', 'trust-root = "file"', "trust-root-file"),
         ('trust-root = "run"', 'trust-rot = "run"', "did you mean trust-root?"),
         ('statements = ["vulns"]', 'statements = ["vuln"]', "is no kind of statement"),

@@ -1,6 +1,7 @@
 """A VEX statement excuses only with a reason, evidence and an end, for the package and the image that it fits."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -116,6 +117,34 @@ def test_two_statements_about_one_thing_are_refused() -> None:
         held(statement(), statement(status="under_investigation"))
 
 
+@pytest.mark.parametrize(
+    "products",
+    [
+        ["pkg:deb/debian/zlib1g", "pkg:deb/debian/zlib1g@1.2"],
+        ["pkg:deb/debian/zlib1g@1.2", "pkg:deb/debian/zlib1g"],
+        ["pkg:deb/debian/zlib1g", "pkg:deb/debian/zlib1g"],
+    ],
+)
+def test_a_statement_that_names_a_package_twice_is_one_statement_about_it(products: list[str]) -> None:
+    (claim,) = held(statement(products=[{"@id": each} for each in products]))
+    assert (claim.state, claim.product) == (State.APPLIED, Purl.parse(products[0]))
+
+
+def test_a_version_that_is_not_there_beside_one_that_is_says_nothing() -> None:
+    named = [{"@id": "pkg:deb/debian/zlib1g@1.2"}, {"@id": "pkg:deb/debian/zlib1g@9"}]
+    assert states(statement(products=named)) == [State.APPLIED, State.NOT_IN_IMAGE]
+
+
+@pytest.mark.parametrize(
+    ("until", "sample", "state"),
+    [("2026-11-20", "2026-11-20", State.APPLIED), ("2026-11-20", "2026-11-21", State.EXPIRED)],
+)
+def test_what_held_on_the_day_of_a_sample_holds_by_it(until: str, sample: str, state: State) -> None:
+    day = datetime.fromisoformat(f"{sample}T00:00:00Z")
+    claims = hold({"a.json": parsed(statement(valid_until=until))}, [ZLIB], {}, (), NOW, day)
+    assert [claim.state for claim in claims] == [state]
+
+
 def test_an_expired_statement_contradicts_nothing() -> None:
     assert states(statement(), statement(valid_until="2026-11-24")) == [State.APPLIED, State.EXPIRED]
 
@@ -147,9 +176,17 @@ def test_what_is_published_is_about_this_image_and_the_platforms_that_hold_the_p
 
 def test_what_is_published_holds_no_key_that_openvex_does_not_know() -> None:
     (published,) = publish(held(statement()), IMAGE, NOW)["statements"]
-    known = {"vulnerability", "products", "status", "justification", "impact_statement", "timestamp", "status_notes"}
+    known = {"vulnerability", "products", "status", "justification", "timestamp", "status_notes"}
     assert published.keys() == known
     assert published["status_notes"].startswith("Valid until 2027-02-01. Evidence: the part is not built")
+    assert published["status_notes"].endswith(" Impact: the vulnerable part is not built")
+
+
+def test_what_is_published_fits_the_text_of_openvex_and_its_schema() -> None:
+    """The text recommends an impact statement beside a justification, the schema 0.2.0 refuses the two together."""
+    stated = [statement(), statement(vulnerability={"name": "CVE-2026-9"}, status="fixed", justification=None)]
+    first, second = publish(held(*stated), IMAGE, NOW)["statements"]
+    assert ("impact_statement" in first, "impact_statement" in second) == (False, True)
 
 
 @pytest.mark.parametrize(

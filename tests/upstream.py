@@ -87,6 +87,7 @@ async def scan(context: Context) -> str:
             "built": "2026-11-20T00:00:00Z",
             "schema": "6.1.7",
             "checksum": str(WHEEL),
+            "content": str(WHEEL),
             "source": "sample",
             "sample": True,
         },
@@ -109,6 +110,7 @@ async def assess(context: Context) -> str:
             "denied": [],
             "excused": [],
             "image": NAME,
+            "judged": context.now.isoformat(),
             "inputs": {"image": str(WHEEL), "policy/rules.toml": str(WHEEL)},
         },
     )

@@ -11,11 +11,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline import download
+from pipeline.address import Address, without_secrets
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import Config
 from pipeline.environment import network_environment
-from pipeline.errors import UsageError
+from pipeline.errors import RemoteFailed, UsageError
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import default_root
 from pipeline.scanning.grype import IDENTITY, Grype, Identity
@@ -42,7 +44,34 @@ def add(verbs: Any) -> None:
 
 
 def _update(options: argparse.Namespace) -> int:
-    return _get(options, lambda grype: grype.update(options.listing))
+    listing = _settled(options.listing) if options.listing else ""
+    return _get(options, lambda grype: grype.update(listing))
+
+
+def _settled(listing: str) -> str:
+    """Return where a mirror's listing is in the end: Grype would follow a redirect out of https as well.
+
+    Raises:
+        UsageError: it is no address of https, or leads away from it; of http, loopback alone is taken.
+        RemoteFailed: nobody answers there.
+    """
+    try:
+        address = Address.parse(listing)
+        address.require_private()
+    except ValueError as error:
+        raise UsageError(
+            "a vulnerability database is taken by https only", why=str(error), do="name a mirror that has TLS"
+        ) from error
+    try:
+        with download.answer(address, private=True) as answer:
+            end = str(answer.geturl())
+    except download.FAILURES as error:
+        raise RemoteFailed(
+            "the vulnerability database cannot be fetched",
+            why=f"{without_secrets(listing)}: {download.told(error)}",
+            do="see whether the address can be reached; behind a closed network, `db import FILE`",
+        ) from error
+    return listing if end == address.url else end
 
 
 def _import(options: argparse.Namespace) -> int:

@@ -51,7 +51,7 @@ def _everything(options: argparse.Namespace) -> Iterator[Found]:
     yield from _guarded("inputs", lambda: machine.store(shelf, config))
     yield from machine.disk((options.run_dir or root / ".run").resolve(), shelf)
     # Nothing is kept of what these programs say.
-    tools = Toolbox(store=shelf, locked={}, declared=frozenset({"git", "bwrap"}), log=Path(os.devnull))
+    tools = Toolbox(store=shelf, locked={}, declared=frozenset({"bwrap"}), log=Path(os.devnull))
     yield from run_async(lambda: surroundings.programs(tools, root))
     if config:
         yield from surroundings.database(config, datetime.now(UTC))

@@ -17,7 +17,7 @@ from pipeline.cli.engine import run_async
 from pipeline.config import Config, Sign
 from pipeline.digest import Digest
 from pipeline.distribution.moving import Moves, moves
-from pipeline.errors import UsageError
+from pipeline.errors import ConfigError, UsageError
 from pipeline.host import wanted
 from pipeline.locked.inputs import Inputs
 from pipeline.table import TABLE
@@ -126,5 +126,12 @@ def _logs(sign: Sign) -> Iterator[str]:
     if sign.signing_config is None:
         yield "the public log of Sigstore"
         return
-    document = json.loads(sign.signing_config.read_bytes())
-    yield from (str(log["url"]) for log in document.get("rekorTlogUrls", ()))
+    try:
+        document = json.loads(sign.signing_config.read_bytes())
+        yield from [str(log["url"]) for log in document.get("rekorTlogUrls", ())]
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        raise ConfigError(
+            f"{sign.signing_config} is no signing configuration of Sigstore",
+            why=f"{type(error).__name__}: {error}",
+            do="correct sign.signing-config, or the file",
+        ) from error

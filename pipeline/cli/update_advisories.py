@@ -11,6 +11,7 @@ from pipeline.cli import db
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.config import Config
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError, PipelineError, flatten
 from pipeline.judging.policy import read_time
 from pipeline.judging.policy_files import either
@@ -100,6 +101,7 @@ def _look_up(
         )
         tools.path("grype")  # that it is missing is not the database's fault
         grype = Grype(tools, directory, Path(scratch))
+        grype.require_same(identity)
         return run_async(lambda: look_up(grype, identity, before, after))
 
 
@@ -125,8 +127,8 @@ def _after(lock: Path, relocked: Relocks) -> str:
 
 def _text(lock: Path) -> str:
     try:
-        return lock.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
+        return text_of(lock)
+    except (OSError, ValueError) as failure:
         raise ConfigError(f"the lock {lock} cannot be read", why=str(failure), do="make this one too") from failure
 
 
@@ -136,9 +138,7 @@ def _packages(config: Config, lock: Lock, wheels: str) -> Packages:
 
 
 def _age(config: Config, identity: Identity, now: datetime) -> list[str]:
-    limit = read_rules(
-        either(config.policy.directory, "rules.toml").read_text(encoding="utf-8")
-    ).database.maximum_age_days
+    limit = read_rules(text_of(either(config.policy.directory, "rules.toml"))).database.maximum_age_days
     if identity.sample or (now - read_time(identity.built)).days <= limit:
         return []
     return [

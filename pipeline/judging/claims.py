@@ -1,6 +1,6 @@
 """Hold VEX statements against one image on one day: which of them apply, and which no longer do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
@@ -15,6 +15,10 @@ from pipeline.scanning.purl import Purl
 
 Imports = Mapping[str, frozenset[str] | None]
 """The symbols that each ELF file of an image imports, by path; None where that cannot be read."""
+
+
+OURS = "the pipeline's own "
+"""How the source of a statement begins that comes with the pipeline, and not with the project."""
 
 
 class State(Enum):
@@ -32,7 +36,7 @@ class Claim:
     """One statement about one package, held against an image on a day.
 
     Args:
-        source: the name of the file.
+        source: the name of the file, `OURS` before it where it is the pipeline's.
         author: who states it.
         statement: what is stated.
         product: the package as the statement names it.
@@ -57,13 +61,29 @@ class Claim:
         """Say whether it applies, and says that this finding is harmless here."""
         return self.state is State.APPLIED and self.statement.status.excuses and self.covers(finding)
 
+    @property
+    def remedy(self) -> str:
+        """Say what to write where, for the case that it no longer holds."""
+        if not self.source.startswith(OURS):
+            return "look at its evidence again: correct, renew or remove the statement"
+        name = self.source.rpartition("/")[2]
+        return (
+            f"write vex/{name} in the directory that [policy] directory names: it replaces the pipeline's, "
+            "with what holds for this image, or with no word of this vulnerability"
+        )
+
     def days_left(self, now: datetime) -> int:
         """Return the whole days until its end; negative when that is past."""
         return (self.statement.valid_until - now.date()).days
 
 
 def hold(
-    documents: Mapping[str, Document], packages: Iterable[Purl], imports: Imports, files: Iterable[str], now: datetime
+    documents: Mapping[str, Document],
+    packages: Iterable[Purl],
+    imports: Imports,
+    files: Iterable[str],
+    now: datetime,
+    sample: datetime | None = None,
 ) -> tuple[Claim, ...]:
     """Hold every statement against an image.
 
@@ -73,6 +93,8 @@ def hold(
         imports: what its ELF files import.
         files: every path in the image, without the leading slash.
         now: the time to judge by.
+        sample: the day of a sample database, when it is one that looked: what held on that day counts, since neither
+            moves on.
 
     Raises:
         ConfigError: two statements that apply speak of the same vulnerability in the same package.
@@ -83,12 +105,25 @@ def hold(
     for name, document in sorted(documents.items()):
         for statement in document.statements:
             refuted = tuple(why for each in statement.conditions for why in _against(each, imports, paths))
-            for product in (Purl.parse(each.id) for each in statement.products):
-                covered = tuple(package for package in inside if product.covers(package))
-                state = _state(statement, covered, refuted, now)
+            for product, covered in _products(statement, inside):
+                state = _state(statement, covered, refuted, _within(statement, now, sample))
                 claims.append(Claim(name, document.author, statement, product, covered, state, refuted))
     _refuse_contradictions(claims)
     return tuple(claims)
+
+
+def _products(statement: Statement, inside: Iterable[Purl]) -> Iterator[tuple[Purl, tuple[Purl, ...]]]:
+    """Yield each product with its packages; one of whose packages another of the same statement speaks is left out.
+
+    A package is often named with its version and without: that is one statement about it all the same.
+    """
+    spoken_of: set[Purl] = set()
+    products = [Purl.parse(each.id) for each in statement.products]
+    every = [(product, tuple(package for package in inside if product.covers(package))) for product in products]
+    for product, covered in sorted(every, key=lambda each: -len(each[1])):
+        if not covered or not spoken_of.issuperset(covered):
+            yield product, covered
+        spoken_of.update(covered)
 
 
 def _against(condition: Condition, imports: Imports, paths: Iterable[str]) -> list[str]:
@@ -102,6 +137,12 @@ def _against(condition: Condition, imports: Imports, paths: Iterable[str]) -> li
         for symbol in sorted(symbols if symbols is not None else {"what cannot be read"})
         if symbols is None or fnmatchcase(symbol, condition.no_import)
     ]
+
+
+def _within(statement: Statement, now: datetime, sample: datetime | None) -> datetime:
+    """Return the day of the sample where a statement held then, else now."""
+    held = sample is not None and statement.timestamp <= sample and sample.date() <= statement.valid_until
+    return sample if sample and held else now
 
 
 def _state(statement: Statement, covered: tuple[Purl, ...], refuted: tuple[str, ...], now: datetime) -> State:

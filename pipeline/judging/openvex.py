@@ -99,7 +99,11 @@ def _said(claim: Claim) -> dict[str, Any]:
 
 def _about_image(claim: Claim, image: Mapping[str, Any]) -> dict[str, Any]:
     looked_up = "; ".join(f"{each.says} ({each.url})" for each in claim.statement.evidence)
-    notes = f"Valid until {claim.statement.valid_until}." + (f" Evidence: {looked_up}" if looked_up else "")
+    notes = f"Valid until {claim.statement.valid_until}." + (f" Evidence: {looked_up}." if looked_up else "")
+    said = _said(claim)
+    if "justification" in said and (impact := said.pop("impact_statement", "")):
+        # The text of OpenVEX wants both, its JSON schema one of them: every reader takes the words as a note.
+        notes += f" Impact: {impact}"
     where = {image["digest"]: _purls(image["platforms"].values(), claim.product)}
     where |= {platform["digest"]: _purls([platform], claim.product) for platform in image["platforms"].values()}
     products = [
@@ -111,7 +115,7 @@ def _about_image(claim: Claim, image: Mapping[str, Any]) -> dict[str, Any]:
         for digest, purls in where.items()
         if purls
     ]
-    return {**_said(claim), "status_notes": notes, "products": products}
+    return {**said, "status_notes": notes, "products": products}
 
 
 def _purls(platforms: Iterable[Mapping[str, Any]], product: Purl) -> list[str]:

@@ -5,10 +5,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.errors import VerificationFailed
+from pipeline.errors import PolicyDenied, VerificationFailed
 from pipeline.judging.claims import Claim, State
 from pipeline.judging.rules import Rules, Waiver
 from pipeline.scanning.findings import Finding, Fix, Severity
+
+BOUND = timedelta(hours=24)
+"""How old a verdict may be when it is signed. What a run has scanned and judged is kept until the day (UTC) ends."""
 
 _NAMED = 3
 
@@ -30,6 +33,7 @@ class Database:
 
     built: datetime
     sample: bool
+    release: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,7 +91,7 @@ def judge(
             denied.append(reason)
         else:
             noted.append(_reason("noted", finding, str(finding)))
-    notices = (*_sample(database), *_ending(every, claims, waivers, rules, now), *_idle(every, waivers))
+    notices = (*_sample(database), *_ending(every, claims, waivers, rules, now), *_idle(every, claims, waivers))
     return Verdict(tuple(denied), tuple(excused), tuple(noted), notices)
 
 
@@ -100,6 +104,23 @@ def read_time(text: str) -> datetime:
     if time.tzinfo is None:
         raise VerificationFailed(f"a time without its zone: {text[:100]}")
     return time
+
+
+def require_fresh(judged: datetime, now: datetime) -> None:
+    """Raise `PolicyDenied` for a verdict too old to be signed: what it rests on was known then, and not now.
+
+    Args:
+        judged: when the verdict was given.
+        now: when it would be signed.
+    """
+    if abs(now - judged) > BOUND:
+        raise PolicyDenied(
+            f"the verdict was given at {judged.isoformat(timespec='minutes')}, and it is "
+            f"{now.isoformat(timespec='minutes')} now",
+            why=f"a verdict is signed within {BOUND.total_seconds() / 3600:.0f} hours: "
+            "advisories appear every day, and exceptions end",
+            do="run it again, which scans and judges anew",
+        )
 
 
 def _excuse(finding: Finding, claims: Sequence[Claim], waivers: Sequence[Waiver], now: datetime) -> Reason | None:
@@ -124,14 +145,14 @@ def _lapsed(finding: Finding, claims: Sequence[Claim], waivers: Sequence[Waiver]
                 "vex-expired",
                 finding,
                 f"{finding}: the VEX statement in {claim.source} ended on {claim.statement.valid_until}",
-                "look at its evidence again; renew the statement if it still holds, or remove it",
+                claim.remedy,
             )
         if claim.covers(finding) and claim.state is State.REFUTED:
             return _reason(
                 "vex-refuted",
                 finding,
                 f"{finding}: {claim.source} does not hold for this image: {_first(claim.refuted_by)}",
-                "correct or remove the statement; if the risk is to be accepted for a while, add a waiver",
+                f"{claim.remedy}; if the risk is to be accepted for a while, add a waiver",
             )
     for waiver in waivers:
         if waiver.covers(finding):
@@ -161,7 +182,14 @@ def _ruled(finding: Finding, rules: Rules) -> Reason | None:
 
 def _database(database: Database, rules: Rules, now: datetime) -> Iterator[Reason]:
     age = now - database.built
-    if not database.sample and age > timedelta(days=rules.database.maximum_age_days):
+    if database.sample:
+        if database.release:
+            message = "the vulnerability database is the SAMPLE of a dry run, which knows a few advisories"
+            yield Reason("database-sample", "", "", message, "run `python -m pipeline db update` and scan again")
+    elif age < timedelta(0):
+        message = f"the vulnerability database was built on {database.built.date()}, which is later than now"
+        yield Reason("database-from-the-future", "", "", message, "correct this machine's clock, or get another one")
+    elif age > timedelta(days=rules.database.maximum_age_days):
         message = (
             f"the vulnerability database was built on {database.built.date()}, {age.days} days ago; "
             f"rules.toml allows {rules.database.maximum_age_days}"
@@ -180,15 +208,21 @@ def _ending(
     for claim in claims:
         if claim.days_left(now) < rules.exceptions.warn_days and any(map(claim.excuses, findings)):
             name, left = claim.statement.vulnerability.name, claim.days_left(now)
-            yield f"the VEX statement for {name} in {claim.source} ends in {left} days: look at its evidence again"
+            when = f"ends in {left} days" if left >= 0 else f"ended {-left} days ago, and counts for a SAMPLE only"
+            yield f"the VEX statement for {name} in {claim.source} {when}: look at its evidence again"
     for waiver in waivers:
         left = (waiver.until - now.date()).days
         if 0 <= left < rules.exceptions.warn_days and any(map(waiver.covers, findings)):
             yield f"the waiver for {waiver.finding} ends in {left} days: ask {waiver.owner}"
 
 
-def _idle(findings: Sequence[Finding], waivers: Sequence[Waiver]) -> Iterator[str]:
-    """Yield the waivers that excuse nothing: kept for long, they hide the day when they start to."""
+def _idle(findings: Sequence[Finding], claims: Sequence[Claim], waivers: Sequence[Waiver]) -> Iterator[str]:
+    """Yield the exceptions that excuse nothing: kept for long, they hide the day when they start to."""
+    applied = [claim for claim in claims if claim.state is State.APPLIED]
+    heard = {(each.source, each.statement.vulnerability.name) for each in applied if any(map(each.covers, findings))}
+    for source, name in dict.fromkeys((each.source, each.statement.vulnerability.name) for each in applied):
+        if (source, name) not in heard:
+            yield f"the VEX statement for {name} in {source} is published, and covers nothing that the scan found"
     for waiver in waivers:
         if not any(map(waiver.covers, findings)):
             yield f"the waiver for {waiver.finding} covers nothing that the scan found"

@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from pipeline import grammar
 from pipeline.attestation.trust import Policy
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError
+from pipeline.judging.claims import OURS
 from pipeline.judging.rules import Rules, Waiver, read_rules, read_waivers
 from pipeline.judging.vex import Document, read
 
@@ -40,8 +43,15 @@ class PolicyFiles:
             texts["policy/waivers.toml"] = _text(own / "waivers.toml")
             waivers = read_waivers(texts["policy/waivers.toml"], rules)
         files = {path.name: path for root in (_DEFAULT, own) for path in sorted((root / "vex").glob("*.json"))}
+        if odd := [name for name in files if not grammar.STATEMENTS.fits(name)]:
+            raise ConfigError(
+                f"{own / 'vex'} has a file whose name cannot be told: {odd[0]!a}",
+                do="name it with letters, digits, dots, hyphens and underscores, and .json at the end",
+            )
         statements = {f"policy/vex/{name}": _text(path) for name, path in sorted(files.items())}
-        documents = {name: read(text, rules, name) for name, text in statements.items()}
+        ours = {f"policy/vex/{path.name}" for path in files.values() if path.parent.parent != own}
+        sources = {name: f"{OURS}{name}" if name in ours else name for name in statements}
+        documents = {sources[name]: read(text, rules, sources[name]) for name, text in statements.items()}
         digests = {name: Digest.of(text.encode()) for name, text in {**texts, **statements}.items()}
         return cls(rules, waivers, documents, digests)
 
@@ -54,17 +64,17 @@ def either(own: Path, name: str) -> Path:
 def read_policy(path: Path, name: str) -> Policy:
     """Read one policy of a `verification.toml`; raise `ConfigError` when there is none, or it is wrong."""
     try:
-        return Policy.read(path.read_bytes(), name)
-    except OSError as error:
+        return Policy.read(text_of(path).encode(), name)
+    except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(
             f"{path} cannot be read",
-            why=error.strerror or "",
+            why=str(error),
             do="it says who may sign what; without it nothing passes",
         ) from error
 
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return text_of(path)
+    except (OSError, ValueError) as error:
         raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error

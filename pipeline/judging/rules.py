@@ -131,5 +131,5 @@ def limit(name: str, since: date, until: date, days: int, where: str) -> None:
 def _toml(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(f"{where} is not TOML", why=str(error), do="correct the file") from error

@@ -139,7 +139,7 @@ def read(text: str, rules: Rules, where: str) -> Document:
     """Read a VEX file; raise `ConfigError` when it is not OpenVEX, says too little, or runs for too long."""
     try:
         value = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{where} is not JSON", why=str(error), do="correct the file") from error
     document = check(Document, value, where)
     for each in document.statements:

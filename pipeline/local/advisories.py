@@ -15,6 +15,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, Field, model_validator
 
 from pipeline.checked import Checked, check
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError
 
 SCHEMA = (6, 1, 7)  # the one that Grype 0.115 writes and reads
@@ -70,19 +71,19 @@ class Advisories(Checked):
 def read(path: Path) -> Advisories:
     """Read the advisories; raise `ConfigError` when the file is missing or one of them is incomplete."""
     try:
-        document = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        document = tomllib.loads(text_of(path))
+    except (OSError, ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
     return check(Advisories, document, path.name)
 
 
-def build(advisories: Advisories, target: Path) -> None:
-    """Write the database to a file that does not exist yet."""
+def build(advisories: Advisories, target: Path, processor: str = "sample") -> None:
+    """Write the database to a file that does not exist yet; `processor` is who made it, by which a sample is known."""
     connection = sqlite3.connect(target)
     try:
         with connection:
             connection.executescript(_TABLES)
-            _Writer(connection, advisories.built).write(advisories.advisory)
+            _Writer(connection, advisories.built, processor).write(advisories.advisory)
     finally:
         connection.close()
 
@@ -90,15 +91,15 @@ def build(advisories: Advisories, target: Path) -> None:
 class _Writer:
     """One pass over one new database, in the order of the advisories."""
 
-    def __init__(self, connection: sqlite3.Connection, built: datetime) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, built: datetime, processor: str) -> None:
+        self._connection, self._processor = connection, processor
         self._built = built.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S+00:00")
 
     def write(self, advisories: Iterable[Advisory]) -> None:
         every = tuple(advisories)
         self._insert("db_metadata", self._built, *SCHEMA)
         for provider in sorted({advisory.provider for advisory in every}):
-            self._insert("providers", provider, "1", "sample", self._built, "xxh64:0000000000000000")
+            self._insert("providers", provider, "1", self._processor, self._built, "xxh64:0000000000000000")
         self._insert("operating_systems", None, *_DEBIAN, None, None)
         names = sorted({(_ecosystem(advisory), advisory.package) for advisory in every})
         packages = {key: self._insert("packages", None, *key) for key in names}

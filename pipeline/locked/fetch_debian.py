@@ -6,14 +6,14 @@ relied on, and only the sha256 is believed.
 
 import shutil
 import tempfile
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import unquote
 
 import anyio
 
+from pipeline import download
+from pipeline.address import Address
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.locked.debian import Package
@@ -24,6 +24,7 @@ MIRROR = "DEBIAN_MIRROR"
 """The environment variable that names a mirror by its address, below which the lock's paths are found."""
 
 _SECONDS = 600
+_CHUNK = 1 << 20
 _OTHER_BYTES = "is not what the lock names"
 _ARCHITECTURES = "amd64,arm64"
 
@@ -133,24 +134,22 @@ def _take(downloads: Path, store: Store, missing: Sequence[Package]) -> list[str
 
 async def _from_mirror(store: Store, package: Package, mirror: str) -> str:
     """Fetch one package by its path; return what was wrong, or nothing."""
-    address = f"{mirror}/{package.path}"
-    if not address.startswith(("https://", "http://")):
-        return f"{MIRROR}: not an address: {mirror}"
     try:
+        address = Address.parse(f"{mirror}/{package.path}")
         await anyio.to_thread.run_sync(_get, address, store, package)
-    except urllib.error.HTTPError as failure:
-        failure.close()  # it holds the connection
-        return f"{MIRROR}: {package.name}: {failure}"
-    except (OSError, ValueError) as failure:
-        return f"{MIRROR}: {package.name}: {failure}"
+    except download.FAILURES as failure:
+        return f"{MIRROR}: {package.name}: {download.told(failure)}"
     return ""
 
 
-def _get(address: str, store: Store, package: Package) -> None:
-    with (
-        urllib.request.urlopen(address, timeout=60) as answer,  # noqa: S310 - the caller allows http and https only
-        tempfile.TemporaryFile() as file,
-    ):
-        shutil.copyfileobj(answer, file)
+def _get(address: Address, store: Store, package: Package) -> None:
+    """Fetch a package; what has another length is no other package: a mirror's page about itself, or a cut answer."""
+    with download.answer(address) as answer, tempfile.TemporaryFile() as file:
+        while (left := package.size + 1 - file.tell()) and (chunk := answer.read(min(_CHUNK, left))):
+            file.write(chunk)
+        if file.tell() != package.size:
+            more = "more than " if file.tell() > package.size else ""
+            of = f", of {found}" if (found := answer.headers.get("Content-Type", "")) else ""
+            raise ValueError(f"its answer has {more}{min(file.tell(), package.size)} bytes{of}, not {package.size}")
         file.seek(0)
         store.receive(file, filename(package), package.digest)

@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError, ToolFailed, VerificationFailed
 from pipeline.locked import debian, locks, wheels
 from pipeline.locked.debian import Package
@@ -178,8 +179,8 @@ def _packages(path: Path) -> debian.Lock:
 
 def _read(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
+        return text_of(path)
+    except (OSError, ValueError) as failure:
         raise ConfigError(
             f"the lock {path} cannot be read", why=str(failure), do="name another in pipeline.toml, or make this one"
         ) from failure

@@ -3,7 +3,7 @@
 import re
 import tomllib
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,11 +66,15 @@ def _python(text: str) -> Iterator[tuple[str, str, str]]:
 def _toml(kind: str, text: str) -> Iterator[tuple[str, str, str]]:
     try:
         document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return
-    entries: Iterable[dict[str, Any]] = (
-        document.get("package", ()) if kind == "debian" else ({"name": name, **tool} for name, tool in document.items())
-    )
-    for entry in entries:
-        if "version" in entry:
-            yield entry["name"], entry["version"], entry.get("architecture", "")
+    entries = document.get("package") if kind == "debian" else [_named(*item) for item in document.items()]
+    for entry in entries if isinstance(entries, list) else ():
+        if isinstance(entry, dict):
+            name, version, architecture = (entry.get(key, "") for key in ("name", "version", "architecture"))
+            if version and all(isinstance(each, str) for each in (name, version, architecture)):
+                yield name, version, architecture
+
+
+def _named(name: str, tool: Any) -> Any:
+    return {**tool, "name": name, "architecture": ""} if isinstance(tool, dict) else tool

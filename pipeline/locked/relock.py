@@ -1,11 +1,14 @@
 """Make locks again: choose for all of them first, then write them, so that no set of locks is half an old one."""
 
+import os
+import tempfile
 from collections.abc import Callable, Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.config import HOME, Config
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError, PipelineError, UsageError
 from pipeline.locked.inputs import TOOLS
 from pipeline.locked.lock_changes import Change, changes
@@ -104,8 +107,8 @@ def _text(asked: Wanted) -> str:
     if asked.kind == "python" and not asked.lock.exists():
         return ""
     try:
-        return asked.lock.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as failure:
+        return text_of(asked.lock)
+    except (OSError, ValueError) as failure:
         raise ConfigError(
             f"the lock {asked.lock} cannot be read", why=str(failure), do="name another in pipeline.toml, or restore it"
         ) from failure
@@ -113,10 +116,10 @@ def _text(asked: Wanted) -> str:
 
 def _write(chosen: Collection[Relocked]) -> None:
     """Write everything beside its place, then rename: a full disk or a directory that is read-only changes nothing."""
-    parts = {each.lock.with_name(f"{each.lock.name}.part"): each for each in chosen}
+    parts: dict[Path, Relocked] = {}
     try:
-        for part, each in parts.items():
-            part.write_text(each.new, encoding="utf-8")
+        for each in chosen:
+            parts[_part(each)] = each
         for part, each in parts.items():
             part.replace(each.lock)
     except OSError as failure:
@@ -126,3 +129,17 @@ def _write(chosen: Collection[Relocked]) -> None:
         raise UsageError(
             "the locks cannot be written", why=str(failure), do="make room, or the place writable"
         ) from failure
+
+
+def _part(relocked: Relocked) -> Path:
+    """Write a lock beside its place, in a file that was not there: a link under a name that is known leads anywhere."""
+    lock = relocked.lock
+    handle, name = tempfile.mkstemp(prefix=f"{lock.name}.", suffix=".part", dir=lock.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            os.fchmod(handle, lock.stat().st_mode & 0o777 if lock.exists() else 0o644)
+            file.write(relocked.new)
+    except OSError:
+        Path(name).unlink(missing_ok=True)
+        raise
+    return Path(name)

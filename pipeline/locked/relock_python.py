@@ -4,6 +4,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.disk import text_of
 from pipeline.errors import ConfigError, RemoteFailed, ToolFailed
 from pipeline.locked import lock_comments, locks
 from pipeline.toolbox import Toolbox
@@ -64,8 +65,8 @@ def _write(path: Path, text: str) -> Path:
 
 def _asked(source: Path) -> str:
     try:
-        return _read(source)
-    except (OSError, UnicodeDecodeError) as failure:
+        return text_of(source)
+    except (OSError, ValueError) as failure:
         raise ConfigError(f"{source} cannot be read", why=str(failure), do="make it, or restore it") from failure
 
 

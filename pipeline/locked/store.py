@@ -125,11 +125,14 @@ class Store:
             if path:
                 yield Entry(digest, path, path.stat().st_size, path.parent.stat().st_mtime)
 
-    def open_lock(self, name: str) -> int:
-        """Open a file that runs hold a lock on; raise as `receive` does when it cannot be written."""
+    def open_lock(self, name: str, mode: int = 0o600) -> int:
+        """Open a file that runs hold a lock on; raise as `receive` does when it cannot be written.
+
+        Whoever may open it may hold it: other users only where `mode` lets them.
+        """
         with self.writing(name):
             self._make()
-            return os.open(self.root / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+            return os.open(self.root / name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, mode)
 
     def _locate(self, digest: Digest) -> Path | None:
         try:
@@ -143,8 +146,13 @@ class Store:
         return files[0] if len(files) == 1 else None
 
     def _make(self, below: str = "") -> None:
-        """Make the store's directories, open to other users whatever the umask is."""
+        """Make the store's directories, open to other users whatever the umask is; but not a user's own cache.
+
+        There nobody else has anything to read, and whoever can open a lock can hold it.
+        """
         self.root.parent.mkdir(parents=True, exist_ok=True)
+        if self.root == default_root(os.environ):
+            _close(self.root.parent)
         for directory in (self.root, self.root / below):
             if not directory.is_dir():
                 directory.mkdir(exist_ok=True)  # another run may be as fast
@@ -185,6 +193,13 @@ class Store:
                 why=failure.strerror or str(failure),
                 do="fill it as the user it belongs to, or name another with --store",
             ) from failure
+
+
+def _close(directory: Path) -> None:
+    """Close a directory of this user's to all others."""
+    found = directory.stat()
+    if found.st_uid == os.geteuid() and found.st_mode & 0o077:
+        directory.chmod(0o700)
 
 
 def _mark(path: Path) -> None:

@@ -95,7 +95,7 @@ def _reading(file: Path) -> Iterator[tarfile.TarFile]:
     try:
         with tarfile.open(file, "r:") as archive:
             yield archive
-    except (tarfile.TarError, OSError, ValueError) as failure:
+    except (tarfile.TarError, OSError, ValueError, TypeError, RecursionError) as failure:
         raise UsageError(
             f"{file} cannot be read as an exported store", why=str(failure), do="copy it again, or export it again"
         ) from failure

@@ -19,6 +19,7 @@ from pipeline.locked.store import Entry, Store
 UNUSED_DAYS = 30
 _ABANDONED = timedelta(days=1)  # after that a half-written entry belongs to no running process
 _LOCK = "using.lock"
+_READERS = 0o644  # who may only read a shared store keeps it from being cleaned, too
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def in_use(store: Store) -> Iterator[None]:
 @contextmanager
 def unused_by_others(store: Store) -> Iterator[None]:
     """Have a store alone for as long as the block runs; raise `UsageError` while a run is using it."""
-    handle = store.open_lock(_LOCK)
+    handle = store.open_lock(_LOCK, _READERS)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
@@ -74,10 +75,10 @@ def remove(store: Store, entries: Collection[Entry]) -> None:
 
 def _open(store: Store) -> int | None:
     try:
-        return store.open_lock(_LOCK)
+        return store.open_lock(_LOCK, _READERS)
     except PipelineError:
         pass  # it is another user's, or read-only: a lock that is there can still be held
     try:
-        return os.open(store.root / _LOCK, os.O_RDONLY | os.O_CLOEXEC)
+        return os.open(store.root / _LOCK, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
     except OSError:
         return None

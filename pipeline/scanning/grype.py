@@ -12,13 +12,20 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from pipeline.address import without_secrets
 from pipeline.digest import Digest
-from pipeline.errors import ConfigError, RemoteFailed, ToolFailed
+from pipeline.disk import text_of
+from pipeline.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.judging.policy import read_time
 from pipeline.scanning import canary
 from pipeline.toolbox import Completed, Toolbox
 
 IDENTITY = "database.json"
+SAMPLE = "sample"
+"""The processor of every provider in the sample database of a dry run (`grype db providers`)."""
+
+_LARGEST = 256 << 20
+_GET_ONE = "get a whole one: `python -m pipeline db update`, or `db import FILE`"
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,7 @@ class Identity:
         built: when it was built, RFC 3339.
         schema: its schema, as Grype says it.
         checksum: sha256 of the file that it was imported from.
+        content: sha256 of the database that Grype made of that file, and reads.
         source: where that file came from.
         sample: whether it holds no more than a few advisories, for a dry run.
     """
@@ -36,6 +44,7 @@ class Identity:
     built: str
     schema: str
     checksum: str
+    content: str
     source: str
     sample: bool
 
@@ -47,14 +56,24 @@ class Identity:
             ConfigError: there is none, so nobody knows which database it is.
         """
         try:
-            value = json.loads((directory / IDENTITY).read_bytes())
-            return cls(**{name: value[name] for name in cls.__dataclass_fields__})
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            value = json.loads(text_of(directory / IDENTITY))
+            return cls.restore({name: value[name] for name in cls.__dataclass_fields__})
+        except (OSError, ValueError, KeyError, TypeError, RecursionError, VerificationFailed) as error:
             raise ConfigError(
                 f"{directory} holds no imported vulnerability database",
-                why=f"{IDENTITY}: {error}",
+                why=f"{IDENTITY}: {type(error).__name__}: {error}",
                 do="run `python -m pipeline db import FILE`, or `db update` where there is a network",
             ) from error
+
+    @classmethod
+    def restore(cls, value: Mapping[str, Any]) -> Self:
+        """Read back what `as_json` gave; raise `TypeError` or `VerificationFailed` when it is something else."""
+        if any(not isinstance(value[name], bool if name == "sample" else str) for name in cls.__dataclass_fields__):
+            raise TypeError("a value is of another type than an import writes")
+        read_time(value["built"])
+        for name in ("checksum", "content"):
+            Digest.parse(value[name])
+        return cls(**{name: value[name] for name in cls.__dataclass_fields__})
 
     def as_json(self) -> dict[str, Any]:
         """Return it as `scan/database.json` keeps it."""
@@ -65,6 +84,8 @@ class Identity:
         built = read_time(self.built)
         if self.sample:
             return f"SAMPLE database of {built.date()}"
+        if built > now:
+            return f"database of {built.date()}, which is later than now"
         return f"database of {built.date()}, {(now - built).days} days old"
 
 
@@ -98,11 +119,14 @@ class Grype:
             await self._run("db", "update", more=more)
         except ToolFailed as error:
             do = "see whether the address can be reached; behind a closed network, `db import FILE`"
-            raise RemoteFailed("the vulnerability database cannot be fetched", why=error.why, do=do) from error
+            why = [without_secrets(line) for line in error.why]
+            raise RemoteFailed("the vulnerability database cannot be fetched", why=why, do=do) from error
         # Grype has compared the archive with the checksum of the listing, and keeps both in where it came from.
         origin = urlsplit(str((await self._status())["from"]))
         checksum = dict(parse_qsl(origin.query)).get("checksum", "")
-        return await self._identify(str(Digest.parse(checksum)), urlunsplit(origin._replace(query="")), sample=False)
+        return await self._identify(
+            str(Digest.parse(checksum)), without_secrets(urlunsplit(origin._replace(query=""))), sample=False
+        )
 
     def _empty(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
@@ -111,15 +135,43 @@ class Grype:
     async def _status(self) -> Any:
         try:
             return json.loads((await self._run("db", "status", "-o", "json")).stdout)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ToolFailed("Grype does not say which database it has", why=str(error)) from error
 
     async def _identify(self, checksum: str, origin: str, *, sample: bool) -> Identity:
         status = await self._status()
-        identity = Identity(str(status["built"]), str(status["schemaVersion"]), checksum, origin, sample)
+        content = str(Digest.of_file(self._file()))
+        sample = sample or await self._is_sample()
+        identity = Identity(str(status["built"]), str(status["schemaVersion"]), checksum, content, origin, sample)
         text = json.dumps(identity.as_json(), indent=2, sort_keys=True) + "\n"
         (self.directory / IDENTITY).write_text(text, encoding="utf-8")
         return identity
+
+    async def _is_sample(self) -> bool:
+        """Say whether it is a sample under whatever name it comes: that is written in it, too."""
+        try:
+            providers = json.loads((await self._run("db", "providers", "-o", "json")).stdout)
+            return any(each["processor"] == SAMPLE for each in providers)
+        except (ValueError, KeyError, TypeError) as error:
+            raise ToolFailed("Grype does not say who made its database", why=str(error)) from error
+
+    def _file(self) -> Path:
+        found = sorted(self.directory.glob("*/vulnerability.db"))
+        if len(found) != 1:
+            raise ConfigError(
+                f"{self.directory} holds {len(found)} vulnerability databases, and one is needed", do=_GET_ONE
+            )
+        return found[0]
+
+    def require_same(self, identity: Identity) -> None:
+        """Hash the database; raise `VerificationFailed` when it is another than the one on record."""
+        found = str(Digest.of_file(self._file()))
+        if found != identity.content:
+            raise VerificationFailed(
+                f"the vulnerability database in {self.directory} is not the one that was imported",
+                why=(f"expected {identity.content}", f"found    {found}"),
+                do=f"find out who changed it; {_GET_ONE}",
+            )
 
     async def scan(self, document: Path, vex: Path | None = None) -> Any:
         """Scan an SBOM and return Grype's report; raise `ToolFailed` when it failed or what it wrote is no JSON."""
@@ -128,7 +180,7 @@ class Grype:
         await self._run("-o", "json", *more, "--", f"sbom:{_whole(document)}", to=report)
         try:
             return json.loads(_take(report))
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ToolFailed("Grype wrote no readable report", why=str(error), do="see the stage's log.txt") from error
 
     async def require_eyesight(self) -> None:
@@ -174,6 +226,8 @@ def _whole(path: Path) -> Path:
 
 
 def _take(path: Path) -> bytes:
+    if path.stat().st_size > _LARGEST:
+        raise ToolFailed(f"Grype's report has more than {_LARGEST >> 20} MiB", do="see what the SBOM lists")
     data = path.read_bytes()
     path.unlink()
     return data

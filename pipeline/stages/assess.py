@@ -26,7 +26,7 @@ async def assess(context: Context) -> str:
         [claims.restore(value) for value in evidence["claims"]],
         files.waivers,
         files.rules,
-        policy.Database(policy.read_time(identity["built"]), identity["sample"]),
+        policy.Database(policy.read_time(identity["built"]), identity["sample"], context.world.name == "release"),
         context.now,
     )
     read = [

@@ -21,6 +21,7 @@ from pipeline.distribution.referrers import EMPTY, attach
 from pipeline.distribution.registry import Registry
 from pipeline.errors import VerificationFailed
 from pipeline.image.layout import Layout
+from pipeline.judging.policy import read_time, require_fresh
 from pipeline.record import FILENAME, Record
 from pipeline.stage import Context
 
@@ -43,12 +44,14 @@ async def attest(context: Context) -> str:
             be published; or the signing services refused.
         UsageError: the version has been released with other bytes.
         VerificationFailed: the evidence is not of this image.
+        PolicyDenied: the verdict is too old.
     """
     image = context.read_json("image", "image.json")
     digest = Digest.parse(image["digest"])
     layout = Layout.of_image(context.of("image") / "layout", digest).copy_to(context.out / "layout")
     layout.check_image(digest)
     _require_same(image, layout, digest)
+    require_fresh(read_time(context.read_json("assess", "verdict.json")["judged"]), context.now)
     for name in ("statements", "bundles"):
         (context.out / name).mkdir()
     if context.world.name == "release":

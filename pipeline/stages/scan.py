@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.digest import Digest
-from pipeline.errors import ToolFailed
+from pipeline.errors import ConfigError, ToolFailed
 from pipeline.scanning import findings
 from pipeline.scanning.grype import Grype, Identity
 from pipeline.stage import Context
@@ -36,9 +36,15 @@ async def scan(context: Context) -> str:
 async def _database(context: Context) -> tuple[Grype, Identity]:
     directory = context.config.scan.database
     if directory is not None:
-        identity = Identity.read(directory)
+        identity, grype = Identity.read(directory), Grype(context.tools, directory, context.out)
+        if identity.sample and context.world.name == "release":
+            raise ConfigError(
+                f"a release needs a whole vulnerability database, and {directory} holds the SAMPLE of a dry run",
+                do="run `python -m pipeline db update`, which puts a whole one there",
+            )
+        grype.require_same(identity)
         context.material(f"pkg:generic/vulnerability-database@{identity.built}", Digest.parse(identity.checksum))
-        return Grype(context.tools, directory, context.out), identity
+        return grype, identity
     source = context.out / "sample.db"
     context.world.sample_database(source)  # a release has none, and says so
     grype = Grype(context.tools, context.out / "database", context.out)

@@ -2,6 +2,7 @@
 
 import tarfile
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from pipeline.digest import Digest
@@ -10,9 +11,10 @@ from pipeline.image.layout import Layout
 from pipeline.image.symbols import imports, is_elf
 from pipeline.judging.claims import Claim, Imports, State, describe, hold
 from pipeline.judging.openvex import cross_check, for_scanner, publish
+from pipeline.judging.policy import read_time
 from pipeline.judging.policy_files import PolicyFiles
 from pipeline.scanning import findings
-from pipeline.scanning.grype import Grype
+from pipeline.scanning.grype import Grype, Identity
 from pipeline.scanning.purl import Purl
 from pipeline.stage import Context
 
@@ -25,8 +27,9 @@ async def vex(context: Context) -> str:
     layout = Layout.of_image(context.of("image") / "layout", Digest.parse(image["digest"]))
     layout.check_image(Digest.parse(image["digest"]))
     paths, imported = _contents(layout, image)
-    claims = hold(policy.documents, packages, imported, paths, context.now)
-    agreed = await _cross_check(context, claims)
+    identity = Identity.restore(context.read_json("scan", "database.json"))
+    claims = hold(policy.documents, packages, imported, paths, context.now, _day_of_sample(context, identity))
+    agreed = await _cross_check(context, claims, identity)
     context.write_json("openvex.json", publish(claims, image, context.now))
     context.write_json(
         "evidence.json",
@@ -39,13 +42,24 @@ async def vex(context: Context) -> str:
         },
     )
     states = [f"{n} {each.value}" for each in State if (n := sum(claim.state is each for claim in claims))]
-    return f"{len(claims)} statements ({', '.join(states) or 'none'}); Grype agrees"
+    told = f"{len(claims)} statements ({', '.join(states) or 'none'})"
+    if not any(claim.state is State.APPLIED for claim in claims):
+        context.say("no VEX statement applies: the document that is published has none")
+        told += "; none applies, so what is published states nothing"
+    return f"{told}; Grype agrees"
 
 
-async def _cross_check(context: Context, claims: tuple[Claim, ...]) -> int:
+def _day_of_sample(context: Context, identity: Identity) -> datetime | None:
+    """Return the day by which a dry run's sample is looked at, which stands still; none where another day was asked."""
+    judges_nothing = identity.sample and context.as_of is None and context.world.name != "release"
+    return read_time(identity.built) if judges_nothing else None
+
+
+async def _cross_check(context: Context, claims: tuple[Claim, ...], identity: Identity) -> int:
     statements = context.write_json("scanner.json", for_scanner(claims, context.now))
     database = context.config.scan.database or context.of("scan") / "database"
     grype = Grype(context.tools, database, context.out)
+    grype.require_same(identity)
     agreed = 0
     for platform, raw in sorted(context.read_json("scan", "grype.json").items()):
         before = findings.read(raw)

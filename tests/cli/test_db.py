@@ -11,6 +11,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -19,6 +20,7 @@ from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.local import advisories
 from pipeline.locked.store import Store
+from tests.origins import answering
 
 SAMPLE = HOME / "tests" / "samples" / "greetings"
 
@@ -36,7 +38,7 @@ def project(tmp_path: Path, store: Store, monkeypatch: pytest.MonkeyPatch) -> Pa
 def file(tmp_path: Path) -> Path:
     """A whole database, as far as tests go."""
     path = tmp_path / "vulnerability.db"
-    advisories.build(advisories.read(HOME / "policy" / "sample-advisories.toml"), path)
+    advisories.build(advisories.read(HOME / "policy" / "sample-advisories.toml"), path, processor="tests")
     return path
 
 
@@ -85,6 +87,7 @@ def test_an_imported_file_is_on_record_by_its_own_digest(project: Path, store: S
     assert identity(project / "database") == {
         "built": "2026-11-25T00:00:00Z",
         "checksum": str(Digest.of_file(file)),
+        "content": str(Digest.of_file(project / "database" / "6" / "vulnerability.db")),
         "sample": False,
         "schema": "v6.1.7",
         "source": "vulnerability.db",
@@ -129,6 +132,48 @@ def test_an_archive_that_is_not_what_the_listing_says_is_refused(
 
 def test_a_mirror_that_does_not_answer_is_a_remote_failure(project: Path, store: Store) -> None:
     assert run(store, "update", "--from", "http://127.0.0.1:9/latest.json", "--into", "database") == 5
+    assert not (project / "database").exists()
+
+
+SECRET = "a-word/that@nobody-reads"
+
+
+def test_the_password_of_a_mirror_is_in_no_message_and_no_record(
+    project: Path, store: Store, mirror: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """An address may have a login in it: it is not written down with what came from there."""
+    with_login = mirror.replace("http://", f"http://reader:{quote(SECRET, safe='')}@")
+    assert run(store, "update", "--from", with_login, "--into", "database") == 0
+    assert identity(project / "database")["source"] == mirror.replace("latest.json", "whole.tar.gz")
+    assert run(store, "update", "--from", f"{with_login}/not-there", "--into", "database") == 5
+    told = "".join(capsys.readouterr())
+    assert "nobody-reads" not in told
+    assert "404" in told
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "http://mirror.invalid/latest.json",
+        "http://localhost.evil.invalid/latest.json",
+        "ftp://127.0.0.1/latest.json",
+        "file:///latest.json",
+        "latest.json",
+    ],
+)
+def test_a_database_comes_by_tls_or_from_loopback(
+    project: Path, store: Store, capsys: pytest.CaptureFixture[str], address: str
+) -> None:
+    assert run(store, "update", "--from", address, "--into", "database") == 2
+    assert "a vulnerability database is taken by https only" in capsys.readouterr().err
+    assert not (project / "database").exists()
+
+
+def test_a_redirect_out_of_tls_is_not_followed(project: Path, store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Grype would, and whoever answers there would choose the database."""
+    with answering(b"HTTP/1.1 302 Found\r\nLocation: http://mirror.invalid/latest.json\r\n\r\n") as address:
+        assert run(store, "update", "--from", f"{address}/latest.json", "--into", "database") == 5
+    assert "not an address of https: http://mirror.invalid/latest.json" in capsys.readouterr().err
     assert not (project / "database").exists()
 
 

@@ -14,6 +14,7 @@ import pytest
 from pipeline.cli import main
 from pipeline.config import HOME
 from pipeline.locked.store import Store
+from tests.commands import commit
 
 SAMPLE = HOME / "tests" / "samples" / "greetings"
 LOGIN = {"auths": {"docker.io": {"auth": "bm9ib2R5OnRvcC1zZWNyZXQ="}}}
@@ -117,9 +118,27 @@ def test_a_project_outside_git_is_told_what_to_type(doctor: Doctor) -> None:
 
 def test_a_machine_without_the_programs_is_told_which(doctor: Doctor, tmp_path: Path) -> None:
     found = doctor(PATH=str(tmp_path))
-    assert found["git"]["state"] == "MISSING"
     assert found["bubblewrap"]["state"] == "without"
     assert found["docker"]["state"] == "without"
+
+
+def test_a_commit_is_found_on_a_machine_without_git(project: Path, doctor: Doctor, tmp_path: Path) -> None:
+    """`facts` needs none either."""
+    commit(project)
+    found = doctor(PATH=str(tmp_path))["git"]
+    assert (found["state"], found["what"].startswith("commit ")) == ("ok", True)
+
+
+@pytest.mark.parametrize(("sample", "built"), [(True, "2026-01-01"), (False, "2126-01-01")])
+def test_a_database_that_judges_no_release_is_said_to(project: Path, doctor: Doctor, sample: bool, built: str) -> None:
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text() + '[scan]\ndatabase = "database"\n')
+    (project / "database").mkdir()
+    digest = f"sha256:{'0' * 64}"
+    identity = {"built": f"{built}T00:00:00Z", "schema": "v6", "checksum": digest, "content": digest, "source": "x"}
+    (project / "database" / "database.json").write_text(json.dumps({**identity, "sample": sample}))
+    found = doctor()["database"]
+    assert (found["state"], "a release refuses it" in found["do"]) == ("without", True)
 
 
 def test_without_a_database_a_release_is_said_to_refuse(doctor: Doctor) -> None:

@@ -3,6 +3,7 @@
 import json
 import signal
 import socket
+import stat
 import subprocess
 import time
 from collections.abc import Iterator
@@ -52,7 +53,8 @@ class Project:
             for each in more
         ]
         file = self.root.parent / "vulnerability.db"
-        advisories.build(sample.model_copy(update={"built": built, "advisory": (*sample.advisory, *own)}), file)
+        every = sample.model_copy(update={"built": built, "advisory": (*sample.advisory, *own)})
+        advisories.build(every, file, processor="tests")
         assert main(["db", "import", str(file), "--store", str(self.store.root)]) == 0
         return self.root.parent / "cache" / "database"
 
@@ -224,12 +226,14 @@ def test_a_broken_database_fails_and_the_locks_are_written_and_told(
         stream.seek(-1, 2)
         stream.write(b"!")
     capsys.readouterr()
-    assert project.update("debian") == 4
+    assert project.update("debian") == 6
     captured = capsys.readouterr()
     assert captured.out.splitlines() == ["changed: debian.lock.toml", "  zlib1g 1:1.2-1 -> 1:1.2-2"]
     assert "error: the advisories of the new locks cannot be looked up; the locks are written" in captured.err
-    assert "Database checksum invalid" in captured.err
-    assert captured.err.endswith("  do     get a whole one: `python -m pipeline db update`, or `db import FILE`\n")
+    assert "is not the one that was imported" in captured.err
+    assert captured.err.endswith(
+        "  do     find out who changed it; get a whole one: `python -m pipeline db update`, or `db import FILE`\n"
+    )
     assert Lock.parse(project.debian.read_text()).packages == tuple(project.packages)
 
 
@@ -291,12 +295,30 @@ def test_a_mirror_that_is_down_leaves_every_lock_as_it_was(
 def test_a_place_that_cannot_be_written_leaves_every_lock_as_it_was(
     project: Project, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Beside a name as long as a name may be there is no place for another."""
+    configuration = project.root / "pipeline.toml"
+    longest = project.debian.with_name(f"{'long' * 62}.lock")
+    configuration.write_text(configuration.read_text().replace(project.debian.name, longest.name))
+    project.debian = project.debian.rename(longest)
     before = project.locks()
-    project.debian.with_name("debian.lock.toml.part").mkdir()
     assert project.update("--upgrade", "python", "debian") == 2
     assert "error: the locks cannot be written" in capsys.readouterr().err
-    project.debian.with_name("debian.lock.toml.part").rmdir()
     assert project.locks() == before
+
+
+def test_a_lock_is_written_through_no_link_and_keeps_its_mode(project: Project, tmp_path: Path) -> None:
+    """A project may bring a link under a name that is known before, and it leads where its author likes."""
+    target = tmp_path / "target"
+    target.write_text("mine")
+    project.debian.with_name("debian.lock.toml.part").symlink_to(target)
+    project.debian.chmod(0o640)
+    assert project.update("debian") == 0
+    assert target.read_text() == "mine"
+    assert stat.S_IMODE(project.debian.stat().st_mode) == 0o640
+    assert sorted(path.name for path in project.root.glob("debian.lock*")) == [
+        "debian.lock.toml",
+        "debian.lock.toml.part",
+    ]
 
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])

@@ -60,7 +60,7 @@ def test_an_advisory_that_is_fixed_affects_what_comes_before(tmp_path: Path) -> 
         ('fixed-in = "2"', 'fixed-in = "2"\nfix = "wont-fix"', "give fixed-in, or fix"),
         ("https://example.com/", "I heard it", "advisory.0.source"),
         ("[[advisory]]", "[[advisories]]", "did you mean advisory"),
-        ("2026-11-25T00:00:00Z", "2026-11-25T00:00:00", "timezone"),
+        ("2026-11-25T00:00:00Z", "2026-11-25T00:00:00", "built: 2026-11-25T00:00:00 has no time zone"),
         ("built", "built built", "cannot be read"),
     ],
 )

@@ -125,7 +125,7 @@ def import_database(project: Project) -> Ended:
     """Import a vulnerability database of yesterday, as people do who have a file of one."""
     known = advisories.read(HOME / "policy" / "sample-advisories.toml")
     file = project.home / "vulnerability.db"
-    advisories.build(known.model_copy(update={"built": datetime.now(UTC) - timedelta(days=1)}), file)
+    advisories.build(known.model_copy(update={"built": datetime.now(UTC) - timedelta(days=1)}), file, processor="tests")
     return project.run("db", "import", file)
 
 

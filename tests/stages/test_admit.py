@@ -23,7 +23,7 @@ REASON = {
 def verdict(*denied: dict[str, str], allowed: Any) -> Stage:
     async def assess(context: Context) -> str:
         said = {"allowed": allowed, "denied": denied, "excused": [], "image": REFERENCE, "inputs": {}}
-        context.write_json("verdict.json", said)
+        context.write_json("verdict.json", {**said, "judged": context.now.isoformat()})
         return "a verdict"
 
     return Stage(assess)

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,39 @@ async def test_an_expired_statement_is_denied(make_run: MakeRun, project: Path) 
 
 async def test_our_own_statements_end_and_are_denied_then(make_run: MakeRun) -> None:
     years_later = NOW + timedelta(days=800)
-    assert ("vex-expired", "CVE-2026-5450") in denials(await judged(make_run(clock=lambda: years_later)))
+    assert ("vex-expired", "CVE-2026-5450") in denials(await judged(make_run(as_of=years_later)))
+
+
+async def test_a_dry_run_by_the_sample_does_not_end_with_the_calendar(make_run: MakeRun, events: list[Event]) -> None:
+    """Neither the sample nor the statements about it move on; that they ended is said, and judges a release."""
+    verdict = await judged(make_run(clock=lambda: NOW + timedelta(days=800), observe=events.append))
+    assert verdict["allowed"] is True
+    assert any("CVE-2026-5450" in each and "counts for a SAMPLE only" in each for each in verdict["notices"])
+    assert any("counts for a SAMPLE only" in event.text for event in events)
+
+
+async def test_the_statements_that_come_with_the_pipeline_hold_for_three_months_more(make_run: MakeRun) -> None:
+    """Long before a release is denied for it: look at the evidence of policy/vex/ again when this fails."""
+    soon = max(datetime.now(UTC), NOW) + timedelta(days=90)
+    verdict = await judged(make_run(as_of=soon))
+    assert verdict["denied"] == []
+
+
+@pytest.mark.parametrize("own", [False, True])
+async def test_a_statement_of_the_pipeline_is_called_so_and_what_to_write_where_is_said(
+    make_run: MakeRun, project: Path, own: bool
+) -> None:
+    """A project that has never heard of it is told of no file of its own to correct."""
+    if own:
+        (project / "policy" / "vex").mkdir()
+        shutil.copy(HOME / "policy" / "vex" / "glibc-scanf.json", project / "policy" / "vex")
+    verdict = await judged(make_run(), ONE_PLATFORM.having(more={"usr/lib/_ctypes.so": b""}))
+    (reason,) = verdict["denied"]
+    whose = "" if own else "the pipeline's own "
+    assert reason["message"].startswith("CVE-2026-5450 (critical) in libc6")
+    assert f": {whose}policy/vex/glibc-scanf.json does not hold for this image" in reason["message"]
+    told = "correct, renew or remove" if own else "write vex/glibc-scanf.json in the directory that [policy] directory"
+    assert told in reason["remedy"]
 
 
 async def test_an_end_that_is_near_is_said_aloud(make_run: MakeRun, events: list[Event]) -> None:

@@ -3,6 +3,7 @@
 import json
 import shutil
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from pipeline.attestation.statements import RULES_PASSED, Who
 from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import attached
-from pipeline.errors import VerificationFailed
+from pipeline.errors import PolicyDenied, VerificationFailed
 from pipeline.image.layout import Layout
 from pipeline.local.signer import SUBJECT
 from pipeline.local.sigstore import ISSUER
@@ -22,6 +23,7 @@ from pipeline.record import Record
 from pipeline.run import Run
 from pipeline.table import RECORDED
 from tests import upstream
+from tests.conftest import NOW
 
 NAMES = {
     *("signature", "provenance", "test", "smoke", "vex", "verdict"),
@@ -168,3 +170,11 @@ def replace_product(run: Run, stage: str, name: str, data: bytes) -> None:
     record = json.loads((directory / "record.json").read_bytes())
     record["products"][name] = str(Digest.of_file(directory / name))
     (directory / "record.json").write_text(json.dumps(record))
+
+
+def test_a_verdict_of_the_day_before_is_not_signed(unsigned: Run) -> None:
+    """A release that was interrupted goes on later: what was known then is not what is known now."""
+    unsigned.clock = lambda: NOW + timedelta(hours=25)
+    with pytest.raises(PolicyDenied, match="the verdict was given at 2026-11-25T12:00"):
+        anyio.run(unsigned.perform, upstream.ATTEST)
+    assert not list((unsigned.directory / "attest.part").glob("bundles/*"))

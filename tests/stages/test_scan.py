@@ -1,7 +1,9 @@
 """`scan` runs the real Grype, downloads nothing, and does not take a blind scanner for a clean image."""
 
 import json
+import shutil
 import sqlite3
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +20,7 @@ from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ONE_PLATFORM, SCAN, begin, perform
 
+BUILT = datetime(2026, 11, 25, tzinfo=UTC)
 SAMPLE = HOME / "policy" / "sample-advisories.toml"
 
 
@@ -50,6 +53,13 @@ async def imported(make_run: MakeRun, project: Path, source: Path) -> Run:
 
 def sample(path: Path) -> Path:
     advisories.build(advisories.read(SAMPLE), path)
+    return path
+
+
+def whole(path: Path, built: datetime = BUILT) -> Path:
+    """Write a database that is whole as far as tests go."""
+    known = advisories.read(SAMPLE).model_copy(update={"built": built})
+    advisories.build(known, path, processor="tests")
     return path
 
 
@@ -88,7 +98,7 @@ async def test_a_release_does_not_use_a_sample(make_run: MakeRun) -> None:
 
 
 async def test_a_configured_database_is_used_and_identified(make_run: MakeRun, project: Path, tmp_path: Path) -> None:
-    run = await imported(make_run, project, sample(tmp_path / "whole.db"))
+    run = await imported(make_run, project, whole(tmp_path / "whole.db"))
     headline = await listed_and_scanned(run)
     assert headline.endswith("database of 2026-11-25, 0 days old")
     identity = scanned(run, "database.json")
@@ -106,7 +116,7 @@ async def test_a_configured_database_that_nobody_imported_is_refused(make_run: M
 
 
 async def test_a_database_without_advisories_is_no_clean_bill(make_run: MakeRun, project: Path, tmp_path: Path) -> None:
-    source = sample(tmp_path / "empty.db")
+    source = whole(tmp_path / "empty.db")
     with sqlite3.connect(source) as connection:
         connection.execute("DELETE FROM affected_package_handles")
     connection.close()
@@ -117,11 +127,50 @@ async def test_a_database_without_advisories_is_no_clean_bill(make_run: MakeRun,
 
 
 async def test_an_altered_database_fails_the_tool(make_run: MakeRun, project: Path, tmp_path: Path) -> None:
-    run = await imported(make_run, project, sample(tmp_path / "whole.db"))
+    run = await imported(make_run, project, whole(tmp_path / "whole.db"))
     with (project / "database" / "6" / "vulnerability.db").open("r+b") as stream:
         stream.seek(-1, 2)
         stream.write(b"!")
-    with pytest.raises(ToolFailed, match="grype ended with exit code 1"):
+    with pytest.raises(VerificationFailed, match="is not the one that was imported"):
+        await listed_and_scanned(run)
+
+
+async def test_another_database_in_the_place_of_the_one_on_record_is_refused(
+    make_run: MakeRun, project: Path, tmp_path: Path
+) -> None:
+    """Grype keeps the sum that it compares beside the database: whoever puts another there puts both."""
+    run = await imported(make_run, project, whole(tmp_path / "whole.db"))
+    record = (project / "database" / "database.json").read_bytes()
+    shutil.rmtree(project / "database")
+    (project / "pipeline.toml").write_text((project / "pipeline.toml").read_text().partition("[scan]")[0])
+    await imported(make_run, project, whole(tmp_path / "other.db", BUILT - timedelta(days=1)))
+    (project / "database" / "database.json").write_bytes(record)
+    with pytest.raises(VerificationFailed, match="is not the one that was imported"):
+        await listed_and_scanned(run)
+
+
+@pytest.mark.parametrize("world", ["dry-run", "release"])
+async def test_a_sample_that_is_configured_is_still_one_and_no_database_of_a_release(
+    make_run: MakeRun, project: Path, tmp_path: Path, world: str
+) -> None:
+    """Whatever it is called: that it is a sample is written in it."""
+    await imported(make_run, project, sample(tmp_path / "whole.db"))
+    run = make_run(world, config=Config.load(project / "pipeline.toml"))
+    if world == "release":
+        with pytest.raises(ConfigError, match="holds the SAMPLE of a dry run"):
+            await listed_and_scanned(run)
+    else:
+        assert (await listed_and_scanned(run)).endswith("; SAMPLE database of 2026-11-25")
+
+
+@pytest.mark.parametrize("change", [{"built": "never"}, {"content": "sha256:0"}, {"sample": "no"}, {"source": 3}])
+async def test_an_identity_that_no_import_wrote_is_none(
+    make_run: MakeRun, project: Path, tmp_path: Path, change: dict[str, object]
+) -> None:
+    run = await imported(make_run, project, whole(tmp_path / "whole.db"))
+    path = project / "database" / "database.json"
+    path.write_text(json.dumps({**json.loads(path.read_bytes()), **change}))
+    with pytest.raises(ConfigError, match="holds no imported vulnerability database"):
         await listed_and_scanned(run)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
-from pipeline.run import Run
+from pipeline.run import Event, Run
 from pipeline.scanning.grype import Grype
 from pipeline.stage import Context, Stage
 from tests.conftest import MakeRun
@@ -65,6 +65,21 @@ async def test_a_statement_under_the_name_of_one_of_ours_replaces_it(make_run: M
     run = make_run()
     await stated(run)
     assert "CVE-2026-5450" not in states(run)
+
+
+async def test_where_no_statement_applies_the_document_that_is_published_says_nothing_and_that_is_said(
+    make_run: MakeRun, project: Path, events: list[Event]
+) -> None:
+    for name in ("glibc-scanf.json", "zlib-minizip.json"):
+        write(project / "policy", statement(products=[{"@id": "pkg:pypi/not-in-this-image"}]))
+        (project / "policy" / "vex" / "test.json").rename(project / "policy" / "vex" / name)
+    run = make_run(observe=events.append)
+    headline = await stated(run)
+    assert headline == (
+        "2 statements (2 not-in-image); none applies, so what is published states nothing; Grype agrees"
+    )
+    assert written(run, "openvex.json")["statements"] == []
+    assert any("no VEX statement applies" in event.text for event in events)
 
 
 async def test_an_expired_statement_is_evidence_but_not_published(make_run: MakeRun, project: Path) -> None:
