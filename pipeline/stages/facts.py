@@ -11,10 +11,11 @@ from pathlib import Path
 
 from dulwich import porcelain
 from dulwich.errors import NotGitRepository
-from dulwich.objects import Commit
+from dulwich.objects import Commit, Tag
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from pipeline.attestation.provenance import public_address
+from pipeline.attestation.spelling import repository_uri
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, UsageError
 from pipeline.stage import Context
@@ -46,7 +47,7 @@ async def facts(context: Context) -> str:
             "revision": revision,
             "commit_time": commit.commit_time if isinstance(commit, Commit) else 0,
             "repository": _remote(repository),
-            "ref": _branch(repository),
+            "ref": _ref(repository),
             "dirty": bool(tree.changed),
             "changed": list(tree.changed[:_NAMED_CHANGES]),
             "tree": str(_digest_of(Path(repository.path), tree.files)),
@@ -90,15 +91,27 @@ def _text(path: bytes | str) -> str:
     return os.fsdecode(path)
 
 
-def _branch(repository: Repo) -> str:
-    """Return the full name of the branch, or nothing where HEAD is detached."""
-    return next((target.decode() for name, target in repository.refs.get_symrefs().items() if name == b"HEAD"), "")
+def _ref(repository: Repo) -> str:
+    """Return the full name of the branch; where HEAD is detached, of the one tag that it is at; otherwise nothing."""
+    if branch := next((target for name, target in repository.refs.get_symrefs().items() if name == b"HEAD"), b""):
+        return branch.decode()
+    head = repository.head()
+    tags = [name for name in repository.refs.subkeys(Ref(b"refs/tags")) if _commit(repository, name) == head]
+    return f"refs/tags/{_text(tags[0])}" if len(tags) == 1 else ""
+
+
+def _commit(repository: Repo, tag: bytes) -> bytes:
+    """Return the commit that a tag is at, which an annotated one names in an object of its own."""
+    found = repository[repository.refs[Ref(b"refs/tags/" + tag)]]
+    while isinstance(found, Tag):
+        found = repository[found.object[1]]
+    return found.id
 
 
 def _remote(repository: Repo) -> str:
-    """Return the address of `origin` without user and password, or nothing where there is no such remote."""
+    """Return the address of `origin` in the one spelling, or nothing where there is no such remote."""
     try:
-        return public_address(repository.get_config().get((b"remote", b"origin"), b"url").decode())
+        return repository_uri(repository.get_config().get((b"remote", b"origin"), b"url").decode())
     except KeyError:
         return ""
 
