@@ -13,7 +13,7 @@ from typing import Annotated, Any, Self, cast
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
 
 from pipeline import reads
-from pipeline.digest import Digest
+from pipeline.digest import Digest, split_repository
 from pipeline.errors import ConfigError
 from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
 
@@ -37,6 +37,11 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     if len(set(values)) != len(values):
         raise ValueError("one of them is named twice")
     return values
+
+
+def _repository(name: str) -> str:
+    split_repository(name)
+    return name
 
 
 Inside = Annotated[Path, AfterValidator(_inside)]
@@ -102,7 +107,7 @@ class Smoke(_Section):
 class Image(_Section):
     """Where the image will live, and what goes into it beside the service and its locked wheels."""
 
-    repository: str = Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9][a-z0-9._/-]*$")
+    repository: Annotated[str, AfterValidator(_repository)]
     platforms: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)] = (
         "linux/amd64",
         "linux/arm64",
