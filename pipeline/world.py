@@ -18,7 +18,8 @@ import anyio.to_thread
 from pipeline.attestation.signing import Signer, release_signer
 from pipeline.attestation.trust import FILENAME
 from pipeline.config import Config
-from pipeline.distribution.credentials import login
+from pipeline.digest import split_repository
+from pipeline.distribution.credentials import login_for
 from pipeline.distribution.registry import Registry
 from pipeline.errors import ConfigError, UsageError
 from pipeline.judging.policy_files import either, read_policy
@@ -83,10 +84,11 @@ class Release:
     @asynccontextmanager
     async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:  # noqa: ARG002 - a remote registry keeps its own files and rights
         """Give the configured registry, with the login that the environment names."""
-        host, _, repository = self.config.image.repository.partition("/")
-        with login(os.environ) as found:
+        host, repository = split_repository(self.config.image.repository)
+        plain_http = self.config.registry.plain_http
+        with login_for(host, os.environ, plain_http=plain_http) as found:
             tools.secrets += found.secrets
-            yield Registry(tools, host, repository, self.config.registry.plain_http, found.environment)
+            yield Registry(tools, host, repository, plain_http, found.environment)
 
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:  # noqa: ARG002 - a release writes no trust root
         """Give the configured signer: the public Sigstore where nothing else is configured."""
