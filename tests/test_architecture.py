@@ -18,6 +18,7 @@ EDGES = {
     "built",
     "bytecode",
     "catalogue",
+    "collecting",
     "config",
     "consumer",
     "cosign",
