@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationErr
 
 from pipeline import reads
 from pipeline.checked import say
-from pipeline.digest import Digest
+from pipeline.digest import Digest, split_repository
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError
 from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
@@ -44,6 +44,11 @@ def _without_parents(path: str) -> str:
     if ".." in path.split("/"):
         raise ValueError(f"{path} holds '..'")
     return path
+
+
+def _repository(name: str) -> str:
+    split_repository(name)
+    return name
 
 
 Inside = Annotated[Path, AfterValidator(_inside)]
@@ -111,7 +116,7 @@ class Smoke(_Section):
 class Image(_Section):
     """Where the image will live, and what goes into it beside the service and its locked wheels."""
 
-    repository: str = Field(pattern=r"^[a-z0-9.-]+(:[0-9]+)?/[a-z0-9][a-z0-9._/-]*$")
+    repository: Annotated[str, AfterValidator(_repository)]
     platforms: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)] = (
         "linux/amd64",
         "linux/arm64",

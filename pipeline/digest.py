@@ -19,8 +19,12 @@ from pipeline.errors import VerificationFailed
 
 _CHUNK = 1 << 20
 _HEX = re.compile(r"[0-9a-f]{64}")
-# distribution-spec, "Pulling manifests": names of repositories.
+# distribution-spec, "Pulling manifests": names of repositories, and how long they may be.
 _REPOSITORY = re.compile(r"[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*")
+_LONGEST = 255
+# distribution, reference/reference.go: `domain`, which has no grammar in the specification; here in lower case only.
+_LABEL = r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?"
+_HOST = re.compile(rf"({_LABEL}(?:\.{_LABEL})*|\[[0-9a-f:]+\])(?::([0-9]{{1,5}}))?")
 
 
 @dataclass(frozen=True, order=True)
@@ -109,6 +113,32 @@ def walk(root: Path, leave_out: frozenset[str] = frozenset()) -> list[Path]:
     return found
 
 
+def split_repository(text: str) -> tuple[str, str]:
+    """Return the registry and the repository of `HOST/PATH`, if all who read it understand the same by it.
+
+    Docker takes what stands before the first slash for a host only if it looks like one, and completes the names of
+    Docker Hub; registries and other clients do neither.
+
+    Raises:
+        ValueError: it is none, in words that say what to write.
+    """
+    host, slash, path = text.partition("/")
+    if not any(sign in host for sign in ".:") and host != "localhost":
+        hub = text if slash else f"library/{text}"
+        raise ValueError(f"{host} is no host to Docker: write HOST/PATH, which for Docker Hub is docker.io/{hub}"[:300])
+    known = _HOST.fullmatch(host)
+    if not known or not 0 < int(known[2] or 1) < 65536:
+        raise ValueError(f"{host} is no host: write its name in lower case, with a port up to 65535 or none"[:300])
+    if not _REPOSITORY.fullmatch(path) or len(text) > _LONGEST:
+        raise ValueError(
+            f"{path} is no repository: letters in lower case and digits, with `.`, `_`, `__` or `-` between them, "
+            f"in parts divided by `/`, and {_LONGEST} characters with the host at most"[:400]
+        )
+    if host == "index.docker.io" or (host == "docker.io" and "/" not in path):
+        raise ValueError(f"Docker reads {text} otherwise: write docker.io/{path if '/' in path else f'library/{path}'}")
+    return host, path
+
+
 @dataclass(frozen=True)
 class Reference:
     """An image by registry, repository and digest. There is no tag field, and there never will be one."""
@@ -124,10 +154,11 @@ class Reference:
     @classmethod
     def parse(cls, text: str) -> Self:
         """Read `REGISTRY/REPOSITORY@sha256:…`; raise `VerificationFailed` when it is anything else, a tag included."""
-        name, at, digest = text.partition("@")
-        registry, slash, repository = name.partition("/")
-        if not at or not slash or not _REPOSITORY.fullmatch(repository):
+        name, _, digest = text.partition("@")
+        try:
+            registry, repository = split_repository(name)
+        except ValueError as error:
             raise VerificationFailed(
-                f"not a reference by digest: {text}"[:200], do="give it as REGISTRY/REPOSITORY@sha256:…"
-            )
+                f"not a reference by digest: {text}"[:200], why=str(error), do="give it as REGISTRY/REPOSITORY@sha256:…"
+            ) from error
         return cls(registry, repository, Digest.parse(digest))

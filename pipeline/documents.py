@@ -131,7 +131,7 @@ _SHAPES: Mapping[str, Shape] = {
         "bundles": Each(DIGEST, some=True),
         "subjects": Each(DIGEST, some=True),
     },
-    "verify/verification.json": {"digest": DIGEST},
+    "verify/verification.json": {"digest": DIGEST, "reference": REFERENCE},
 }
 
 

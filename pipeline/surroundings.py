@@ -14,9 +14,9 @@ from datetime import datetime
 from pathlib import Path
 
 from pipeline.config import Config
-from pipeline.distribution.credentials import CONTENT
+from pipeline.distribution.credentials import CONTENT, has_default_helper, hosts, read
 from pipeline.environment import network_environment
-from pipeline.errors import ConfigError, PipelineError, ToolFailed
+from pipeline.errors import ConfigError, PipelineError, ToolFailed, UsageError
 from pipeline.judging.policy import read_time
 from pipeline.machine import Found, State
 from pipeline.scanning.grype import Identity
@@ -102,27 +102,33 @@ def credentials(config: Config, environment: Mapping[str, str]) -> Iterator[Foun
     """Look for a registry login, without reading it out."""
     host = config.image.repository.partition("/")[0]
     if content := environment.get(CONTENT):
-        state, has = (State.THERE, "a") if host in content else (State.OPTIONAL, "no")
-        yield Found("credentials", state, f"{CONTENT} has {has} login for {host}", "put one into it")
+        try:
+            state, has = (State.THERE, "a") if _login_for(host, read(content)) else (State.OPTIONAL, "no")
+            yield Found("credentials", state, f"{CONTENT} has {has} login for {host}", "put one into it")
+        except UsageError as error:
+            yield Found("credentials", State.MISSING, error.what, error.do)
         return
     home = environment.get("DOCKER_CONFIG") or Path(environment.get("HOME", "/")) / ".docker"
     path = Path(home) / "config.json"
     remedy = f"a release needs one: `docker login {host}`, or set DOCKER_CONFIG to a directory with a config.json"
     try:
-        content = json.loads(path.read_bytes())
-        names = {*content.get("auths", {}), *content.get("credHelpers", {})}
+        document = json.loads(path.read_bytes())
     except FileNotFoundError:
         yield Found("credentials", State.OPTIONAL, f"none: there is no {path}", remedy)
         return
-    except (OSError, ValueError, AttributeError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         yield Found("credentials", State.OPTIONAL, f"{path} cannot be read ({error})", remedy)
         return
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         yield Found("credentials", State.MISSING, f"{path} can be read by others", f"run `chmod 600 {path}`")
-    elif any(host in name for name in names) or content.get("credsStore"):
+    elif _login_for(host, document):
         yield Found("credentials", State.THERE, f"{path} has a login for {host}")
     else:
         yield Found("credentials", State.OPTIONAL, f"{path} has no login for {host}", remedy)
+
+
+def _login_for(host: str, document: object) -> bool:
+    return host in hosts(document) or has_default_helper(document)
 
 
 def configuration(path: Path) -> tuple[Config | None, Found]:

@@ -18,7 +18,8 @@ import anyio.to_thread
 from pipeline.attestation.signing import Signer, release_signer
 from pipeline.attestation.trust import FILENAME
 from pipeline.config import Config
-from pipeline.distribution.credentials import login
+from pipeline.digest import split_repository
+from pipeline.distribution.credentials import login_for
 from pipeline.distribution.registry import Registry
 from pipeline.errors import ConfigError, UsageError
 from pipeline.judging.policy_files import either, read_policy
@@ -92,11 +93,11 @@ class Release:
         """Give the configured registry, with the login that the environment names."""
         if writable:
             self._require_agreed(f"pushing to {self.config.image.repository}")
-        host, _, repository = self.config.image.repository.partition("/")
-        with login(os.environ) as found:
+        host, repository = split_repository(self.config.image.repository)
+        plain_http = self.config.registry.plain_http
+        with login_for(host, os.environ, plain_http=plain_http) as found:
             tools.secrets += found.secrets
-            plain = self.config.registry.plain_http
-            yield Registry(tools, host, repository, plain, found.environment, writable=writable)
+            yield Registry(tools, host, repository, plain_http, found.environment, writable=writable)
 
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:  # noqa: ARG002 - a release writes no trust root
         """Give the configured signer: the public Sigstore where nothing else is configured."""

@@ -21,6 +21,7 @@ EDGES = {
     "catalogue",
     "checkout",
     "committed",
+    "collecting",
     "config",
     "consumer",
     "cosign",

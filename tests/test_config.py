@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.config import HOME, Config
+from pipeline.digest import Reference
 from pipeline.errors import ConfigError
 
 
@@ -71,6 +72,59 @@ def test_what_cannot_be_is_said_by_its_key(project: Path, old: str, new: str, sa
     with pytest.raises(ConfigError) as caught:
         Config.load(rewritten(project, old, new))
     assert any(said in line for line in caught.value.why), caught.value.why
+
+
+@pytest.mark.parametrize(
+    ("repository", "said"),
+    [
+        (
+            "example/greetings",
+            "example is no host to Docker: write HOST/PATH, which for Docker Hub is docker.io",
+        ),
+        ("greetings", "which for Docker Hub is docker.io/library/greetings"),
+        ("docker.io/greetings", "Docker reads docker.io/greetings otherwise: write docker.io/library/greetings"),
+        ("index.docker.io/example/greetings", "write docker.io/example/greetings"),
+        ("docker.io/example/greetings/", "is no repository"),
+        ("ghcr.io/acme//x", "is no repository"),
+        ("docker.io/example/x-", "is no repository"),
+        ("docker.io/example/x__y___z", "is no repository"),
+        ("docker.io/example/Greetings", "is no repository"),
+        ("docker.io/", "is no repository"),
+        ("registry.example/" + "a" * 240, "255 characters"),
+        ("registry.example.com:99999/a/b", "is no host"),
+        ("registry.example.com:0/a/b", "is no host"),
+        ("registry.example.com:/a/b", "is no host"),
+        ("..:5000/x", "is no host"),
+        ("-a.example/x", "is no host"),
+        ("a_b.example/x", "is no host"),
+        ("Registry.example/x", "is no host"),
+        ("https://registry.example/x", "is no host"),
+        ("[::1/x", "is no host"),
+        ("registry.example/x:1.0", "is no repository"),
+        ("registry.example/x@sha256:00", "is no repository"),
+    ],
+)
+def test_a_name_that_not_everybody_reads_alike_is_no_repository(project: Path, repository: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.load(rewritten(project, "registry.example/acme/sample", repository))
+    (why,) = caught.value.why
+    assert why.startswith("image.repository: ")
+    assert said in why
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize(
+    "repository",
+    [
+        *("docker.io/example/greetings", "docker.io/library/greetings", "ghcr.io/acme/a.b_c__d--e", "localhost/x"),
+        *("localhost:5000/x", "registry:5000/a", "127.0.0.1:5000/a/b/c", "[::1]:5000/x", "registry.example.com/1/2"),
+    ],
+)
+def test_a_name_that_everybody_reads_alike_is_one(project: Path, repository: str) -> None:
+    config = Config.load(rewritten(project, "registry.example/acme/sample", repository))
+    assert repository == config.image.repository
+    reference = f"{repository}@sha256:{'0' * 64}"
+    assert reference == str(Reference.parse(reference))
 
 
 def test_every_fault_is_said_at_once(project: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.distribution.credentials import login
+from pipeline.distribution.credentials import has_default_helper, login, login_for
 from pipeline.errors import UsageError
 
 AUTH = base64.b64encode(b"publisher:correct horse").decode()
@@ -74,7 +74,58 @@ def test_no_login_is_no_failure(tmp_path: Path) -> None:
         assert (found.environment, found.secrets) == ({}, ())
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"auths": "secret word"}', '"secret word"', "secret word"])
+@pytest.mark.parametrize(
+    ("content", "hosts", "helper"),
+    [
+        ('{"credHelpers": {"docker.io": "ecr-login"}}', {"docker.io"}, False),
+        ('{"credsStore": "desktop"}', set(), True),
+        ('{"auths": null, "credHelpers": null, "credsStore": "desktop"}', set(), True),
+        ('{"auths": null}', set(), False),
+        ('{"auths": {}, "HttpHeaders": {}}', set(), False),
+        ("{}", set(), False),
+        ('{"auths": {"https://index.docker.io/v1/": {}}, "credsStore": null}', {"docker.io"}, False),
+        ('{"auths": {"https://Registry.example:5000/v2/": {}, "b": null}}', {"registry.example:5000", "b"}, False),
+    ],
+)
+def test_each_part_of_dockers_file_is_enough_by_itself(content: str, hosts: set[str], helper: bool) -> None:
+    with login({"DOCKER_AUTH_CONFIG": content}) as found:
+        assert hosts == found.hosts
+        assert content == Path(found.environment["DOCKER_CONFIG"], "config.json").read_text()
+    assert helper is has_default_helper(json.loads(content))
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:5000", "localhost:5000", "[::1]:5000", "registry.example"])
+def test_a_login_is_used_where_nobody_between_can_read_it(host: str) -> None:
+    with login_for(host, {"DOCKER_AUTH_CONFIG": CONTENT}, plain_http=host != "registry.example") as found:
+        assert Path(found.environment["DOCKER_CONFIG"], "config.json").read_text() == CONTENT
+
+
+def test_a_login_is_never_sent_in_clear_text() -> None:
+    """Not the one for the registry, nor one that some program may know."""
+    with (
+        pytest.raises(UsageError, match=r"the login for registry\.example would be sent in clear text"),
+        login_for("registry.example", {"DOCKER_AUTH_CONFIG": CONTENT}, plain_http=True),
+    ):
+        pass
+    store = json.dumps({"credsStore": "desktop"})
+    with login_for("registry.example", {"DOCKER_AUTH_CONFIG": store}, plain_http=True) as found:
+        assert Path(found.environment["DOCKER_CONFIG"], "config.json").read_text() == "{}"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[]",
+        '{"auths": "secret word"}',
+        '"secret word"',
+        "secret word",
+        '{"registry.example": {"auth": "secret word"}}',
+        '{"credsStore": {"secret word": 1}}',
+        '{"credHelpers": ["secret word"]}',
+        "[" * 100_000,
+    ],
+)
 def test_a_login_in_another_form_is_refused_without_being_quoted(content: str) -> None:
     with pytest.raises(UsageError, match="not what Docker keeps") as caught, login({"DOCKER_AUTH_CONFIG": content}):
         pass

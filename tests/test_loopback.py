@@ -3,6 +3,10 @@
 import subprocess
 import sys
 
+import pytest
+
+from pipeline.loopback import is_loopback
+
 CODE = """
 import socket
 from pipeline import loopback
@@ -24,3 +28,19 @@ def test_a_loopback_that_is_down_is_brought_up() -> None:
         ["unshare", "--map-root-user", "--net", sys.executable, "-c", CODE], capture_output=True, text=True, check=True
     )
     assert done.stdout.splitlines() == ["before: Network is unreachable", "after: Connection refused"]
+
+
+@pytest.mark.parametrize("host", ["localhost", "localhost:5000", "127.0.0.1", "127.8.9.1:80", "[::1]", "[::1]:5000"])
+def test_this_machine_is_known(host: str) -> None:
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        *("localhost.evil.example", "localhost.evil.example:80", "127.0.0.1.evil.example", "127.0.0.1@evil.example"),
+        *("[::1].evil.example", "[::1", "evil.example", "10.0.0.1", "0.0.0.0", "localhosts", "2130706433", "127.1", ""),
+    ],
+)
+def test_another_machine_whose_name_begins_alike_is_not_this_one(host: str) -> None:
+    assert not is_loopback(host)

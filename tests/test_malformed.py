@@ -32,7 +32,7 @@ pytestmark = pytest.mark.timeout(300)
 READERS = {
     "facts/facts.json": ("attest",),
     "inputs/inputs.json": ("build", "test", "image"),
-    "image/image.json": ("smoke", "sbom", "scan", "vex", "assess", "attest", "publish", "deploy"),
+    "image/image.json": ("smoke", "sbom", "scan", "vex", "assess", "attest", "publish", "promote", "deploy"),
     "image/layout/index.json": ("smoke", "sbom", "vex", "attest"),
     "smoke/smoke.json": (),
     "sbom/linux-amd64/sbom.cdx.json": ("scan",),

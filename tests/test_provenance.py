@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pipeline.attestation import statements
-from pipeline.attestation.provenance import BUILD_TYPE, Source, provenance, public_address, verification_summary
+from pipeline.attestation.provenance import BUILD_TYPE, Source, provenance, verification_summary
 from pipeline.attestation.statements import RULES_PASSED, PredicateType, Subject, statement
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
@@ -195,17 +195,3 @@ def test_the_summary_names_the_policy_the_inputs_and_the_level() -> None:
     assert found["policy"] == {"uri": "p", "digest": {"sha256": WHEEL.hex}}
     assert [item["uri"] for item in found["inputAttestations"]] == ["a", "z"]
     assert (found["verificationResult"], found["verifiedLevels"]) == ("PASSED", ["SLSA_BUILD_LEVEL_1"])
-
-
-@pytest.mark.parametrize(
-    ("address", "shown"),
-    [
-        ("https://me:secret@git.example/a/b.git", "https://git.example/a/b.git"),
-        ("https://git.example/a/b.git", "https://git.example/a/b.git"),
-        ("git@git.example:a/b.git", "git@git.example:a/b.git"),
-        ("/home/me/b", "/home/me/b"),
-        ("", ""),
-    ],
-)
-def test_no_password_of_a_clone_gets_into_provenance(address: str, shown: str) -> None:
-    assert public_address(address) == shown

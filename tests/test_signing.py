@@ -2,6 +2,7 @@
 
 import base64
 import json
+import resource
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,9 +17,11 @@ from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
 from pipeline.attestation.cosign import Accepted, agree, agree_on_any
-from pipeline.attestation.signing import TOKEN_VARIABLE, Signer, identity_of, release_signer
+from pipeline.attestation.identity import TOKEN_VARIABLE, promised
+from pipeline.attestation.roots import public_root
+from pipeline.attestation.signing import Signer, release_signer
 from pipeline.attestation.statements import PredicateType, Signed, Subject, Who, statement
-from pipeline.attestation.verifiers import public_root, trusted_root, verify_bundle
+from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.config import Sign
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
@@ -203,13 +206,13 @@ def token(claims: dict[str, object]) -> str:
     ],
 )  # fmt: skip
 def test_an_identity_is_what_the_authority_will_certify(claims: dict[str, object], identity: str) -> None:
-    assert identity_of(token(claims)) == identity
+    assert promised(token(claims)).builder == identity
 
 
 @pytest.mark.parametrize("text", ["", "a", "a.b.c", "a.e30.c", "a.W10.c"])
 def test_a_token_that_cannot_be_read_is_the_users_to_correct(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be read"):
-        identity_of(text)
+        promised(text)
 
 
 @pytest.fixture
@@ -238,9 +241,32 @@ async def test_a_release_signs_as_the_identity_of_its_token(
 ) -> None:
     monkeypatch.setenv(TOKEN_VARIABLE, token({"email": "me@example.invalid"}))
     signer = await released(tools, section())
-    assert (signer.builder, signer.authority) == ("me@example.invalid", "Sigstore")
+    assert (signer.promise({}).builder, signer.authority) == ("me@example.invalid", "Sigstore")
     configured = await released(tools, section(**{"identity": "https://b", "signing-config": "/s.json"}))
-    assert (configured.builder, configured.authority) == ("https://b", "the configured signing authority")
+    assert (configured.promise({}).builder, configured.authority) == ("https://b", "the configured signing authority")
+
+
+async def test_the_process_that_has_a_token_leaves_no_core_dump(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox
+) -> None:
+    before = resource.getrlimit(resource.RLIMIT_CORE)
+    monkeypatch.setenv(TOKEN_VARIABLE, token({"sub": "https://b"}))
+    try:
+        resource.setrlimit(resource.RLIMIT_CORE, (before[1], before[1]))
+        await released(tools, section())
+        assert resource.getrlimit(resource.RLIMIT_CORE)[0] == 0
+    finally:
+        resource.setrlimit(resource.RLIMIT_CORE, before)
+
+
+@pytest.mark.parametrize(("key", "wanted"), [("identity", "https://else"), ("issuer", "https://else.invalid")])
+async def test_a_token_of_somebody_else_than_is_configured_signs_nothing(
+    nowhere: None, monkeypatch: pytest.MonkeyPatch, tools: Toolbox, key: str, wanted: str
+) -> None:
+    monkeypatch.setenv(TOKEN_VARIABLE, token({"sub": "https://b", "iss": "https://issuer.invalid"}))
+    with pytest.raises(UsageError, match=f"not of the {key} that signs this project"):
+        await released(tools, section(**{key: wanted}))
+    await released(tools, section(identity="https://b", issuer="https://issuer.invalid"))
 
 
 async def test_a_job_that_may_not_ask_for_its_identity_is_told_which_permission_it_lacks(
@@ -286,8 +312,11 @@ async def test_a_ci_job_signs_as_its_workflow(nowhere: None, monkeypatch: pytest
     with issuer(200, {"value": token({"aud": "sigstore", "job_workflow_ref": workflow})}) as url:
         monkeypatch.setenv("ACTIONS_ID_TOKEN_REQUEST_URL", url)
         signer = await released(tools, section())
-    assert signer.builder == f"https://github.com/{workflow}"
-    assert identity_of(signer.token({})) == signer.builder
+    assert signer.promise({}).builder == f"https://github.com/{workflow}"
+    ambient = signer.token({})
+    assert "[redacted]" in tools.last_words(f"the answer was {ambient}".encode())[0], "it is no variable of the stage"
+    assert ambient.rpartition(".")[2] in tools.secrets
+    assert promised(signer.token({})) == signer.promise({})
 
 
 async def test_a_ci_system_that_answers_with_an_error_is_a_remote_that_failed(

@@ -10,7 +10,15 @@ from typing import Any
 import pytest
 
 from pipeline.attestation.provenance import BUILD_TYPE
-from pipeline.attestation.statements import RULES_PASSED, PredicateType, Signed, Subject, Who, statement
+from pipeline.attestation.statements import (
+    RULES_PASSED,
+    VERDICT_FIELD,
+    PredicateType,
+    Signed,
+    Subject,
+    Who,
+    statement,
+)
 from pipeline.attestation.trust import Policy, Scope, TrustRoot
 from pipeline.attestation.verification import Image, Statement, decide
 from pipeline.config import HOME
@@ -79,7 +87,8 @@ def signed(
 
 def cyclonedx(digest: Digest, components: int = 1) -> dict[str, Any]:
     listed = [{"name": f"c{number}"} for number in range(components)]
-    return {"bomFormat": "CycloneDX", "components": listed, "metadata": {"component": {"version": str(digest)}}}
+    described = {"component": {"name": "a", "version": str(digest)}}
+    return {"bomFormat": "CycloneDX", "components": listed, "metadata": described}
 
 
 def spdx(digest: Digest) -> dict[str, Any]:
@@ -97,16 +106,17 @@ def spdx(digest: Digest) -> dict[str, Any]:
 
 
 def openvex(product: str) -> dict[str, Any]:
-    return {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [{"products": [{"@id": product}]}]}
+    statement = {"vulnerability": {"name": "CVE-1"}, "products": [{"@id": product}], "status": "not_affected"}
+    return {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [statement]}
 
 
-def suite(result: str, passed: list[str], failed: list[str]) -> dict[str, Any]:
+def suite(result: str, passed: object, failed: object) -> dict[str, Any]:
     return {"result": result, "passedTests": passed, "failedTests": failed}
 
 
-def reasons(policy: Policy, *statements: Statement, refused: Mapping[Digest, str] | None = None) -> str:
+def reasons(policy: Policy, *statements: Statement, refused: Mapping[str, str] | None = None, name: str = "") -> str:
     with pytest.raises(VerificationFailed) as failure:
-        decide(policy, IMAGE, statements, refused or {})
+        decide(policy, replace(IMAGE, name=name), statements, refused or {})
     return "\n".join(failure.value.why)
 
 
@@ -131,7 +141,7 @@ def test_nothing_satisfies_nothing() -> None:
 
 
 def test_a_bundle_that_was_refused_is_among_the_reasons() -> None:
-    assert f"{AMD64} was refused: bad signature" in reasons(policy(), refused={AMD64: "bad signature"})
+    assert f"{AMD64} was refused: bad signature" in reasons(policy(), refused={str(AMD64): "bad signature"})
 
 
 def test_a_statement_about_one_platform_is_none_about_the_image() -> None:
@@ -171,9 +181,12 @@ def changed(change: Callable[[Any], object]) -> dict[str, Any]:
         (lambda p: p["buildDefinition"].update(buildType="https://else.invalid"), "its build type is"),
         (lambda p: p["buildDefinition"]["resolvedDependencies"].pop(1), "it names no material"),
         (lambda p: p["buildDefinition"]["resolvedDependencies"][1].pop("digest"), "without its digest"),
-        (lambda p: p["buildDefinition"].pop("externalParameters"), "malformed: KeyError"),
-        (lambda p: p.update(runDetails="none"), "malformed: TypeError"),
-        (lambda p: p["buildDefinition"]["resolvedDependencies"].pop(0), "malformed: ValueError"),
+        (
+            lambda p: p["buildDefinition"].pop("externalParameters"),
+            "malformed: buildDefinition.externalParameters: field required",
+        ),
+        (lambda p: p.update(runDetails="none"), "malformed: runDetails: input should be a valid dictionary"),
+        (lambda p: p["buildDefinition"]["resolvedDependencies"].pop(0), "it names 0 sources"),
     ],
 )
 def test_provenance_that_does_not_fit_its_signer_is_refused(change: Callable[[Any], object], objection: str) -> None:
@@ -186,11 +199,29 @@ def test_provenance_that_does_not_fit_its_signer_is_refused(change: Callable[[An
         ({"build_signer_uri": "https://workflow.invalid"}, "https://workflow.invalid signed it"),
         ({"source_repository_uri": "https://git.example/fork"}, "the certificate names https://git.example/fork"),
         ({"source_repository_digest": "badc0de"}, "the certificate names badc0de"),
+        (
+            {"source_repository_ref": "refs/heads/else"},
+            "the ref refs/heads/main, and the certificate names refs/heads/else",
+        ),
     ],
 )
 def test_provenance_is_held_against_the_certificate(claims: Mapping[str, str], objection: str) -> None:
     found = signed(PredicateType.PROVENANCE, PROVENANCE, claims=claims)
     assert objection in reasons(only(PredicateType.PROVENANCE), found)
+
+
+def test_provenance_of_a_checkout_on_no_branch_is_not_held_against_one() -> None:
+    predicate = changed(lambda p: p["buildDefinition"]["externalParameters"]["source"].update(ref=""))
+    found = signed(PredicateType.PROVENANCE, predicate, claims={"source_repository_ref": "refs/heads/main"})
+    assert decide(only(PredicateType.PROVENANCE), IMAGE, [found], {})
+
+
+@pytest.mark.parametrize("spelling", ["https://git.example/a.git", "ssh://git@GIT.example/a", "git@git.example:a.git"])
+def test_another_spelling_of_the_source_is_the_same_source(spelling: str) -> None:
+    predicate = changed(lambda p: p["buildDefinition"]["externalParameters"]["source"].update(uri=spelling))
+    found = signed(PredicateType.PROVENANCE, predicate, claims={"source_repository_uri": "https://git.example/a"})
+    for source in ("https://git.example/a", "https://git.example/a.git"):
+        assert decide(only(PredicateType.PROVENANCE, source=source), IMAGE, [found], {})
 
 
 def test_a_policy_can_name_the_source() -> None:
@@ -208,10 +239,10 @@ def test_a_policy_can_name_the_source() -> None:
         (PredicateType.CYCLONEDX, {}, "malformed"),
         (PredicateType.SPDX, spdx(Digest.of(b"other")), "it lists the content of"),
         (PredicateType.SPDX, {**spdx(AMD64), "packages": []}, "it lists no packages"),
-        (PredicateType.SPDX, {**spdx(AMD64), "relationships": []}, "malformed"),
+        (PredicateType.SPDX, {**spdx(AMD64), "relationships": []}, "it describes 0 things"),
         (PredicateType.OPENVEX, openvex("pkg:oci/a@sha256:00"), "it speaks of pkg:oci/a@sha256:00"),
         (PredicateType.OPENVEX, {"@context": "https://else.invalid", "statements": []}, "it is not OpenVEX"),
-        (PredicateType.VULNS, {"scanner": {"result": None, "db": {}}}, "no list of results"),
+        (PredicateType.VULNS, {"scanner": {"result": None, "db": {"lastUpdate": "2026"}}}, "scanner.result"),
         (PredicateType.VULNS, {"scanner": {"result": [], "db": {"lastUpdate": ""}}}, "how old its database was"),
         (PredicateType.TEST_RESULT, suite("FAILED", ["t::m"], ["t::n"]), "did not pass: t::n"),
         (PredicateType.TEST_RESULT, suite("PASSED", [], []), "no test passed"),
@@ -238,6 +269,93 @@ def test_a_statement_that_says_something_else_is_refused(
 )
 def test_a_statement_that_says_what_it_should_is_accepted(kind: PredicateType, predicate: Mapping[str, Any]) -> None:
     assert decide(only(kind), IMAGE, [signed(kind, predicate)], {})
+
+
+def real(kind: PredicateType) -> Policy:
+    """Return a policy that requires one thing, and trusts more than what a run has left."""
+    base = only(kind)
+    return replace(base, rules=base.rules.model_copy(update={"trust_root": TrustRoot.PUBLIC}))
+
+
+def rehearsed(**changes: object) -> dict[str, Any]:
+    """Return the provenance of a release from a clean tree, with some of it changed."""
+    made = {"world": "release", "dirty": False, **changes}
+    predicate = json.loads(json.dumps(PROVENANCE))
+    predicate["buildDefinition"]["internalParameters"] = {"world": made["world"]}
+    predicate["buildDefinition"]["resolvedDependencies"][0]["annotations"] = {"dirty": made["dirty"]}
+    return dict(predicate)
+
+
+def scanned(sample: object) -> dict[str, Any]:
+    return {"scanner": {"result": [], "db": {"lastUpdate": "2026", "annotations": {"sample": sample}}}}
+
+
+@pytest.mark.parametrize(
+    ("kind", "predicate", "objection"),
+    [
+        (PredicateType.PROVENANCE, rehearsed(world="dry-run"), "it was made by a dry-run, and by no release"),
+        (PredicateType.PROVENANCE, PROVENANCE, "by a run of no known kind"),
+        (PredicateType.PROVENANCE, rehearsed(dirty=True), "a tree that is in no commit"),
+        (PredicateType.PROVENANCE, rehearsed(dirty=0), "a tree that is in no commit"),
+        (PredicateType.PROVENANCE, rehearsed(dirty=None), "a tree that is in no commit"),
+        (PredicateType.VULNS, scanned(True), "its database was the SAMPLE"),
+        (PredicateType.VULNS, scanned("no"), "scanner.db.annotations.sample"),
+    ],
+)
+def test_nothing_made_to_try_things_out_passes_where_the_trust_is_real(
+    kind: PredicateType, predicate: Mapping[str, Any], objection: str
+) -> None:
+    assert objection in reasons(real(kind), signed(kind, predicate))
+
+
+def test_what_a_release_says_passes_where_the_trust_is_real() -> None:
+    for kind, predicate in ((PredicateType.PROVENANCE, rehearsed()), (PredicateType.VULNS, scanned(False))):
+        assert decide(real(kind), IMAGE, [signed(kind, predicate)], {})
+
+
+def test_evidence_made_for_another_repository_is_none_here() -> None:
+    found = signed(PredicateType.SIGNATURE, {})  # it names its subjects "a"
+    assert decide(only(PredicateType.SIGNATURE), replace(IMAGE, name="a"), [found], {})
+    assert decide(only(PredicateType.SIGNATURE), replace(IMAGE, name=""), [found], {})
+    why = reasons(only(PredicateType.SIGNATURE), found, name="registry.example/b")
+    assert "it was made for a, and this is registry.example/b" in why
+
+
+@pytest.mark.parametrize(
+    ("kind", "predicate", "place"),
+    [
+        (PredicateType.VERDICT, {"properties": RULES_PASSED}, "properties"),
+        (PredicateType.VERDICT, {"properties": {RULES_PASSED: True}}, "properties"),
+        (PredicateType.VERDICT, {"properties": [RULES_PASSED], VERDICT_FIELD: {"allowed": 1}}, "allowed"),
+        (PredicateType.TEST_RESULT, suite("PASSED", "t", []), "passedTests"),
+        (PredicateType.TEST_RESULT, suite("PASSED", ["t"], {}), "failedTests"),
+        (PredicateType.CYCLONEDX, {**cyclonedx(AMD64), "components": "waitress"}, "components"),
+        (PredicateType.SPDX, {**spdx(AMD64), "packages": {"a": 1}}, "packages"),
+        (PredicateType.OPENVEX, {**openvex(f"a@{INDEX}"), "@context": ["https://openvex.dev/ns"]}, "@context"),
+        (PredicateType.OPENVEX, {"@context": "https://openvex.dev/ns", "statements": ""}, "statements"),
+        (PredicateType.VULNS, {"scanner": {"result": [], "db": {"lastUpdate": 2026}}}, "lastUpdate"),
+        (PredicateType.SUMMARY, {"verificationResult": ["PASSED"]}, "verificationResult"),
+        (PredicateType.PROVENANCE, {**PROVENANCE, "runDetails": {"builder": {"id": None}}}, "runDetails.builder.id"),
+    ],
+)
+def test_a_field_of_another_type_is_no_such_field(
+    kind: PredicateType, predicate: Mapping[str, Any], place: str
+) -> None:
+    why = reasons(only(kind), signed(kind, predicate))
+    assert "its content is malformed" in why
+    assert place in why
+
+
+def test_a_result_that_contradicts_its_own_verdict_is_refused() -> None:
+    predicate = {"properties": [RULES_PASSED], VERDICT_FIELD: {"allowed": False}}
+    why = reasons(only(PredicateType.VERDICT), signed(PredicateType.VERDICT, predicate))
+    assert "the verdict is not to allow this image" in why
+
+
+@pytest.mark.parametrize("context", ["https://openvex.dev/nsa", "https://openvex.dev/ns.example/v1", ""])
+def test_another_vocabulary_that_begins_alike_is_not_openvex(context: str) -> None:
+    predicate = {**openvex(f"a@{INDEX}"), "@context": context}
+    assert "it is not OpenVEX" in reasons(only(PredicateType.OPENVEX), signed(PredicateType.OPENVEX, predicate))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from pipeline.run import Run
 from pipeline.stage import Context, Stage
 from pipeline.stages.attest import attest
 from pipeline.stages.facts import facts
+from pipeline.stages.promote import promote
 from pipeline.stages.publish import publish
 from pipeline.stages.verify import verify
 from pipeline.table import RECORDED
@@ -24,6 +25,7 @@ from tests.conftest import NOW, PIPELINE_TOML, commit
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 NAME = "registry.example/acme/sample"
+VERSION = "1.2.3"
 WHEEL = Digest.of(b"a wheel")
 
 JUNIT = b"""<testsuites><testsuite><testcase classname="tests.test_it" name="test_works"/></testsuite></testsuites>"""
@@ -59,7 +61,7 @@ async def image(context: Context) -> str:
             "reference": f"{NAME}@{index['digest']}",
             "digest": index["digest"],
             "platforms": {name: _listed(item["digest"]) for name, item in platforms.items()},
-            "service": {"name": "sample", "version": "1.2.3"},
+            "service": {"name": "sample", "version": VERSION},
         },
     )
     return "imaged"
@@ -176,7 +178,8 @@ def _listed(digest: str) -> dict[str, Any]:
 def _platform(layout: Path, platform: str) -> dict[str, Any]:
     os, _, architecture = platform.partition("/")
     layer = _bytes(layout, LAYER, f"a layer for {platform}".encode())
-    config = _blob(layout, CONFIG, {"os": os, "architecture": architecture})
+    labels = {"org.opencontainers.image.version": VERSION}
+    config = _blob(layout, CONFIG, {"os": os, "architecture": architecture, "config": {"Labels": labels}})
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
     return {**_blob(layout, MANIFEST, manifest), "platform": {"os": os, "architecture": architecture}}
 
@@ -207,6 +210,9 @@ BEFORE: Sequence[Stage] = (
 ATTEST = Stage(attest, needs=RECORDED, tools=("cosign",), live=True)
 PUBLISH = Stage(publish, needs=("image", "attest"), tools=("oras", "olareg"), live=True)
 VERIFY = Stage(verify, needs=("attest", "publish"), tools=("cosign", "oras", "olareg"), reads=("policy",), live=True)
+PROMOTE = Stage(
+    promote, needs=("image", "publish", "verify"), tools=("cosign", "oras", "olareg"), reads=("policy",), live=True
+)
 
 
 def performed(root: Path, store: Store, locked: Mapping[str, Digest], *stages: Stage) -> Run:

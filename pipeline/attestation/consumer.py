@@ -11,19 +11,21 @@ from typing import Any
 
 import anyio
 
-from pipeline.attestation.cosign import Cosign, agree, agree_on_any
+from pipeline.attestation.cosign import Cosign, agree, agree_on_any, lay_out
+from pipeline.attestation.roots import newest
 from pipeline.attestation.statements import Who, timestamp
 from pipeline.attestation.trust import Policy, kind_name
 from pipeline.attestation.verification import Evidence, Image, Statement, decide
 from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.digest import Digest, Reference
-from pipeline.distribution.referrers import Attached, attached
+from pipeline.distribution.collecting import collect
+from pipeline.distribution.referrers import Attached
 from pipeline.distribution.registry import Registry
 from pipeline.errors import VerificationFailed, flatten
 from pipeline.image.fetch_image import fetch
 from pipeline.toolbox import Toolbox
 
-_AT_ONCE = 4  # Cosign processes; each waits for the registry about half of its time
+_AT_ONCE = 4  # Cosign processes
 
 
 @dataclass(frozen=True)
@@ -36,17 +38,19 @@ class Examination:
         statements: whose signatures both verifiers accept.
         evidence: which of them satisfies what the policy requires.
         refused: bundles whose signatures neither accepts, with the reason; the policy was satisfied without them.
+        passed_over: what else is attached to the image, by digest as it is listed, with what it is.
     """
 
     image: Image
     blobs: int
     statements: tuple[Statement, ...]
     evidence: tuple[Evidence, ...]
-    refused: Mapping[Digest, str]
+    refused: Mapping[str, str]
+    passed_over: Mapping[str, str]
 
 
 async def examine(
-    registry: Registry, digest: Digest, policy: Policy, *, root: Path, tools: Toolbox, work: Path
+    registry: Registry, digest: Digest, policy: Policy, *, root: Path, tools: Toolbox, work: Path, name: str = ""
 ) -> Examination:
     """Examine an image.
 
@@ -57,6 +61,7 @@ async def examine(
         root: the trust root; both verifiers start from it.
         tools: for Cosign.
         work: an empty directory for what is fetched.
+        name: the repository that statements must name, unless the policy names another; empty where any will do.
 
     Raises:
         VerificationFailed: it was altered, does not satisfy the policy, or the two verifiers disagree.
@@ -64,21 +69,24 @@ async def examine(
     """
     layout = await fetch(registry, digest, work / "layout")
     blobs = layout.check_image(digest)
-    _, platforms = layout.image(digest)
-    image = Image(digest, {platform.name: platform.digest for platform in platforms})
-    found = [
-        item
-        for subject in (digest, *image.platforms.values())
-        for item in attached(await registry.referrers(subject), subject, layout.read)
-    ]
-    if not found:
-        raise VerificationFailed(f"nothing is attached to {digest}", do="it was never signed: do not use it")
-    statements, refused = _verify(found, policy, root)
-    await _cross_check(registry, image, policy, statements, Cosign(tools, root, registry.environment))
-    return Examination(image, blobs, statements, decide(policy, image, statements, refused), refused)
+    index, platforms = layout.image(digest)
+    image = Image(digest, {each.name: each.digest for each in platforms}, policy.rules.repository or name)
+    collected = await collect(registry, {digest: "the image", **{each.digest: each.name for each in platforms}}, layout)
+    if not collected.found:
+        raise VerificationFailed(
+            f"nothing is attached to {digest}",
+            why=[f"passed over {what}: {reason}" for what, reason in collected.passed_over.items()][:10],
+            do="it was never signed: do not use it",
+        )
+    statements, refused = _verify(collected.found, policy, root)
+    for subject in (index, *(each.descriptor for each in platforms)):
+        lay_out(work / "cosign", subject, collected.found)
+    await _cross_check(image, policy, statements, Cosign(tools, root, work / "cosign"))
+    evidence = decide(policy, image, statements, refused)
+    return Examination(image, blobs, statements, evidence, refused, collected.passed_over)
 
 
-def _verify(found: Iterable[Attached], policy: Policy, root: Path) -> tuple[tuple[Statement, ...], dict[Digest, str]]:
+def _verify(found: Iterable[Attached], policy: Policy, root: Path) -> tuple[tuple[Statement, ...], dict[str, str]]:
     """Verify each bundle once by sigstore-python, wherever it is attached."""
     trusted = trusted_root(root)
     places: dict[Digest, set[Digest]] = {}
@@ -87,30 +95,28 @@ def _verify(found: Iterable[Attached], policy: Policy, root: Path) -> tuple[tupl
         places.setdefault(item.digest, set()).add(item.subject)
         bundles[item.digest] = item.bundle
     accepted: list[Statement] = []
-    refused: dict[Digest, str] = {}
+    refused: dict[str, str] = {}
     for digest, bundle in bundles.items():
         try:
             accepted.append(Statement.read(digest, places[digest], verify_bundle(bundle, trusted, policy.signers)))
         except VerificationFailed as failure:
-            refused[digest] = ": ".join((failure.what, *failure.why[:1]))
+            refused[str(digest)] = ": ".join((failure.what, *failure.why[:1]))
     return tuple(accepted), refused
 
 
-async def _cross_check(
-    registry: Registry, image: Image, policy: Policy, statements: Sequence[Statement], cosign: Cosign
-) -> None:
+async def _cross_check(image: Image, policy: Policy, statements: Sequence[Statement], cosign: Cosign) -> None:
     """Ask Cosign about every subject, every type and every signer, and compare."""
     limit = anyio.CapacityLimiter(_AT_ONCE)
 
     async def ask(subject: Digest, kind: str, who: Who) -> None:
         async with limit:
-            theirs = await cosign.attested(registry.reference(subject), kind, who)
+            theirs = await cosign.attested(subject, kind, who)
         ours = [each.signed.digest for each in _spoken(statements, subject, who) if each.kind == kind]
         agree(f"{kind} on {subject}", ours, theirs)
 
     async def ask_for_any(subject: Digest, who: Who) -> None:
         async with limit:
-            theirs = await cosign.signed(registry.reference(subject), who)
+            theirs = await cosign.signed(subject, who)
         agree_on_any(str(subject), bool(_spoken(statements, subject, who)), theirs)
 
     subjects = (image.digest, *image.platforms.values())
@@ -130,7 +136,7 @@ def _spoken(statements: Iterable[Statement], subject: Digest, who: Who) -> list[
     return [each for each in statements if each.speaks_of(subject) and each.signed.who == who]
 
 
-def describe(found: Examination, reference: Reference, policy: Policy, root: Digest) -> dict[str, Any]:
+def describe(found: Examination, reference: Reference, policy: Policy, root: bytes) -> dict[str, Any]:
     """Return what was found, for people and for the stages after this one."""
     return {
         "reference": str(reference),
@@ -138,7 +144,8 @@ def describe(found: Examination, reference: Reference, policy: Policy, root: Dig
         "platforms": {name: str(digest) for name, digest in found.image.platforms.items()},
         "blobs": found.blobs,
         "policy": {"name": policy.name, "digest": str(policy.digest), "trust_root": policy.rules.trust_root},
-        "trust_root": str(root),
+        "trust_root": str(Digest.of(root)),
+        "trust_root_newest": timestamp(since) if (since := newest(root)) else "unknown",
         "slsa_build_level": policy.rules.slsa_build_level,
         # Each of these was accepted by both: `examine` ends where they disagree.
         "verifiers": ["sigstore-python", "cosign"],
@@ -157,5 +164,6 @@ def describe(found: Examination, reference: Reference, policy: Policy, root: Dig
             {"kind": kind_name(each.kind), "about": each.scope, "bundle": str(each.statement.bundle)}
             for each in found.evidence
         ],
-        "refused": {str(bundle): reason for bundle, reason in sorted(found.refused.items())},
+        "refused": dict(sorted(found.refused.items())),
+        "passed_over": dict(sorted(found.passed_over.items())),
     }

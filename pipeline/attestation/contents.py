@@ -6,23 +6,34 @@ objection in words, or None.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
+from pipeline.attestation import predicates
+from pipeline.attestation.predicates import read
 from pipeline.attestation.provenance import BUILD_TYPE
+from pipeline.attestation.spelling import repository_uri
 from pipeline.attestation.statements import RULES_PASSED, PredicateType, Signed
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
 
-Predicate = Mapping[str, Any]
+_OPENVEX = "https://openvex.dev/ns"
 
 
 @dataclass(frozen=True)
 class About:
-    """What a predicate is held against."""
+    """What a predicate is held against.
+
+    Args:
+        signed: by whom and when it was signed, and what the certificate says.
+        subjects: what it must speak of.
+        source: the repository that it must come from; empty means any.
+        real: whether the trust root is more than a run's own. Then nothing passes that was made to try things out: a
+            dry run, a tree that is in no commit, a sample of a vulnerability database.
+    """
 
     signed: Signed
     subjects: frozenset[Digest]
-    source: str
+    source: str = ""
+    real: bool = True
 
     @property
     def builder(self) -> str:
@@ -30,113 +41,129 @@ class About:
         return self.signed.claims.get("build_signer_uri", self.signed.who.identity)
 
 
-def object_to(
-    kind: PredicateType, predicate: object, signed: Signed, subjects: frozenset[Digest], source: str
-) -> str | None:
+def object_to(kind: PredicateType, predicate: object, about: About) -> str | None:
     """Return what is wrong with a predicate, or None.
 
     Args:
         kind: its type.
         predicate: its content, of whatever shape it came in.
-        signed: by whom and when it was signed.
-        subjects: what it must speak of.
-        source: the repository that it must come from; empty means any.
+        about: what it is held against.
     """
     if not isinstance(predicate, dict):
         return "it has no predicate"
     try:
-        return _CHECKS[kind](predicate, About(signed, subjects, source))
-    except (KeyError, TypeError, AttributeError, ValueError, VerificationFailed) as error:
-        return f"its content is malformed: {type(error).__name__}: {error}"
+        return _CHECKS[kind](predicate, about)
+    except (ValueError, VerificationFailed) as error:
+        return f"its content is malformed: {error}"
 
 
-def _provenance(predicate: Predicate, about: About) -> str | None:
+def _provenance(predicate: object, about: About) -> str | None:
     """Hold provenance against the certificate (SLSA v1.2, "Verifying artifacts"): alone it is text that was signed."""
-    definition, builder = predicate["buildDefinition"], predicate["runDetails"]["builder"]["id"]
-    if definition["buildType"] != BUILD_TYPE:
-        return f"its build type is {definition['buildType']}"
+    said = read(predicates.Provenance, predicate)
+    definition, builder = said.build_definition, said.run_details.builder.id
+    if definition.build_type != BUILD_TYPE:
+        return f"its build type is {definition.build_type}"
     if builder != about.builder:
         return f"it names the builder {builder}, and {about.builder} signed it"
-    dependencies = definition["resolvedDependencies"]
-    if not any(item.get("uri", "").startswith("pkg:") for item in dependencies):
+    if not any(item.uri.startswith("pkg:") for item in definition.resolved_dependencies):
         return "it names no material"
-    if any(not item.get("digest") for item in dependencies):
+    if any(not item.digest for item in definition.resolved_dependencies):
         return "it names a material without its digest"
-    return _source(definition, about)
+    if about.real and definition.internal_parameters.world != "release":
+        return f"it was made by a {definition.internal_parameters.world or 'run of no known kind'}, and by no release"
+    return _source(said, about)
 
 
-def _source(definition: Predicate, about: About) -> str | None:
-    (source,) = (item for item in definition["resolvedDependencies"] if item.get("name") == "source")
-    claimed = definition["externalParameters"]["source"]["uri"]
-    certified = about.signed.claims.get("source_repository_uri", claimed)
-    if claimed != certified:
-        return f"it names the source {claimed}, and the certificate names {certified}"
-    if about.source and claimed != about.source:
-        return f"it was built from {claimed}"
-    revision = about.signed.claims.get("source_repository_digest", source["digest"]["gitCommit"])
-    if source["digest"]["gitCommit"] != revision:
-        return f"it names the commit {source['digest']['gitCommit']}, and the certificate names {revision}"
+def _source(said: predicates.Provenance, about: About) -> str | None:
+    definition, claims = said.build_definition, about.signed.claims
+    sources = [item for item in definition.resolved_dependencies if item.name == "source"]
+    if len(sources) != 1:
+        return f"it names {len(sources)} sources"
+    claimed, commit = definition.external_parameters.source, sources[0].digest.get("gitCommit", "")
+    if about.source and repository_uri(claimed.uri) != repository_uri(about.source):
+        return f"it was built from {claimed.uri}"
+    for what, ours, theirs in (
+        ("source", repository_uri(claimed.uri), repository_uri(claims.get("source_repository_uri", claimed.uri))),
+        ("commit", commit or "(none)", claims.get("source_repository_digest", commit)),
+        # A checkout of a commit is on no branch, and says so.
+        ("ref", claimed.ref, claims.get("source_repository_ref", claimed.ref) if claimed.ref else ""),
+    ):
+        if ours != theirs:
+            return f"it names the {what} {ours}, and the certificate names {theirs}"
+    if about.real and sources[0].annotations.get("dirty") is not False:
+        return "it was built from a tree that is in no commit"
     return None
 
 
-def _cyclonedx(predicate: Predicate, about: About) -> str | None:
-    if predicate["bomFormat"] != "CycloneDX" or not predicate["components"]:
+def _cyclonedx(predicate: object, about: About) -> str | None:
+    said = read(predicates.CycloneDx, predicate)
+    if said.bom_format != "CycloneDX" or not said.components:
         return "it lists no components"
-    described = Digest.parse(predicate["metadata"]["component"]["version"])
-    return None if described in about.subjects else f"it lists the content of {described}"
+    return _content(said.metadata.component.version, about)
 
 
-def _spdx(predicate: Predicate, about: About) -> str | None:
-    if not predicate["spdxVersion"].startswith("SPDX-") or not predicate["packages"]:
+def _spdx(predicate: object, about: About) -> str | None:
+    said = read(predicates.Spdx, predicate)
+    if not said.spdx_version.startswith("SPDX-") or not said.packages:
         return "it lists no packages"
-    (root,) = {
-        each["relatedSpdxElement"]
-        for each in predicate["relationships"]
-        if each["relationshipType"] == "DESCRIBES" and each["spdxElementId"] == "SPDXRef-DOCUMENT"
+    roots = {
+        each.related_spdx_element
+        for each in said.relationships
+        if (each.relationship_type, each.spdx_element_id) == ("DESCRIBES", "SPDXRef-DOCUMENT")
     }
-    version = next(package["versionInfo"] for package in predicate["packages"] if package["SPDXID"] == root)
+    versions = {package.version_info for package in said.packages if package.spdx_id in roots}
+    if len(versions) != 1:
+        return f"it describes {len(versions)} things"
+    return _content(versions.pop(), about)
+
+
+def _content(version: str, about: About) -> str | None:
     described = Digest.parse(version)
     return None if described in about.subjects else f"it lists the content of {described}"
 
 
-def _openvex(predicate: Predicate, about: About) -> str | None:
-    if not predicate["@context"].startswith("https://openvex.dev/ns"):
+def _openvex(predicate: object, about: About) -> str | None:
+    said = read(predicates.OpenVex, predicate)
+    if said.context != _OPENVEX and not said.context.startswith(f"{_OPENVEX}/"):
         return "it is not OpenVEX"
     names = {str(digest) for digest in about.subjects}
-    for statement in predicate["statements"]:
-        for product in statement["products"]:
-            if product["@id"].partition("@")[2] not in names:
-                return f"it speaks of {product['@id']}"
+    for statement in said.statements:
+        for product in statement.products:
+            if product.id.partition("@")[2] not in names:
+                return f"it speaks of {product.id}"
     return None
 
 
-def _vulns(predicate: Predicate, _: About) -> str | None:
-    scanner = predicate["scanner"]
-    if not isinstance(scanner["result"], list):
-        return "it has no list of results"
-    return None if scanner["db"]["lastUpdate"] else "it does not say how old its database was"
+def _vulns(predicate: object, about: About) -> str | None:
+    database = read(predicates.Vulns, predicate).scanner.db
+    if about.real and database.annotations.sample:
+        return "its database was the SAMPLE, which knows next to nothing"
+    return None if database.last_update else "it does not say how old its database was"
 
 
-def _test_result(predicate: Predicate, _: About) -> str | None:
-    if predicate["result"] not in {"PASSED", "WARNED"} or predicate["failedTests"]:
-        return f"the tests did not pass: {', '.join(predicate['failedTests'][:5]) or predicate['result']}"
-    return None if predicate["passedTests"] else "no test passed"
+def _test_result(predicate: object, _: About) -> str | None:
+    said = read(predicates.TestResult, predicate)
+    if said.result not in {"PASSED", "WARNED"} or said.failed_tests:
+        return f"the tests did not pass: {', '.join(said.failed_tests[:5]) or said.result}"
+    return None if said.passed_tests else "no test passed"
 
 
-def _verdict(predicate: Predicate, _: About) -> str | None:
-    return None if RULES_PASSED in predicate["properties"] else "the verdict is not to allow this image"
+def _verdict(predicate: object, _: About) -> str | None:
+    said = read(predicates.Verdict, predicate)
+    allowed = RULES_PASSED in said.properties and (said.whole is None or said.whole.allowed)
+    return None if allowed else "the verdict is not to allow this image"
 
 
-def _says_nothing(_: Predicate, __: About) -> str | None:
+def _says_nothing(_: object, __: About) -> str | None:
     return None
 
 
-def _summary(predicate: Predicate, _: About) -> str | None:
-    result = predicate["verificationResult"]
+def _summary(predicate: object, _: About) -> str | None:
+    result = read(predicates.Summary, predicate).verification_result
     return None if result == "PASSED" else f"the verification ended with {result}"
 
 
-_CHECKS: Mapping[PredicateType, Callable[[Predicate, About], str | None]] = {
+_CHECKS: Mapping[PredicateType, Callable[[object, About], str | None]] = {
     PredicateType.PROVENANCE: _provenance,
     PredicateType.CYCLONEDX: _cyclonedx,
     PredicateType.SPDX: _spdx,

@@ -1,6 +1,9 @@
 """Ask the real Cosign about signatures, and compare its answers with those of sigstore-python (`verifiers`).
 
 The two share no code. What one accepts and the other does not is no result but a warning sign, so `agree` refuses it.
+
+Cosign gets what was fetched, as a layout on disk, and no registry: to Cosign a bundle that it cannot reach is one that
+is not there, and it reads whatever anybody has attached to an image, of any size. docs/adr/0009 has the reasons.
 """
 
 import base64
@@ -8,13 +11,17 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pipeline.attestation.statements import Who
-from pipeline.digest import Digest, Reference
+from pipeline.digest import Digest
+from pipeline.distribution.referrers import Attached
 from pipeline.errors import ToolFailed, VerificationFailed
+from pipeline.image.layout import Layout
 from pipeline.toolbox import Completed, Toolbox
 
-_NO_SIGNATURES = 10  # Cosign's exit code for "there is nothing that matches"
+_REFUSED = (0, 1, 10, 11, 12, 13)  # Cosign, cmd/cosign/errors/exit_codes.go
+_SUBJECT = {"kind": "dev.cosignproject.cosign/image"}  # how Cosign finds in a layout what it is asked about
 
 
 @dataclass(frozen=True)
@@ -27,33 +34,55 @@ class Accepted:
 
 @dataclass(frozen=True)
 class Cosign:
-    """The real Cosign, looking at a registry with one trust root."""
+    """The real Cosign, looking at what was fetched with one trust root.
+
+    Args:
+        tools: where Cosign comes from.
+        root: whom to trust.
+        layouts: a directory with a layout for each subject: `lay_out`.
+    """
 
     tools: Toolbox
     root: Path
-    environment: Mapping[str, str]
+    layouts: Path
 
-    async def attested(self, image: Reference, predicate_type: str, who: Who) -> Accepted:
-        """Return the statements of one type on an image that `cosign verify-attestation` accepts of an identity.
+    async def attested(self, subject: Digest, predicate_type: str, who: Who) -> Accepted:
+        """Return the statements of one type on a subject that `cosign verify-attestation` accepts of an identity.
 
         Raises:
             ToolFailed: Cosign is missing, altered or ran too long, or printed something else than envelopes.
         """
-        done = await self._run("verify-attestation", "--type", predicate_type, *self._arguments(who), str(image))
+        done = await self._run("verify-attestation", "--type", predicate_type, *self._arguments(subject, who))
         if done.code:
             return Accepted(frozenset(), tuple(self.tools.last_words(done.stderr)[-3:]))
         return Accepted(frozenset(Digest.of(payload) for payload in _payloads(done.stdout)))
 
-    async def signed(self, image: Reference, who: Who) -> bool:
-        """Say whether `cosign verify` accepts an image: whether anything on it was signed by this identity."""
-        return (await self._run("verify", *self._arguments(who), str(image))).code == 0
+    async def signed(self, subject: Digest, who: Who) -> bool:
+        """Say whether `cosign verify` accepts a subject: whether anything on it was signed by this identity."""
+        return (await self._run("verify", *self._arguments(subject, who))).code == 0
 
-    def _arguments(self, who: Who) -> list[str]:
+    def _arguments(self, subject: Digest, who: Who) -> list[str]:
         identity = ("--certificate-identity", who.identity, "--certificate-oidc-issuer", who.issuer)
-        return ["--trusted-root", str(self.root), *identity]
+        return ["--trusted-root", str(self.root), *identity, "--local-image", str(self.layouts / str(subject))]
 
     async def _run(self, *arguments: str) -> Completed:
-        return await self.tools.run("cosign", *arguments, env=self.environment, ok=(0, 1, _NO_SIGNATURES))
+        return await self.tools.run("cosign", *arguments, ok=_REFUSED)
+
+
+def lay_out(layouts: Path, subject: Mapping[str, Any], attached: Iterable[Attached]) -> None:
+    """Write the layout in which Cosign finds the bundles that are attached to a subject.
+
+    Args:
+        layouts: the directory for the layouts of all subjects.
+        subject: its descriptor; its bytes are not needed.
+        attached: what was fetched, of this subject and of others.
+    """
+    layout = Layout.create(layouts / str(subject["digest"]))
+    layout.list_more([{**subject, "annotations": _SUBJECT}])
+    for each in attached:
+        if str(each.subject) == subject["digest"]:
+            layout.put(each.manifest)
+            layout.put(each.bundle)
 
 
 def _payloads(output: bytes) -> list[bytes]:

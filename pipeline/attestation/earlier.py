@@ -4,21 +4,20 @@ What is in a registry is believed for its signature alone: a summary that somebo
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.attestation.statements import PredicateType
 from pipeline.attestation.trust import Policy
 from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.digest import Digest
-from pipeline.distribution.referrers import BUNDLE_TYPE, KIND, checked_json, only_layer
+from pipeline.distribution.collecting import collect
 from pipeline.distribution.registry import Registry
 from pipeline.errors import VerificationFailed
+from pipeline.image.layout import Layout
 
 
 async def earlier_summary(
-    registry: Registry, subject: Digest, summary: bytes, policy: Policy, *, root: Path
+    registry: Registry, subject: Digest, summary: bytes, policy: Policy, *, root: Path, layout: Layout
 ) -> bytes | None:
     """Return the bundle at a subject that says what a summary says, signed by whom the policy names; None without one.
 
@@ -28,21 +27,20 @@ async def earlier_summary(
         summary: the statement that would be signed.
         policy: who may sign it.
         root: the trust root.
+        layout: has the image; what is attached to it is added.
 
     Raises:
+        VerificationFailed: the registry gives other bytes than those of a digest.
         RemoteFailed: the registry did not answer as it should.
     """
     trusted = trusted_root(root)
-    for item in filter(_may_be_one, await registry.referrers(subject)):
-        digest = Digest.parse(str(item.get("digest")))
+    for each in (await collect(registry, {subject: "the image"}, layout)).found:
         try:
-            manifest = checked_json(await registry.manifest(digest), digest, "the manifest of an attestation")
-            bundle = await registry.blob(only_layer(manifest, digest))
-            signed = verify_bundle(bundle, trusted, policy.signers)
+            signed = verify_bundle(each.bundle, trusted, policy.signers)
         except VerificationFailed:
             continue
         if says_the_same(signed.statement, summary):
-            return bundle
+            return each.bundle
     return None
 
 
@@ -56,8 +54,3 @@ def _timeless(statement: bytes) -> Any:
     if isinstance(value, dict) and isinstance(value.get("predicate"), dict):
         value["predicate"].pop("timeVerified", None)
     return value
-
-
-def _may_be_one(item: Mapping[str, Any]) -> bool:
-    kind = (item.get("annotations") or {}).get(KIND, PredicateType.SUMMARY)
-    return item.get("artifactType") in {BUNDLE_TYPE, None} and kind == PredicateType.SUMMARY

@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
-from urllib.parse import urlsplit, urlunsplit
 
 from pipeline.attestation.statements import VOCABULARY, timestamp
 from pipeline.digest import Digest
@@ -168,9 +167,3 @@ def verification_summary(
         "verifiedLevels": [f"SLSA_BUILD_LEVEL_{level}"],
         "slsaVersion": SLSA_VERSION,
     }
-
-
-def public_address(address: str) -> str:
-    """Return a repository's address without user and password, which a clone's address may hold."""
-    parts = urlsplit(address)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if parts.scheme else address

@@ -4,34 +4,21 @@ Cosign asks a certificate authority for a certificate of a few minutes, signs, a
 authority, and whose identity, is the world's business; a token passes by the environment, never on a command line.
 """
 
-import base64
-import json
 import os
+import resource
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
 
 import anyio
 
+from pipeline.attestation.identity import TOKEN_VARIABLE, Certified, promised, require_promised
+from pipeline.attestation.roots import public_root
 from pipeline.config import Sign
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError
 from pipeline.toolbox import Toolbox
-
-TOKEN_VARIABLE = "SIGSTORE_ID_TOKEN"  # noqa: S105 - the name of a variable, and Cosign's own
-GITHUB = "https://github.com/"
-
-# What a certificate may say about a build, by the name that we use and Fulcio's number (Fulcio, docs/oid-info.md).
-CERTIFICATE_CLAIMS: Mapping[str, int] = {
-    "build_signer_uri": 9,
-    "runner_environment": 11,
-    "source_repository_uri": 12,
-    "source_repository_digest": 13,
-    "source_repository_ref": 14,
-    "run_invocation_uri": 21,
-}
 
 
 @dataclass(frozen=True)
@@ -41,7 +28,7 @@ class Signer:
     Args:
         tools: where Cosign comes from.
         authority: who certifies it, in words that may stand in a summary.
-        builder: the identity as provenance names it.
+        promise: gives what the certificate will say of a build that says something of itself.
         token: gives the identity token; it takes what the build says of itself, which a local authority repeats in
             the certificate and a public one knows better.
         signing_config: where the services are; None means the public ones, by Cosign's own means.
@@ -50,10 +37,15 @@ class Signer:
 
     tools: Toolbox
     authority: str
-    builder: str
+    promise: Callable[[Mapping[str, str]], Certified]
     token: Callable[[Mapping[str, str]], str]
     signing_config: Path | None = None
     trusted_root: Path | None = None
+
+    @property
+    def root(self) -> Path | None:
+        """The trust root of the authority; None where it is somebody's own and was not given."""
+        return self.trusted_root or (public_root() if self.signing_config is None else None)
 
     async def sign(self, statement: Path, bundle: Path, claims: Mapping[str, str] = MappingProxyType({})) -> None:
         """Sign an in-toto statement as it is, and write the Sigstore bundle.
@@ -66,6 +58,7 @@ class Signer:
         Raises:
             RemoteFailed: the authority or the log refused, or did not answer.
             ToolFailed: Cosign is missing or altered.
+            VerificationFailed: the authority certified somebody else.
         """
         arguments: list[str | Path] = ["attest-blob", "--statement", statement, "--bundle", bundle, "--yes"]
         if self.signing_config:
@@ -82,6 +75,7 @@ class Signer:
                 why=error.why,
                 do="see whether the signing services are up and the identity token is valid, then run this again",
             ) from error
+        require_promised(await anyio.Path(bundle).read_bytes(), self.promise(claims))
         await anyio.Path(bundle).chmod(0o644)  # Cosign lets nobody else read it, and it is evidence for all
 
 
@@ -90,9 +84,11 @@ async def release_signer(tools: Toolbox, sign: Sign) -> AsyncIterator[Signer]:
     """Give the signer of a release: the identity of this CI job, or the one whose token is in the environment.
 
     Raises:
-        UsageError: there is no identity to sign with.
+        UsageError: there is no identity to sign with, or it is not the configured one.
         RemoteFailed: this CI system did not give its token.
     """
+    # The token and, in Cosign, the key are in memory, which a core dump would write to a disk.
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     token = os.environ.get(TOKEN_VARIABLE) or _ambient()
     if not token:
         raise UsageError(
@@ -100,14 +96,33 @@ async def release_signer(tools: Toolbox, sign: Sign) -> AsyncIterator[Signer]:
             why=f"this is no CI job that Sigstore knows, and {TOKEN_VARIABLE} is not set",
             do=f"release from CI, or put an OpenID Connect token for the audience sigstore into {TOKEN_VARIABLE}",
         )
+    tools.secrets += (token, token.rpartition(".")[2])
+    promise = promised(token, sign.identity, sign.issuer)
+    _require_configured(promised(token), sign)
     yield Signer(
         tools,
         "Sigstore" if sign.signing_config is None else "the configured signing authority",
-        sign.identity or identity_of(token),
+        lambda _: promise,
         lambda _: token,
         sign.signing_config,
         sign.trusted_root,
     )
+
+
+def _require_configured(promise: Certified, sign: Sign) -> None:
+    """Refuse a token of somebody else; an authority with rules of its own is believed until it has certified."""
+    if sign.signing_config is not None:
+        return
+    for what, wanted, found in (
+        ("identity", sign.identity, promise.who.identity),
+        ("issuer", sign.issuer, promise.who.issuer),
+    ):
+        if wanted and wanted != found:
+            raise UsageError(
+                f"the token is not of the {what} that signs this project",
+                why=(f"configured  {wanted}", f"token       {found}"),
+                do=f"sign as who is configured, or correct [sign] {what} in pipeline.toml",
+            )
 
 
 def _ambient() -> str | None:
@@ -118,21 +133,4 @@ def _ambient() -> str | None:
     except Exception as error:  # the library raises plain exceptions for whatever the CI system answers
         raise RemoteFailed(
             "this CI system did not give an identity token", why=str(error), do="allow the job `id-token: write`"
-        ) from error
-
-
-def identity_of(token: str) -> str:
-    """Return the identity that Fulcio will certify for a token, whose signature only Fulcio can check.
-
-    Source: Fulcio, docs/oidc.md: a GitHub job is named by its workflow, a person by e-mail, others by subject.
-    """
-    try:
-        body = token.split(".")[1]
-        claims: dict[str, Any] = json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)))
-        if "job_workflow_ref" in claims:
-            return f"{GITHUB}{claims['job_workflow_ref']}"
-        return str(claims.get("email") or claims["sub"])
-    except (IndexError, KeyError, ValueError, AttributeError) as error:
-        raise UsageError(
-            "the identity token cannot be read", why=type(error).__name__, do=f"correct {TOKEN_VARIABLE}"
         ) from error

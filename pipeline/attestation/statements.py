@@ -19,6 +19,7 @@ PAYLOAD_TYPE = "application/vnd.in-toto+json"
 # nobody's, and a fork of the pipeline need not change it.
 VOCABULARY = "https://supply-chain-pipeline.example"
 RULES_PASSED = "SUPPLY_CHAIN_PIPELINE_RULES_PASSED"
+VERDICT_FIELD = f"{VOCABULARY}/verdict/v1"
 
 
 class PredicateType(StrEnum):
@@ -172,5 +173,5 @@ def verdict(
         "verifier": {"id": verifier, "policies": [dict(policy) for policy in policies]},
         "timeCreated": timestamp(now),
         "properties": [RULES_PASSED] if verdict["allowed"] is True else [],
-        f"{VOCABULARY}/verdict/v1": dict(verdict),
+        VERDICT_FIELD: dict(verdict),
     }

@@ -12,10 +12,12 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.attestation.statements import PredicateType, Who
 from pipeline.checked import Checked, check
-from pipeline.digest import Digest
+from pipeline.digest import Digest, split_repository
 from pipeline.errors import ConfigError, VerificationFailed
 
 FILENAME = "verification.toml"
+OF_WORLD = {"dry-run": "dry-run", "release": "production"}
+"""Which policy of the file judges what each world has made."""
 
 
 class Scope(StrEnum):
@@ -41,6 +43,12 @@ def _kind(name: str) -> str:
 
 def _reserved(host: str) -> bool:
     return host == "example" or host.endswith(".example")
+
+
+def _repository(name: str) -> str:
+    if name:
+        split_repository(name)
+    return name
 
 
 def kind_name(kind: PredicateType) -> str:
@@ -73,6 +81,7 @@ class Rules(Checked):
         ge=1, le=2
     )  # level 3 needs a signer out of reach of the build, which nothing here has
     source: str = ""
+    repository: Annotated[str, AfterValidator(_repository)] = ""
     signers: Annotated[tuple[SignerRule, ...], Field(min_length=1)]
 
     @model_validator(mode="after")

@@ -116,7 +116,7 @@ async def _plan(options: argparse.Namespace, config: Config, image: Mapping[str,
 async def _signer(tools: Toolbox, sign: Sign) -> str:
     try:
         async with release_signer(tools, sign) as signer:
-            return f"{signer.builder}, certified by {signer.authority}"
+            return f"{signer.promise({}).who.identity}, certified by {signer.authority}"
     except UsageError as error:
         return f"nobody yet: {error.what}"
 

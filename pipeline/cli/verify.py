@@ -6,9 +6,11 @@ A reference by tag is resolved once; the digest is printed and verified, and wha
 import argparse
 import json
 import os
+import re
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +18,11 @@ import anyio
 
 from pipeline import loopback
 from pipeline.attestation.consumer import Examination, describe, examine
-from pipeline.attestation.trust import Policy
-from pipeline.attestation.verifiers import public_root
+from pipeline.attestation.roots import age, public_root
+from pipeline.attestation.trust import Policy, TrustRoot
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
-from pipeline.digest import Digest, Reference
+from pipeline.digest import Digest, Reference, split_repository
 from pipeline.distribution.credentials import login
 from pipeline.distribution.registry import Registry
 from pipeline.environment import network_environment
@@ -32,7 +34,8 @@ from pipeline.toolbox import Toolbox
 from pipeline.world import loopback_registry
 
 _TOOLS = frozenset({"oras", "olareg", "cosign"})
-_LOOPBACK = ("127.0.0.1", "localhost", "[::1]")
+# distribution-spec, "Pulling manifests": a tag
+_TAGGED = re.compile(r"(?P<repository>[^/@]+/[^:@]+)(?::(?P<tag>[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}))?")
 
 
 def add(verbs: Any) -> None:
@@ -62,9 +65,10 @@ def run(options: argparse.Namespace) -> int:
     with tempfile.TemporaryDirectory(prefix="verify-") as work:
         found, reference = run_async(lambda: _examine(options, policy, root, Path(work)))
     if options.json:
-        print(json.dumps(describe(found, reference, policy, Digest.of_file(root))))
+        print(json.dumps(describe(found, reference, policy, root.read_bytes())))
     else:
-        _print(found, reference, policy)
+        _print(describe(found, reference, policy, root.read_bytes()))
+        print(f"by {age(root.read_bytes(), datetime.now(UTC))}")
     return 0
 
 
@@ -80,7 +84,12 @@ async def _examine(
     )
     (work / "fetched").mkdir()
     async with _source(options.image, tools, work) as (registry, reference):
-        found = await examine(registry, reference.digest, policy, root=root, tools=tools, work=work / "fetched")
+        # A run's own root is for looking at what a dry run has left, in whatever place.
+        elsewhere = policy.rules.trust_root is TrustRoot.RUN or await anyio.Path(options.image).is_dir()
+        name = "" if elsewhere else f"{reference.registry}/{reference.repository}"
+        found = await examine(
+            registry, reference.digest, policy, root=root, tools=tools, work=work / "fetched", name=name
+        )
     return found, reference
 
 
@@ -97,17 +106,25 @@ async def _source(image: str, tools: Toolbox, work: Path) -> AsyncIterator[tuple
             await registry.push(layout.path, digest)
             yield registry, Reference("layout", "image", digest)
         return
-    host, slash, rest = image.partition("/")
-    repository, at, digest_text = rest.partition("@")
-    repository, _, tag = repository.partition(":")
-    if not slash or not (at or tag):
-        raise UsageError(
-            f"{image} is neither a reference nor a layout", do="give REGISTRY/REPOSITORY@sha256:…, or a directory"
-        )
+    host, repository, tag, digest_text = _parse(image)
     with login(os.environ) as found:
         tools.secrets += found.secrets
-        registry = Registry(tools, host, repository, host.startswith(_LOOPBACK), found.environment)
-        yield registry, registry.reference(Digest.parse(digest_text) if at else await _resolve(registry, tag))
+        registry = Registry(tools, host, repository, loopback.is_loopback(host), found.environment)
+        yield registry, registry.reference(Digest.parse(digest_text) if digest_text else await _resolve(registry, tag))
+
+
+def _parse(image: str) -> tuple[str, str, str, str]:
+    """Return registry, repository, tag and digest of a reference, one of the last two empty where it has only one."""
+    name, at, digest = image.partition("@")
+    found = _TAGGED.fullmatch(name)
+    if found and (at or found["tag"]):
+        try:
+            return *split_repository(found["repository"]), found["tag"] or "", digest
+        except ValueError as error:
+            raise UsageError(f"{image} is no reference to an image"[:300], why=str(error)) from error
+    raise UsageError(
+        f"{image} is neither a reference nor a layout"[:300], do="give REGISTRY/REPOSITORY@sha256:…, or a directory"
+    )
 
 
 async def _resolve(registry: Registry, tag: str) -> Digest:
@@ -126,13 +143,18 @@ def _only_image(layout: Layout) -> Digest:
     return Digest.parse(found.pop())
 
 
-def _print(found: Examination, reference: Reference, policy: Policy) -> None:
-    document = describe(found, reference, policy, policy.digest)
+def _print(document: Mapping[str, Any]) -> None:
     bundles = {each["bundle"]: each for each in document["statements"]}
-    print(f"verified  {reference}")
+    print(f"verified  {document['reference']}")
     for each in document["required"]:
         signed = bundles[each["bundle"]]
         print(f"  {each['kind']:<11}  {each['about']:<11}  {signed['signed_at']}  {signed['signer']}")
-    for bundle, reason in document["refused"].items():
-        print(f"  passed over {bundle}: {reason}")
-    print(f"policy {policy.name}, accepted by sigstore-python and Cosign; whatever comes next has to name this digest")
+    for bundle, reason in {**document["refused"], **document["passed_over"]}.items():
+        print(f"  passed over {_readable(bundle)}: {_readable(reason)}")
+    print(f"policy {document['policy']['name']}, accepted by sigstore-python and Cosign")
+    print("whatever comes next has to name this digest")
+
+
+def _readable(text: str) -> str:
+    """Return what others have written so that it can only be read: no control or direction of a terminal is in it."""
+    return "".join(character if character.isprintable() else "?" for character in text)[:300]

@@ -20,7 +20,8 @@ MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
 KIND = "dev.sigstore.bundle.predicateType"
 EMPTY = b"{}"
 _EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
-_LARGEST_BUNDLE = 64 << 20  # bytes
+LARGEST_BUNDLE = 64 << 20  # bytes
+LARGEST_MANIFEST = 1 << 20  # bytes; what a manifest of ours names beside its bundle is smaller still
 
 Read = Callable[[Digest], bytes]
 """Return the bytes behind a digest; whether they are those bytes is checked here."""
@@ -36,11 +37,16 @@ class Referrer:
 
 @dataclass(frozen=True)
 class Attached:
-    """A bundle as it was found on a subject."""
+    """A bundle as it was found on a subject, and the manifest that attaches it."""
 
     subject: Digest
     digest: Digest
     bundle: bytes
+    manifest: bytes = b""
+
+
+class PassedOver(Exception):
+    """What refers to a subject is none of ours; the message says what it is."""
 
 
 def attach(bundle: bytes, predicate_type: str, subject: Mapping[str, Any], now: datetime) -> Referrer:
@@ -81,20 +87,54 @@ def attached(listed: Iterable[Mapping[str, Any]], subject: Digest, read: Read) -
     """
     found: dict[Digest, Attached] = {}
     for item in listed:
-        if item.get("artifactType") not in {BUNDLE_TYPE, None}:
-            continue
-        digest = Digest.parse(str(item.get("digest")))
-        data = checked(read(digest), digest, "the manifest of an attestation")
         try:
-            manifest = checked_json(data, digest, "the manifest of an attestation")
-            if manifest.get("artifactType") != BUNDLE_TYPE or _subject(manifest) != str(subject):
-                continue
-            layer = only_layer(manifest, digest)
-        except VerificationFailed:
-            found[digest] = Attached(subject, digest, data)
+            digest = candidate(item)
+            data = checked(read(digest), digest, "the manifest of an attestation")
+            layer = bundle_of(data, digest, subject)
+        except PassedOver:
             continue
-        found[layer] = Attached(subject, layer, checked(read(layer), layer, "an attestation"))
+        if layer is None:
+            found[digest] = Attached(subject, digest, data)
+        else:
+            found[layer] = Attached(subject, layer, checked(read(layer), layer, "an attestation"), data)
     return [found[digest] for digest in sorted(found)]
+
+
+def candidate(item: object) -> Digest:
+    """Return the digest of what a list says may hold a bundle; raise `PassedOver` for anything else."""
+    if not isinstance(item, dict):
+        raise PassedOver("its entry is no descriptor")
+    if (kind := item.get("artifactType") or BUNDLE_TYPE) != BUNDLE_TYPE:
+        raise PassedOver(f"its type is {kind}"[:200])
+    if item.get("mediaType", MANIFEST_TYPE) != MANIFEST_TYPE:
+        raise PassedOver("it is no image manifest")
+    size = item.get("size", 0)
+    if not isinstance(size, int) or size > LARGEST_MANIFEST:
+        raise PassedOver(f"its size is {size}"[:200])
+    try:
+        return Digest.parse(str(item.get("digest")))
+    except VerificationFailed as failure:
+        raise PassedOver("its digest is of another kind than any that this pipeline writes") from failure
+
+
+def bundle_of(manifest: bytes, digest: Digest, subject: Digest) -> Digest | None:
+    """Return the digest of the one bundle that a manifest attaches to a subject; None where it does not hold just one.
+
+    Raises:
+        PassedOver: it attaches something else, or to something else.
+    """
+    try:
+        found = checked_json(manifest, digest, "the manifest of an attestation")
+    except VerificationFailed:
+        return None
+    if found.get("artifactType") != BUNDLE_TYPE:
+        raise PassedOver("it attaches something else than a Sigstore bundle")
+    if _subject(found) != str(subject):
+        raise PassedOver("it refers to something else")
+    try:
+        return only_layer(found, digest)
+    except VerificationFailed:
+        return None
 
 
 def checked(data: bytes, digest: Digest, what: str) -> bytes:
@@ -135,10 +175,16 @@ def _subject(manifest: Mapping[str, Any]) -> str:
 
 
 def only_layer(manifest: Mapping[str, Any], digest: Digest) -> Digest:
-    """Return the digest of a referrer's one bundle; raise `VerificationFailed` when it does not hold exactly one."""
-    match manifest.get("layers"):
-        case [{"mediaType": str(kind), "digest": str(layer), "size": int(size)}] if kind == BUNDLE_TYPE:
-            if size > _LARGEST_BUNDLE:
-                raise VerificationFailed(f"the attestation {layer} is too large: {size} bytes")
+    """Return the digest of a referrer's one bundle; raise `VerificationFailed` when it does not hold exactly one.
+
+    What its configuration holds is of no interest, and is fetched with it: that has to be small.
+    """
+    match manifest:
+        case {
+            "config": {"size": int(other)},
+            "layers": [{"mediaType": str(kind), "digest": str(layer), "size": int(size)}],
+        } if kind == BUNDLE_TYPE and other <= LARGEST_MANIFEST:
+            if not 0 < size <= LARGEST_BUNDLE:
+                raise VerificationFailed(f"the attestation {layer} is too large or empty: {size} bytes"[:200])
             return Digest.parse(layer)
     raise VerificationFailed(f"the manifest {digest} does not hold exactly one Sigstore bundle")

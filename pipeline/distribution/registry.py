@@ -19,7 +19,18 @@ from pipeline.toolbox import Completed, Toolbox
 
 # ORAS says so in its own words, or repeats the registry's (OCI distribution 1.1, "Error Codes").
 _NOT_LET_IN = re.compile(r"status code 40[13]\b|\bunauthorized\b|\bdenied\b|credential not found", re.IGNORECASE)
-_NOT_THERE = re.compile(r"status code 404\b|\bname unknown\b", re.IGNORECASE)
+_NO_REPOSITORY = re.compile(r"status code 404\b|\bname unknown\b", re.IGNORECASE)
+_NOT_THERE = re.compile(rf"{_NO_REPOSITORY.pattern}|\b(?:manifest|blob) unknown\b|: not found$", re.IGNORECASE)
+
+
+def altered_there(error: RemoteFailed) -> bool:
+    """Say whether ORAS, which compares every blob with its digest and size, found a difference; these are its words."""
+    return any("mismatch" in line for line in error.why)
+
+
+def not_there(error: RemoteFailed) -> bool:
+    """Say whether the registry answered, and said that it has no such thing."""
+    return any(_NOT_THERE.search(line) for line in error.why)
 
 
 @dataclass(frozen=True)
@@ -62,10 +73,13 @@ class Registry:
         await self._oras("blob", "push", *self._flags, "--no-tty", str(self.reference(digest)), str(path))
 
     async def pull(self, digest: Digest, layout: Path) -> None:
-        """Copy a manifest, all that it names, and whatever refers to any of it, from the registry into a layout."""
+        """Copy a manifest and all that it names, and nothing that refers to it, from the registry into a layout.
+
+        No blob can be larger than the manifest says.
+        """
         source = ("--from-plain-http",) if self.plain_http else ()
         await self._oras(
-            "cp", "--recursive", "--concurrency", "1", "--no-tty", "--to-oci-layout", *source,
+            "cp", "--concurrency", "1", "--no-tty", "--to-oci-layout", *source,
             str(self.reference(digest)), str(layout),
         )  # fmt: skip
 
@@ -87,19 +101,30 @@ class Registry:
             raise RemoteFailed(f"{self.host} gave other bytes for {self.reference(digest)}")
         return fetched.stdout
 
+    async def blob_size(self, digest: Digest) -> int:
+        """Return how large the registry says that a blob is, in bytes."""
+        found = await self._oras("blob", "fetch", *self._flags, "--descriptor", str(self.reference(digest)))
+        try:
+            return int(json.loads(found.stdout)["size"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise RemoteFailed(f"{self.host} does not say how large {digest} is", why=str(error)) from error
+
     async def try_blob(self, digest: Digest) -> None:
         """Fetch a blob and keep nothing; raise `RemoteFailed` unless its bytes are those of its digest."""
         await self._oras("blob", "fetch", *self._flags, "--output", os.devnull, str(self.reference(digest)))
 
     async def referrers(self, digest: Digest) -> list[dict[str, Any]]:
-        """Return the descriptors of what refers to a manifest, however this registry keeps them."""
+        """Return the descriptors of what refers to a manifest, however this registry keeps them.
+
+        Whoever may write to the registry may have put them there: nothing is known of what they hold.
+        """
         found = await self._oras(
             "discover", *self._flags, "--format", "json", "--depth", "1", str(self.reference(digest))
         )
         try:
             listed = json.loads(found.stdout)
-            return list(listed.get("referrers") or listed.get("manifests") or [])
-        except (ValueError, AttributeError) as error:
+            return [item for item in listed.get("referrers") or listed.get("manifests") or () if isinstance(item, dict)]
+        except (ValueError, AttributeError, TypeError, RecursionError) as error:
             raise RemoteFailed(f"{self.host} lists referrers in an unknown shape", why=str(error)) from error
 
     async def tag(self, digest: Digest, *names: str) -> None:
@@ -112,7 +137,7 @@ class Registry:
         try:
             found = await self._oras("repo", "tags", *self._flags, f"{self.host}/{self.repository}")
         except RemoteFailed as error:
-            if any(_NOT_THERE.search(line) for line in error.why):  # the first release makes the repository
+            if any(_NO_REPOSITORY.search(line) for line in error.why):  # the first release makes the repository
                 return []
             raise
         return found.stdout.decode().split()

@@ -3,15 +3,57 @@
 import re
 from collections.abc import Iterable
 
-_SEMANTIC = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
+from packaging.version import InvalidVersion, Version
+
+from pipeline.errors import SubjectFailed
+
+# distribution-spec, "Pulling manifests"
+_TAG = re.compile(r"[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}")
+_RELEASE = re.compile(r"(0|[1-9]\d*)\.(0|[1-9]\d*)\.(0|[1-9]\d*)")
 
 
 def tags_of(version: str) -> list[str]:
-    """Return the own tag of a version, then those that move with it: 1.4.2 moves 1.4 and 1, 0.4.2 moves 0.4."""
-    if not _SEMANTIC.fullmatch(version):
-        return [version.replace("+", "-")]  # a tag may not hold the plus sign of a local version
-    major, minor, _ = version.split(".")
-    return [version, f"{major}.{minor}"] if major == "0" else [version, f"{major}.{minor}", major]
+    """Return the own tag of a version, then those that move with it: 1.4.2 moves 1.4 and 1, 0.4.2 moves 0.4.
+
+    The own tag names one image for good, so no version has the tag of a line for its own: 1.4 is 1.4.0, as it is to
+    Python (PEP 440, "Version scheme"). Equal versions have one tag, however they are written. A tag may not
+    hold the plus sign of a local version, which becomes a hyphen: no public version holds one.
+
+    Raises:
+        SubjectFailed: there is no such version, or it makes no tag.
+    """
+    try:
+        known = Version(version)
+    except InvalidVersion as error:
+        raise _no_tag(version, "Python knows no such version (PEP 440)") from error
+    padded = _padded(known.release)
+    tag = (str(known) if known.epoch else padded + str(known).removeprefix(_dotted(known.release))).replace("+", "-")
+    if not _TAG.fullmatch(tag):
+        raise _no_tag(version, f"{tag[:140]} is none: letters, digits, `.`, `_` and `-`, and 128 of them at most")
+    if not _RELEASE.fullmatch(tag):
+        return [tag]
+    major, minor, _ = tag.split(".")
+    return [tag, f"{major}.{minor}"] if major == "0" else [tag, f"{major}.{minor}", major]
+
+
+def _padded(release: tuple[int, ...]) -> str:
+    """Return a release's numbers, at least three, without zeros behind those."""
+    numbers = [*release, *[0] * (3 - len(release))]
+    while len(numbers) > 3 and not numbers[-1]:
+        numbers.pop()
+    return _dotted(numbers)
+
+
+def _dotted(numbers: Iterable[int]) -> str:
+    return ".".join(map(str, numbers))
+
+
+def _no_tag(version: str, why: str) -> SubjectFailed:
+    return SubjectFailed(
+        f"the version {version[:140]} makes no tag for an image",
+        why=why,
+        do="give the service another version: an image without a tag could not be released",
+    )
 
 
 def newer(version: str, there: Iterable[str]) -> dict[str, str]:
@@ -22,7 +64,7 @@ def newer(version: str, there: Iterable[str]) -> dict[str, str]:
         there: the tags that the registry has; releases are those of the form MAJOR.MINOR.PATCH.
     """
     own, *lines = tags_of(version)
-    releases = sorted((tag for tag in there if _SEMANTIC.fullmatch(tag)), key=_order)
+    releases = sorted((tag for tag in there if _RELEASE.fullmatch(tag)), key=_order)
     newest = {line: [tag for tag in releases if tag.startswith(f"{line}.")][-1:] for line in lines}
     return {line: found[0] for line, found in newest.items() if found and _order(found[0]) > _order(own)}
 

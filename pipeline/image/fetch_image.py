@@ -1,4 +1,7 @@
-"""Fetch an image from a registry, and say what it is when something in it was altered."""
+"""Fetch an image from a registry, and say what it is when something in it was altered.
+
+What is attached to it is another matter, of which others may write what they like: `collecting`.
+"""
 
 import json
 from collections.abc import AsyncIterator
@@ -6,13 +9,13 @@ from pathlib import Path
 
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import altered
-from pipeline.distribution.registry import Registry
+from pipeline.distribution.registry import Registry, altered_there
 from pipeline.errors import RemoteFailed, VerificationFailed
 from pipeline.image.layout import Layout, platform_name
 
 
 async def fetch(registry: Registry, digest: Digest, path: Path) -> Layout:
-    """Copy an image and all that is attached to it into a new layout.
+    """Copy an image into a new layout.
 
     Raises:
         VerificationFailed: something is not what its digest says; the message says what.
@@ -21,15 +24,10 @@ async def fetch(registry: Registry, digest: Digest, path: Path) -> Layout:
     try:
         await registry.pull(digest, path)
     except RemoteFailed as error:
-        if not _mismatch(error):
+        if not altered_there(error):
             raise
         raise await _name_the_altered(registry, digest, error) from error
     return Layout(path)
-
-
-def _mismatch(error: RemoteFailed) -> bool:
-    """Say whether ORAS, which compares every blob with its digest, found a difference; these are its words."""
-    return any("mismatch" in line for line in error.why)
 
 
 async def _name_the_altered(registry: Registry, image: Digest, error: RemoteFailed) -> VerificationFailed:
@@ -41,20 +39,20 @@ async def _name_the_altered(registry: Registry, image: Digest, error: RemoteFail
         return found
     except (RemoteFailed, ValueError, KeyError, TypeError) as failure:
         error.add_note(f"looking for what was altered ended with {type(failure).__name__}")
-    return altered("a manifest of the image, or of what is attached to it,", image, *error.why)
+    return altered("a manifest of the image", image, *error.why)
 
 
 async def _try(registry: Registry, what: str, digest: Digest) -> None:
     try:
         await registry.try_blob(digest)
     except RemoteFailed as failure:
-        if not _mismatch(failure):
+        if not altered_there(failure):
             raise
         raise altered(what, digest, f"{registry.host} holds other bytes") from failure
 
 
 async def _pieces(registry: Registry, image: Digest) -> AsyncIterator[tuple[str, Digest]]:
-    """Yield what an image consists of and what is attached to it, with words for each."""
+    """Yield what an image consists of, with words for each."""
     platforms = json.loads(await registry.manifest(image))["manifests"]
     subjects = [("the image", image), *((platform_name(item), Digest.parse(item["digest"])) for item in platforms)]
     for name, subject in subjects:
@@ -63,6 +61,3 @@ async def _pieces(registry: Registry, image: Digest) -> AsyncIterator[tuple[str,
             yield f"a layer for {name}", Digest.parse(layer["digest"])
         if "config" in manifest:
             yield f"a configuration for {name}", Digest.parse(manifest["config"]["digest"])
-        for item in await registry.referrers(subject):
-            for layer in json.loads(await registry.manifest(Digest.parse(item["digest"])))["layers"]:
-                yield f"an attestation of {name}", Digest.parse(layer["digest"])

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Self
 
 from pipeline import grammar
-from pipeline.attestation.trust import Policy
+from pipeline.attestation.trust import FILENAME, OF_WORLD, Policy
 from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.disk import text_of
@@ -71,6 +71,16 @@ def read_policy(path: Path, name: str) -> Policy:
             why=str(error),
             do="it says who may sign what; without it nothing passes",
         ) from error
+
+
+def policy_of(config: Config, world: str) -> tuple[Policy, Path]:
+    """Return who may sign what a world makes of a project, and the directory of the file that says so.
+
+    Raises:
+        ConfigError: there is no such policy, or it is wrong.
+    """
+    file = either(config.policy.directory, FILENAME)
+    return read_policy(file, OF_WORLD[world]), file.parent
 
 
 def _text(path: Path) -> str:

@@ -5,8 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from pipeline.attestation.identity import Certified
 from pipeline.attestation.signing import Signer
-from pipeline.local.sigstore import local_sigstore
+from pipeline.attestation.statements import Who
+from pipeline.local.sigstore import ISSUER, local_sigstore
 from pipeline.toolbox import Toolbox
 
 AUTHORITY = "a local test authority"
@@ -27,7 +29,7 @@ async def dry_run_signer(tools: Toolbox, out: Path) -> AsyncIterator[Signer]:
         yield Signer(
             tools,
             AUTHORITY,
-            SUBJECT,
+            lambda claims: Certified(Who(SUBJECT, ISSUER), {**claims, "build_signer_uri": SUBJECT}),
             lambda claims: services.token(SUBJECT, {**claims, "build_signer_uri": SUBJECT}),
             signing_config=config,
             trusted_root=root,

@@ -4,36 +4,31 @@ The digest is known before anything is pushed, so signatures come before publica
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import rfc8785
-
 from pipeline.attestation import statements
+from pipeline.attestation.identity import Certified
+from pipeline.attestation.planned import Planned
 from pipeline.attestation.provenance import VERIFIER, Source, provenance
+from pipeline.attestation.rehearsal import rehearse, require_trusted
+from pipeline.attestation.roots import public_root
 from pipeline.attestation.signing import Signer
-from pipeline.attestation.statements import PredicateType, Subject, statement
+from pipeline.attestation.spelling import repository_uri
+from pipeline.attestation.statements import PredicateType, Subject
+from pipeline.attestation.verification import Image
 from pipeline.digest import Digest
-from pipeline.distribution.moving import moves
+from pipeline.distribution.moving import moves, require_writable
 from pipeline.distribution.referrers import EMPTY, attach
-from pipeline.distribution.registry import Registry
 from pipeline.errors import VerificationFailed
 from pipeline.image.layout import Layout
 from pipeline.judging.policy import read_time, require_fresh
+from pipeline.judging.policy_files import policy_of
 from pipeline.record import FILENAME, Record
 from pipeline.stage import Context
 
-
-@dataclass(frozen=True)
-class Planned:
-    """A statement to be made: its name in this directory, its type, what it speaks of and what it says."""
-
-    name: str
-    kind: PredicateType
-    subjects: tuple[Subject, ...]
-    predicate: Mapping[str, Any]
+_NO_REMOTE = "urn:supply-chain-pipeline:no-remote"
 
 
 async def attest(context: Context) -> str:
@@ -43,7 +38,7 @@ async def attest(context: Context) -> str:
         RemoteFailed: the registry does not let this login in, or not write, so that what is logged for good would not
             be published; or the signing services refused.
         UsageError: the version has been released with other bytes.
-        VerificationFailed: the evidence is not of this image.
+        VerificationFailed: the evidence is not of this image, or `verify` would refuse it once it is signed.
         PolicyDenied: the verdict is too old.
     """
     image = context.read_json("image", "image.json")
@@ -58,49 +53,47 @@ async def attest(context: Context) -> str:
         context.say("asking the registry which tags it has, and whether this login may write")
         async with context.world.registry(context.tools, None, writable=True) as registry:
             await moves(registry, str(image["service"]["version"]), digest)
-            await _require_writable(registry, layout, digest)
+            await require_writable(registry, layout, digest)
     async with context.world.signer(context.tools, context.out) as signer:
-        planned = tuple(_plan(context, image, signer))
+        claims = _claims(context)
+        planned = tuple(_plan(context, image, signer.promise(claims)))
+        _rehearse(context, image, planned, signer)
         for each in planned:
             context.say(f"signing {each.name}")
-            await _sign(context, signer, each)
+            await signer.sign(_statement(context.out, each), _bundle(context.out, each), claims)
         _attach(context, layout, digest, planned)
     manifests = 1 + len(image["platforms"])
     return f"{len(planned)} statements signed by {signer.authority}, attached to {manifests} manifests"
 
 
-async def _require_writable(registry: Registry, layout: Layout, image: Digest) -> None:
-    """Push the first blob of the image ahead of the rest.
+def _rehearse(context: Context, image: Mapping[str, Any], planned: tuple[Planned, ...], signer: Signer) -> None:
+    """Write the statements, and raise `VerificationFailed` where `verify` would refuse them once they are signed."""
+    policy, directory = policy_of(context.config, context.world.name)
+    left = context.out / "trusted_root.json"
+    root = policy.root(left if left.exists() else None, public_root(), directory)
+    if signer.root:
+        require_trusted(policy, root.read_bytes(), signer.root.read_bytes())
+    for each in planned:
+        _statement(context.out, each).write_bytes(each.canonical())
+    platforms = {name: Digest.parse(entry["digest"]) for name, entry in image["platforms"].items()}
+    name = policy.rules.repository or str(image["reference"]).partition("@")[0]
+    made = [_statement(context.out, each).read_bytes() for each in planned]
+    promise = signer.promise(_claims(context))
+    rehearse(policy, Image(Digest.parse(image["digest"]), platforms, name), made, promise, context.now)
 
-    Whether a login may write is known when it does: Docker Hub gives everybody a token, for what they may, and says no
-    only to what it is used for.
-    """
-    manifest = json.loads(layout.read(layout.image(image)[1][0].digest))
-    configuration = Digest.parse(manifest["config"]["digest"])
-    await registry.push_blob(layout.blob(configuration), configuration)
 
-
-async def _sign(context: Context, signer: Signer, planned: Planned) -> None:
-    path = context.out / "statements" / f"{planned.name}.json"
-    path.write_bytes(_canonical(planned))
+def _claims(context: Context) -> dict[str, str]:
+    """Return what this build says of itself, by the names of certificates."""
     source = _source(context)
-    claims = {
+    return {
         "source_repository_uri": source.uri,
         "source_repository_digest": source.revision,
         "source_repository_ref": source.ref,
     }
-    await signer.sign(path, _bundle(context.out, planned), claims)
 
 
-def _canonical(planned: Planned) -> bytes:
-    try:
-        return rfc8785.dumps(statement(planned.kind, planned.subjects, planned.predicate))
-    except (ValueError, RecursionError) as error:  # no text, or a number that other languages read as another one
-        raise VerificationFailed(
-            f"the statement {planned.name} has a value that cannot be signed",
-            why=str(error),
-            do="find the stage whose document it repeats, and run that again",
-        ) from error
+def _statement(out: Path, planned: Planned) -> Path:
+    return out / "statements" / f"{planned.name}.json"
 
 
 def _require_same(image: Mapping[str, Any], layout: Layout, digest: Digest) -> None:
@@ -134,7 +127,7 @@ def _attach(context: Context, layout: Layout, image: Digest, planned: tuple[Plan
     layout.list_more(listed)
 
 
-def _plan(context: Context, image: Mapping[str, Any], signer: Signer) -> Iterator[Planned]:
+def _plan(context: Context, image: Mapping[str, Any], promise: Certified) -> Iterator[Planned]:
     name = str(image["reference"]).partition("@")[0]
     index = Subject(name, Digest.parse(image["digest"]))
     platforms = {
@@ -142,7 +135,7 @@ def _plan(context: Context, image: Mapping[str, Any], signer: Signer) -> Iterato
     }
     everything = (index, *platforms.values())
     yield Planned("signature", PredicateType.SIGNATURE, everything, statements.signature())
-    yield Planned("provenance", PredicateType.PROVENANCE, everything, _provenance(context, signer))
+    yield Planned("provenance", PredicateType.PROVENANCE, everything, _provenance(context, promise))
     yield from _tests(context, index, platforms)
     yield Planned("vex", PredicateType.OPENVEX, everything, context.read_json("vex", "openvex.json"))
     yield Planned("verdict", PredicateType.VERDICT, everything, _verdict(context))
@@ -166,9 +159,13 @@ def _for_platform(context: Context, platform: str, subjects: tuple[Subject, ...]
 
 
 def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -> Iterator[Planned]:
-    """Plan the result of the tests of the wheel, which every platform holds, and of the suite in the started image."""
-    configuration = [_resource("pipeline.toml, as it was understood", context.config.digest)]
-    spoken_of: dict[str, tuple[Subject, ...]] = {"test": (index, *platforms.values())}
+    """Plan what the tests of the wheel gave, which every platform holds, and the suite in the started image.
+
+    Each names what it was that was tested: the one says nothing of the image, and the other nothing of other platforms.
+    """
+    wheels = {name: at for name, at in _record(context, "build").products.items() if name.endswith(".whl")}
+    tested = [_resource(f"tested: {name.rpartition('/')[2]}", digest) for name, digest in sorted(wheels.items())]
+    yield _test_result(context, "test", (index, *platforms.values()), tested)
     if (context.of("smoke") / "junit.xml").exists():  # on one platform: nothing is said of the others
         started = context.read_json("smoke", "smoke.json")["platform"]
         if started not in platforms:
@@ -176,15 +173,21 @@ def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -
                 f"smoke/smoke.json names the platform {started}, which the image has not",
                 do="run the stage smoke again",
             )
-        spoken_of["smoke"] = (index, platforms[started])
-    for stage, subjects in spoken_of.items():
-        result = statements.test_result(context.read(stage, "junit.xml"), configuration)
-        yield Planned(stage, PredicateType.TEST_RESULT, subjects, result)
+        tested = [_resource(f"tested: the started image, {started}", platforms[started].digest)]
+        yield _test_result(context, "smoke", (index, platforms[started]), tested)
 
 
-def _provenance(context: Context, signer: Signer) -> dict[str, Any]:
+def _test_result(
+    context: Context, stage: str, subjects: tuple[Subject, ...], tested: Sequence[Mapping[str, Any]]
+) -> Planned:
+    configuration = [_resource("pipeline.toml, as it was understood", context.config.digest), *tested]
+    result = statements.test_result(context.read(stage, "junit.xml"), configuration)
+    return Planned(stage, PredicateType.TEST_RESULT, subjects, result)
+
+
+def _provenance(context: Context, promise: Certified) -> dict[str, Any]:
     return provenance(
-        builder=signer.builder,
+        builder=promise.builder,
         source=_source(context),
         parameters=_parameters(context),
         records=[_record(context, stage) for stage in context.stage.needs],
@@ -221,7 +224,7 @@ def _parameters(context: Context) -> dict[str, Any]:
 def _source(context: Context) -> Source:
     facts = context.read_json("facts", "facts.json")
     return Source(
-        uri=context.config.image.source or facts["repository"] or "urn:supply-chain-pipeline:no-remote",
+        uri=repository_uri(context.config.image.source or facts["repository"] or _NO_REMOTE),
         ref=facts["ref"],
         revision=facts["revision"],
         tree=Digest.parse(facts["tree"]),

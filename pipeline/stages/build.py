@@ -3,6 +3,7 @@
 from pipeline import confined
 from pipeline.checkout import copy
 from pipeline.digest import Digest
+from pipeline.distribution.tags import tags_of
 from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.stage import Context
 from pipeline.venv import create, locked_wheels, scratch, stored
@@ -12,7 +13,7 @@ _EPOCH = "315532800"
 
 
 async def build(context: Context) -> str:
-    """Write wheels/service/NAME.whl; raise `SubjectFailed` when the project does not build."""
+    """Write wheels/service/NAME.whl; raise `SubjectFailed` when it does not build, or its version makes no tag."""
     backend = locked_wheels(context, "build")
     target = context.out / "wheels" / "service"
     target.mkdir(parents=True)
@@ -41,4 +42,5 @@ async def build(context: Context) -> str:
             why=[path.name for path in built],
             do="see that service.source is a project with a pyproject.toml",
         )
+    tags_of(built[0].name.split("-")[1])  # here and not minutes later, when all is signed and nothing can be tagged
     return f"{built[0].name}, {Digest.of_file(built[0])}"

@@ -4,14 +4,16 @@ Dulwich reads it, not the git program: the stage needs nothing installed, in a c
 a repository can make it start a program.
 """
 
+import os
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-from dulwich.objects import Commit
+from dulwich.objects import Commit, Tag
+from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from pipeline.attestation.provenance import public_address
+from pipeline.attestation.spelling import repository_uri
 from pipeline.checkout import WorkTree, listed, work_tree
 from pipeline.committed import compare
 from pipeline.config import Config
@@ -43,7 +45,7 @@ async def facts(context: Context) -> str:
             "revision": revision,
             "commit_time": commit.commit_time if isinstance(commit, Commit) else 0,
             "repository": _remote(repository),
-            "ref": _branch(repository),
+            "ref": _ref(repository),
             "dirty": bool(changed),
             "changed": [name(each) for each in changed[:_NAMED_CHANGES]],
             "tree": str(compared.tree),
@@ -84,14 +86,26 @@ def _ignored(tree: WorkTree, config: Config) -> Iterator[str]:
         yield from (tree.name(path) for path in (walk(place) if place.is_dir() else [place]) if path not in counted)
 
 
-def _branch(repository: Repo) -> str:
-    """Return the full name of the branch, or nothing where HEAD is detached."""
-    return next((target.decode() for name, target in repository.refs.get_symrefs().items() if name == b"HEAD"), "")
+def _ref(repository: Repo) -> str:
+    """Return the full name of the branch; where HEAD is detached, of the one tag that it is at; otherwise nothing."""
+    if branch := next((target for name, target in repository.refs.get_symrefs().items() if name == b"HEAD"), b""):
+        return branch.decode()
+    head = repository.head()
+    tags = [name for name in repository.refs.subkeys(Ref(b"refs/tags")) if _commit(repository, name) == head]
+    return f"refs/tags/{name(os.fsdecode(tags[0]))}" if len(tags) == 1 else ""
+
+
+def _commit(repository: Repo, tag: bytes) -> bytes:
+    """Return the commit that a tag is at, which an annotated one names in an object of its own."""
+    found = repository[repository.refs[Ref(b"refs/tags/" + tag)]]
+    while isinstance(found, Tag):
+        found = repository[found.object[1]]
+    return found.id
 
 
 def _remote(repository: Repo) -> str:
-    """Return the address of `origin` without user and password, or nothing where there is no such remote."""
+    """Return the address of `origin` in the one spelling, or nothing where there is no such remote."""
     try:
-        return public_address(repository.get_config().get((b"remote", b"origin"), b"url").decode())
+        return repository_uri(repository.get_config().get((b"remote", b"origin"), b"url").decode())
     except KeyError:
         return ""

@@ -1,41 +1,44 @@
 """Move the tags, last of all, to the digest that was verified, and attach the signed summary of that verification."""
 
-import json
 import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from pipeline.attestation.earlier import earlier_summary
+from pipeline.attestation.roots import public_root
 from pipeline.attestation.statements import PredicateType
-from pipeline.attestation.trust import FILENAME
-from pipeline.attestation.verifiers import public_root
-from pipeline.digest import Digest
+from pipeline.digest import Digest, Reference
 from pipeline.distribution.moving import moves
-from pipeline.distribution.referrers import EMPTY, attach
+from pipeline.distribution.referrers import EMPTY, attach, checked_json
 from pipeline.distribution.registry import Registry
 from pipeline.errors import RemoteFailed, VerificationFailed
 from pipeline.image.layout import Layout
-from pipeline.judging.policy_files import either, read_policy
+from pipeline.judging.policy_files import policy_of
 from pipeline.stage import Context
 from pipeline.venv import scratch
 
+_VERSION = "org.opencontainers.image.version"
+
 
 async def promote(context: Context) -> str:
-    """Write tags.json; raise `VerificationFailed` unless `verify` has verified what `publish` has pushed."""
-    receipt = context.read_json("publish", "receipt.json")
-    digest = Digest.parse(receipt["subjects"][-1])
-    verified = context.read_json("verify", "verification.json")["digest"]
-    if verified != str(digest):
-        raise VerificationFailed(
-            f"what was verified is not what was published: {verified} and {digest}", do="run the release again"
-        )
-    version = str(context.read_json("image", "image.json")["service"]["version"])
-    subjects = [Digest.parse(subject) for subject in receipt["subjects"]]
-    async with context.world.registry(context.tools, _copy(context), writable=True) as registry:
-        planned = await moves(registry, version, digest)
+    """Write tags.json.
+
+    Raises:
+        VerificationFailed: what was built, what `publish` has pushed and what `verify` has verified are not one image,
+            or it says that it is of another version.
+    """
+    reference, subjects = _one_image(context)
+    digest = reference.digest
+    async with (
+        context.world.registry(context.tools, _copy(context), writable=True) as registry,
+        scratch(context) as work,
+    ):
+        layout = Layout.create(work / "layout")
+        for subject in subjects:
+            layout.put(await registry.manifest(subject))
+        planned = await moves(registry, await _version(context, registry, layout, digest), digest)
         tags = list(planned.before)
-        there = await _earlier(context, registry, subjects)
+        there = await _earlier(context, registry, subjects, layout)
         bundle = next(iter(there.values()), None) or await _sign_summary(context)
         (context.out / "summary.sigstore.json").write_bytes(bundle)
         for subject in subjects:
@@ -43,7 +46,7 @@ async def promote(context: Context) -> str:
                 context.say(f"the verification summary is attached to {subject} already")
                 continue
             context.say(f"attaching the verification summary to {subject}")
-            await _attach(context, registry, subject, bundle)
+            await _attach(context, registry, subject, bundle, layout)
         await _move(registry, digest, tags)
     context.write_json(
         "tags.json",
@@ -58,14 +61,55 @@ async def promote(context: Context) -> str:
     return f"{', '.join(tags)} -> {digest}{stay}"
 
 
-async def _earlier(context: Context, registry: Registry, subjects: Sequence[Digest]) -> dict[Digest, bytes]:
+def _one_image(context: Context) -> tuple[Reference, list[Digest]]:
+    """Return what was published, and its manifests with the index last; it must be what was built and verified."""
+    receipt, image = context.read_json("publish", "receipt.json"), context.read_json("image", "image.json")
+    verification = context.read_json("verify", "verification.json")
+    published, subjects = Reference.parse(receipt["reference"]), [Digest.parse(each) for each in receipt["subjects"]]
+    said = {
+        "to be tagged": f"{context.config.image.repository}@{subjects[-1]}",
+        "built": image["reference"],
+        "published": receipt["reference"],
+        "verified": verification["reference"],
+    }
+    platforms = {Digest.parse(entry["digest"]) for entry in image["platforms"].values()}
+    if set(said.values()) != {str(published)} or {*subjects[:-1]} != platforms:
+        raise VerificationFailed(
+            "what was built, published and verified is not one image",
+            why=[f"{role:<12} {reference}" for role, reference in said.items()],
+            do="run the release again: it begins with what has changed",
+        )
+    return published, subjects
+
+
+async def _version(context: Context, registry: Registry, layout: Layout, index: Digest) -> str:
+    """Return the version that the published image itself says that it is; the run's own word must be the same."""
+    found = {context.read_json("image", "image.json")["service"]["version"]}
+    for platform in layout.image(index)[1]:
+        manifest = checked_json(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
+        configuration = Digest.parse(manifest["config"]["digest"])
+        said = checked_json(await registry.blob(configuration), configuration, f"the configuration for {platform.name}")
+        found.add(str(((said.get("config") or {}).get("Labels") or {}).get(_VERSION)))
+    if len(found) != 1:
+        raise VerificationFailed(
+            "the image and this run do not name one version",
+            why=sorted(found),
+            do="run the release again: the tag of a version has to be on the image of that version",
+        )
+    return str(found.pop())
+
+
+async def _earlier(
+    context: Context, registry: Registry, subjects: Sequence[Digest], layout: Layout
+) -> dict[Digest, bytes]:
     """Return this run's summary where it is attached already: a run that was killed here goes on here."""
     if context.world.name == "dry-run":  # its registry is a copy of what `publish` has left
         return {}
-    file = either(context.config.policy.directory, FILENAME)
-    policy = read_policy(file, "production")
-    root, summary = policy.root(None, public_root(), file.parent), context.read("verify", "summary.json")
-    found = {each: await earlier_summary(registry, each, summary, policy, root=root) for each in subjects}
+    policy, directory = policy_of(context.config, context.world.name)
+    root, summary = policy.root(None, public_root(), directory), context.read("verify", "summary.json")
+    found = {
+        each: await earlier_summary(registry, each, summary, policy, root=root, layout=layout) for each in subjects
+    }
     return {subject: bundle for subject, bundle in found.items() if bundle}
 
 
@@ -84,16 +128,19 @@ def _copy(context: Context) -> Path | None:
     return Path(shutil.copytree(context.of("publish") / "registry", context.out / "registry"))
 
 
-async def _attach(context: Context, registry: Registry, subject: Digest, bundle: bytes) -> None:
-    manifest: dict[str, Any] = json.loads(data := await registry.manifest(subject))
-    descriptor = {"mediaType": manifest["mediaType"], "digest": str(subject), "size": len(data)}
-    referrer = attach(bundle, PredicateType.SUMMARY, descriptor, context.now)
-    async with scratch(context) as work:
-        layout = Layout.create(work / "layout")
-        for blob in (EMPTY, bundle, data, referrer.manifest):
-            layout.put(blob)
-        layout.list_more([referrer.descriptor])
-        await registry.push(layout.path, Digest.of(referrer.manifest), recursive=False)
+async def _attach(context: Context, registry: Registry, subject: Digest, bundle: bytes, layout: Layout) -> None:
+    data = layout.read(subject)
+    manifest = checked_json(data, subject, "a manifest of the image")
+    referrer = attach(
+        bundle,
+        PredicateType.SUMMARY,
+        {"mediaType": manifest["mediaType"], "digest": str(subject), "size": len(data)},
+        context.now,
+    )
+    for blob in (EMPTY, bundle, referrer.manifest):
+        layout.put(blob)
+    layout.list_more([referrer.descriptor])
+    await registry.push(layout.path, Digest.of(referrer.manifest), recursive=False)
     listed = {str(item["digest"]) for item in await registry.referrers(subject)}
     if str(Digest.of(referrer.manifest)) not in listed:
         raise RemoteFailed(

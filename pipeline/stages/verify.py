@@ -6,37 +6,42 @@ import rfc8785
 
 from pipeline.attestation.consumer import Examination, describe, examine
 from pipeline.attestation.provenance import verification_summary
+from pipeline.attestation.roots import age, public_root
 from pipeline.attestation.statements import PredicateType, Subject, statement
 from pipeline.attestation.trust import FILENAME, Policy
-from pipeline.attestation.verifiers import public_root
 from pipeline.digest import Digest, Reference
 from pipeline.errors import VerificationFailed
-from pipeline.judging.policy_files import either, read_policy
+from pipeline.judging.policy_files import policy_of
 from pipeline.stage import Context
 from pipeline.venv import scratch
-
-_POLICY = {"dry-run": "dry-run", "release": "production"}
 
 
 async def verify(context: Context) -> str:
     """Write verification.json, and summary.json: the statement that `promote` signs and attaches."""
     reference = Reference.parse(context.read_json("publish", "receipt.json")["reference"])
-    file = either(context.config.policy.directory, FILENAME)
-    policy = read_policy(file, _POLICY[context.world.name])
+    policy, directory = policy_of(context.config, context.world.name)
     left = context.of("attest") / "trusted_root.json"
-    root = policy.root(left if left.exists() else None, public_root(), file.parent)
+    root = policy.root(left if left.exists() else None, public_root(), directory)
     files = context.of("publish") / "registry"
     async with (
         scratch(context) as work,
         context.world.registry(context.tools, files if files.exists() else None) as registry,
     ):
         context.say(f"reading {reference.digest} back, and asking two verifiers")
-        found = await examine(registry, reference.digest, policy, root=root, tools=context.tools, work=work)
+        found = await examine(
+            registry, reference.digest, policy, root=root, tools=context.tools, work=work, name=_name(reference)
+        )
+    if not left.exists():
+        context.say(f"verified by {age(root.read_bytes(), context.now)}")
     _require_own(context, found, policy)
-    context.write_json("verification.json", describe(found, reference, policy, Digest.of_file(root)))
+    context.write_json("verification.json", describe(found, reference, policy, root.read_bytes()))
     (context.out / "summary.json").write_bytes(rfc8785.dumps(_summary(found, reference, policy, context)))
     signers = ", ".join(sorted({each.signed.who.identity for each in found.statements}))
     return f"{len(found.statements)} statements by {signers}, accepted by sigstore-python and Cosign"
+
+
+def _name(reference: Reference) -> str:
+    return f"{reference.registry}/{reference.repository}"
 
 
 def _require_own(context: Context, found: Examination, policy: Policy) -> None:
@@ -46,13 +51,15 @@ def _require_own(context: Context, found: Examination, policy: Policy) -> None:
     if missing := [digest for digest in own if digest not in accepted]:
         raise VerificationFailed(
             f"{len(missing)} of {len(own)} statements signed by this run are not accepted",
-            why=sorted({found.refused.get(digest, f"{digest} is not attached to the image") for digest in missing}),
+            why=sorted(
+                {found.refused.get(str(digest), f"{digest} is not attached to the image") for digest in missing}
+            ),
             do=f"sign as somebody whom the policy {policy.name} names; no tag was moved",
         )
 
 
 def _summary(found: Examination, reference: Reference, policy: Policy, context: Context) -> dict[str, Any]:
-    name = f"{reference.registry}/{reference.repository}"
+    name = _name(reference)
     subjects = [Subject(name, digest) for digest in (found.image.digest, *found.image.platforms.values())]
     predicate = verification_summary(
         resource=str(reference),

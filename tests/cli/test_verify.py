@@ -116,6 +116,22 @@ def test_a_tag_that_is_not_there_is_no_image(served: str, root: str, capsys: pyt
     assert "has no tag 9.9.9" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("image", "said"),
+    [
+        ("example/app:1.0", "example is no host to Docker"),
+        ("docker.io/app:1.0", "write docker.io/library/app"),
+        ("registry.example/App:1.0", "is no repository"),
+        ("registry.example/app@sha512:00", "not a sha256 digest"),
+    ],
+)
+def test_a_name_that_others_would_read_otherwise_is_not_looked_up(
+    image: str, said: str, root: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["verify", image, "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]) in {2, 6}
+    assert said in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("image", ["nothing", "host/repository", "/nowhere"])
 def test_what_is_no_image_is_said(image: str, root: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", image, "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]) == 2

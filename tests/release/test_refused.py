@@ -1,15 +1,16 @@
 """What a release refuses, and that it then writes nothing: each with its own exit code and its own words."""
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from pipeline.digest import Digest
-from pipeline.local.sigstore import local_sigstore
+from pipeline.local.sigstore import ISSUER, local_sigstore
 from pipeline.locked.store import Store
 from tests.release.conftest import MakeProject, Released
-from tests.release.projects import REPOSITORY, SOURCE, Project
+from tests.release.projects import IDENTITY, REPOSITORY, SOURCE, Project
 from tests.release.registries import INDEX, Served, olareg
 
 pytestmark = pytest.mark.timeout(600)
@@ -96,20 +97,56 @@ def test_nobody_who_signs(copy: Project, token: str, code: int, said: str) -> No
 def test_a_token_that_the_authority_does_not_take(copy: Project) -> None:
     before = content(copy.registry)
     with local_sigstore() as other:
-        token = other.token("https://code.invalid/somebody", {})
+        token = other.token(IDENTITY, {})
     ended = copy.release(SIGSTORE_ID_TOKEN=token)
     assert (ended.code, content(copy.registry)) == (5, before), ended.output
     assert "the configured signing authority did not sign" in ended.stderr
 
 
-def test_a_signer_whom_the_policy_does_not_name_moves_no_tag(copy: Project) -> None:
+def test_a_signer_whom_the_policy_does_not_name_signs_nothing(copy: Project) -> None:
     """What was released before is in the registry too and satisfies the policy: that must not carry this release."""
-    before = tags(copy.registry)
+    before, logged = content(copy.registry), tags(copy.registry)
     stranger = "https://code.invalid/acme/greetings/.github/workflows/another.yml@refs/heads/main"
     ended = copy.release(SIGSTORE_ID_TOKEN=copy.token(stranger))
-    assert ended.code == 6, ended.output
-    assert "signed by this run are not accepted" in ended.stderr
-    assert tags(copy.registry) == before
+    assert (ended.code, content(copy.registry), tags(copy.registry)) == (6, before, logged), ended.output
+    assert "the policy production does not name who would sign" in ended.stderr
+    assert list(copy.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
+
+
+def test_a_source_that_the_policy_does_not_name_signs_nothing(copy: Project) -> None:
+    before = content(copy.registry)
+    copy.commit(
+        "rules/verification.toml", copy.policy.read_text().replace(f'"{SOURCE}"', '"https://code.invalid/else"')
+    )
+    ended = copy.release()
+    assert (ended.code, content(copy.registry)) == (6, before), ended.output
+    assert f"it was built from {SOURCE}" in ended.stderr
+    assert list(copy.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
+
+
+def test_an_authority_that_the_policy_does_not_trust_signs_nothing(copy: Project) -> None:
+    before = content(copy.registry)
+    with local_sigstore() as other:
+        copy.commit("rules/authority.json", json.dumps(other.trusted_root()))
+        mine = copy.home / "mine.json"
+        mine.write_text(json.dumps(copy.authority.trusted_root()))
+        configuration = (copy.root / "pipeline.toml").read_text()
+        copy.commit("pipeline.toml", configuration.replace('"rules/authority.json"', f'"{mine}"'))
+        ended = copy.release()
+    assert (ended.code, content(copy.registry)) == (6, before), ended.output
+    assert "does not trust the authority that would sign" in ended.stderr
+
+
+def test_somebody_else_than_is_configured_is_certified(copy: Project) -> None:
+    """With an authority of its own rules that is known when the first statement is signed, and no second one is."""
+    before = content(copy.registry)
+    configuration = (copy.root / "pipeline.toml").read_text()
+    copy.commit("pipeline.toml", configuration.replace("[sign]\n", '[sign]\nissuer = "https://else.invalid"\n'))
+    copy.commit("rules/verification.toml", copy.policy.read_text().replace(ISSUER, "https://else.invalid"))
+    ended = copy.release()
+    assert (ended.code, content(copy.registry)) == (6, before), ended.output
+    assert "the authority certified somebody else than was expected" in ended.stderr
+    assert len(list(copy.run_dir.glob("attest.part/bundles/*"))) == 1
 
 
 def test_what_a_dry_run_signed_is_nothing_to_the_policy_of_a_release(copy: Project, released_openly: Released) -> None:

@@ -2,13 +2,17 @@
 
 import json
 import re
+import subprocess
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import BUNDLE_TYPE
+from pipeline.local.sigstore import ISSUER
+from pipeline.locked.store import Store
 from tests.release.conftest import Released
 from tests.release.projects import IDENTITY, REPOSITORY
 from tests.release.registries import INDEX, MANIFEST
@@ -84,6 +88,32 @@ def test_a_consumer_with_the_policy_alone_verifies_it_by_its_tag(released: Relea
     ended = project.run("verify", f"{project.registry.host}/{REPOSITORY}:1.0", "--policy", project.policy)
     assert ended.code == 0, ended.output
     assert f"verified  {project.read('publish/receipt.json')['reference']}" in ended.stdout
+
+
+def test_a_consumer_with_cosign_alone_finds_it_in_the_registry(
+    released: Released, store: Store, locked: dict[str, Digest], tmp_path: Path
+) -> None:
+    """However the registry keeps what refers to an image: `verify` itself gives Cosign what it has fetched."""
+    project, subjects = released.project, released.project.read("publish/receipt.json")["subjects"]
+    (tmp_path / "config.json").write_text(project.registry.environment().get("DOCKER_AUTH_CONFIG", "{}"))
+    for subject in subjects:
+        who = ["--certificate-identity", IDENTITY, "--certificate-oidc-issuer", ISSUER]
+        root: list[str | Path] = [
+            "--trusted-root",
+            project.root / "rules" / "authority.json",
+            "--type",
+            "https://slsa.dev/provenance/v1",
+        ]
+        command = [store.get(locked["cosign"]), "verify-attestation", *who, *root]
+        ended = subprocess.run(
+            [*command, f"{project.registry.host}/{REPOSITORY}@{subject}"],
+            env={"HOME": str(tmp_path), "DOCKER_CONFIG": str(tmp_path), "PATH": ""},
+            capture_output=True,
+            check=False,
+            timeout=60,
+        )
+        assert ended.returncode == 0, ended.stderr
+        assert ended.stdout.splitlines(), "one line for each"
 
 
 def secrets(released: Released) -> dict[str, str]:

@@ -126,6 +126,29 @@ def test_no_path_of_this_machine_is_in_a_statement(attested: Path, run: Run) -> 
     assert str(Path.home()).encode() not in written or str(Path.home()) == "/"
 
 
+def test_a_test_result_says_what_it_was_that_was_tested(attested: Path, run: Run) -> None:
+    wheel = Record.read(run.directory / "build").products["wheels/sample.whl"]
+    manifest = image(run)["platforms"]["linux/amd64"]["digest"]
+    for name, tested, digest in (
+        ("test", "tested: sample.whl", str(wheel)),
+        ("smoke", "tested: the started image, linux/amd64", manifest),
+    ):
+        (_, found) = statement(attested, name)["predicate"]["configuration"]
+        assert found == {"name": tested, "digest": {"sha256": digest.removeprefix("sha256:")}}
+
+
+def test_a_signer_whom_the_policy_does_not_name_signs_nothing(unsigned: Run) -> None:
+    policy = unsigned.config.policy.directory / "verification.toml"
+    before = policy.read_text()
+    try:
+        policy.write_text(before.replace(SUBJECT, "https://dry-run.invalid/somebody-else"))
+        with pytest.raises(VerificationFailed, match="the policy dry-run does not name who would sign"):
+            anyio.run(unsigned.perform, upstream.ATTEST)
+    finally:
+        policy.write_text(before)
+    assert list(unsigned.directory.glob("attest*/bundles/*")) == []
+
+
 def test_the_verdict_says_which_policy_it_rests_on(attested: Path) -> None:
     predicate = statement(attested, "verdict")["predicate"]
     assert predicate["properties"] == [RULES_PASSED]

@@ -40,13 +40,13 @@ async def test_a_clean_tree_gives_its_commit(make_run: MakeRun, project: Path) -
 
 async def test_the_remote_is_named_where_there_is_one(make_run: MakeRun, project: Path) -> None:
     git(project, "remote", "add", "origin", "https://git.example/acme/sample.git")
-    assert (await gather(make_run()))["repository"] == "https://git.example/acme/sample.git"
+    assert (await gather(make_run()))["repository"] == "https://git.example/acme/sample"
 
 
 async def test_the_credentials_of_a_clones_address_are_kept_nowhere(make_run: MakeRun, project: Path) -> None:
     git(project, "remote", "add", "origin", "https://somebody:hunter2@git.example/acme/sample.git")
     run = make_run()
-    assert (await gather(run))["repository"] == "https://git.example/acme/sample.git"
+    assert (await gather(run))["repository"] == "https://git.example/acme/sample"
     assert all(b"hunter2" not in path.read_bytes() for path in run.directory.rglob("*") if path.is_file())
 
 
@@ -196,6 +196,21 @@ async def test_what_git_ignores_is_no_part_of_the_tree(make_run: MakeRun, projec
     before = await gather(make_run())
     (project / "debug.log").write_text("noise")
     assert await gather(make_run()) == before
+
+
+@pytest.mark.parametrize("kind", [("tag", "v1.2.3"), ("tag", "--annotate", "--message", "a release", "v1.2.3")])
+async def test_a_checkout_of_a_tag_is_on_that_tag(make_run: MakeRun, project: Path, kind: tuple[str, ...]) -> None:
+    git(project, *kind)
+    assert (await gather(make_run()))["ref"] == "refs/heads/main"
+    git(project, "checkout", "--quiet", "--detach")
+    assert (await gather(make_run()))["ref"] == "refs/tags/v1.2.3"
+
+
+async def test_of_two_tags_on_one_commit_none_is_the_checkouts(make_run: MakeRun, project: Path) -> None:
+    git(project, "tag", "v1.2.3")
+    git(project, "tag", "v1.2")
+    git(project, "checkout", "--quiet", "--detach")
+    assert (await gather(make_run()))["ref"] == ""
 
 
 async def test_a_detached_head_has_no_ref(make_run: MakeRun, project: Path) -> None:

@@ -108,6 +108,8 @@ def test_cosign_is_really_asked_about_every_subject_and_every_type(run: Run) -> 
         command.arguments for command in Record.read(run.directory / "verify").commands if command.tool == "cosign"
     ]
     subjects = [image(run)["digest"], *(entry["digest"] for entry in image(run)["platforms"].values())]
+    # What was fetched, and no registry: to Cosign what it cannot reach is not there.
+    assert {arguments[-2] for arguments in asked} == {"--local-image"}
     for subject in subjects:
         about = [arguments for arguments in asked if arguments[-1].endswith(subject)]
         assert sum(arguments[0] == "verify" for arguments in about) == 1

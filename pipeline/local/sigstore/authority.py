@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from pipeline.attestation.signing import CERTIFICATE_CLAIMS
+from pipeline.attestation.identity import CERTIFICATE_CLAIMS
 from pipeline.local.sigstore.keys import LocalKey
 from pipeline.local.sigstore.transparency import LocalCertificateLog, der
 

@@ -38,7 +38,7 @@ class LocalTokenIssuer:
 
         Args:
             subject: the URI that the certificate will name.
-            claims: what else the certificate will say, under the names of `signing.CERTIFICATE_CLAIMS`.
+            claims: what else the certificate will say, under the names of `identity.CERTIFICATE_CLAIMS`.
             now: the time of issue; the token is good for half an hour.
         """
         body = {

@@ -1,0 +1,125 @@
+"""Know who signs: what an identity token promises, and what the certificate then says.
+
+Sources: Fulcio, docs/oidc.md (which claim of a token goes where) and docs/oid-info.md (the numbers of the extensions).
+"""
+
+import base64
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from cryptography import x509
+
+from pipeline.attestation.statements import Who
+from pipeline.errors import UsageError, VerificationFailed
+
+TOKEN_VARIABLE = "SIGSTORE_ID_TOKEN"  # noqa: S105 - the name of a variable, and Cosign's own
+GITHUB = "https://github.com/"
+
+# What a certificate may say about a build, by the name that we use and Fulcio's number.
+CERTIFICATE_CLAIMS: Mapping[str, int] = {
+    "build_signer_uri": 9,
+    "runner_environment": 11,
+    "source_repository_uri": 12,
+    "source_repository_digest": 13,
+    "source_repository_ref": 14,
+    "run_invocation_uri": 21,
+}
+_FULCIO = "1.3.6.1.4.1.57264.1"
+
+
+@dataclass(frozen=True)
+class Certified:
+    """An identity as a certificate has it, or will have it; of a promise only what is certain is among the claims."""
+
+    who: Who
+    claims: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def builder(self) -> str:
+        """The identity that built, as provenance names it: the build signer, where the authority knows one."""
+        return self.claims.get("build_signer_uri", self.who.identity)
+
+
+def promised(token: str, identity: str = "", issuer: str = "") -> Certified:
+    """Return what the authority will certify for a token, whose signature only the authority can check.
+
+    A GitHub job is named by its workflow, a person by e-mail, others by subject. Where an issuer only passes on what
+    another has found, that other is the issuer.
+
+    Args:
+        token: an OpenID Connect token.
+        identity: who will be certified where that is known otherwise; for an authority with rules of its own.
+        issuer: likewise.
+
+    Raises:
+        UsageError: the token cannot be read.
+    """
+    said = _body(token)
+    try:
+        federated = said.get("federated_claims") or {}
+        vouching = str(federated.get("connector_id") or said.get("iss") or "")
+        if "job_workflow_ref" not in said:
+            return Certified(Who(identity or str(said.get("email") or said["sub"]), issuer or vouching))
+        workflow = f"{GITHUB}{said['job_workflow_ref']}"
+        certain = {
+            "build_signer_uri": workflow,
+            "source_repository_uri": f"{GITHUB}{said['repository']}" if "repository" in said else "",
+            "source_repository_digest": str(said.get("sha", "")),
+            "source_repository_ref": str(said.get("ref", "")),
+        }
+        claims = {name: value for name, value in certain.items() if value}
+        return Certified(Who(identity or workflow, issuer or vouching), claims)
+    except (KeyError, AttributeError) as error:
+        raise _unreadable(error) from error
+
+
+def _body(token: str) -> dict[str, Any]:
+    try:
+        body = token.split(".")[1]
+        return dict(json.loads(base64.urlsafe_b64decode(body + "=" * (-len(body) % 4))))
+    except (IndexError, ValueError, TypeError, RecursionError) as error:
+        raise _unreadable(error) from error
+
+
+def _unreadable(error: Exception) -> UsageError:
+    return UsageError("the identity token cannot be read", why=type(error).__name__, do=f"correct {TOKEN_VARIABLE}")
+
+
+def certified(certificate: x509.Certificate) -> Certified:
+    """Return what a certificate says; each value is a DER UTF8String of fewer than 65536 bytes."""
+    found: dict[str, str] = {}
+    for name, number in {"issuer": 8, **CERTIFICATE_CLAIMS}.items():
+        try:
+            value = certificate.extensions.get_extension_for_oid(x509.ObjectIdentifier(f"{_FULCIO}.{number}")).value
+        except x509.ExtensionNotFound:
+            continue
+        if isinstance(value, x509.UnrecognizedExtension):
+            head = 2 if value.value[1] < 0x80 else 2 + (value.value[1] & 0x7F)
+            found[name] = value.value[head:].decode("utf-8", "replace")
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    return Certified(Who(str(next(iter(names)).value), found.pop("issuer", "")), found)
+
+
+def require_promised(bundle: bytes, promise: Certified) -> None:
+    """Raise `VerificationFailed` unless a bundle's certificate names whom was promised.
+
+    Whether the bundle is good is not judged here, but by `verify`: this ends a release after its first statement.
+    """
+    try:
+        raw = json.loads(bundle)["verificationMaterial"]["certificate"]["rawBytes"]
+        found = certified(x509.load_der_x509_certificate(base64.b64decode(raw)))
+    except (ValueError, KeyError, TypeError, IndexError, x509.ExtensionNotFound) as error:
+        raise VerificationFailed(
+            "what was signed has no certificate that can be read", why=f"{type(error).__name__}: {error}"
+        ) from error
+    if found.who != promise.who:
+        raise VerificationFailed(
+            "the authority certified somebody else than was expected",
+            why=(
+                f"certified  {found.who.identity}, by {found.who.issuer}",
+                f"expected   {promise.who.identity}, by {promise.who.issuer}",
+            ),
+            do="sign as who was expected, or correct [sign] identity and issuer in pipeline.toml",
+        )
