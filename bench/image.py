@@ -39,7 +39,7 @@ async def minimal(context: Context) -> str:
     missed: dict[str, str] = {}
     async with (
         scratch(context) as work,
-        sandbox(context.tools, context.world, built, oci.architecture(platform), work) as box,
+        sandbox(context.tools, built, oci.architecture(platform), work) as box,
     ):
         assert box.files, "this is for bubblewrap: the files have to lie where they can be taken away"
         context.say(f"all files: {await _miss(context, box, built, platform, work) or 'passes'}")

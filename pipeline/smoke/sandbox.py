@@ -1,7 +1,7 @@
 """Run the interpreter of an image over the image's own files, as isolated from this machine as it allows.
 
-Docker where a daemon answers and can reach the run's registry, else bubblewrap, else the image's own loader. Each says
-why it is not a stronger one, and what it does not keep the program from.
+Docker where a daemon answers and can reach a registry on loopback here, else bubblewrap, else the image's own loader.
+Each says why it is not a stronger one, and what it does not keep the program from.
 """
 
 import uuid
@@ -20,7 +20,7 @@ from pipeline.image.built import Built
 from pipeline.image.rootfs import USER
 from pipeline.image.tree import PYTHON
 from pipeline.toolbox import Completed, Toolbox
-from pipeline.world import World
+from pipeline.world import loopback_registry
 
 BESIDE = "/beside"
 """Where the program sees what is lent to it."""
@@ -30,6 +30,7 @@ EMULATORS = {"amd64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}
 
 _UID_MAP = Path("/proc/self/uid_map")  # of user_namespaces(7): users inside, outside, how many
 _EMULATOR = "/emulator"  # in the sandbox
+_REPOSITORY = "pipeline/smoke"
 _ANY_CODE = range(-64, 256)
 _BUBBLEWRAP_LIMITS = "no system call filter and no memory limit"
 _LOADER_LIMITS = "none at all: the program sees the files, processes and network of this machine"
@@ -87,13 +88,12 @@ class Sandbox:
 
 @asynccontextmanager
 async def sandbox(
-    tools: Toolbox, world: World, built: Built, architecture: str, work: Path, program: str | Path = "bwrap"
+    tools: Toolbox, built: Built, architecture: str, work: Path, program: str | Path = "bwrap"
 ) -> AsyncIterator[Sandbox]:
     """Give the strongest sandbox that this machine has.
 
     Args:
         tools: declares what may be started.
-        world: has the registry that Docker pulls from.
         built: the image.
         architecture: Debian's name of this machine's.
         work: a scratch directory.
@@ -105,7 +105,7 @@ async def sandbox(
     reasons: list[str] = []
     name = f"smoke-{uuid.uuid4()}"
     try:
-        image = await _pull(tools, world, built, work / "registry")
+        image = await _pull(tools, built, work / "registry")
     except PipelineError as error:
         reasons.append(f"Docker: {_said(error)}")
     else:
@@ -163,12 +163,16 @@ async def emulated(tools: Toolbox, built: Built, architecture: str, root: Path, 
     return Sandbox("bubblewrap", "", _BUBBLEWRAP_LIMITS, (_EMULATOR, f"/{PYTHON}"), True, tools, command, root)
 
 
-async def _pull(tools: Toolbox, world: World, built: Built, files: Path) -> str:
-    """Have the Docker daemon pull the image by digest from a registry on loopback; return its name there."""
+async def _pull(tools: Toolbox, built: Built, files: Path) -> str:
+    """Have the Docker daemon pull the image by digest from a registry on loopback; return its name there.
+
+    The registry is this sandbox's own in every world: an image that nobody has judged yet goes to no other. A daemon
+    takes one on loopback without TLS, and asks it past any proxy.
+    """
     await _require_near(tools)
     await tools.run("docker", "info", timeout=20)
     await anyio.Path(files).mkdir()
-    async with world.registry(tools, files, writable=True) as registry:
+    async with loopback_registry(tools, files, _REPOSITORY, writable=True) as registry:
         (index,) = built.layout.listed()
         await registry.push(built.layout.path, Digest.parse(index["digest"]))
         name = str(registry.reference(built.digest))

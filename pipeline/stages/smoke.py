@@ -36,7 +36,7 @@ async def smoke(context: Context) -> str:
     architecture = oci.architecture(platform)
     async with (
         scratch(context) as work,
-        sandbox(context.tools, context.world, built, architecture, work, bubblewrap.program(context, work)) as box,
+        sandbox(context.tools, built, architecture, work, bubblewrap.program(context, work)) as box,
     ):
         if box.why:
             context.say(f"isolation: {box.isolation}, which has {box.limits}; because {box.why}")
