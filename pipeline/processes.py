@@ -21,7 +21,9 @@ from anyio.abc import ByteReceiveStream, Process
 
 from pipeline.errors import ToolFailed
 
-_LEFT = 1.0  # seconds for what a killed child has left in its pipes
+_LEFT = 5.0  # seconds for what a killed child has left in its pipes, and for the end of all that it started
+_HELD = 1 << 20  # bytes of its beginning and as many of its end that are held of what a child says on stderr
+_FILED = 1 << 28  # bytes of its output that go into a file
 
 
 @asynccontextmanager
@@ -67,10 +69,13 @@ async def process(
 
 
 async def drain(started: Process, output: bytearray, errors: bytearray, stdout_to: Path | None = None) -> None:
-    """Read both outputs to their end, side by side: a child that fills the one while we wait for the other hangs."""
+    """Read both outputs to their end, side by side: a child that fills the one while we wait for the other hangs.
+
+    What a child says on stderr is for people, who read its beginning and its end: it is held no further than that.
+    """
     async with anyio.create_task_group() as drains:
         drains.start_soon(_read, started.stdout, output, stdout_to)
-        drains.start_soon(_read, started.stderr, errors, None)
+        drains.start_soon(_read_ends, started.stderr, errors)
     await started.wait()
 
 
@@ -82,9 +87,20 @@ async def _read(stream: ByteReceiveStream | None, into: bytearray, file: Path | 
             into.extend(chunk)
         return
     async with await anyio.open_file(file, "wb") as target:
+        left = _FILED
         async for chunk in stream:
-            await target.write(chunk)
+            await target.write(chunk[:left])
             await target.flush()  # whoever watches the file sees what has been said
+            left = max(0, left - len(chunk))
+
+
+async def _read_ends(stream: ByteReceiveStream | None, into: bytearray) -> None:
+    if stream is None:
+        return
+    async for chunk in stream:
+        into.extend(chunk)
+        if len(into) > 3 * _HELD:  # seldom: what is cut out has to be moved over
+            del into[_HELD:-_HELD]
 
 
 async def _close(started: Process) -> None:

@@ -111,6 +111,7 @@ class Toolbox:
         timeout: float = 300,  # noqa: ASYNC109 - the bound belongs to the process, and ends its whole group
         ok: Collection[int] = (0,),
         stdout_to: Path | None = None,
+        on_start: Callable[[int], None] = lambda _: None,
     ) -> Completed:
         """Run a program to its end and return its output.
 
@@ -122,6 +123,7 @@ class Toolbox:
             timeout: seconds, after which the whole group is killed.
             ok: exit codes that are no failure.
             stdout_to: a file for its standard output, which is then not held in memory.
+            on_start: is told its process number.
 
         Raises:
             ToolFailed: it is missing or altered, ran too long, or ended with another code.
@@ -131,8 +133,13 @@ class Toolbox:
         started = time.monotonic()
         output, errors = bytearray(), bytearray()
         async with process(argv, cwd=cwd, env=self._environment(name, env)) as child:
-            with anyio.move_on_after(timeout) as scope:
-                await drain(child, output, errors, stdout_to)
+            on_start(child.pid)
+            try:
+                with anyio.move_on_after(timeout) as scope:
+                    await drain(child, output, errors, stdout_to)
+            except anyio.get_cancelled_exc_class():
+                self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
+                raise
             if scope.cancelled_caught:
                 self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
                 raise ToolFailed(
