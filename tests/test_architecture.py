@@ -15,6 +15,7 @@ LEAVES = {"errors", "digest"}
 EDGES = {
     "asking",
     "blobs",
+    "bounding",
     "built",
     "bytecode",
     "catalogue",
@@ -25,6 +26,7 @@ EDGES = {
     "deb",
     "differences",
     "disk",
+    "docker",
     "earlier",
     "environment",
     "evidence",
@@ -43,6 +45,7 @@ EDGES = {
     "loopback",
     "machine",
     "moving",
+    "namespaces",
     "planning",
     "unpacking",
     "policy_files",

@@ -18,8 +18,9 @@ from pipeline.image.tree import Component, Tree
 from pipeline.image.unpacking import unpack
 from pipeline.image.wheel import add_wheel
 from pipeline.locked.debian import Lock
+from pipeline.smoke.inside import BESIDE
 from pipeline.smoke.junit import Outcome
-from pipeline.smoke.sandbox import BESIDE, Sandbox
+from pipeline.smoke.sandbox import Sandbox
 from pipeline.stage import Context
 from pipeline.venv import copy_below, locked_wheels, service_wheel
 
