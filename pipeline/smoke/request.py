@@ -50,12 +50,12 @@ def judge(request: SmokeRequest, answer: bytes) -> dict[str, Any]:
     parts = head.split(b"\r\n")[0].split(b" ", 2)
     status = int(parts[1]) if len(parts) > 1 and len(parts[1]) == 3 and parts[1].isdigit() else 0
     wrong = []
-    if status != request.status:
-        said = body if status else answer
-        wrong.append(f"{status or 'no status'} {_shown(said)}, expected {request.status}")
-    if request.contains.encode() not in body:
-        wrong.append(f"{_shown(body)}, expected with {request.contains!r}")
-    wrong += _compare(request.values, body) if request.values else []
+    if status != request.status:  # then the rest says nothing more
+        wrong.append(f"{status or 'no status'} {_shown(body if status else answer)}, expected {request.status}")
+    else:
+        if request.contains.encode() not in body:
+            wrong.append(f"{_shown(body)}, expected with {request.contains!r}")
+        wrong += _compare(request.values, body) if request.values else []
     return {
         "path": request.path,
         "method": request.method,
