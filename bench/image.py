@@ -22,6 +22,7 @@ from pipeline.image.layout import Layout
 from pipeline.run import Event
 from pipeline.smoke import suite
 from pipeline.smoke.asking import Limits, ask
+from pipeline.smoke.request import SmokeRequest, judge, wire
 from pipeline.smoke.sandbox import Sandbox, sandbox
 from pipeline.stage import Context, Stage
 from pipeline.venv import scratch
@@ -70,18 +71,18 @@ async def _without_each(root: Path, files: list[str]) -> AsyncIterator[str]:
 async def _miss(context: Context, box: Sandbox, built: Built, platform: str, work: Path) -> str:
     """Return who misses something, or nothing when nobody does."""
     config = context.config
-    requests = [(config.service.health, 200, ""), *((r.path, r.status, r.contains) for r in config.smoke.requests)]
+    requests = (SmokeRequest(path=config.service.health), *config.smoke.requests)
     try:
         outcome = await ask(
-            box, built, config.service.port, [path for path, _, _ in requests], _LIMITS, work / "answers",
+            box, built, config.service.port, [wire(each) for each in requests], _LIMITS, work / "answers",
             settings=config.smoke.environment,
         )  # fmt: skip
     except PipelineError:
         return "the start"
-    for (path, status, contains), answer in zip(requests, outcome.answers, strict=True):
-        if answer.split(b" ", 2)[1:2] != [str(status).encode()] or contains.encode() not in answer:
-            return f"the request {path}"
-    if outcome.exit_code:
+    for request, answer in zip(requests, outcome.answers, strict=True):
+        if not judge(request, answer)["passed"]:
+            return f"the request {request.path}"
+    if not outcome.stopped:
         return "the stop"
     try:
         await suite.run(context, box, built, platform, await _fresh(work))

@@ -5,18 +5,28 @@ relative to the file and may not leave its directory, so that the digest of what
 """
 
 import tomllib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
 from pipeline import reads
-from pipeline.checked import say
 from pipeline.digest import Digest, split_repository
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError
+from pipeline.misconfigured import say
 from pipeline.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
+from pipeline.smoke.inside import Writable
+from pipeline.smoke.request import SmokeRequest
 
 HOME = Path(__file__).resolve().parent.parent
 """The pipeline's own checkout: its tool locks, and the runtime packages that a service gets when it names none."""
@@ -40,12 +50,6 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
     return values
 
 
-def _without_parents(path: str) -> str:
-    if ".." in path.split("/"):
-        raise ValueError(f"{path} holds '..'")
-    return path
-
-
 def _repository(name: str) -> str:
     split_repository(name)
     return name
@@ -55,7 +59,7 @@ Inside = Annotated[Path, AfterValidator(_inside)]
 Anywhere = Annotated[Path, AfterValidator(_from_root)]
 Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Line = Annotated[str, Field(pattern=r"^[^\x00\r\n]*$")]
-Directory = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$"), AfterValidator(_without_parents)]
+_LONGEST_REQUESTS = 30_000  # they are arguments of a program
 
 
 class _Section(BaseModel):
@@ -74,7 +78,7 @@ class Service(_Section):
     command: tuple[str, ...] = ()
     callable: str = Field(default="", pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
     port: int = Field(default=8080, ge=1, le=65535)
-    health: str = Field(default="/health", pattern=r"^/")
+    health: str = Field(default="/health", pattern=r"^/[!-~]*$")
     environment: dict[Variable, Line] = {}
 
     @model_validator(mode="after")
@@ -92,25 +96,23 @@ class Test(_Section):
     paths: Annotated[tuple[Inside, ...], Field(min_length=1)]
 
 
-class SmokeRequest(_Section):
-    """One request to the started image, and what its answer must be."""
-
-    path: str = Field(pattern=r"^/")
-    status: int = Field(default=200, ge=100, le=599)
-    contains: str = ""
-
-
 class Smoke(_Section):
     """What the started image must answer, besides its health path, and which tests run on its files."""
 
     requests: tuple[SmokeRequest, ...] = ()
     timeout_seconds: float = Field(default=10, gt=0, le=300)
     stop_seconds: float = Field(default=30, gt=0, le=300)
-    writable: Annotated[tuple[Directory, ...], AfterValidator(_each_once)] = ()
     environment: dict[str, str] = {}
     suite: tuple[Inside, ...] = ()
     left_out: dict[str, Annotated[str, Field(min_length=1)]] = {}
     packages: tuple[str, ...] = ()
+    writable: Annotated[tuple[Writable, ...], AfterValidator(_each_once)] = ()
+
+    @model_validator(mode="after")
+    def _short_enough(self) -> Self:
+        if sum(len(request.model_dump_json()) for request in self.requests) > _LONGEST_REQUESTS:
+            raise ValueError(f"requests hold more than {_LONGEST_REQUESTS} characters; test long bodies in smoke.suite")
+        return self
 
 
 class Image(_Section):
@@ -207,7 +209,7 @@ class Config(_Section):
         except ValidationError as error:
             raise ConfigError(
                 f"{path} asks for something that cannot be",
-                why=[say(problem, _keys(cls)) for problem in error.errors()],
+                why=[say(problem, cls) for problem in error.errors()],
                 do="correct the file; docs/configuration.md describes every key",
             ) from error
 
@@ -246,11 +248,3 @@ _NAMED: tuple[tuple[str, str, str, str | tuple[()]], ...] = (
 
 def _listed(value: Any) -> list[str]:
     return [value] if isinstance(value, str) else list(value)
-
-
-def _keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
-    for name, field in model.model_fields.items():
-        key = f"{prefix}{field.alias or name}"
-        yield key
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from _keys(field.annotation, f"{key}.")

@@ -54,9 +54,9 @@ async def run(
         context.say(f"the project's code runs with the rights of this process, not in bubblewrap ({why})")
         program, *arguments = argv
         given = {"cwd": cwd or work, "env": env, "timeout": timeout, "ok": ok}
-        return await context.tools.run(Path(program), *arguments, **given, chatty=True)  # type: ignore[arg-type]
+        return await context.tools.run(Path(program), *arguments, **given)  # type: ignore[arg-type]
     command = (*apart, "--chdir", cwd or work, "--", *argv)
-    return await context.tools.run(NAME, *command, env=env, timeout=timeout, ok=ok, chatty=True)
+    return await context.tools.run(NAME, *command, env=env, timeout=timeout, ok=ok)
 
 
 def _apart(context: Context, writable: Collection[Path]) -> list[str | Path]:

@@ -24,7 +24,8 @@ from anyio.abc import ByteReceiveStream, Process
 from pipeline.environment import search_path
 from pipeline.errors import ToolFailed
 
-_LEFT = 1.0  # seconds for what a killed child has left in its pipes
+_LEFT = 5.0  # seconds for what a killed child has left in its pipes, and for the end of all that it started
+_FILED = 1 << 28  # bytes of its output that go into a file
 _SUBREAPER = 36  # linux/prctl.h, PR_SET_CHILD_SUBREAPER
 
 _running: set[int] = set()  # what was started here and has not ended
@@ -116,9 +117,11 @@ async def _read(stream: ByteReceiveStream | None, into: Held, file: Path | None)
             into.extend(chunk)
         return
     async with await anyio.open_file(file, "wb") as target:
+        left = _FILED
         async for chunk in stream:
-            await target.write(chunk)
+            await target.write(chunk[:left])
             await target.flush()  # whoever watches the file sees what has been said
+            left = max(0, left - len(chunk))
 
 
 async def _close(started: Process) -> None:

@@ -42,9 +42,30 @@ class Files(Protocol):
 class Completed:
     """What a finished process left behind."""
 
+    name: str
     code: int
-    stdout: bytes
-    stderr: bytes
+    output: Held
+    errors: Held
+
+    @property
+    def stdout(self) -> bytes:
+        """All that it said on its standard output; raise `ToolFailed` where that is more than what can be an answer."""
+        if self.output.cut:
+            raise ToolFailed(
+                f"{self.name} said more than {2 * _HELD >> 20} MB",
+                do="the stage's log.txt has the command, and the beginning of what it said",
+            )
+        return bytes(self.output)
+
+    @property
+    def stderr(self) -> bytes:
+        """What it said on its standard error: all, or the beginning and the end."""
+        return bytes(self.errors)
+
+    @property
+    def said(self) -> bytes:
+        """What people read of it: the end of its output, or of its errors where it had none."""
+        return bytes(self.output) or bytes(self.errors)
 
 
 @dataclass(frozen=True)
@@ -113,7 +134,7 @@ class Toolbox:
         timeout: float = 300,  # noqa: ASYNC109 - the bound belongs to the process, and ends its whole group
         ok: Collection[int] = (0,),
         stdout_to: Path | None = None,
-        chatty: bool = False,
+        on_start: Callable[[int], None] = lambda _: None,
     ) -> Completed:
         """Run a program to its end and return its output.
 
@@ -126,17 +147,22 @@ class Toolbox:
             timeout: seconds, after which the whole group is killed.
             ok: exit codes that are no failure.
             stdout_to: a file for its standard output, which is then not held in memory.
-            chatty: whether nobody but people reads what it says, of which the beginning and the end are enough.
+            on_start: is told its process number.
 
         Raises:
-            ToolFailed: it is missing or altered, ran too long, said too much, or ended with another code.
+            ToolFailed: it is missing or altered, ran too long, or ended with another code.
         """
         name, argv = self._command(tool, arguments)
         started = time.monotonic()
-        output, errors = Held(_SHOWN if chatty else _HELD), Held(_SHOWN)
+        output, errors = Held(_HELD), Held(_SHOWN)
         async with process(argv, cwd=cwd, env=self._environment(name, env)) as child:
-            with anyio.move_on_after(timeout) as scope:
-                await drain(child, output, errors, stdout_to)
+            on_start(child.pid)
+            try:
+                with anyio.move_on_after(timeout) as scope:
+                    await drain(child, output, errors, stdout_to)
+            except anyio.get_cancelled_exc_class():
+                self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
+                raise
             if scope.cancelled_caught:
                 self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
                 raise ToolFailed(
@@ -152,13 +178,7 @@ class Toolbox:
                 why=self.last_words(bytes(errors) or bytes(output)),
                 do="the stage's log.txt has the command and what it said",
             )
-        if output.cut and not chatty:
-            raise ToolFailed(
-                f"{name} said more than {2 * _HELD >> 20} MB",
-                why=self.last_words(bytes(output)),
-                do="the stage's log.txt has the command, and the beginning of what it said",
-            )
-        return Completed(code, bytes(output), bytes(errors))
+        return Completed(name, code, output, errors)
 
     @asynccontextmanager
     async def serve(

@@ -1,12 +1,15 @@
 """`pipeline.toml` is read strictly, and what is wrong with it is said by key."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pipeline.config import HOME, Config
 from pipeline.digest import Reference
 from pipeline.errors import ConfigError
+from pipeline.misconfigured import example_of
 
 
 def rewritten(project: Path, old: str, new: str) -> Path:
@@ -66,6 +69,10 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
         ('command = ["-m", "sample"]', 'command = ["-m", "a"]\ncallable = "a:b"', "exactly one of command"),
         ('command = ["-m", "sample"]', "", "exactly one of command"),
         ("acme/sample", "acme/sample:latest", "image.repository: "),
+        ("[image]", '[smoke]\nwritable = ["/tmp", "/tmp"]\n[image]', "smoke.writable: "),
+        ("[image]", "[smoke]\nrequests = [{ }]\n[image]", "smoke.requests.0.path: "),
+        ("[image]", '[smoke]\nrequests = [{ path = "/", headers = { content-length = "1" } }]\n[image]', "from body"),
+        ("[image]", f'[smoke]\nrequests = [{{ path = "/", body = "{"x" * 40_000}" }}]\n[image]', "requests hold more"),
     ],
 )
 def test_what_cannot_be_is_said_by_its_key(project: Path, old: str, new: str, said: str) -> None:
@@ -125,6 +132,54 @@ def test_a_name_that_everybody_reads_alike_is_one(project: Path, repository: str
     assert repository == config.image.repository
     reference = f"{repository}@sha256:{'0' * 64}"
     assert reference == str(Reference.parse(reference))
+
+
+def patterned(schema: dict[str, Any], whole: dict[str, Any], key: str = "") -> Iterator[str]:
+    """Yield the keys of a JSON schema whose texts have to be of one form; `*` is any one part of a key."""
+    schema = whole["$defs"][schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if {"pattern", "patternProperties"} & schema.keys() or "pattern" in schema.get("propertyNames", {}):
+        yield key
+    inner = {**schema.get("properties", {}), **({"*": schema["items"]} if "items" in schema else {})}
+    if isinstance(schema.get("additionalProperties"), dict):
+        inner["*"] = schema["additionalProperties"]
+    for name, each in inner.items():
+        yield from patterned(each, whole, f"{key}.{name}".strip("."))
+
+
+def test_whatever_has_to_be_of_one_form_is_told_with_an_example_and_without_the_pattern() -> None:
+    schema = Config.model_json_schema(mode="validation")
+    found = set(patterned(schema, schema))
+    assert {"service.name", "smoke.writable.*", "smoke.requests.*.path"} <= found
+    assert [key for key in sorted(found) if not example_of(key) and not example_of(f"{key}.*")] == []
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ('writable = ["tmp"]', "smoke.writable.0: 'tmp' is not of the form that it needs; as in /var/cache/greetings"),
+        ('requests = [{ path = "health" }]', "smoke.requests.0.path: 'health' is not of the form that it needs; as in"),
+        (
+            'requests = [{ path = "/", json = { ip = "x" } }]',
+            "'ip' is not of the form that it needs; as in /items/0",
+        ),
+    ],
+)
+def test_a_text_of_another_form_is_told_with_an_example(project: Path, section: str, said: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.load(rewritten(project, "[image]", f"[smoke]\n{section}\n[image]"))
+    (line,) = caught.value.why
+    assert said in line
+    assert "^" not in line
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/", "//tmp", "/tmp/", "/tmp/..", "/./tmp", "/var//tmp", "/proc", "/proc/x", "/dev/shm", "/sys", "/a b", ""],
+)
+def test_a_directory_that_no_service_may_write_is_refused(project: Path, path: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Config.load(rewritten(project, "[image]", f"[smoke]\nwritable = ['{path}']\n[image]"))
+    assert all("as in /var/cache/greetings" in line for line in caught.value.why)
 
 
 def test_every_fault_is_said_at_once(project: Path) -> None:

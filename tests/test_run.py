@@ -7,6 +7,7 @@ import sqlite3
 from datetime import timedelta
 from pathlib import Path
 
+import anyio
 import pytest
 
 from pipeline.config import HOME
@@ -303,6 +304,47 @@ async def test_stages_that_fail_together_are_each_named(make_run: MakeRun) -> No
         ("left", "left"),
         ("right", "right"),
     }
+
+
+async def test_stages_that_run_beside_one_that_fails_end_first_unless_they_reach_outside(make_run: MakeRun) -> None:
+    seen: list[str] = []
+
+    async def soon(_: Context) -> str:
+        await anyio.sleep(0.05)
+        raise SubjectFailed("soon")
+
+    async def later(_: Context) -> str:
+        await anyio.sleep(0.2)
+        raise PolicyDenied("later")
+
+    async def outside(_: Context) -> str:
+        await anyio.sleep(0.1)
+        seen.append("outside")
+        return ""
+
+    async def without_end(_: Context) -> str:
+        await anyio.sleep(0.4)
+        seen.append("without_end")
+        await anyio.sleep(600)
+        return ""
+
+    async def good(_: Context) -> str:
+        await anyio.sleep(0.1)
+        return ""
+
+    async def next_(_: Context) -> str:
+        seen.append("next")
+        return ""
+
+    rows = [
+        *(Stage(soon), Stage(later), Stage(outside, live=True), Stage(without_end)),
+        *(Stage(good), Stage(next_, needs=("good",))),
+    ]
+    run = make_run()
+    with anyio.fail_after(30), pytest.raises(ExceptionGroup) as caught:
+        await execute(rows, run, grace=1)
+    assert [str(failure) for failure in caught.value.exceptions] == ["soon", "later"]
+    assert (seen, Record.read(run.directory / "good").headline) == (["without_end"], "")
 
 
 def test_only_the_stages_that_a_target_needs_are_wanted() -> None:

@@ -1,5 +1,6 @@
 """Start an image's service in a sandbox, with something beside it that asks and then stops it."""
 
+import signal
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pipeline.smoke.sandbox import Sandbox
 from pipeline.toolbox import Completed
 
 _LOOK = 0.1  # seconds between two looks for the last answer
+_LAST = b"\nmemory "
+_BY_SIGTERM = {-signal.SIGTERM, 128 + signal.SIGTERM}  # as the parent and as bubblewrap tell it
 
 
 @dataclass(frozen=True)
@@ -33,6 +36,9 @@ class Outcome:
         memory: resident KiB of the first process then, None where it cannot be read.
         answers: the whole response to each request, in order.
         exit_code: how it ended after SIGTERM.
+        stopped: whether that is as it should be: with 0, or by SIGTERM itself, if the service has caught it and where
+            it is not the first process. A server that raises again what it has caught ends so; as the first process of
+            its container, it goes on from there to its end (pid_namespaces(7)).
         last_words: the end of its output.
     """
 
@@ -40,6 +46,7 @@ class Outcome:
     memory: int | None
     answers: tuple[bytes, ...]
     exit_code: int
+    stopped: bool
     last_words: tuple[str, ...]
 
 
@@ -47,15 +54,16 @@ async def ask(
     box: Sandbox,
     built: Built,
     port: int,
-    paths: Sequence[str],
+    requests: Sequence[bytes],
     limits: Limits,
     answers: Path,
     *,
     settings: Mapping[str, str],
 ) -> Outcome:
-    """Start the service, ask for each path, the first until it is ready, and stop it.
+    """Start the service, send each request, the first until it is ready, and stop it.
 
     Args:
+        requests: each as it is sent.
         settings: environment variables besides the image's own.
         port: where the service listens; where the sandbox has no network of its own and the port is taken, the service
             is told another in `PORT`.
@@ -72,8 +80,9 @@ async def ask(
         environment["PORT"] = str(port)
     script = await anyio.Path(asker.__file__).read_text(encoding="utf-8")
     command = (*box.python, *built.entrypoint[1:])
-    arguments = ("-I", "-B", "-c", script, str(port), str(limits.answer), *paths, "--", *command)
-    longest = (len(paths) + 1) * limits.answer + limits.stop + 10
+    arguments = ("-I", "-B", "-c", script, str(port), str(limits.answer), *(each.hex() for each in requests))
+    arguments += ("--", *command)
+    longest = (len(requests) + 1) * limits.answer + limits.stop + 10
     completed: Completed | None = None
     try:
         async with anyio.create_task_group() as group:
@@ -85,39 +94,54 @@ async def ask(
     if completed is None:
         raise SubjectFailed(
             f"the service does not stop within {limits.stop:g} s of SIGTERM",
-            why="it is the container's first process, which gets no default action from the kernel (pid_namespaces(7))",
-            do="handle SIGTERM: finish the requests in flight and exit with 0; or raise smoke.stop-seconds",
+            why="a container's first process gets no default action from the kernel (pid_namespaces(7))",
+            do="handle SIGTERM: finish the requests in flight and exit with 0; or raise smoke.stop-seconds. "
+            "smoke/log.txt has what it said",
         )
-    last_words = box.tools.last_words(completed.stderr)
-    return _read(await anyio.Path(answers).read_text(), completed.code, tuple(last_words))
+    return _read(await anyio.Path(answers).read_bytes(), len(requests), completed, box)
 
 
 async def _end_late(running: anyio.CancelScope, answers: anyio.Path, seconds: float) -> None:
     """End what runs when it still does some seconds after it was told to stop, which follows its last answer."""
-    while not (await answers.exists() and "memory" in await answers.read_text()):
+    while not (await answers.exists() and _LAST in await _end(answers)):
         await anyio.sleep(_LOOK)
     await anyio.sleep(seconds)
     running.cancel()
 
 
-def _read(text: str, code: int, last_words: tuple[str, ...]) -> Outcome:
-    lines = [line.partition(" ") for line in text.splitlines()]
+async def _end(answers: anyio.Path) -> bytes:
+    async with await answers.open("rb") as file:
+        await file.seek(max(0, (await answers.stat()).st_size - 100))
+        return await file.read()
+
+
+def _read(answered: bytes, asked: int, completed: Completed, box: Sandbox) -> Outcome:
+    """Read what the asker has written, beside which the service may have, and take it for nothing more than that."""
+    code, last_words = completed.code, tuple(box.tools.last_words(completed.stderr))
+    lines = [line.partition(" ") for line in answered.decode("ascii", "replace").splitlines()]
     values = {word: value for word, _, value in lines}
-    answers = tuple(bytes.fromhex(value) for word, _, value in lines if word == "answer")
     if "memory" not in values:
         raise SubjectFailed(
             f"the service ended by itself with exit code {code}",
             why=last_words,
             do="start it in the same way outside of the image; a module that is missing goes into image.modules",
         )
+    try:
+        answers = tuple(bytes.fromhex(value) for word, _, value in lines if word == "answer")
+        start, memory = int(values["ready"]), int(values["memory"] or -1)
+        catches = bool(int(values["catches"]))
+    except (KeyError, ValueError):
+        answers = ()
+    if len(answers) != asked:
+        raise SubjectFailed("the service has written between the answers that were counted", why=last_words)
     if not answers[0]:
         raise SubjectFailed(
             "the service does not listen on its port",
             why=last_words,
             do="see that service.port is the one that it listens on, on every address (0.0.0.0)",
         )
-    memory = int(values["memory"]) if values["memory"] else None
-    return Outcome(int(values["ready"]), memory, answers, code, last_words)
+    stopped = code == 0 or (catches and not box.first and code in _BY_SIGTERM)
+    return Outcome(start, memory if memory >= 0 else None, answers, code, stopped, last_words)
 
 
 def _is_free(port: int) -> bool:

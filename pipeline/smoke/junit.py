@@ -43,5 +43,5 @@ def _message(case: ET.Element) -> str:
     for kind in ("failure", "error"):
         found = case.find(kind)
         if found is not None:
-            return (found.get("message") or found.text or kind).strip().splitlines()[0][:200]
+            return next(iter((found.get("message") or found.text or "").strip().splitlines()), kind)[:200]
     return ""

@@ -19,13 +19,15 @@ from pipeline.image.tree import Component, Tree
 from pipeline.image.unpacking import unpack
 from pipeline.image.wheel import add_wheel
 from pipeline.locked.debian import Lock
+from pipeline.smoke.inside import BESIDE
 from pipeline.smoke.junit import Outcome
-from pipeline.smoke.sandbox import BESIDE, Sandbox
+from pipeline.smoke.sandbox import Sandbox
 from pipeline.stage import Context
 from pipeline.venv import locked_wheels, service_wheel
 
 _SECONDS = 900
 _NAMED_FAILURES = 10
+_ANSWER = {"code": int, "junit": str, "beside": list, "left_out": list}
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ async def run(context: Context, box: Sandbox, built: Built, platform: str, work:
     answer, last_words = await _run(context, box, built, platform, beside)
     outcome = Outcome.read(answer["junit"].encode(), last_words)
     _refuse(context, outcome, answer, last_words)
-    return Result(answer["junit"], _document(context, outcome, answer))
+    return Result(answer["junit"], {**_document(context, outcome, answer), "platform": platform})
 
 
 def _not_run(why: str) -> Result:
@@ -117,13 +119,25 @@ async def _run(
     )  # fmt: skip
     last_words = box.tools.last_words(completed.stderr)
     try:
-        return json.loads(await anyio.Path(answers).read_bytes()), last_words
-    except ValueError as error:
+        return _checked(await anyio.Path(answers).read_bytes()), last_words
+    except (ValueError, RecursionError) as error:
         raise ToolFailed(
             "the tests could not be run on the image's files",
             why=last_words or str(error),
             do="name pytest in test.lock, and in smoke.packages what its wheels need of Debian",
         ) from error
+
+
+def _checked(answer: bytes) -> dict[str, Any]:
+    """Return what the tests' process answers, which may hold anything: they write where it does."""
+    found = json.loads(answer)
+    if not isinstance(found, dict) or {name: type(value) for name, value in found.items()} != _ANSWER:
+        raise ValueError("it answers in another shape")
+    names = [*found["beside"], *found["left_out"]]
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError("it names what is no text")
+    "".join([found["junit"], *names]).encode()  # no half of a surrogate pair, which no file takes
+    return found
 
 
 def _refuse(context: Context, outcome: Outcome, answer: dict[str, Any], last_words: list[str]) -> None:

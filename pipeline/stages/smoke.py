@@ -1,13 +1,12 @@
 """Start the service from the image's own files, ask it, and stop it as Kubernetes will."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import anyio
 
-from pipeline.config import SmokeRequest
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, ToolFailed, VerificationFailed
 from pipeline.image import oci
@@ -16,7 +15,8 @@ from pipeline.image.bytecode import this_platform
 from pipeline.image.layout import Layout
 from pipeline.smoke import bubblewrap, suite, touched
 from pipeline.smoke.asking import Limits, Outcome, ask
-from pipeline.smoke.sandbox import EMULATORS, Sandbox, emulated, sandbox
+from pipeline.smoke.request import SmokeRequest, judge, wire
+from pipeline.smoke.sandbox import EMULATORS, Sandbox, emulated, said, sandbox
 from pipeline.smoke.touched import Watch
 from pipeline.stage import Context
 from pipeline.venv import scratch
@@ -32,37 +32,50 @@ async def smoke(context: Context) -> str:
     """
     platform = this_platform(context.config.image.platforms)
     built = _built(context, platform)
-    requests = (SmokeRequest(path=context.config.service.health), *context.config.smoke.requests)
     architecture = oci.architecture(platform)
     async with (
         scratch(context) as work,
-        sandbox(context.tools, built, architecture, work, bubblewrap.program(context, work)) as box,
+        sandbox(
+            *(context.tools, built, architecture, work, bubblewrap.program(context, work)),
+            named=context.config.smoke.writable,
+        ) as box,
     ):
         if box.why:
             context.say(f"isolation: {box.isolation}, which has {box.limits}; because {box.why}")
-        paths, limits = [request.path for request in requests], _limits(context)
         with _watch(context, box, platform) as watch:
-            settings, port = context.config.smoke.environment, context.config.service.port
-            outcome = await ask(box, built, port, paths, limits, work / "answers", settings=settings)
+            outcome, results = await _ask(context, box, built, work / "answers")
             by_service = watch.opened() if watch else set()
-            results = [_judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True)]
-            _refuse(results, outcome)
             tests = await suite.run(context, box, built, platform, work)
             by_tests = watch.opened() if watch else set()
             trace = touched.report(watch.watched, by_service, by_tests) if watch else touched.unknown(box.isolation)
         others = {
-            name: await _emulate(context, name, requests, work)
-            for name in context.config.image.platforms
-            if name != platform
+            name: await _emulate(context, name, work) for name in context.config.image.platforms if name != platform
         }
+    started = {platform: str(built.digest)}
+    started |= {name: other["digest"] for name, other in others.items() if other["started"]}
     document = _document(box, platform, built.digest, outcome, results)
-    context.write_json("smoke.json", {**document, "suite": tests.document, "emulated": others})
+    context.write_json("smoke.json", {**document, "suite": tests.document, "emulated": others, "started": started})
     context.write_json("trace.json", trace)
     if tests.junit:
         await anyio.Path(context.out / "junit.xml").write_text(tests.junit, encoding="utf-8")
     headline = f"{len(results)} requests answered, first after {outcome.start_ms} ms, stopped by SIGTERM"
     ran = f", {tests.document['passed']} tests passed" if tests.document["run"] else ""
-    return f"{headline}{ran} ({box.isolation})"
+    not_started = "".join(f"; {name} was not started" for name in others.keys() - started.keys())
+    return f"{headline}{ran} ({box.isolation}){not_started}"
+
+
+async def _ask(
+    context: Context, box: Sandbox, built: Built, answers: Path, slower: int = 1
+) -> tuple[Outcome, list[dict[str, Any]]]:
+    """Start the service once, and judge what came of it."""
+    service, smoke = context.config.service, context.config.smoke
+    requests = (SmokeRequest(path=service.health), *smoke.requests)
+    limits = Limits(smoke.timeout_seconds * slower, smoke.stop_seconds * slower)
+    sent = [wire(request) for request in requests]
+    outcome = await ask(box, built, service.port, sent, limits, answers, settings=smoke.environment)
+    results = [judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True)]
+    _refuse(results, outcome)
+    return outcome, results
 
 
 def _built(context: Context, platform: str) -> Built:
@@ -83,39 +96,30 @@ def _entry(image: Mapping[str, Any], platform: str) -> Mapping[str, Any]:
     return entries[platform]
 
 
-async def _emulate(context: Context, platform: str, requests: Sequence[SmokeRequest], work: Path) -> dict[str, object]:
-    """Start another platform's image by an emulator, where there is one; raise `SubjectFailed` when it does badly."""
+async def _emulate(context: Context, platform: str, work: Path) -> dict[str, Any]:
+    """Start another platform's image by an emulator, where there is one; raise what it does badly, with its name."""
     built = _built(context, platform)
     architecture = oci.architecture(platform)
     try:
         program = bubblewrap.program(context, work)
-        box = await emulated(context.tools, built, architecture, work / architecture, program)
+        root = work / architecture
+        box = await emulated(context.tools, built, architecture, root, program, context.config.smoke.writable)
     except ToolFailed as error:
-        return {"started": False, "why": error.what}
-    context.say(f"starting {platform} by {EMULATORS[architecture]}")
-    smoke, paths = context.config.smoke, [request.path for request in requests]
-    outcome = await ask(
-        box,
-        built,
-        context.config.service.port,
-        paths,
-        _limits(context, _SLOWER),
-        work / architecture / "answers",
-        settings=smoke.environment,
-    )
-    _refuse([_judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True)], outcome)
+        return {"started": False, "why": said(error)}
+    by = EMULATORS[architecture]
+    context.say(f"starting {platform} by {by}")
+    try:
+        outcome, results = await _ask(context, box, built, work / f"{architecture}.answers", _SLOWER)
+    except (SubjectFailed, ToolFailed) as error:
+        raise type(error)(f"on {platform}, started by {by}: {error.what}", why=error.why, do=error.do) from error
     return {
         "started": True,
-        "by": EMULATORS[architecture],
+        "by": by,
         "digest": str(built.digest),
-        "requests": len(paths),
+        "requests": len(results),
         "start_ms": outcome.start_ms,
+        "exit_code": outcome.exit_code,
     }
-
-
-def _limits(context: Context, slower: int = 1) -> Limits:
-    smoke = context.config.smoke
-    return Limits(smoke.timeout_seconds * slower, smoke.stop_seconds * slower)
 
 
 @contextmanager
@@ -128,20 +132,6 @@ def _watch(context: Context, box: Sandbox, platform: str) -> Iterator[Watch | No
     files = {path for package in entry["packages"] for path in package["files"]} | set(entry["generated"])
     with Watch(box.files, files) as watch:
         yield watch
-
-
-def _judge(request: SmokeRequest, answer: bytes) -> dict[str, Any]:
-    head, _, body = answer.partition(b"\r\n\r\n")
-    parts = head.split(b"\r\n")[0].split(b" ", 2)
-    status = int(parts[1]) if len(parts) > 1 and parts[1].isdigit() else 0
-    found = request.contains.encode() in body
-    return {
-        "path": request.path,
-        "status": status,
-        "expected": {"status": request.status, "contains": request.contains},
-        "body": body[:500].decode("utf-8", "replace"),
-        "passed": status == request.status and found,
-    }
 
 
 def _document(
@@ -161,18 +151,19 @@ def _document(
 
 
 def _refuse(results: list[dict[str, Any]], outcome: Outcome) -> None:
+    """Raise `SubjectFailed` for answers that are wrong, and for a service that does not end as it should."""
     failed = [each for each in results if not each["passed"]]
     if failed:
+        broken = any(each["status"] >= 500 or not each["status"] for each in failed)  # it knows why
         raise SubjectFailed(
             f"the image does not answer as it should: {len(failed)} of {len(results)} requests failed",
             why=[
-                f"{each['path']}: {each['status']} {each['body'][:120]!r}, expected {each['expected']['status']}"
-                + (f" with {each['expected']['contains']!r}" if each["expected"]["contains"] else "")
-                for each in failed
+                *(f"{each['method']} {each['path']}: {wrong}" for each in failed for wrong in each["wrong"]),
+                *(outcome.last_words if broken else ()),
             ],
             do="see smoke/log.txt for what the service said; a module that is missing goes into image.modules",
         )
-    if outcome.exit_code != 0:
+    if not outcome.stopped:
         raise SubjectFailed(
             f"the service ended with exit code {outcome.exit_code} after SIGTERM",
             why=outcome.last_words,

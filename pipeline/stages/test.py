@@ -31,12 +31,12 @@ async def test(context: Context) -> str:
             env={"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": "-p no:cacheprovider"},
         )  # fmt: skip
         found = report.read_bytes() if report.is_file() and not report.is_symlink() else b""
-    outcome = Outcome.read(found, context.tools.last_words(done.stdout or done.stderr))
+    outcome = Outcome.read(found, context.tools.last_words(done.said))
     (context.out / "junit.xml").write_bytes(found)
     if outcome.failed or done.code not in {0, 5}:
         raise SubjectFailed(
             f"{len(outcome.failed)} of {outcome.total} tests of {context.config.service.name} failed",
-            why=outcome.failed[:_NAMED_FAILURES] or context.tools.last_words(done.stdout),
+            why=outcome.failed[:_NAMED_FAILURES] or context.tools.last_words(done.said),
             do="correct the service or its tests; test/log.txt has more of the output",
         )
     if outcome.total == outcome.skipped:

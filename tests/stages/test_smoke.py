@@ -17,7 +17,6 @@ from pipeline.errors import SubjectFailed, VerificationFailed
 from pipeline.locked.inputs import sandbox
 from pipeline.locked.store import Store
 from pipeline.run import Run
-from pipeline.smoke.sandbox import EMULATORS
 from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
 from tests.commands import pipeline
@@ -65,6 +64,7 @@ async def test_a_good_service_is_started_asked_and_stopped(store: Store, tmp_pat
         ("/", 200, True),
     ]
     assert found["exit_code"] == 0
+    assert found["started"] == {found["platform"]: found["digest"]}
     assert 0 < found["start_ms"] < 3000
     assert found["isolation"] == "bubblewrap"
     assert found["why"].startswith("Docker: ")
@@ -247,35 +247,6 @@ async def test_settings_for_the_smoke_test_reach_the_service_and_not_the_image(s
 
 def _has(path: Path, word: bytes) -> bool:
     return path.is_file() and path.stat().st_size < 10_000 and word in path.read_bytes()
-
-
-BOTH = ("linux/amd64", "linux/arm64")
-EMULATED = Stage(smoke, needs=("image",), tools=("bwrap", *EMULATORS.values()))
-
-
-@needs_bubblewrap
-@pytest.mark.skipif(
-    not any(shutil.which(name) for name in EMULATORS.values()), reason="no emulator: apt-get install qemu-user-static"
-)
-async def test_the_other_platform_is_started_by_an_emulator_and_asked_the_same(store: Store, tmp_path: Path) -> None:
-    service = Service(platforms=BOTH, settings=ASKS)
-    found = await smoked(service, store, tmp_path / "both", EMULATED)
-    (other,) = set(BOTH) - {found["platform"]}
-    assert found["emulated"][other]["started"] is True
-    assert found["emulated"][other]["requests"] == 2
-    assert found["emulated"][other]["digest"] != found["digest"]
-
-
-@needs_bubblewrap
-async def test_without_an_emulator_the_other_platform_is_told_as_not_started(
-    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "bwrap").symlink_to(shutil.which("bwrap") or "")
-    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
-    found = await smoked(Service(platforms=BOTH, settings=ASKS), store, tmp_path / "one", EMULATED)
-    (how,) = found["emulated"].values()
-    assert how == {"started": False, "why": f"{EMULATORS['arm64']} is not installed on this machine"}
 
 
 async def test_an_altered_layer_is_never_started(store: Store, tmp_path: Path) -> None:

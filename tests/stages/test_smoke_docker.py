@@ -18,6 +18,7 @@ import anyio
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.errors import SubjectFailed
 from pipeline.image.bytecode import this_platform
 from pipeline.locked.store import Store
 from pipeline.stage import Stage
@@ -25,7 +26,9 @@ from pipeline.stages.smoke import smoke
 from pipeline.table import TABLE
 from pipeline.toolbox import Toolbox
 from tests.stages.ours import Ours, ours
+from tests.stages.services import PROGRAM, Service
 from tests.stages.test_smoke import probing, require_isolated, smoked
+from tests.stages.test_smoke_bounds import BOMB, asking, writing
 
 pytestmark = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("dockerd") or not shutil.which("docker"),
@@ -141,6 +144,23 @@ async def test_what_docker_starts_is_alone_and_has_no_rights(
     found = await smoked(probing(), store, tmp_path / "alone", DOCKER, locked)
     assert found["isolation"] == "docker"
     require_isolated(found)
+
+
+async def test_what_docker_starts_writes_where_it_is_allowed_to_and_nowhere_else(
+    docker: None, store: Store, locked: dict[str, Digest], tmp_path: Path
+) -> None:
+    service = writing(asking("/tmp /var/cache/sample"))
+    found = await smoked(service, store, tmp_path / "writes", DOCKER, locked)
+    assert (found["isolation"], found["requests"][1]["passed"]) == ("docker", True)
+
+
+async def test_what_docker_starts_cannot_fork_without_end(
+    docker: None, store: Store, locked: dict[str, Digest], tmp_path: Path
+) -> None:
+    service = Service(files={**PROGRAM, "sample/server.py": BOMB})
+    with pytest.raises(SubjectFailed, match="ended by itself") as caught:
+        await smoked(service, store, tmp_path / "forks", DOCKER, locked)
+    assert any("Resource temporarily unavailable" in line for line in caught.value.why)
 
 
 async def test_the_service_of_this_repository_is_started_asked_tested_and_stopped(

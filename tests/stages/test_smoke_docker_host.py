@@ -78,7 +78,7 @@ if words[0] == "pull":
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({{}}))
     opener.open(f"http://{{host}}/v2/{{repository}}/manifests/{{digest}}").read()
 if words[0] == "run":
-    print("ready 1", "answer " + b"HTTP/1.0 200 OK\\r\\n\\r\\n".hex(), "memory 1", sep="\\n")
+    print("ready 1", "answer " + b"HTTP/1.0 200 OK\\r\\n\\r\\n".hex(), "catches 1", "memory 1", sep="\\n")
 """
 
 

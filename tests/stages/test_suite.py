@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import SubjectFailed
+from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.locked.store import Store
 from pipeline.run import Run
+from pipeline.smoke.junit import Outcome
 from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
 from tests.stages.services import FILES, PROGRAM, SERVER, Service
@@ -43,6 +44,7 @@ async def test_tests_that_pass_leave_their_report_and_what_they_touched(store: S
         "skipped": 0,
         "left_out": {},
         "modules_not_in_the_image": [],
+        "platform": found["platform"],
     }
     assert 'name="test_it_has_a_main"' in (run.directory / "smoke" / "junit.xml").read_text()
     trace = json.loads((run.directory / "smoke" / "trace.json").read_bytes())
@@ -148,6 +150,42 @@ async def test_a_suite_that_says_nothing_is_refused(
 ) -> None:
     with pytest.raises(SubjectFailed, match=message):
         await ran(with_tests(source, settings=settings), store, tmp_path / "nothing")
+
+
+MEDDLES = """import json, os
+
+
+def test_x():
+    for fd in range(3, 20):
+        try:
+            os.write(fd, {answer})
+        except OSError:
+            pass
+    os._exit(0)
+"""
+WHOLE = {"code": 0, "junit": "<testsuites/>", "beside": [], "left_out": []}
+
+
+@needs_bubblewrap
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "b'[' * 100000",
+        "b'[]'",
+        f"json.dumps({ {**WHOLE, 'code': None} }).encode()",
+        f"json.dumps({ {**WHOLE, 'beside': [1]} }).encode()",
+        f"json.dumps({ {**WHOLE, 'beside': ['x.']} }).replace('x.', chr(92) + 'udcff').encode()",
+    ],
+    ids=["deep", "list", "no code", "no names", "no UTF-8"],
+)
+async def test_an_answer_that_is_none_is_told_and_no_bug(store: Store, tmp_path: Path, answer: str) -> None:
+    with pytest.raises(ToolFailed, match="the tests could not be run on the image's files"):
+        await ran(with_tests(MEDDLES.replace("{answer}", answer)), store, tmp_path / "meddles")
+
+
+def test_a_failure_that_says_nothing_is_named_all_the_same() -> None:
+    report = b'<testsuite><testcase classname="a" name="b"><failure message=" ">\n</failure></testcase></testsuite>'
+    assert Outcome.read(report, []).failed == ("a.b: failure",)
 
 
 async def test_without_a_sandbox_the_suite_is_told_as_not_run(store: Store, tmp_path: Path) -> None:
