@@ -14,6 +14,7 @@ LEAVES = {"errors", "digest"}
 # What touches the outside, one kind each. A module that is neither here nor named below has to be pure.
 EDGES = {
     "asking",
+    "below",
     "blobs",
     "built",
     "bytecode",
@@ -62,6 +63,7 @@ EDGES = {
     "store",
     "store_archive",
     "store_cleaning",
+    "streams",
     "surroundings",
     "toolbox",
     "touched",

@@ -1,7 +1,6 @@
 """Decide what of an unpacked tree the image holds."""
 
 import os
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -60,7 +59,9 @@ def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interi
     found = modules(tree, architecture)
     begin = start(config.service, found)
     for path, source in begin.generated.items():
-        shutil.copyfile(source, tree.add(File(path, service)))
+        tree.add(File(path, service))
+        with source.open("rb") as stream:
+            tree.write(path, stream)
     if begin.generated:
         found = modules(tree, architecture)
     closure = close(found, interior.builtin | interior.frozen, [*selection.ALWAYS, *begin.seeds, *config.image.modules])
