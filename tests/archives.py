@@ -27,11 +27,13 @@ def special(name: str, kind: bytes, target: str = "") -> tuple[tarfile.TarInfo, 
 
 def deb(members: Sequence[tuple[tarfile.TarInfo, bytes]], compression: str = "xz", control: bytes = CONTROL) -> bytes:
     """Return a Debian package with these files."""
-    parts = {
-        "debian-binary": b"2.0\n",
-        f"control.tar.{compression}": _tar([file("./control", control)], compression),
-        f"data.tar.{compression}": _tar(members, compression),
-    }
+    return packed(archive([file("./control", control)], compression), archive(members, compression), compression)
+
+
+def packed(control: bytes, data: bytes, compression: str = "") -> bytes:
+    """Return a Debian package of two archives, compressed already."""
+    ending = f".{compression}" if compression else ""
+    parts = {"debian-binary": b"2.0\n", f"control.tar{ending}": control, f"data.tar{ending}": data}
     return b"!<arch>\n" + b"".join(_member(name, data) for name, data in parts.items())
 
 
@@ -40,7 +42,8 @@ def _member(name: str, data: bytes) -> bytes:
     return header + data + b"\n" * (len(data) % 2)
 
 
-def _tar(members: Sequence[tuple[tarfile.TarInfo, bytes]], compression: str) -> bytes:
+def archive(members: Sequence[tuple[tarfile.TarInfo, bytes]], compression: str = "") -> bytes:
+    """Return a tar archive."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode=f"w:{compression}") as archive:  # type: ignore[call-overload]
         for info, content in members:

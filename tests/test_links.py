@@ -60,7 +60,7 @@ def test_a_link_that_leaves_the_root_is_refused_while_unpacking(tree: Tree, memb
 
 def test_a_link_through_the_link_of_another_package_is_refused_too(tree: Tree) -> None:
     unpack(tree, [symbolic("x/y/a", "../../z")])
-    with pytest.raises(SubjectFailed, match="other brings a link out of the image: b to x/y/a/../../secret"):
+    with pytest.raises(SubjectFailed, match=r"other brings a link out of the image: b to x/y/a/\.\./\.\./secret"):
         unpack(tree, [symbolic("b", "x/y/a/../../secret")], OTHER)
 
 
@@ -92,7 +92,7 @@ def test_other_tricks_with_links_and_names_are_refused(tree: Tree, members: Memb
 
 def test_a_hard_link_to_a_link_is_that_link_in_another_place(tree: Tree) -> None:
     unpack(tree, [file("usr/lib/f", b"content"), symbolic("x/a", "/usr/lib/f"), hard("y/z/b", "x/a")])
-    assert {"x/a": "../usr/lib/f", "y/z/b": "../../usr/lib/f"} == {p: f.link for p, f in tree.files.items() if f.link}
+    assert (tree.files["x/a"].link, tree.files["y/z/b"].link) == ("../usr/lib/f", "../../usr/lib/f")
     assert tree.follow("y/z/b") == ["y/z/b", "usr/lib/f"]
 
 
@@ -120,9 +120,9 @@ def test_nothing_is_opened_through_a_link_that_somebody_puts_on_the_way(tree: Tr
     (tree.root / "secret").unlink()
     (tree.root / "secret").symlink_to("../secret")
     for path in ("a/f", "a/secret", "secret"):
-        with pytest.raises(OSError, match="Not a directory|symbolic links"):
+        with pytest.raises(OSError, match=r"Not a directory|symbolic links"):
             below.read(tree.root, path)
-        with pytest.raises(OSError, match="Not a directory|File exists"):
+        with pytest.raises(OSError, match=r"Not a directory|File exists"):
             below.create(tree.root, path, 0o644)
     with pytest.raises(OSError, match="Not a directory"):
         below.link(tree.root, "a/link", "x")

@@ -16,7 +16,7 @@ from pipeline.image.layer import check_target
 # Where a package's absolute links may lead. Anything else, as /dev or /run, belongs to the machine that it runs on.
 _PLACES = ("bin", "etc", "lib", "lib64", "opt", "sbin", "srv", "usr", "var")
 _DEVICES = {tarfile.CHRTYPE: "a device", tarfile.BLKTYPE: "a device", tarfile.FIFOTYPE: "a pipe"}
-_LARGEST, _MOST = 4 << 30, 100_000  # bytes and files that one package may bring; the whole Python has 50 MB and 1,500
+_LARGEST, _MOST = 4 << 30, 50_000  # bytes and files that one package may bring; the whole Python has 50 MB and 1,500
 _LARGEST_CONTROL, _MOST_CONTROL = 16 << 20, 100  # the same for what it says of itself, which is held in memory
 
 
@@ -88,10 +88,11 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, package: str, links
     A hard link to a symbolic link is that link once more, in another place.
     """
     path = _path(info.name)
+    if info.issym() or info.islnk():
+        check_target(path, info.linkname)
     target = info.linkname if info.issym() else links.get(_path(info.linkname)) if info.islnk() else None
     if target is not None:
         links[path] = target
-        check_target(path, target)
         return Member(path, link=_relative(path, target, package))
     executable = bool(info.mode & 0o100)
     if info.islnk():
