@@ -1,6 +1,7 @@
 """Debian packages and wheels made by hand, so that a test can put into one what no tool would."""
 
 import base64
+import csv
 import hashlib
 import io
 import tarfile
@@ -70,10 +71,12 @@ def wheel(
         f"{information}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {pure}\nTag: {tag}\n".encode(),
     }
     said = {path: (recorded or {}).get(path, content) for path, content in every.items()}
-    lines = [
-        f"{path},sha256={_record_hash(content)},{len(content)}" for path, content in said.items() if content is not None
+    rows = [
+        (path, f"sha256={_record_hash(content)}", len(content)) for path, content in said.items() if content is not None
     ]
-    every[f"{information}/RECORD"] = "\n".join([*lines, f"{information}/RECORD,,", ""]).encode()
+    record = io.StringIO()
+    csv.writer(record, lineterminator="\n").writerows([*rows, (f"{information}/RECORD", "", "")])
+    every[f"{information}/RECORD"] = record.getvalue().encode()
     path = directory / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for member, content in every.items():

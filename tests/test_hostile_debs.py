@@ -164,7 +164,7 @@ def test_what_describes_a_file_takes_no_memory_to_speak_of(tmp_path: Path, kind:
     xz, zeros = lzma.LZMACompressor(preset=0), bytes(1 << 20)
     data = xz.compress(info.tobuf()) + b"".join(xz.compress(zeros) for _ in range(200)) + xz.flush()
     (tmp_path / "sample.deb").write_bytes(archives.packed(lzma.compress(CONTROL), data, "xz"))
-    command = [sys.executable, "-c", LIMITED, tmp_path / "sample.deb", tmp_path / "root"]
+    command = [sys.executable, "-c", LIMITED, str(tmp_path / "sample.deb"), str(tmp_path / "root")]
     said, kilobytes = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
     assert said == "sample.deb is damaged: data.tar.xz cannot be read"
     assert int(kilobytes) < 120_000
