@@ -72,6 +72,7 @@ EDGES = {
     "wheel",
     "world",
     "written",
+    "zipped",
 }
 STAGE = {"stage", "keys", "run", "suite", "bubblewrap", "venv", "dagger_graph"}
 ENGINES = {"host", "dagger_module"}
