@@ -35,6 +35,7 @@ EDGES = {
     "fetch_python",
     "fetch_tools",
     "grype",
+    "handed",
     "inputs",
     "layer",
     "layering",
