@@ -64,8 +64,15 @@ def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interi
             tree.write(path, stream)
     if begin.generated:
         found = modules(tree, architecture)
-    closure = close(found, interior.builtin | interior.frozen, [*selection.ALWAYS, *begin.seeds, *config.image.modules])
-    asked = selection.Asked(config.image.runtime == "full", config.image.extra_packages, config.image.package_data)
+    whole = config.image.runtime == "full"
+    closure = close(
+        found,
+        interior.builtin | interior.frozen,
+        [*selection.ALWAYS, *begin.seeds, *config.image.modules],
+        made=config.image.made_modules,
+        whole=whole,
+    )
+    asked = selection.Asked(whole, config.image.extra_packages, config.image.package_data)
     kept = selection.select(
         tree,
         [found[name] for name in closure.needed],
