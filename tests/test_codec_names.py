@@ -46,7 +46,7 @@ def test_a_name_in_a_string_is_a_codec_by_whatever_spelling(source: str, name: s
     [
         'x = {"zip": 1, "hex": 2, "bz2": 3, "rot13": 4}',
         'code = "850" + "437" + \'1252\'',
-        '"aliases" + "mbcs" + "oem" + "encodings" + ""',
+        '"aliases" + "mbcs" + "oem" + "undefined" + "encodings" + ""',
         '"see utf-16 for more"',
         "utf_16 = 1",
         '"nothing-known"',

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Mapping
 
 PACKAGE = "encodings"
 ALIASES = f"{PACKAGE}.aliases"
-_NOT_CODECS = (ALIASES, f"{PACKAGE}.mbcs", f"{PACKAGE}.oem")  # the two are Windows's
+# Two are of Windows, and one is there to fail.
+_NOT_CODECS = (ALIASES, *(f"{PACKAGE}.{name}" for name in ("mbcs", "oem", "undefined")))
 # A string of its own that could be a name. A number alone is one too (437, 850), and never meant as one.
 _STRING = re.compile(rb"""["']([A-Za-z][\w.-]{1,30})["']""")
 # A line that says what its string is for: `codecs.encode(data, "hex")`, `open(path, encoding="utf-16")`.
