@@ -15,6 +15,7 @@ from pipeline.digest import Digest
 from pipeline.distribution.referrers import BUNDLE_TYPE, attach
 from pipeline.errors import PipelineError, VerificationFailed
 from pipeline.image.built import Built
+from pipeline.image.differences import Side, first_difference
 from pipeline.image.handed import ours
 from pipeline.image.layout import INDEX_TYPE, Layout
 from tests.conftest import NOW
@@ -187,12 +188,13 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
 @given(JSON, JSON, JSON, st.binary(max_size=40) | st.none())
 def test_documents_of_any_shape_are_an_image_or_are_refused(index: Any, manifest: Any, more: Any, raw: Any) -> None:
     """Write any document as the configuration, the manifest, the index and the list, each naming the one before."""
     with TemporaryDirectory() as scratch:
         layout = Layout.create(Path(scratch) / "layout")
+        other = Side("other", Layout(Path(scratch) / "other"), write_layout(Path(scratch) / "other", evidence=0)[0])
         config = described(layout, "a", more)
         inner = {"config": config, "layers": [config], **(manifest if isinstance(manifest, dict) else {})}
         listed = described(layout, "b", inner)
@@ -204,6 +206,7 @@ def test_documents_of_any_shape_are_an_image_or_are_refused(index: Any, manifest
             lambda: layout.check_image(Digest.parse(top["digest"])),
             lambda: Built.read(layout, Digest.parse(listed["digest"])),
             lambda: ours(layout, Digest.parse(top["digest"]), Path(scratch) / "ours"),
+            lambda: first_difference(Side("one", layout, Digest.parse(top["digest"])), other),
         ):
             refused = 6
             try:
@@ -211,7 +214,7 @@ def test_documents_of_any_shape_are_an_image_or_are_refused(index: Any, manifest
             except PipelineError as error:
                 refused = error.exit_code
             assert refused == 6
-        assert {"layout", "ours"} >= {path.name for path in Path(scratch).iterdir()}
+        assert {"layout", "other", "ours"} >= {path.name for path in Path(scratch).iterdir()}
 
 
 def described(layout: Layout, kind: str, document: Any) -> dict[str, Any]:
