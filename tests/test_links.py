@@ -54,13 +54,13 @@ OUT: dict[str, Members] = {
 
 @pytest.mark.parametrize("members", OUT.values(), ids=OUT.keys())
 def test_a_link_that_leaves_the_root_is_refused_while_unpacking(tree: Tree, members: Members) -> None:
-    with pytest.raises(SubjectFailed, match="sample brings a link out of the image"):
+    with pytest.raises(SubjectFailed, match=r"links to .*, which leaves the image"):
         unpack(tree, members)
 
 
 def test_a_link_through_the_link_of_another_package_is_refused_too(tree: Tree) -> None:
     unpack(tree, [symbolic("x/y/a", "../../z")])
-    with pytest.raises(SubjectFailed, match=r"other brings a link out of the image: b to x/y/a/\.\./\.\./secret"):
+    with pytest.raises(SubjectFailed, match=r"b links to x/y/a/\.\./\.\./secret, which leaves the image"):
         unpack(tree, [symbolic("b", "x/y/a/../../secret")], OTHER)
 
 

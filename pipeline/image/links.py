@@ -23,8 +23,8 @@ def check(links: Mapping[str, str], brought_by: str) -> None:
     for path, target in links.items():
         if _leaves(path, target, links):
             raise SubjectFailed(
-                f"{brought_by} brings a link out of the image: {path} to {target}",
-                why="followed through the other links, it leads above the root",
+                f"{path} links to {target}, which leaves the image",
+                why=f"{brought_by} brings it, or what it leads through; followed, it goes above the root",
                 do="leave the package out of the image",
             )
 
