@@ -188,7 +188,7 @@ JSON = st.recursive(
 )
 
 
-@settings(max_examples=100, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=100, deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
 @given(JSON, JSON, JSON, st.binary(max_size=40) | st.none())
 def test_documents_of_any_shape_are_an_image_or_are_refused(index: Any, manifest: Any, more: Any, raw: Any) -> None:
     """Write any document as the configuration, the manifest, the index and the list, each naming the one before."""

@@ -64,7 +64,7 @@ def check(data: bytes) -> None:
         assert (here / "secret").read_text() == "of the build machine"
 
 
-quick = settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=150, deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
 
 
 @quick

@@ -30,7 +30,7 @@ INSIDE = st.builds(
     "{}/{}".format, st.just(INFO), st.sampled_from(["entry_points.txt", "RECORD.p7s", "x", "a/METADATA"])
 )
 TEXTS = st.one_of(st.binary(max_size=80), st.sampled_from(CONTENTS))
-quick = settings(max_examples=150, deadline=1000, suppress_health_check=[HealthCheck.too_slow])
+quick = settings(max_examples=150, deadline=10_000, suppress_health_check=[HealthCheck.too_slow])
 
 
 def check(data: bytes) -> None:
