@@ -127,6 +127,7 @@ class Image(_Section):
     keep: Inside | None = None
     extra_packages: tuple[str, ...] = ()
     modules: tuple[str, ...] = ()
+    made_modules: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")], ...] = ()
     package_data: tuple[str, ...] = ()
     runtime: str = Field(default="trimmed", pattern="^(trimmed|full)$")
     source: str = ""

@@ -1,6 +1,7 @@
 """Debian packages and wheels made by hand, so that a test can put into one what no tool would."""
 
 import base64
+import csv
 import hashlib
 import io
 import tarfile
@@ -27,11 +28,13 @@ def special(name: str, kind: bytes, target: str = "") -> tuple[tarfile.TarInfo, 
 
 def deb(members: Sequence[tuple[tarfile.TarInfo, bytes]], compression: str = "xz", control: bytes = CONTROL) -> bytes:
     """Return a Debian package with these files."""
-    parts = {
-        "debian-binary": b"2.0\n",
-        f"control.tar.{compression}": _tar([file("./control", control)], compression),
-        f"data.tar.{compression}": _tar(members, compression),
-    }
+    return packed(archive([file("./control", control)], compression), archive(members, compression), compression)
+
+
+def packed(control: bytes, data: bytes, compression: str = "") -> bytes:
+    """Return a Debian package of two archives, compressed already."""
+    ending = f".{compression}" if compression else ""
+    parts = {"debian-binary": b"2.0\n", f"control.tar{ending}": control, f"data.tar{ending}": data}
     return b"!<arch>\n" + b"".join(_member(name, data) for name, data in parts.items())
 
 
@@ -40,7 +43,8 @@ def _member(name: str, data: bytes) -> bytes:
     return header + data + b"\n" * (len(data) % 2)
 
 
-def _tar(members: Sequence[tuple[tarfile.TarInfo, bytes]], compression: str) -> bytes:
+def archive(members: Sequence[tuple[tarfile.TarInfo, bytes]], compression: str = "") -> bytes:
+    """Return a tar archive."""
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode=f"w:{compression}") as archive:  # type: ignore[call-overload]
         for info, content in members:
@@ -67,10 +71,12 @@ def wheel(
         f"{information}/WHEEL": f"Wheel-Version: 1.0\nRoot-Is-Purelib: {pure}\nTag: {tag}\n".encode(),
     }
     said = {path: (recorded or {}).get(path, content) for path, content in every.items()}
-    lines = [
-        f"{path},sha256={_record_hash(content)},{len(content)}" for path, content in said.items() if content is not None
+    rows = [
+        (path, f"sha256={_record_hash(content)}", len(content)) for path, content in said.items() if content is not None
     ]
-    every[f"{information}/RECORD"] = "\n".join([*lines, f"{information}/RECORD,,", ""]).encode()
+    record = io.StringIO()
+    csv.writer(record, lineterminator="\n").writerows([*rows, (f"{information}/RECORD", "", "")])
+    every[f"{information}/RECORD"] = record.getvalue().encode()
     path = directory / f"{name}-{version}-{tag}.whl"
     with zipfile.ZipFile(path, "w") as archive:
         for member, content in every.items():

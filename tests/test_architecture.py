@@ -15,6 +15,7 @@ LEAVES = {"errors", "digest", "shown"}
 EDGES = {
     "asking",
     "bases",
+    "below",
     "blobs",
     "bounding",
     "built",
@@ -41,6 +42,7 @@ EDGES = {
     "fetch_python",
     "fetch_tools",
     "grype",
+    "handed",
     "inputs",
     "layer",
     "layering",
@@ -72,6 +74,7 @@ EDGES = {
     "store",
     "store_archive",
     "store_cleaning",
+    "streams",
     "surroundings",
     "toolbox",
     "touched",
@@ -80,6 +83,7 @@ EDGES = {
     "wheel",
     "world",
     "written",
+    "zipped",
 }
 STAGE = {"stage", "keys", "run", "suite", "bubblewrap", "confined", "venv", "dagger_graph"}
 ENGINES = {"host", "dagger_module"}

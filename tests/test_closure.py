@@ -1,7 +1,7 @@
 """What a service needs is found by reading: who wrote an import, and how, decides whether it counts."""
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 
@@ -237,3 +237,94 @@ def test_a_source_of_the_service_that_is_no_python_is_refused_even_when_nobody_i
 def test_a_source_may_be_in_another_encoding_and_may_hold_odd_escapes() -> None:
     source = "# -*- coding: latin-1 -*-\nimport a\nb = '\\d\xe4'\n".encode("latin-1")
     assert [found.name for found in imports(source, "")] == ["a"]
+
+
+SIX = {"six": "X = ['urllib.parse']"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import six.moves.urllib.parse",
+        "from six.moves.urllib.parse import quote",
+        "from six.moves import urllib",
+        "import six.moves",
+        "def later():\n    from six.moves import queue",
+        "try:\n    from six.moves import queue\nexcept ImportError:\n    import queue",
+        "if a:\n    import six.moves.queue",
+    ],
+)
+def test_what_lies_below_a_module_that_is_no_package_is_made_by_it(source: str) -> None:
+    assert {"app", "six"} == set(closed(source, SIX).needed)
+
+
+def test_what_is_made_at_run_time_is_told_with_its_maker() -> None:
+    found = closed("import six.moves.queue\nfrom six import text, wraps", SIX)
+    assert found.made == {"six.moves.queue": "six"}
+    assert "six.moves.queue" not in found.left_out
+
+
+def test_a_vendored_module_makes_modules_too() -> None:
+    wheels = {"w": "from w.six.moves import queue\nfrom .six.moves import range", "w.six": ""}
+    assert {"app", "w", "w.six"} == set(closed("import w", wheels).needed)
+
+
+def test_a_part_of_a_wheel_that_needs_what_a_module_makes_is_no_extra() -> None:
+    wheels = {"w": "def later():\n    import w.part", "w.part": "import six.moves.queue", **SIX}
+    assert {"w.part", "six"} <= closed("import w", wheels).needed.keys()
+
+
+@pytest.mark.parametrize(
+    ("source", "wheels", "standard"),
+    [
+        ("import w.none", {"w": "", "w.a": ""}, {}),
+        ("import extra.none", {}, {"extra": ""}),
+        ("import six.moves", {"sixty": ""}, {}),
+    ],
+)
+def test_what_lies_below_a_package_or_below_the_standard_library_is_missing(
+    source: str, wheels: Mapping[str, str], standard: Mapping[str, str]
+) -> None:
+    with pytest.raises(SubjectFailed, match="there is no module"):
+        closed(source, wheels, standard)
+
+
+def closed_with(source: str, *, made: Sequence[str] = (), whole: bool = False, seeds: Sequence[str] = ()) -> Closure:
+    """Close over a service and a package `w` with a part that needs what is nowhere."""
+    wheels = {"w": "", "w.a": "import nowhere", "w.b": "if", "w.c": "import w.extern.packaging"}
+    every = {name: module(name, text, Origin.WHEEL, package=name == "w") for name, text in wheels.items()}
+    every["app"] = module("app", source, Origin.SERVICE)
+    return close(every, BUILTIN, ["app", *seeds], made=made, whole=whole)
+
+
+def test_a_key_declares_modules_that_are_made_at_run_time_and_all_below_them() -> None:
+    with pytest.raises(SubjectFailed, match=r"there is no module w\.extern") as refused:
+        closed_with("import w.c")
+    assert "image.made-modules" in refused.value.do
+    found = closed_with("import w.c", made=["w.extern"])
+    assert set(found.needed) == {"app", "w", "w.c"}
+    assert found.made == {"w.extern.packaging": "w"}
+
+
+def test_a_module_that_no_file_makes_can_be_declared_and_configured_too() -> None:
+    found = closed_with("import gi.repository", made=["gi"], seeds=["gi.more"])
+    assert set(found.needed) == {"app"}
+    assert found.made == {"gi.repository": ""}
+
+
+@pytest.mark.parametrize("source", ["import w.a", "import w.none.more", "import nowhere.at.all", "from . import x"])
+def test_where_everything_is_in_the_image_what_is_nowhere_is_told_and_not_refused(source: str) -> None:
+    found = closed_with(source, whole=True)
+    assert "app" in found.needed
+    assert [name for name, where in found.left_out.items() if "and it is nowhere" in where] or "x" in source
+
+
+def test_where_everything_is_in_the_image_a_wheel_may_be_for_another_python_and_the_service_may_not() -> None:
+    assert "w.b" in closed_with("import w.b", whole=True).needed
+    with pytest.raises(SubjectFailed, match="is no Python"):
+        closed_with("if", whole=True)
+
+
+def test_where_everything_is_in_the_image_what_pipeline_toml_names_has_to_be_there_still() -> None:
+    with pytest.raises(SubjectFailed, match="there is no module elsewhere"):
+        closed_with("", whole=True, seeds=["elsewhere"])

@@ -18,6 +18,7 @@ for way in "fork", "spawn":
     process.join()
 """
 # How each row is used, once its module has been imported; or how it is imported, where that is enough.
+JSON = "for name in ('utf-16-be', 'utf-16-le', 'utf-32-be', 'utf-32-le', 'utf-8-sig'): "
 USES = {
     **{(owner, ""): f"import {owner}" for owner in ("_decimal", "_elementtree", "_pickle", "_sqlite3")},
     ("argparse", "ArgumentParser"): "argparse.ArgumentParser().parse_args([])",
@@ -32,6 +33,8 @@ USES = {
     ("email.message", "set_content"): "email.message.EmailMessage().set_content('')",
     ("functools", "singledispatch"): "functools.singledispatch(print)",
     ("importlib.resources", ""): "import importlib.resources; importlib.resources.files('encodings')",
+    ("json", "json.load"): f"{JSON}json.load(__import__('io').BytesIO('[1]'.encode(name)))",
+    ("json", "json.loads"): f"{JSON}json.loads('[1]'.encode(name))",
     ("multiprocessing", "allow_connection_pickling"): "multiprocessing.allow_connection_pickling()",
     ("multiprocessing", "Event"): "multiprocessing.Event()",
     ("multiprocessing", "get_context"): START,

@@ -27,6 +27,7 @@ from pipeline.distribution.credentials import login
 from pipeline.distribution.registry import Registry
 from pipeline.environment import network_environment
 from pipeline.errors import UsageError, VerificationFailed
+from pipeline.image import handed
 from pipeline.image.layout import INDEX_TYPE, Layout
 from pipeline.judging.policy_files import read_policy
 from pipeline.locked.inputs import Inputs
@@ -97,13 +98,13 @@ async def _examine(
 async def _source(image: str, tools: Toolbox, work: Path) -> AsyncIterator[tuple[Registry, Reference]]:
     """Give the registry that has the image: its own, or for a layout one on loopback."""
     if await anyio.Path(image).is_dir():
-        loopback.bring_up()
         layout = Layout(Path(image))
         digest = _only_image(layout)
-        layout.check_image(digest)
+        whole = handed.ours(layout, digest, work / "handed")
+        loopback.bring_up()
         (work / "registry").mkdir()
         async with loopback_registry(tools, work / "registry", "layout", writable=True) as registry:
-            await registry.push(layout.path, digest)
+            await registry.push(whole.path, digest)
             yield registry, Reference("layout", "image", digest)
         return
     host, repository, tag, digest_text = _parse(image)

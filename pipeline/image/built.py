@@ -54,9 +54,10 @@ class Built:
         root.mkdir(parents=True)
         for digest in self.layers:
             blob = self.layout.blob(digest)
-            if Digest.of_file(blob) != digest:
+            if not blob.is_file() or Digest.of_file(blob) != digest:
                 raise VerificationFailed(
-                    f"a layer of the image was altered: {digest}", do="run `python -m pipeline stage image` again"
+                    f"a layer of the image is missing or was altered: {digest}",
+                    do="run `python -m pipeline stage image` again",
                 )
             with tarfile.open(blob, "r:gz") as archive:
                 # Python 3.11.0 to 3.11.3, Debian 12's among them, have no filters; what is unpacked is our own writing.

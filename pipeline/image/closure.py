@@ -9,47 +9,25 @@ What counts as needed follows from who wrote the import, and how:
 - Inside a function of the service it is needed, unless the service says in any place that it can do without the module.
 - Inside a function of a wheel it is needed only if it is in a wheel itself; of the standard library, never, but for the
   few that `deferred` lists.
-- Named in a string of the service or a wheel it is needed, where it can be imported.
+- Named in a string of the service or a wheel it is needed, where it can be imported. That holds for codecs too, by any
+  of their names, and in the standard library where it uses one.
+- Below a module of the service or a wheel that is no package, it is made by that module when it runs, and not missing.
 - What can do without it never needs a module that itself needs another one which nobody has: an extra of a wheel.
 
 All that is left out is listed with its reason, so that `modules` in pipeline.toml can bring it back.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import Enum, auto
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Self
 
 from pipeline.errors import SubjectFailed
+from pipeline.image.codec_names import PACKAGE, Codecs
 from pipeline.image.deferred import deferred, named, words
-from pipeline.image.imports import Import, imports
+from pipeline.image.imports import Import
+from pipeline.image.module import Module, Origin, can_do_without, imports_of, nowhere, with_parents
 
-
-class Origin(Enum):
-    """Who wrote a module."""
-
-    SERVICE = auto()
-    WHEEL = auto()
-    STANDARD = auto()
-
-
-@dataclass(frozen=True)
-class Module:
-    """A module that can be imported.
-
-    Args:
-        path: its file, below the root of the image.
-        package: whether it is a package's `__init__`.
-        source: returns its Python source; None for an extension module without one.
-        loadable: false for an extension module whose shared libraries are not at hand.
-    """
-
-    name: str
-    path: str
-    origin: Origin
-    package: bool = False
-    source: Callable[[], bytes] | None = None
-    loadable: bool = True
+__all__ = ["Closure", "Module", "Origin", "close"]
 
 
 @dataclass
@@ -59,29 +37,41 @@ class Closure:
     Args:
         needed: each module by name, with the name of the one that first asked for it.
         left_out: what is imported somewhere and is not needed by the rules, with the place that imports it.
+        made: what has no file, with the module that makes it at run time; nothing where pipeline.toml alone says so.
     """
 
     needed: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
+    made: dict[str, str] = field(default_factory=dict)
 
     def without_needed(self) -> Self:
         """Return it with nothing among what is left out that another import needs."""
         left_out = {name: where for name, where in self.left_out.items() if name not in self.needed}
-        return type(self)(self.needed, left_out)
+        return type(self)(self.needed, left_out, self.made)
 
 
-def close(modules: Mapping[str, Module], builtin: Iterable[str], seeds: Iterable[str]) -> Closure:
+def close(
+    modules: Mapping[str, Module],
+    builtin: Iterable[str],
+    seeds: Iterable[str],
+    *,
+    made: Iterable[str] = (),
+    whole: bool = False,
+) -> Closure:
     """Return all that the seeds need.
 
     Args:
         modules: all that could be in the image, by name.
         builtin: names that are in the interpreter itself and need no file.
         seeds: where to start; `package.*` stands for a package and all below it that can be imported.
+        made: names that are made at run time, with all below them.
+        whole: everything is in the image anyway, so that what is nowhere, or is no Python, is told and not refused.
 
     Raises:
         SubjectFailed: a needed module is nowhere, or its source is no Python.
     """
-    search = _Search(modules, frozenset(builtin), _can_do_without(modules))
+    encodings = {name: each.source() for name, each in modules.items() if each.source and name.startswith(PACKAGE)}
+    search = _Search(modules, frozenset(builtin), can_do_without(modules), Codecs(encodings), frozenset(made), whole)
     search.follow((name, "", 0) for seed in seeds for name in search.expand(seed))
     while more := search.deferred():
         search.follow(more)
@@ -101,6 +91,9 @@ class _Search:
     modules: Mapping[str, Module]
     builtin: frozenset[str]
     can_do_without: frozenset[str]
+    codecs: Codecs
+    made: frozenset[str]
+    whole: bool
     found: Closure = field(default_factory=Closure)
     absent: dict[str, str] = field(default_factory=dict)
     builtin_needed: set[str] = field(default_factory=set)
@@ -122,11 +115,14 @@ class _Search:
         waiting = list(wanted)
         while waiting:
             name, by, line = waiting.pop()
-            for part in _with_parents(name):
-                if part not in self.found.needed and not self._inside(part):
-                    if part not in self.modules:
-                        raise _nowhere(part, by, line)
-                    waiting += self._need(part, by)
+            for part in with_parents(name):
+                if part in self.modules:
+                    waiting += self._need(part, by) if part not in self.found.needed else ()
+                elif not self._inside(part) and self._maker(part) is None:
+                    if not (self.whole and by):
+                        raise nowhere(part, by, line)
+                    self.found.left_out.setdefault(part, f"{by}, line {line}, and it is nowhere")
+                    break
 
     def deferred(self) -> list[tuple[str, str, int]]:
         """Return what the standard library will import besides when it is used as it is here."""
@@ -140,11 +136,12 @@ class _Search:
     def _need(self, name: str, by: str) -> Iterator[tuple[str, str, int]]:
         module = self.modules[name]
         self.found.needed[name] = by
-        if module.source is not None and module.origin is not Origin.STANDARD:
-            self.used |= words(source := module.source())
-            yield from self._named(source, name)
-        for wanted in _imports(module):
-            where = f"{module.path}:{wanted.line}"
+        if module.source is not None:
+            yield from self._told(module, module.source())
+        for each in self._imports(module):
+            wanted, where = self._from_its_maker(each), f"{module.path}:{each.line}"
+            if not wanted.name:
+                continue
             if self._inside(wanted.name):
                 self.builtin_needed.add(wanted.name)
             elif not self._wants(wanted, module):
@@ -155,10 +152,63 @@ class _Search:
             else:
                 yield wanted.name, name, wanted.line
 
+    def _told(self, module: Module, source: bytes) -> Iterator[tuple[str, str, int]]:
+        """Yield what a source needs and no statement of it shows."""
+        standard = module.origin is Origin.STANDARD
+        if not standard:
+            self.used |= words(source)
+            yield from self._named(source, module.name)
+        if not module.name.startswith(PACKAGE):  # each of those names itself
+            for name in sorted(self.codecs.named(source, used=standard) - self.found.needed.keys()):
+                if self._loads(name):
+                    yield name, module.name, 0
+                else:
+                    self.found.left_out.setdefault(name, f"{module.path}, and what it needs cannot be loaded")
+
+    def _loads(self, name: str) -> bool:
+        """Say whether a module can be imported with what is at hand, its shared libraries too."""
+        seen: set[str] = set()
+        waiting = [name]
+        while waiting:
+            for part in with_parents(waiting.pop()):
+                module = self.modules.get(part)
+                if module is None and not self._inside(part):
+                    return False
+                if module is not None and part not in seen:
+                    if not module.loadable:
+                        return False
+                    seen.add(part)
+                    waiting += self._always(module)
+        return True
+
+    def _maker(self, name: str) -> str | None:
+        """Return the module that makes another at run time, nothing where no file does; None if none is known to."""
+        there = next((part for part in reversed(with_parents(name)) if part in self.modules), "")
+        if not self.made.isdisjoint(with_parents(name)):
+            return there
+        above = self.modules.get(there)
+        return there if above and there != name and not above.package and above.origin is not Origin.STANDARD else None
+
+    def _from_its_maker(self, wanted: Import) -> Import:
+        """Return an import of what has no file as one of the module that makes it."""
+        if wanted.name in self.modules or self._inside(wanted.name) or (maker := self._maker(wanted.name)) is None:
+            return wanted
+        if not wanted.attribute:
+            self.found.made.setdefault(wanted.name, maker)
+        return replace(wanted, name=maker, attribute=False)
+
+    def _imports(self, module: Module) -> tuple[Import, ...]:
+        try:
+            return imports_of(module)
+        except SubjectFailed:
+            if not self.whole or module.origin is Origin.SERVICE:
+                raise
+            return ()  # it may be for another Python, and is there as it came
+
     def _named(self, source: bytes, by: str) -> Iterator[tuple[str, str, int]]:
         """Yield the modules that a source names in strings: the longest part of each name that is one."""
         for name in sorted(named(source)):
-            module = next((part for part in reversed(_with_parents(name)) if part in self.modules), "")
+            module = next((part for part in reversed(with_parents(name)) if part in self.modules), "")
             if module and not self._absent(module):
                 yield module, by, 0
 
@@ -194,7 +244,7 @@ class _Search:
         seen: set[str] = set()
         waiting = [] if name in self.absent else [name]
         while waiting:
-            for part in _with_parents(waiting.pop()):
+            for part in with_parents(waiting.pop()):
                 if part in seen or part in self.found.needed or self._inside(part):
                     continue  # what is needed is looked at anyway, and refused
                 if part not in self.modules or self.absent.get(part):
@@ -207,40 +257,6 @@ class _Search:
 
     def _always(self, module: Module) -> Iterator[str]:
         """Yield what a module imports whatever happens."""
-        for each in _imports(module):
-            if self._wants(each, module) and not (each.lazy or each.guarded or each.conditional):
+        for each in map(self._from_its_maker, self._imports(module)):
+            if each.name and self._wants(each, module) and not (each.lazy or each.guarded or each.conditional):
                 yield each.name
-
-
-def _can_do_without(modules: Mapping[str, Module]) -> frozenset[str]:
-    """Return what the service imports in a function and under `except ImportError`."""
-    own = (module for module in modules.values() if module.origin is Origin.SERVICE)
-    return frozenset(wanted.name for module in own for wanted in _imports(module) if wanted.lazy and wanted.guarded)
-
-
-def _with_parents(name: str) -> list[str]:
-    parts = name.split(".")
-    return [".".join(parts[: length + 1]) for length in range(len(parts))]
-
-
-def _nowhere(name: str, by: str, line: int) -> SubjectFailed:
-    wanted_by = f"{by} imports it in line {line}" if by else "pipeline.toml names it"
-    return SubjectFailed(
-        f"there is no module {name}",
-        why=f"{wanted_by}; it is not in the service's wheel, its locked wheels or Python's standard library",
-        do="lock the package that has it in service.lock, or correct the import",
-    )
-
-
-def _imports(module: Module) -> tuple[Import, ...]:
-    if module.source is None:
-        return ()
-    package = module.name if module.package else module.name.rpartition(".")[0]
-    try:
-        return imports(module.source(), package)
-    except (SyntaxError, ValueError) as error:
-        line = getattr(error, "lineno", None)
-        where = f"{module.path}:{line}" if line else module.path
-        raise SubjectFailed(
-            f"{where} is no Python", why=getattr(error, "msg", str(error)), do="correct it, or leave it out"
-        ) from error

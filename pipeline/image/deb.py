@@ -1,25 +1,23 @@
-"""Read a Debian package without holding it in memory.
+"""Read a Debian package without holding it in memory: its files in its own order, and what its links mean in an image.
 
-Format: deb(5): an `ar` archive with a control and a data member, each a compressed tar archive.
+What no image may hold is refused while it is read, before anything is written for it.
 """
 
-import lzma
 import tarfile
-import zlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import Any, BinaryIO, cast
+from typing import BinaryIO, cast
 
 from pipeline.errors import SubjectFailed
+from pipeline.image import streams
+from pipeline.image.layer import check_target
 
-_MAGIC = b"!<arch>\n"
-_HEADER = 60
-_COMPRESSIONS = {"": "", ".gz": "gz", ".xz": "xz", ".zst": "zst"}
 # Where a package's absolute links may lead. Anything else, as /dev or /run, belongs to the machine that it runs on.
 _PLACES = ("bin", "etc", "lib", "lib64", "opt", "sbin", "srv", "usr", "var")
 _DEVICES = {tarfile.CHRTYPE: "a device", tarfile.BLKTYPE: "a device", tarfile.FIFOTYPE: "a pipe"}
+_LARGEST, _MOST = 4 << 30, 50_000  # bytes and files that one package may bring; the whole Python has 50 MB and 1,500
+_LARGEST_CONTROL, _MOST_CONTROL = 16 << 20, 100  # the same for what it says of itself, which is held in memory
 
 
 @dataclass(frozen=True)
@@ -41,27 +39,61 @@ class Member:
 
 
 def control(deb: BinaryIO, name: str) -> dict[str, bytes]:
-    """Return the files of a package's control member: `control`, and `md5sums` where it has one."""
-    with _open(deb, "control.tar", name) as archive:
-        return {_path(info.name): archive.extractfile(info).read() for info in archive if info.isfile()}  # type: ignore[union-attr]
+    """Return the files of a package's control member: `control`, and `md5sums` where it has one.
+
+    Raises:
+        SubjectFailed: they are not there, cannot be read, or are larger than any package's.
+    """
+    with streams.archive(deb, "control.tar", name) as archive:
+        files = {
+            _path(info.name): archive.extractfile(info).read()  # type: ignore[union-attr]
+            for info in _within(archive, name, _LARGEST_CONTROL, _MOST_CONTROL)
+            if info.isfile()
+        }
+    if "control" not in files:
+        raise SubjectFailed(f"{name} is damaged: it has no control file", do="fetch it again")
+    return files
 
 
 def members(deb: BinaryIO, name: str) -> Iterator[Member]:
     """Yield a package's files, in its own order, without holding them; raise `SubjectFailed` for what no image has."""
-    with _open(deb, "data.tar", name) as archive:
-        for info in archive:
+    links: dict[str, str] = {}
+    with streams.archive(deb, "data.tar", name) as archive:
+        for info in _within(archive, name, _LARGEST, _MOST):
             if info.type in _DEVICES:
                 raise SubjectFailed(
                     f"{name} brings {_DEVICES[info.type]}, {info.name}", do="leave the package out of the image"
                 )
             if not info.isdir():
-                yield _member(archive, info, name)
+                yield _member(archive, info, name, links)
 
 
-def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, package: str) -> Member:
+def _within(archive: tarfile.TarFile, name: str, largest: int, most: int) -> Iterator[tarfile.TarInfo]:
+    """Yield what is in an archive until it is more than any package has, by what it says before it is read."""
+    size = 0
+    for number, info in enumerate(archive, 1):
+        size += info.size
+        if size > largest or number > most:
+            raise SubjectFailed(
+                f"{name} brings more than a package may",
+                why=f"{number} files of {size} bytes so far; no more than {most} files and {largest} bytes are read",
+                do="leave the package out of the image",
+            )
+        yield info
+
+
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, package: str, links: dict[str, str]) -> Member:
+    """Return a member; `links` are the targets of the symbolic links before it, as the package writes them.
+
+    A hard link to a symbolic link is that link once more, in another place.
+    """
     path = _path(info.name)
-    if info.issym():
-        return Member(path, link=_relative(path, info.linkname, package))
+    if info.issym() or info.islnk():
+        check_target(path, info.linkname)
+    target = info.linkname if info.issym() else links.get(_path(info.linkname)) if info.islnk() else None
+    if target is not None:
+        links[path] = target
+        return Member(path, link=_relative(path, target, package))
     executable = bool(info.mode & 0o100)
     if info.islnk():
         return Member(path, executable, same_as=_path(info.linkname))
@@ -69,6 +101,7 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, package: str) -> Me
 
 
 def _path(name: str) -> str:
+    """Return a name of an archive as a path below the root; whether it stays there is seen when it is taken in."""
     return name.removeprefix("./").removeprefix("/")
 
 
@@ -88,53 +121,3 @@ def _relative(path: str, target: str, package: str) -> str:
             do="leave the package out of the image",
         )
     return "../" * (len(PurePosixPath(path).parts) - 1) + target.lstrip("/")
-
-
-@contextmanager
-def _open(deb: BinaryIO, wanted: str, name: str) -> Iterator[tarfile.TarFile]:
-    """Open a member of the `ar` archive as a tar stream."""
-    member, size = _find(deb, wanted, name)
-    compression = _COMPRESSIONS.get(member.removeprefix(wanted))
-    if compression is None:
-        raise SubjectFailed(f"{name} is compressed in a way that is not known: {member}", do="lock another package")
-    try:
-        window = cast(Any, _Window(deb, size))
-        with tarfile.open(fileobj=window, mode=cast(Any, f"r|{compression}")) as archive:
-            yield archive
-    except tarfile.CompressionError as error:
-        do = "run this with Python 3.14, which reads zstd, or lock another package"
-        raise SubjectFailed(f"{name} cannot be decompressed: {member}", why=str(error), do=do) from error
-    except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError) as error:
-        raise SubjectFailed(
-            f"{name} is damaged: {member} cannot be read", why=str(error), do="fetch it again"
-        ) from error
-
-
-def _find(deb: BinaryIO, wanted: str, name: str) -> tuple[str, int]:
-    """Go to the content of an `ar` member; return its name and its size in bytes."""
-    if deb.read(len(_MAGIC)) != _MAGIC:
-        raise SubjectFailed(f"{name} is not a Debian package", do="lock a .deb")
-    while len(header := deb.read(_HEADER)) == _HEADER:
-        member, size = header[:16].decode("ascii", "replace").rstrip(" /"), header[48:58].decode("ascii", "replace")
-        if not size.strip().isdigit():
-            break
-        if member.startswith(wanted):
-            return member, int(size)
-        deb.seek(int(size) + int(size) % 2, 1)
-    raise SubjectFailed(f"{name} is damaged: it has no {wanted}", do="fetch it again")
-
-
-class _Window:
-    """The next `size` bytes of a stream, as tarfile wants to read them."""
-
-    def __init__(self, stream: BinaryIO, size: int) -> None:
-        self._stream = stream
-        self._left = size
-
-    def read(self, most: int) -> bytes:
-        most = min(most, self._left)
-        data = self._stream.read(most)
-        if len(data) < most:
-            raise EOFError("it is cut short")
-        self._left -= len(data)
-        return data

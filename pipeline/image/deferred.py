@@ -12,6 +12,8 @@ _ANY = ""  # it is imported together with the module, or by whatever it is good 
 # How Python was built, in a module that is named for the platform: one of these is there.
 _BUILD = ("_sysconfigdata__x86_64-linux-gnu", "_sysconfigdata__aarch64-linux-gnu")
 
+_UNICODE = tuple(f"encodings.{name}" for name in ("utf_16_be", "utf_16_le", "utf_32_be", "utf_32_le", "utf_8_sig"))
+
 DEFERRED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "_decimal": {_ANY: ("collections", "numbers")},
     "_elementtree": {_ANY: ("copy", "pyexpat")},
@@ -30,6 +32,8 @@ DEFERRED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     },
     "functools": {"singledispatch": ("weakref",)},
     "importlib.resources": {_ANY: ("importlib.readers",)},
+    # Bytes are decoded by what they begin with, and they may be a client's.
+    "json": dict.fromkeys(("json.load", "json.loads"), _UNICODE),
     "multiprocessing": {
         **dict.fromkeys(("allow_connection_pickling", "Pipe"), ("multiprocessing.connection",)),
         **dict.fromkeys(("Event", "Lock"), ("multiprocessing.synchronize",)),
@@ -49,7 +53,7 @@ DEFERRED: Mapping[str, Mapping[str, tuple[str, ...]]] = {
 """By module and by word: what is imported then."""
 
 _WORDS = {word for words in DEFERRED.values() for word in words if word}
-_WORD = re.compile(rf"\b(?:{'|'.join(sorted(_WORDS))})\b".encode())
+_WORD = re.compile(rf"\b(?:{'|'.join(map(re.escape, sorted(_WORDS)))})\b".encode())
 
 
 _NAME = re.compile(rb"""["']([A-Za-z_]\w*(?:\.[A-Za-z_]\w*)+)(?::\w+)?["']""")

@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from pipeline.digest import Digest
+from pipeline.distribution.referrers import checked_json
 from pipeline.errors import VerificationFailed
-from pipeline.image.layout import Layout
+from pipeline.image.layout import Layout, platform_name
 
 _PIECE = 1 << 16
 _FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "mtime", "linkname", "size")
@@ -35,8 +36,9 @@ class Side:
     digest: Digest
 
     def document(self, digest: str) -> Any:
-        """Return a manifest, index or configuration."""
-        return json.loads(self.layout.read(Digest.parse(digest)))
+        """Return a manifest, index or configuration; raise `VerificationFailed` when it is none."""
+        parsed = Digest.parse(digest)
+        return checked_json(self.layout.read(parsed), parsed, "a document of the image")
 
     def blob(self, descriptor: Any) -> Path:
         """Return where a layer is."""
@@ -53,7 +55,9 @@ def first_difference(one: Side, other: Side) -> list[str]:
         side.layout.check_image(side.digest)
     if one.digest == other.digest:
         return []
-    platforms = [{_name(item): item for item in side.document(str(side.digest))["manifests"]} for side in (one, other)]
+    platforms = [
+        {platform_name(item): item for item in side.document(str(side.digest))["manifests"]} for side in (one, other)
+    ]
     for name in sorted({*platforms[0], *platforms[1]}):
         pair = [found.get(name) for found in platforms]
         if None in pair:
@@ -62,10 +66,6 @@ def first_difference(one: Side, other: Side) -> list[str]:
         if pair[0] != pair[1]:
             return [f"platform {name}", *_manifests(one, other, *pair)]
     return ["the index", *_fields(one, other, one.document(str(one.digest)), other.document(str(other.digest)))]
-
-
-def _name(item: Any) -> str:
-    return "/".join(str(item["platform"][key]) for key in ("os", "architecture"))
 
 
 def _manifests(one: Side, other: Side, ours: Any, theirs: Any) -> list[str]:
@@ -84,20 +84,32 @@ def _manifests(one: Side, other: Side, ours: Any, theirs: Any) -> list[str]:
 
 def _layers(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
     try:
-        with _archive(ours) as mine, _archive(theirs) as its:
-            derived: list[str] = []
-            for member, counterpart in zip_longest(mine, its):
-                found = _members(one, other, (mine, member), (its, counterpart))
-                if found and member and counterpart and member.name.endswith(_DERIVED):
-                    derived = derived or found
-                elif found:
-                    return found
-            if derived:
-                return derived
-    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        return _files(one, other, ours, theirs) or _streams(ours, theirs)
+    except (
+        tarfile.TarError,
+        OSError,
+        EOFError,
+        ValueError,
+        zlib.error,
+    ) as error:  # a number that is none is ValueError
         raise VerificationFailed("a layer cannot be read", why=str(error)) from error
-    with gzip.open(ours) as mine_raw, gzip.open(theirs) as its_raw:
-        at = _offset(mine_raw, its_raw)
+
+
+def _files(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
+    derived: list[str] = []
+    with _archive(ours) as mine, _archive(theirs) as its:
+        for member, counterpart in zip_longest(mine, its):
+            found = _members(one, other, (mine, member), (its, counterpart))
+            if found and member and counterpart and member.name.endswith(_DERIVED):
+                derived = derived or found
+            elif found:
+                return found
+    return derived
+
+
+def _streams(ours: Path, theirs: Path) -> list[str]:
+    with gzip.open(ours) as mine, gzip.open(theirs) as its:
+        at = _offset(mine, its)
     if at is not None:
         return [f"the same files, written differently at offset {at} of the archive"]
     with ours.open("rb") as mine_raw, theirs.open("rb") as its_raw:

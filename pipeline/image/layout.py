@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import stat
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pipeline.digest import Digest
 from pipeline.distribution.referrers import altered, checked_json
 from pipeline.errors import VerificationFailed
 
+_LARGEST_LIST, _LARGEST_READ = 16 << 20, 64 << 20  # bytes: of index.json, and of a blob that is held in memory
 INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 
@@ -56,8 +58,11 @@ class Layout:
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the descriptors of index.json; raise `VerificationFailed` when there is none to read."""
+        file = self.path / "index.json"
         try:
-            listed = json.loads((self.path / "index.json").read_bytes())["manifests"]
+            if not stat.S_ISREG(file.stat().st_mode) or file.stat().st_size > _LARGEST_LIST:
+                raise ValueError("index.json is no file, or too large")
+            listed = json.loads(file.read_bytes())["manifests"]
             return [{**item, "digest": str(item["digest"])} for item in listed]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise VerificationFailed(
@@ -70,8 +75,13 @@ class Layout:
 
     def read(self, digest: Digest) -> bytes:
         """Return a blob's bytes, whatever they are; raise `VerificationFailed` when there are none."""
+        file = self.blob(digest)
         try:
-            return self.blob(digest).read_bytes()
+            found = file.stat()
+            if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_READ:
+                why = f"it is no file of less than {_LARGEST_READ} bytes"
+                raise VerificationFailed(f"{digest} cannot be read in {self.path}", why=why)
+            return file.read_bytes()
         except OSError as error:
             raise VerificationFailed(f"{digest} is missing from {self.path}", why=error.strerror or "") from error
 
@@ -129,6 +139,8 @@ class Layout:
     def _check(self, digest: Digest, what: str) -> None:
         """Check a blob of any size without holding it in memory."""
         try:
+            if not stat.S_ISREG(self.blob(digest).stat().st_mode):
+                raise VerificationFailed(f"{what} is no file: {digest}")
             actual = Digest.of_file(self.blob(digest))
         except OSError as error:
             raise VerificationFailed(f"{what} is missing: {digest}", why=error.strerror or "") from error

@@ -1,7 +1,6 @@
 """Decide what of an unpacked tree the image holds."""
 
 import os
-import shutil
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from functools import partial, reduce
@@ -60,11 +59,20 @@ def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interi
     found = modules(tree, architecture)
     begin = start(config.service, found)
     for path, source in begin.generated.items():
-        shutil.copyfile(source, tree.add(File(path, service)))
+        tree.add(File(path, service))
+        with source.open("rb") as stream:
+            tree.write(path, stream)
     if begin.generated:
         found = modules(tree, architecture)
-    closure = close(found, interior.builtin | interior.frozen, [*selection.ALWAYS, *begin.seeds, *config.image.modules])
-    asked = selection.Asked(config.image.runtime == "full", config.image.extra_packages, config.image.package_data)
+    whole = config.image.runtime == "full"
+    closure = close(
+        found,
+        interior.builtin | interior.frozen,
+        [*selection.ALWAYS, *begin.seeds, *config.image.modules],
+        made=config.image.made_modules,
+        whole=whole,
+    )
+    asked = selection.Asked(whole, config.image.extra_packages, config.image.package_data)
     kept = selection.select(
         tree,
         [found[name] for name in closure.needed],

@@ -1,11 +1,16 @@
 """Say what is in each layer of an image, from the chosen files, their byte code and the records of their packages."""
 
 import base64
+import csv
 import hashlib
+import io
 import os
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from packaging.utils import canonicalize_name
 
 from pipeline.digest import Digest
 from pipeline.image.bytecode import Job
@@ -26,6 +31,7 @@ GENERATED = (
 
 _STATUS = "var/lib/dpkg/status.d"
 _TAG = "cpython-311"
+_METADATA = re.compile(rf"{re.escape(SITE)}/(?P<name>[^/-]+)-[^/]+\.dist-info/METADATA")
 _CHUNK = 1 << 20
 
 
@@ -99,7 +105,7 @@ def entries(part: Part, compiled: Mapping[str, Path], *, sources: bool) -> dict[
     found: dict[Component, list[Entry]] = {}
     for component, paths in part.files.items():
         mine = [entry for path in paths for entry in _entries(part.tree, path, compiled.get(path), sources=sources)]
-        records = _status(part.tree, component, mine) if component.type == "deb" else _record(mine)
+        records = _status(part.tree, component, mine) if component.type == "deb" else _record(component, mine)
         found[component] = [*mine, *records]
     return found
 
@@ -130,21 +136,29 @@ def _status(tree: Tree, component: Component, entries: Iterable[Entry]) -> list[
     ]
 
 
-def _record(entries: Sequence[Entry]) -> list[Entry]:
+def _record(component: Component, entries: Sequence[Entry]) -> list[Entry]:
     """Return a wheel's RECORD (PyPA, "Recording installed projects") of what is in the image."""
-    home = next((str(PurePosixPath(e.path).parent) for e in entries if e.path.endswith(".dist-info/METADATA")), "")
+    home = next((str(PurePosixPath(e.path).parent) for e in entries if _is_its_metadata(e.path, component)), "")
     if not home:
         return []
-    lines = [f"{_relative(f'{home}/RECORD')},,"]
+    lines = [_row(f"{home}/RECORD", "", "")]
     for entry in entries:
         digest = base64.urlsafe_b64encode(_hash(entry, "sha256")).rstrip(b"=").decode()
-        lines.append(f"{_relative(entry.path)},sha256={digest},{entry.size}")
-    return [Entry(f"{home}/RECORD", "".join(f"{line}\n" for line in sorted(lines)).encode())]
+        lines.append(_row(entry.path, f"sha256={digest}", str(entry.size)))
+    return [Entry(f"{home}/RECORD", "".join(sorted(lines)).encode())]
 
 
-def _relative(path: str) -> str:
-    relative = os.path.relpath(path, SITE)
-    return f'"{relative}"' if "," in relative else relative
+def _is_its_metadata(path: str, component: Component) -> bool:
+    """Say whether a file is the metadata of a wheel itself, and not of one that it has vendored."""
+    found = _METADATA.fullmatch(path)
+    return found is not None and canonicalize_name(found["name"]) == canonicalize_name(component.name)
+
+
+def _row(path: str, digest: str, size: str) -> str:
+    """Return a row of RECORD: "a CSV file", with a name's commas and quotes told as such."""
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow([os.path.relpath(path, SITE), digest, size])
+    return line.getvalue()
 
 
 def _hash(entry: Entry, algorithm: str) -> bytes:

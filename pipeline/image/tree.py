@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NoReturn
 
 from pipeline.errors import SubjectFailed
-from pipeline.image import deb
+from pipeline.image import below, deb, links
 from pipeline.image.layer import Content, check_path
 from pipeline.scanning.purl import Purl
 
@@ -88,7 +88,7 @@ class Tree:
         if file.path in self._directories:
             self._refuse(file, next(path for path in self.files if path.startswith(f"{file.path}/")))
         if above or not self.files:
-            (self.root / file.path).parent.mkdir(parents=True, exist_ok=True)
+            below.make_room(self.root, file.path)
         self.files[file.path] = file
         self._directories.update(above)
         return self.root / file.path
@@ -103,10 +103,15 @@ class Tree:
     def content(self, path: str) -> Path:
         """Return a file with a file's content, unpacked now if it has not been yet."""
         unpacked, content = self.root / path, self.files[path].content
-        if content and not unpacked.exists():
-            with content.open() as source, unpacked.open("xb") as target:
-                shutil.copyfileobj(source, target, _CHUNK)
+        if content and not os.path.lexists(unpacked):
+            with content.open() as source:
+                self.write(path, source)
         return unpacked
+
+    def write(self, path: str, source: BinaryIO) -> None:
+        """Unpack a file's content."""
+        with below.create(self.root, path, 0o755 if self.files[path].executable else 0o644) as target:
+            shutil.copyfileobj(source, target, _CHUNK)
 
     def unpack(self) -> None:
         """Unpack everything that has not been yet."""
@@ -116,7 +121,7 @@ class Tree:
     def open(self, path: str) -> BinaryIO:
         """Open a file's content where it is, to be read from its first byte on."""
         content = self.files[path].content
-        return content.open() if content else (self.root / path).open("rb")
+        return content.open() if content else below.read(self.root, path)
 
     def read(self, path: str) -> bytes:
         """Return a file's content."""
@@ -142,33 +147,33 @@ def unpack_deb(tree: Tree, path: Path, component: Component) -> None:
     with path.open("rb") as stream:
         for member in deb.members(stream, path.name):
             tree.shipped[component] += 1
-            if member.path.startswith(_NEVER) or _is_documentation(member):
-                continue
-            target = tree.add(File(member.path, component, member.executable, member.link))
-            if member.link:
-                target.symlink_to(member.link)
-            elif member.same_as:
-                _link(tree, member, target)
-            elif member.stream is not None:
-                _write(member.stream, target, member.executable)
+            if not (member.path.startswith(_NEVER) or _is_documentation(member)):
+                _unpack(tree, member, component)
+    links.check({path: file.link for path, file in tree.files.items() if file.link}, component.name)
 
 
-def _link(tree: Tree, member: deb.Member, target: Path) -> None:
-    if member.same_as not in tree.files:
+def _unpack(tree: Tree, member: deb.Member, component: Component) -> None:
+    if member.same_as:
+        _check_same(tree, member, component)
+    tree.add(File(member.path, component, member.executable, member.link))
+    if member.link:
+        below.link(tree.root, member.path, member.link)
+    elif member.same_as:
+        below.same(tree.root, member.path, member.same_as)
+    elif member.stream is not None:
+        tree.write(member.path, member.stream)
+
+
+def _check_same(tree: Tree, member: deb.Member, component: Component) -> None:
+    other = tree.files.get(member.same_as)
+    if other is None or other.owner != component:
         raise SubjectFailed(
-            f"{tree.files[member.path].owner.name} brings {member.path}",
+            f"{component.name} brings {member.path}",
             why=f"that is a hard link to {member.same_as}, which it does not bring",
             do="leave the package out of the image",
         )
-    os.link(tree.content(member.same_as), target)
 
 
 def _is_documentation(member: deb.Member) -> bool:
     # A package may link to the documentation directory of another one instead of having a copyright file.
     return member.path.startswith("usr/share/doc/") and not (member.path.endswith("/copyright") or member.link)
-
-
-def _write(stream: BinaryIO, target: Path, executable: bool) -> None:
-    with target.open("xb") as file:
-        shutil.copyfileobj(stream, file)
-    target.chmod(0o755 if executable else 0o644)

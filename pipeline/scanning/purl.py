@@ -1,7 +1,8 @@
 """Read package URLs far enough to say whether two of them name the same package.
 
 Specification: package-url/purl-spec, "Rules for each purl component". Syft escapes `:` and `+` in versions and others
-do not, and Python distribution names have several spellings, so purls are compared by their parts, never as text.
+do not, and Python's distributions and every version have several spellings, so purls are compared by their parts, and
+never as text.
 """
 
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from urllib.parse import parse_qsl, quote, unquote
 from packaging.utils import canonicalize_name
 
 from pipeline.errors import VerificationFailed
+from pipeline.scanning import versions
 
 
 @dataclass(frozen=True, order=True)
@@ -45,17 +47,14 @@ class Purl:
 
     def covers(self, other: Self) -> bool:
         """Say whether a statement about this package is one about the other: each part that is given must be equal."""
-        return (
-            (self.type, self.namespace, self.name) == (other.type, other.namespace, other.name)
-            and self.version in {"", other.version}
-            and set(self.qualifiers) <= set(other.qualifiers)
+        return (not self.version or self.same_package(other)) and (
+            self._named == other._named and set(self.qualifiers) <= set(other.qualifiers)
         )
 
     def same_package(self, other: Self) -> bool:
-        """Say whether both name the same version of the same package, whatever else they say of it."""
-        return (self.type, self.namespace, self.name, self.version) == (
-            other.type,
-            other.namespace,
-            other.name,
-            other.version,
-        )
+        """Say whether both name the same version of the same package, however they spell it, whatever else they say."""
+        return self._named == other._named and versions.same(self.type, self.version, other.version)
+
+    @property
+    def _named(self) -> tuple[str, str, str]:
+        return self.type, self.namespace, self.name

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import anyio
@@ -80,6 +80,61 @@ def test_an_altered_layout_is_refused_before_anything_is_served(
     victim.write_bytes(b"A layer for linux/amd64")
     assert main(["verify", str(layout), "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]) == 6
     assert "a layer for linux/amd64 was altered" in capsys.readouterr().err
+
+
+def referrer(layout: Layout) -> Path:
+    """Return the manifest of an attestation."""
+    documents = ((item, json.loads(layout.read(Digest.parse(item["digest"])))) for item in layout.listed())
+    return next(layout.blob(Digest.parse(item["digest"])) for item, document in documents if "subject" in document)
+
+
+def bundle(layout: Layout) -> Path:
+    return layout.blob(Digest.parse(json.loads(referrer(layout).read_bytes())["layers"][0]["digest"]))
+
+
+def flip(path: Path) -> None:
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 1
+    path.write_bytes(data)
+
+
+def resize(layout: Layout) -> None:
+    document = json.loads((layout.path / "index.json").read_bytes())
+    document["manifests"][0]["size"] += 1
+    (layout.path / "index.json").write_text(json.dumps(document))
+
+
+ALTERED: dict[str, tuple[Callable[[Layout], object], str]] = {
+    "a bundle": (lambda layout: flip(bundle(layout)), "a blob was altered"),
+    "a bundle that is missing": (lambda layout: bundle(layout).unlink(), "is missing from"),
+    "a referrer": (lambda layout: flip(referrer(layout)), "the manifest of an attestation was altered"),
+    "a size": (resize, "a blob, or its size, was altered"),
+    "a version": (
+        lambda layout: (layout.path / "oci-layout").write_text('{"imageLayoutVersion":"9.9.9"}'),
+        "says 9.9.9, and only 1.0.0 is known",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ALTERED)
+def test_a_layout_that_is_altered_in_one_place_is_refused_without_a_registry(
+    layout: Path, root: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    alter, said = ALTERED[name]
+    alter(Layout(layout))
+    nothing = ["--store", str(tmp_path / "no tools here")]
+    arguments = ["verify", str(layout), "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]
+    assert main([*arguments, *nothing]) == 6
+    assert said in capsys.readouterr().err
+
+
+def test_a_layout_is_verified_whatever_else_it_holds(
+    layout: Path, root: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    of_nobody = {"mediaType": "text/plain", "digest": "sha512:" + "0" * 128, "size": 1, "artifactType": "text/plain"}
+    Layout(layout).list_more([of_nobody])
+    assert main(["verify", str(layout), "--policy", POLICY, "--as", "dry-run", "--trusted-root", root]) == 0
+    assert capsys.readouterr().out.startswith("verified  layout/image@")
 
 
 @pytest.fixture

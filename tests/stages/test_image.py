@@ -29,7 +29,7 @@ from pipeline.locked.debian import Lock
 from pipeline.locked.store import Store
 from pipeline.run import Run
 from pipeline.toolbox import Toolbox
-from tests.stages.services import FILES, PROGRAM, Service
+from tests.stages.services import FILES, PROGRAM, SERVER, Service
 
 APP = "greet.py"
 CALLABLE = 'callable = "greet:app"'
@@ -390,6 +390,38 @@ async def test_what_the_configuration_asks_for_is_there(store: Store, tmp_path: 
     assert found.environment == {"PATH": "/usr/bin", "COLOUR": "red"}
     assert list(found.configuration["ExposedPorts"]) == ["9000/tcp"]
     assert found.configuration["Labels"]["org.opencontainers.image.source"] == "https://git.example/sample"
+
+
+MAKER = "import sys, types\nsys.modules[__name__ + '.made'] = types.ModuleType('made')\n"
+UNSEEN = r"""
+import codecs, json
+import sample.maker.made
+print(rb"\u263a".decode("unicode-escape") == chr(0x263a), codecs.encode(b"a", "hex"))
+print(json.loads("[1]".encode("utf-16-be")), "a".encode("Windows-1252"))
+"""
+
+
+async def test_codecs_and_modules_that_no_file_shows_are_there_when_the_image_runs(
+    store: Store, tmp_path: Path
+) -> None:
+    more = {"sample/server.py": f"{SERVER}\nimport sample.unseen", "sample/unseen.py": UNSEEN, "sample/maker.py": MAKER}
+    service = Service(files={**PROGRAM, **more})
+    run = service.run(store, tmp_path / "unseen")
+    document = await service.image(run)
+    built(run, document).unpack(tmp_path / "root")
+    assert run_inside(tmp_path / "root", "import sample.server") == "True b'61'\n[1] b'a'\n"
+    found = json.loads((run.directory / "image" / "closure.json").read_bytes())["linux/amd64"]
+    assert found["made"] == {"sample.maker.made": "sample.maker"}
+
+
+async def test_a_full_runtime_is_not_refused_for_what_is_nowhere(store: Store, tmp_path: Path) -> None:
+    service = Service(
+        files={**FILES, "sample/server.py": f"{SERVER}\nimport nowhere.at_all"}, settings={"image": 'runtime = "full"'}
+    )
+    run = service.run(store, tmp_path / "full")
+    await service.image(run)
+    found = json.loads((run.directory / "image" / "closure.json").read_bytes())["linux/amd64"]
+    assert found["left_out"]["nowhere"] == "sample.server, line 13, and it is nowhere"
 
 
 async def test_a_full_runtime_keeps_packages_whole_and_sources_beside_their_byte_code(
