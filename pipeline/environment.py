@@ -1,6 +1,7 @@
 """Say what child processes see of this machine: little, the same everywhere, and by name."""
 
 import os
+import shutil
 
 # What a stage with a network sees besides: how this machine reaches the outside.
 _NETWORK = (
@@ -22,6 +23,11 @@ def search_path() -> str:
     """Return where programs are looked for: never in the directory that one stands in, which may be a project's."""
     named = os.environ.get("PATH", os.defpath).split(os.pathsep)
     return os.pathsep.join(directory for directory in named if directory.startswith("/"))
+
+
+def find(program: str) -> str | None:
+    """Return where a program of this machine is, or None."""
+    return shutil.which(program, path=search_path())
 
 
 def base_environment() -> dict[str, str]:

@@ -13,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from pipeline.config import HOME, Config
+from pipeline.environment import find
 from pipeline.locked import locks
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store
@@ -83,10 +84,10 @@ _FILL = "run `make tools` or `python -m pipeline store fetch` with a network, or
 
 def _sources() -> Iterator[Found]:
     """Say how the missing inputs could be fetched here: only asked when some are missing."""
-    go = shutil.which("go")
+    go = find("go")
     yield Found("go", State.THERE if go else State.OPTIONAL, go or "none: a pinned one is fetched to build the tools")
     release = _os_release()
-    debian = release.get("ID") == "debian" and release.get("VERSION_ID") == "12" and shutil.which("apt-get")
+    debian = release.get("ID") == "debian" and release.get("VERSION_ID") == "12" and find("apt-get")
     if debian or os.environ.get("DEBIAN_MIRROR"):
         yield Found("debian", State.THERE, "apt of Debian 12" if debian else "the mirror of DEBIAN_MIRROR")
     else:

@@ -7,13 +7,11 @@ left that group where the system lets us see it; and where the system can, it di
 
 import ctypes
 import os
-import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
@@ -21,8 +19,9 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import ByteReceiveStream, Process
 
-from pipeline.environment import search_path
+from pipeline.environment import find
 from pipeline.errors import ToolFailed
+from pipeline.outputs import Held
 
 _LEFT = 5.0  # seconds for what a killed child has left in its pipes, and for the end of all that it started
 _FILED = 1 << 28  # bytes of its output that go into a file
@@ -30,29 +29,6 @@ _SUBREAPER = 36  # linux/prctl.h, PR_SET_CHILD_SUBREAPER
 
 _running: set[int] = set()  # what was started here and has not ended
 _others: set[int] = set()  # children of this process that somebody else has started
-
-
-@dataclass
-class Held:
-    """An output in memory: all of it, or its beginning and its end where it has more than twice `limit` bytes."""
-
-    limit: int
-    beginning: bytearray = field(default_factory=bytearray)
-    end: bytearray = field(default_factory=bytearray)
-    cut: bool = False
-
-    def extend(self, chunk: bytes) -> None:
-        """Take what has been said next."""
-        room = max(0, self.limit - len(self.beginning))
-        self.beginning += chunk[:room]
-        self.end += chunk[room:]
-        if len(self.end) > self.limit:
-            self.cut = True
-            del self.end[: -(self.limit // 2) or None]
-
-    def __bytes__(self) -> bytes:
-        """Return what was said, or what is held of it."""
-        return bytes(self.beginning + self.end)
 
 
 @asynccontextmanager
@@ -134,7 +110,7 @@ async def _close(started: Process) -> None:
 
 def _die_with_parent() -> list[str]:
     """Return the prefix that makes Linux kill a child when its parent dies; nothing where setpriv is not there."""
-    setpriv = shutil.which("setpriv", path=search_path()) if sys.platform == "linux" else None
+    setpriv = find("setpriv") if sys.platform == "linux" else None
     return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 

@@ -6,7 +6,6 @@ running `smoke`, is missing without harm.
 
 import json
 import os
-import shutil
 import socket
 import stat
 from collections.abc import Iterator, Mapping
@@ -15,7 +14,7 @@ from pathlib import Path
 
 from pipeline.config import Config
 from pipeline.distribution.credentials import CONTENT, has_default_helper, hosts, read
-from pipeline.environment import network_environment
+from pipeline.environment import find, network_environment
 from pipeline.errors import ConfigError, PipelineError, ToolFailed, UsageError
 from pipeline.judging.policy import read_time
 from pipeline.machine import Found, State
@@ -51,7 +50,7 @@ async def _bubblewrap(tools: Toolbox) -> Found:
 
 def _docker() -> Found:
     address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-    if not shutil.which("docker"):
+    if not find("docker"):
         return Found("docker", State.OPTIONAL, "not installed: smoke uses bubblewrap", "install docker.io, if you like")
     try:
         if address.startswith("unix://"):

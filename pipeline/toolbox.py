@@ -6,7 +6,6 @@ output logged, both without secrets.
 
 import os
 import shlex
-import shutil
 import signal
 import sys
 import tempfile
@@ -21,14 +20,13 @@ import anyio
 from anyio.abc import Process
 
 from pipeline.digest import Digest
-from pipeline.environment import base_environment, program_environment, search_path
+from pipeline.environment import base_environment, find, program_environment
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
-from pipeline.processes import Held, drain, process
+from pipeline.outputs import ANSWER, SHOWN, Completed, Held
+from pipeline.processes import drain, process
 
 _LAST_LINES = 12
 _LOGGED_OUTPUT = 64 * 1024
-_SHOWN = 1 << 20  # bytes of one that people read
-_HELD = 32 << 20  # bytes, twice, of an output that somebody reads; what says more is not what was asked for
 
 
 class Files(Protocol):
@@ -36,36 +34,6 @@ class Files(Protocol):
 
     def get(self, digest: Digest) -> Path:
         """Return the file with this digest, verified now."""
-
-
-@dataclass(frozen=True)
-class Completed:
-    """What a finished process left behind."""
-
-    name: str
-    code: int
-    output: Held
-    errors: Held
-
-    @property
-    def stdout(self) -> bytes:
-        """All that it said on its standard output; raise `ToolFailed` where that is more than what can be an answer."""
-        if self.output.cut:
-            raise ToolFailed(
-                f"{self.name} said more than {2 * _HELD >> 20} MB",
-                do="the stage's log.txt has the command, and the beginning of what it said",
-            )
-        return bytes(self.output)
-
-    @property
-    def stderr(self) -> bytes:
-        """What it said on its standard error: all, or the beginning and the end."""
-        return bytes(self.errors)
-
-    @property
-    def said(self) -> bytes:
-        """What people read of it: the end of its output, or of its errors where it had none."""
-        return bytes(self.output) or bytes(self.errors)
 
 
 @dataclass(frozen=True)
@@ -115,7 +83,7 @@ class Toolbox:
         if tool in self.locked:
             self.used[tool] = self.locked[tool]
             return self._locked(tool)
-        program = sys.executable if tool == "python" else shutil.which(tool, path=search_path())
+        program = sys.executable if tool == "python" else find(tool)
         if program is None:
             raise ToolFailed(f"{tool} is not installed on this machine", do=f"install {tool} and run this again")
         if tool not in self.used:
@@ -154,28 +122,28 @@ class Toolbox:
         """
         name, argv = self._command(tool, arguments)
         started = time.monotonic()
-        output, errors = Held(_HELD), Held(_SHOWN)
+        output, errors = Held(ANSWER), Held(SHOWN)
         async with process(argv, cwd=cwd, env=self._environment(name, env)) as child:
             on_start(child.pid)
             try:
                 with anyio.move_on_after(timeout) as scope:
                     await drain(child, output, errors, stdout_to)
             except anyio.get_cancelled_exc_class():
-                self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
+                self._note(name, argv, -signal.SIGKILL, started, output.ends(), errors.ends())
                 raise
             if scope.cancelled_caught:
-                self._note(name, argv, -signal.SIGKILL, started, bytes(output), bytes(errors))
+                self._note(name, argv, -signal.SIGKILL, started, output.ends(), errors.ends())
                 raise ToolFailed(
                     f"{name} ran for more than {timeout:g} seconds and was stopped",
-                    why=self.last_words(bytes(errors) or bytes(output)),
+                    why=self.last_words(errors.ends() or output.ends()),
                     do="run the stage again; if it hangs again, its log.txt has the command",
                 )
         code = child.returncode if child.returncode is not None else -1
-        self._note(name, argv, code, started, bytes(output), bytes(errors))
+        self._note(name, argv, code, started, output.ends(), errors.ends())
         if code not in ok:
             raise ToolFailed(
                 f"{name} ended with exit code {code}",
-                why=self.last_words(bytes(errors) or bytes(output)),
+                why=self.last_words(errors.ends() or output.ends()),
                 do="the stage's log.txt has the command and what it said",
             )
         return Completed(name, code, output, errors)

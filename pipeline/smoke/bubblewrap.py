@@ -1,8 +1,8 @@
 """Find bubblewrap: this machine's, else the one that is locked with the Debian packages."""
 
-import shutil
 from pathlib import Path
 
+from pipeline.environment import find
 from pipeline.image import deb
 from pipeline.image.tree import Component
 from pipeline.locked import inputs
@@ -17,7 +17,7 @@ def program(context: Context, work: Path) -> str | Path:
     This machine's comes first, because some systems let only the one that they installed make namespaces (AppArmor).
     The locked one runs with this machine's libraries: libc, libcap and libselinux, which are in the smallest Debian.
     """
-    missing = NAME in context.stage.tools and shutil.which(NAME) is None
+    missing = NAME in context.stage.tools and find(NAME) is None
     for package in inputs.sandbox() if missing else ():
         if context.store.has(package.digest):
             component = Component("deb", package.name, package.version, package.architecture)

@@ -14,9 +14,9 @@ BUGGY = """
 import sys
 from pipeline.cli import main
 from pipeline.stages import facts
-def _branch(repository):
+def _ref(repository):
     raise KeyError("nobody foresaw this")
-facts._branch = _branch
+facts._ref = _ref
 sys.exit(main(sys.argv[1:]))
 """
 

@@ -29,18 +29,41 @@ def test_while_the_pipeline_is_imported(number: signal.Signals, code: int, tmp_p
     assert list(tmp_path.iterdir()) == []
 
 
+SLOW = """
+import sys, time
+
+def wait(event, arguments):
+    if event == "open" and str(arguments[0]).endswith("pipeline.toml"):
+        print("reading", flush=True)
+        time.sleep(60)
+
+sys.addaudithook(wait)
+"""
+
+
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_before_an_event_loop_listens(number: signal.Signals, code: int, tmp_path: Path) -> None:
-    """A configuration that nobody has written yet keeps the command where only Python itself hears of a signal."""
-    os.mkfifo(tmp_path / "pipeline.toml")
-    line = arguments("dry-run")
-    with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        with (tmp_path / "pipeline.toml").open("w"):  # waits until it is read
-            process.send_signal(number)
-            assert process.wait(timeout=30) == code
+    """A disk that is slow to give the configuration keeps the command where only Python itself hears of a signal."""
+    project, slow = tmp_path / "project", tmp_path / "slow"
+    for each in (project, slow):
+        each.mkdir()
+    (project / "pipeline.toml").touch()
+    (slow / "sitecustomize.py").write_text(SLOW)
+    with subprocess.Popen(
+        arguments("dry-run"),
+        cwd=project,
+        env={**os.environ, "PYTHONPATH": str(slow)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "reading\n"
+        process.send_signal(number)
+        assert process.wait(timeout=30) == code
         assert process.stderr is not None
         assert process.stderr.read() == ("stopped: finished stages are kept, and the same command goes on from there\n")
-    assert [path.name for path in tmp_path.iterdir()] == ["pipeline.toml"]
+    assert [path.name for path in project.iterdir()] == ["pipeline.toml"]
 
 
 def command(verb: str) -> "subprocess.CompletedProcess[str]":
