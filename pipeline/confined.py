@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pipeline.config import HOME
 from pipeline.errors import PipelineError
+from pipeline.outputs import Completed
 from pipeline.stage import Context
-from pipeline.toolbox import Completed
 
 NAME = "bwrap"
 _NAMESPACES = ("pid", "net", "ipc", "uts")

@@ -18,7 +18,8 @@ from pipeline.digest import Digest
 from pipeline.distribution.referrers import Attached
 from pipeline.errors import ToolFailed, VerificationFailed
 from pipeline.image.layout import Layout
-from pipeline.toolbox import Completed, Toolbox
+from pipeline.outputs import Completed
+from pipeline.toolbox import Toolbox
 
 _REFUSED = (0, 1, 10, 11, 12, 13)  # Cosign, cmd/cosign/errors/exit_codes.go
 _SUBJECT = {"kind": "dev.cosignproject.cosign/image"}  # how Cosign finds in a layout what it is asked about

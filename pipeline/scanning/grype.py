@@ -17,8 +17,9 @@ from pipeline.digest import Digest
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.judging.policy import read_time
+from pipeline.outputs import Completed
 from pipeline.scanning import canary
-from pipeline.toolbox import Completed, Toolbox
+from pipeline.toolbox import Toolbox
 
 IDENTITY = "database.json"
 SAMPLE = "sample"

@@ -18,10 +18,11 @@ from pipeline.errors import PipelineError, SubjectFailed, ToolFailed, flatten
 from pipeline.image import bytecode
 from pipeline.image.built import Built
 from pipeline.image.tree import PYTHON
+from pipeline.outputs import Completed
 from pipeline.smoke import docker, namespaces
 from pipeline.smoke.bounding import until_too_much
 from pipeline.smoke.inside import SERVICE, SUITE, Command, writable
-from pipeline.toolbox import Completed, Toolbox
+from pipeline.toolbox import Toolbox
 
 EMULATORS = {"amd64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}
 """Debian's names for the programs (package qemu-user-static) that run those of another architecture."""
