@@ -14,8 +14,8 @@ from pipeline.record import Record
 from pipeline.scanning.grype import IDENTITY
 from pipeline.stage import Stage
 
-# What the verbs print and how is no part of what a stage does.
 _COPIED = frozenset({"source", "tests", "suite"})  # without what git ignores; the rest is read where it lies
+# What the verbs print and how is no part of what a stage does.
 _NOT_CODE = frozenset({"__pycache__", "cli"})
 
 

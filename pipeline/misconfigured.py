@@ -18,7 +18,7 @@ EXAMPLES = {
     "smoke.requests.*.headers.*": 'Content-Type = "application/json", in one line of ASCII',
     "smoke.requests.*.json.*": "/items/0/name",
     "smoke.writable.*": "/var/cache/greetings",
-    "image.repository": "docker.io/example/greetings",
+    "image.made-modules.*": "six.moves",
     "image.runtime": "trimmed or full",
     "deploy.kubernetes": "1.35",
 }

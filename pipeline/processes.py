@@ -124,10 +124,14 @@ def _adopt() -> None:
     """Have the kernel hand us what children of ours leave behind, where it can: else it would be nobody's."""
     if _running:
         return
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    _reap_for_all(1)
     _others.clear()
     _others.update(_children())
+
+
+def _reap_for_all(whether: int) -> None:
+    with suppress(AttributeError, OSError):
+        ctypes.CDLL(None).prctl(_SUBREAPER, whether, 0, 0, 0)
 
 
 def _kill_left() -> None:
@@ -137,6 +141,8 @@ def _kill_left() -> None:
             with suppress(ProcessLookupError, ChildProcessError):
                 os.kill(pid, signal.SIGKILL)
                 os.waitpid(pid, 0)
+    if not _running:
+        _reap_for_all(0)  # children that others start have their orphans to themselves
 
 
 def _children() -> list[int]:

@@ -63,7 +63,7 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
         ('name = "sample"', 'name = "sample"\nport = 70000', "service.port: "),
         ("[test]", '[smoke]\nwritable = ["tmp"]\n[test]', "smoke.writable.0: "),
         ("[test]", '[smoke]\nwritable = ["/tmp;id"]\n[test]', "smoke.writable.0: "),
-        ("[test]", '[smoke]\nwritable = ["/tmp/../etc"]\n[test]', "/tmp/../etc holds '..'"),
+        ("[test]", '[smoke]\nwritable = ["/tmp/../etc"]\n[test]', "/tmp/../etc is not as short as it can be"),
         ("[test]", '[smoke]\nwritable = ["/tmp", "/tmp"]\n[test]', "one of them is named twice"),
         ('name = "sample"', 'name = "sample"\nport = "http"', "service.port: "),
         ('command = ["-m", "sample"]', 'command = ["-m", "a"]\ncallable = "a:b"', "exactly one of command"),

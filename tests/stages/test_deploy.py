@@ -40,13 +40,17 @@ async def image(context: Context) -> str:
     return "built"
 
 
+def verified(digest: Digest) -> dict[str, str]:
+    return {"digest": str(digest), "reference": f"registry.example/acme/sample@{digest}"}
+
+
 async def verify(context: Context) -> str:
-    context.write_json("verification.json", {"digest": str(BUILT)})
+    context.write_json("verification.json", verified(BUILT))
     return "verified"
 
 
 async def verify_another(context: Context) -> str:
-    context.write_json("verification.json", {"digest": str(Digest.of(b"another image"))})
+    context.write_json("verification.json", verified(Digest.of(b"another image")))
     return "verified"
 
 
