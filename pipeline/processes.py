@@ -27,7 +27,7 @@ _LEFT = 5.0  # seconds for what a killed child has left in its pipes, and for th
 _FILED = 1 << 28  # bytes of its output that go into a file
 _SUBREAPER = 36  # linux/prctl.h, PR_SET_CHILD_SUBREAPER
 
-_running: set[int] = set()  # what was started here and has not ended
+_running: set[object] = set()  # what is started here, or about to be, and has not ended
 _others: set[int] = set()  # children of this process that somebody else has started
 
 
@@ -50,7 +50,9 @@ async def process(
     Raises:
         ToolFailed: it cannot be started.
     """
+    mine = object()
     _adopt()
+    _running.add(mine)  # from before there is a child that could be taken for one that was left behind
     try:
         started = await anyio.open_process(
             [*_die_with_parent(), *argv],
@@ -61,18 +63,20 @@ async def process(
             env=env,
             start_new_session=True,
         )
-    except OSError as error:
+    except BaseException as error:
+        _running.discard(mine)
+        if not isinstance(error, OSError):
+            raise
         raise ToolFailed(
             f"{argv[0]} cannot be started", why=str(error), do="run `python -m pipeline doctor`"
         ) from error
-    _running.add(started.pid)
     try:
         yield started
     finally:
         _kill(started)
         with anyio.CancelScope(shield=True):
             await started.wait()
-            _running.discard(started.pid)
+            _running.discard(mine)
             _kill_left()
             await _close(started)
 

@@ -88,6 +88,20 @@ async def test_nothing_that_a_program_has_left_behind_outlives_it(tmp_path: Path
     assert gone(int((tmp_path / "pid").read_text()), within=1)
 
 
+async def test_many_programs_at_a_time_each_end_with_their_own_code(tmp_path: Path) -> None:
+    """One that is just being started is nobody's leftover, whoever else ends in that moment."""
+    tools = toolbox(tmp_path)
+
+    async def one(number: int) -> None:
+        for _ in range(15):
+            done = await tools.run(PYTHON, "-I", "-S", "-c", f"raise SystemExit({number})", ok=range(256))
+            assert number == done.code
+
+    async with anyio.create_task_group() as group:
+        for number in range(1, 7):
+            group.start_soon(one, number)
+
+
 async def test_what_another_block_has_started_is_left_alone(tmp_path: Path) -> None:
     async def ready() -> bool:
         return (tmp_path / "up").exists()

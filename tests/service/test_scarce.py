@@ -28,6 +28,7 @@ def test_without_a_descriptor_left_clients_wait_and_are_served_when_there_is_one
         held = [stack.enter_context(closing(scarce.connect())) for _ in range(20)]
         assert scarce.wait_for("no connection can be accepted: Too many open files")["level"] == "warning"
         late = stack.enter_context(closing(scarce.connect()))
+        late.settimeout(30)  # it waits for those before it
         late.sendall(ASKED)
         before = cpu_seconds(pid)
         time.sleep(1)
