@@ -93,12 +93,12 @@ async def test_many_programs_at_a_time_each_end_with_their_own_code(tmp_path: Pa
     tools = toolbox(tmp_path)
 
     async def one(number: int) -> None:
-        for _ in range(15):
+        for _ in range(60):
             done = await tools.run(PYTHON, "-I", "-S", "-c", f"raise SystemExit({number})", ok=range(256))
             assert number == done.code
 
     async with anyio.create_task_group() as group:
-        for number in range(1, 7):
+        for number in (1, 2):
             group.start_soon(one, number)
 
 
