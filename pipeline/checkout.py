@@ -16,14 +16,17 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
 from pathlib import Path
-
-from dulwich.ignore import IgnoreFilterManager
-from dulwich.index import ConflictedIndexEntry
-from dulwich.objects import S_ISGITLINK
-from dulwich.repo import Repo
+from typing import TYPE_CHECKING
 
 from pipeline.digest import Digest, opened, row
 from pipeline.errors import ConfigError, SubjectFailed
+
+if TYPE_CHECKING:  # where there is no repository, as in a container, nobody waits for it to be imported
+    from dulwich.ignore import IgnoreFilterManager
+    from dulwich.repo import Repo
+
+GITLINK = 0o160000
+"""The mode of a submodule in an index or a tree (gitformat-index(5), "Index entry")."""
 
 # What tools leave behind in a tree of sources; git may have been told to ignore it or not.
 LEFTOVERS = ("__pycache__", "*.egg-info", ".git", ".venv", ".run", ".pytest_cache", ".mypy_cache", ".ruff_cache")
@@ -39,11 +42,13 @@ class WorkTree:
     """
 
     top: Path
-    repository: Repo = field(repr=False)
+    repository: "Repo" = field(repr=False)
 
     @cached_property
     def index(self) -> dict[str, tuple[int, bytes]]:
         """Mode and object of every path that is in the index, gitlinks among them."""
+        from dulwich.index import ConflictedIndexEntry  # noqa: PLC0415 - as above
+
         try:
             entries = list(self.repository.open_index().items())
         except Exception as error:  # what Dulwich raises for what is broken has no common base
@@ -59,7 +64,9 @@ class WorkTree:
         return frozenset(str(parent) for name in self.index for parent in Path(name).parents)
 
     @cached_property
-    def _ignores(self) -> IgnoreFilterManager:
+    def _ignores(self) -> "IgnoreFilterManager":
+        from dulwich.ignore import IgnoreFilterManager  # noqa: PLC0415 - as above
+
         return IgnoreFilterManager.from_repo(self.repository)
 
     def name(self, path: Path) -> str:
@@ -78,7 +85,7 @@ class WorkTree:
             if path.is_symlink() or not path.is_dir():
                 if self.takes(path):
                     yield path
-            elif name in self.index and S_ISGITLINK(self.index[name][0]):
+            elif self.index.get(name, (0, b""))[0] == GITLINK:
                 yield from submodule(path)
             elif path.name == ".git" or (path / ".git").exists():
                 continue  # another repository: git takes none of its files
@@ -95,6 +102,8 @@ def work_tree(root: Path) -> WorkTree | None:
     top = next((each for each in (root, *root.parents) if os.path.lexists(each / ".git")), None)
     if top is None:
         return None
+    from dulwich.repo import Repo  # noqa: PLC0415 - as above
+
     try:
         repository = Repo(str(top))
         with os.scandir(repository.commondir()):
@@ -147,7 +156,7 @@ def _everything(path: Path) -> Iterator[Path]:
 
 def tracked_below(root: Path, directory: Path) -> list[str]:
     """Return what the project's repository has in a directory, by the names that git gives it."""
-    tree = work_tree(root)
+    tree = work_tree(root) if directory.exists() else None
     if tree is None:
         return []
     with closing(tree.repository):

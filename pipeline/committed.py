@@ -12,10 +12,10 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from dulwich.objects import S_ISGITLINK, Commit
+from dulwich.objects import Commit
 from dulwich.repo import Repo
 
-from pipeline.checkout import WorkTree, work_tree
+from pipeline.checkout import GITLINK, WorkTree, work_tree
 from pipeline.digest import Digest, opened, row
 
 _CHUNK = 1 << 20
@@ -53,7 +53,7 @@ def compare(tree: WorkTree) -> Compared:
 def _changed(tree: WorkTree, files: list[Path]) -> set[str]:
     head = _objects(tree.repository)
     length = len(tree.repository.head())
-    links = {name: found for name, found in head.items() if S_ISGITLINK(found[0])}
+    links = {name: found for name, found in head.items() if found[0] == GITLINK}
     submodules = {each for name, found in links.items() for each in _changed_below(tree, name, found)}
     ours = {tree.name(path): path for path in files if not _inside(tree.name(path), links)}
     altered = {name for name, path in ours.items() if head.get(name) != _object(path, length)}

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.attestation.identity import Certified, promised, require_promised
+from pipeline.attestation.certificate import require_promised
+from pipeline.attestation.identity import Certified, promised
 from pipeline.attestation.rehearsal import rehearse, require_trusted
 from pipeline.attestation.roots import certifying, newest, public_root
 from pipeline.attestation.statements import PredicateType, Subject, Who, statement

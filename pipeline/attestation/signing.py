@@ -14,7 +14,7 @@ from types import MappingProxyType
 
 import anyio
 
-from pipeline.attestation.identity import TOKEN_VARIABLE, Certified, promised, require_promised
+from pipeline.attestation.identity import TOKEN_VARIABLE, Certified, promised
 from pipeline.attestation.roots import public_root
 from pipeline.config import Sign
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError
@@ -75,6 +75,8 @@ class Signer:
                 why=error.why,
                 do="see whether the signing services are up and the identity token is valid, then run this again",
             ) from error
+        from pipeline.attestation.certificate import require_promised  # noqa: PLC0415 - slow, and most stages sign nothing
+
         require_promised(await anyio.Path(bundle).read_bytes(), self.promise(claims))
         await anyio.Path(bundle).chmod(0o644)  # Cosign lets nobody else read it, and it is evidence for all
 

@@ -9,7 +9,7 @@ from sigstore.models import Bundle, TrustedRoot
 from sigstore.verify import Verifier
 from sigstore.verify.policy import AnyOf, Identity
 
-from pipeline.attestation.identity import certified
+from pipeline.attestation.certificate import certified
 from pipeline.attestation.statements import PAYLOAD_TYPE, Signed, Who
 from pipeline.errors import VerificationFailed
 

@@ -156,13 +156,19 @@ def test_a_stage_is_one_container_that_runs_the_command_of_the_host(whole: Descr
     assert ours[6:14] == ("--config", CONFIG, "--run-dir", RUN, "--store", STORE, "--world", "dry-run")
 
 
-@pytest.mark.parametrize(("function", "store"), [("dry_run", True), ("dry_run", False), ("verify", True)])
+@pytest.mark.parametrize(
+    ("function", "given"),
+    [
+        ("dry_run", {}),
+        ("build", {"store": False}),
+        ("verify", {"reference": "registry.example/acme/sample@sha256:1", "policy": "policy/verification.toml"}),
+    ],
+)
 def test_no_interpreter_imports_from_the_directory_that_it_stands_in(
-    describe: Describe, function: str, store: bool
+    describe: Describe, function: str, given: dict[str, Any]
 ) -> None:
     """A project may hold a `pipeline/`, a `socket.py` or an `anyio/`: none of them is what -m or import means."""
-    more = {"reference": "registry.example/acme/sample@sha256:1", "policy": "policy/verification.toml"}
-    described = describe(function, store=store, **(more if function == "verify" else {}))
+    described = describe(function, **given)
     commands = [" ".join(call["args"]) for call in described.execs]
     starts = [words for words in commands if " -m " in words]
     assert len(starts) > 2
