@@ -5,7 +5,6 @@ together, and held within bounds; when the block ends that it was started for, i
 left that group where the system lets us see it; and where the system can, it dies with its parent.
 """
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -19,6 +18,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import ByteReceiveStream, Process
 
+from pipeline import leftovers
 from pipeline.environment import find
 from pipeline.errors import ToolFailed
 from pipeline.outputs import Held
@@ -26,9 +26,6 @@ from pipeline.outputs import Held
 _LEFT = 5.0  # seconds for what a killed child has left in its pipes, and for the end of all that it started
 _FILED = 1 << 28  # bytes of its output that go into a file
 _SUBREAPER = 36  # linux/prctl.h, PR_SET_CHILD_SUBREAPER
-
-_running: set[object] = set()  # what is started here, or about to be, and has not ended
-_others: set[int] = set()  # children of this process that somebody else has started
 
 
 @asynccontextmanager
@@ -50,9 +47,7 @@ async def process(
     Raises:
         ToolFailed: it cannot be started.
     """
-    mine = object()
-    _adopt()
-    _running.add(mine)  # from before there is a child that could be taken for one that was left behind
+    leftovers.starting()
     try:
         started = await anyio.open_process(
             [*_die_with_parent(), *argv],
@@ -64,20 +59,20 @@ async def process(
             start_new_session=True,
         )
     except BaseException as error:
-        _running.discard(mine)
+        leftovers.started(None)
         if not isinstance(error, OSError):
             raise
         raise ToolFailed(
             f"{argv[0]} cannot be started", why=str(error), do="run `python -m pipeline doctor`"
         ) from error
+    leftovers.started(started.pid)
     try:
         yield started
     finally:
         _kill(started)
         with anyio.CancelScope(shield=True):
             await started.wait()
-            _running.discard(mine)
-            _kill_left()
+            leftovers.ended(started.pid)
             await _close(started)
 
 
@@ -122,37 +117,3 @@ def _kill(started: Process) -> None:
     """End a process and all of its group, also when it has ended itself: what it left behind still is that group."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(started.pid, signal.SIGKILL)
-
-
-def _adopt() -> None:
-    """Have the kernel hand us what children of ours leave behind, where it can: else it would be nobody's."""
-    if _running:
-        return
-    _reap_for_all(1)
-    _others.clear()
-    _others.update(_children())
-
-
-def _reap_for_all(whether: int) -> None:
-    with suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(_SUBREAPER, whether, 0, 0, 0)
-
-
-def _kill_left() -> None:
-    """End what has left its group, once nothing runs that it could belong to: a daemon has a session of its own."""
-    while not _running and (left := set(_children()) - _others):
-        for pid in left:
-            with suppress(ProcessLookupError, ChildProcessError):
-                os.kill(pid, signal.SIGKILL)
-                os.waitpid(pid, 0)
-    if not _running:
-        _reap_for_all(0)  # children that others start have their orphans to themselves
-
-
-def _children() -> list[int]:
-    """Return the processes whose parent is this one (proc(5), /proc/pid/task/tid/children)."""
-    found = []
-    for path in Path("/proc/self/task").glob("*/children"):
-        with suppress(OSError):
-            found += [int(pid) for pid in path.read_text().split()]
-    return found

@@ -45,6 +45,7 @@ EDGES = {
     "handed",
     "inputs",
     "layer",
+    "leftovers",
     "layering",
     "layout",
     "libraries",

@@ -88,6 +88,20 @@ async def test_nothing_that_a_program_has_left_behind_outlives_it(tmp_path: Path
     assert gone(int((tmp_path / "pid").read_text()), within=1)
 
 
+async def test_an_orphan_that_dies_meanwhile_is_collected_as_an_init_would(tmp_path: Path) -> None:
+    """A test of a service may wait until the children of what it has killed are gone."""
+    orphan = "import os\nif os.fork(): os._exit(0)\nprint(os.getpid(), flush=True)"
+    script = textwrap.dedent(f"""
+        import os, subprocess, sys, time
+        asked = subprocess.run([sys.executable, "-c", {orphan!r}], stdout=subprocess.PIPE, check=True)
+        end = time.monotonic() + 10
+        while os.path.exists(f"/proc/{{int(asked.stdout)}}"):
+            assert time.monotonic() < end, "it is a zombie"
+            time.sleep(0.01)
+    """)
+    await toolbox(tmp_path).run(PYTHON, "-c", script, timeout=30)
+
+
 async def test_many_programs_at_a_time_each_end_with_their_own_code(tmp_path: Path) -> None:
     """One that is just being started is nobody's leftover, whoever else ends in that moment."""
     tools = toolbox(tmp_path)
