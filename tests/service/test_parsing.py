@@ -108,14 +108,15 @@ def test_what_is_read_fast_is_what_the_parser_reads(data: bytes) -> None:
 
 @given(heads)
 @example(ALB)
+@example(b"\r\nGET http://[/ HTTP/1.1\r\nHost: a\r\n\r\n")
 def test_what_the_strict_parser_accepts_waitress_reads_in_the_same_way(data: bytes) -> None:
     strict, consumed = parse(RequestParser, data)
     if not strict.completed or strict.error:
         return
-    loose, loose_consumed = parse(HTTPRequestParser, data)
-    if strict.empty:  # Waitress takes empty lines together with what follows
+    if strict.empty:  # Waitress takes empty lines together with what follows, whatever that is
         assert data[:consumed] == b"\r\n" * (consumed // 2)
         return
+    loose, loose_consumed = parse(HTTPRequestParser, data)
     assert (loose.completed, loose.error, loose_consumed) == (True, None, consumed)
     assert loose.headers == strict.headers
 
