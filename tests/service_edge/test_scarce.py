@@ -5,14 +5,28 @@ from __future__ import annotations
 import os
 import resource
 import time
+from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
-from tests.service.client import Start, launch, spawn
+from tests.service.client import Running, Start, launch, spawn
 
 ASKED = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+
+
+@pytest.fixture
+def start() -> Iterator[Start]:
+    """Start services with settings of their own; all are gone after the test."""
+    with ExitStack() as stack:
+
+        def begin(**environment: str) -> Running:
+            running = launch(**environment)
+            stack.callback(running.end)
+            return running
+
+        yield begin
 
 
 def cpu_seconds(pid: int) -> float:
