@@ -156,7 +156,7 @@ def _everything(path: Path) -> Iterator[Path]:
 
 def tracked_below(root: Path, directory: Path) -> list[str]:
     """Return what the project's repository has in a directory, by the names that git gives it."""
-    tree = work_tree(root) if directory.exists() else None
+    tree = work_tree(root)
     if tree is None:
         return []
     with closing(tree.repository):
