@@ -112,10 +112,10 @@ _SHAPES: Mapping[str, Shape] = {
         "built": str,
         "schema": str,
         "checksum": DIGEST,
-        "content": DIGEST,
         "source": str,
         "sample": bool,
     },
+    "scan/imported.json": {"content": DIGEST},
     "vex/openvex.json": {"statements": Each(dict)},
     "vex/evidence.json": {"image": DIGEST, "claims": Each(_CLAIM)},
     "assess/verdict.json": {

@@ -89,7 +89,6 @@ async def scan(context: Context) -> str:
             "built": "2026-11-20T00:00:00Z",
             "schema": "6.1.7",
             "checksum": str(WHEEL),
-            "content": str(WHEEL),
             "source": "sample",
             "sample": True,
         },

@@ -68,7 +68,7 @@ class Identity:
 
     @classmethod
     def restore(cls, value: Mapping[str, Any]) -> Self:
-        """Read back what `as_json` gave; raise `TypeError` or `VerificationFailed` when it is something else."""
+        """Read back what `as_json` or `split` gave; raise `TypeError` or `VerificationFailed` for anything else."""
         if any(not isinstance(value[name], bool if name == "sample" else str) for name in cls.__dataclass_fields__):
             raise TypeError("a value is of another type than an import writes")
         read_time(value["built"])
@@ -77,8 +77,13 @@ class Identity:
         return cls(**{name: value[name] for name in cls.__dataclass_fields__})
 
     def as_json(self) -> dict[str, Any]:
-        """Return it as `scan/database.json` keeps it."""
+        """Return it as an import leaves it beside the database."""
         return asdict(self)
+
+    def split(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Return which database it is, the same for everybody; and which bytes Grype made of it, others each time."""
+        value = self.as_json()
+        return {name: value[name] for name in value if name != "content"}, {"content": self.content}
 
     def describe(self, now: datetime) -> str:
         """Return the words without which no count of findings may be shown."""

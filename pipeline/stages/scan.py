@@ -27,7 +27,8 @@ async def scan(context: Context) -> str:
     if any(report.database.built != identity.built for report in reports.values()):
         raise ToolFailed("Grype used another database than the one on record", do="run `python -m pipeline db import`")
     context.write_json("grype.json", raw)
-    context.write_json("database.json", identity.as_json())
+    for name, part in zip(("database.json", "imported.json"), identity.split(), strict=True):
+        context.write_json(name, part)
     found = findings.merge(reports)
     kinds = [f"{n} {each.value}" for each in findings.Severity if (n := sum(f.severity is each for f in found))]
     return f"{len(found)} findings ({', '.join(kinds) or 'none'}); {identity.describe(context.now)}"
