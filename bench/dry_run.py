@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.config import HOME
-from pipeline.record import Record
-from pipeline.table import TABLE
+from pipeline.engine.record import Record
+from pipeline.engine.table import TABLE
+from pipeline.project.config import HOME
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.config import HOME
+from pipeline.engine.table import TABLE
 from pipeline.locked.store import default_root
-from pipeline.table import TABLE
+from pipeline.project.config import HOME
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 STARTED = re.compile(r"^(\d+) +: .*withExec .*pipeline stage (\S+)")

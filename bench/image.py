@@ -14,18 +14,19 @@ import anyio
 
 from pipeline.cli import options as shared
 from pipeline.digest import Digest
+from pipeline.engine.run import Event
+from pipeline.engine.stage import Context, Stage
+from pipeline.engine.workspace import scratch
 from pipeline.errors import PipelineError
-from pipeline.image import oci
-from pipeline.image.built import Built
 from pipeline.image.bytecode import this_platform
-from pipeline.image.layout import Layout
-from pipeline.run import Event
+from pipeline.oci.layout import Layout
+from pipeline.oci.platform_image import Built
+from pipeline.platforms import architecture
+from pipeline.project.smoke import SmokeRequest
 from pipeline.smoke import suite
 from pipeline.smoke.asking import Limits, ask
-from pipeline.smoke.request import SmokeRequest, judge, wire
+from pipeline.smoke.request import judge, wire
 from pipeline.smoke.sandbox import Sandbox, sandbox
-from pipeline.stage import Context, Stage
-from pipeline.venv import scratch
 
 _CODE = (".pyc", ".so", ".py")
 _LIMITS = Limits(answer=3, stop=3)
@@ -40,7 +41,7 @@ async def minimal(context: Context) -> str:
     missed: dict[str, str] = {}
     async with (
         scratch(context) as work,
-        sandbox(context.tools, built, oci.architecture(platform), work) as box,
+        sandbox(context.tools, built, architecture(platform), work) as box,
     ):
         assert box.files, "this is for bubblewrap: the files have to lie where they can be taken away"
         context.say(f"all files: {await _miss(context, box, built, platform, work) or 'passes'}")
@@ -104,7 +105,7 @@ def main() -> None:
     shared.common(parser)
     shared.run_directory(parser)
     options = parser.parse_args()
-    stage = Stage(minimal, needs=("inputs", "build", "image"), tools=("bwrap",), reads=("suite", "locks"))
+    stage = Stage("minimal", minimal, needs=("inputs", "build", "image"), tools=("bwrap",), reads=("suite", "locks"))
     run = shared.open_run(options, "dry-run", (stage,))
     run.observe = _print
     anyio.run(run.perform, stage)

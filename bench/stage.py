@@ -17,10 +17,10 @@ from pathlib import Path
 import anyio
 
 from bench.writer import MB, SIZES, sources
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.locked.debian import Lock
 from pipeline.locked.store import Store, default_root
+from pipeline.project.config import HOME
 from tests import archives
 from tests.stages.services import PROGRAM, Service
 

@@ -17,9 +17,9 @@ from pathlib import Path
 import anyio
 
 from pipeline.digest import Digest
-from pipeline.image.blobs import Blobs, is_sound
-from pipeline.image.layer import Entry
-from pipeline.image.oci import Layer
+from pipeline.oci.blobs import Blobs, is_sound
+from pipeline.oci.documents import Layer
+from pipeline.oci.layer import Entry
 
 MB = 1_000_000
 SIZES = (25, 100, 200)

@@ -1,4 +1,4 @@
-"""Read the addresses that people give, and tell addresses without what nobody else may know."""
+"""Read the addresses that people give, and tell addresses without what nobody else may know. Pure."""
 
 import base64
 import ipaddress

@@ -1,4 +1,4 @@
-"""Check what people wrote in a policy file against a model, and say what is wrong in the file's own words."""
+"""Check what people wrote in a policy file against a model, and say what is wrong in the file's own words. Pure."""
 
 import difflib
 from collections.abc import Iterable

@@ -1,4 +1,4 @@
-"""Say what failed, why, and what to do; and carry the exit code that tells a machine the same.
+"""Say what failed, why, and what to do; and carry the exit code that tells a machine the same. Pure.
 
 One base, flat subclasses named for whose fault it is. The table of exit codes is in the README.
 """

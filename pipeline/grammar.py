@@ -1,4 +1,4 @@
-"""Know the forms of what locks name: they reach the command lines of apt, pip, uv and Go.
+"""Know the forms of what locks name: they reach the command lines of apt, pip, uv and Go. Pure.
 
 Whoever reads a file checks each value against its form there, so that what has another is refused with the file and the
 key before any program starts. No form begins with a hyphen, or holds white space or control characters except where it

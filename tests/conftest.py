@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Config
 from pipeline.digest import Digest
+from pipeline.engine.run import Event, Run
+from pipeline.engine.world import choose
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store, default_root
-from pipeline.run import Event, Run
-from pipeline.world import choose
+from pipeline.project.config import Config
 from tests.commands import NOW, Ended, clone, commit, pipeline
 
 __all__ = ["NOW", "OFFLINE", "PIPELINE_TOML", "MakeRun", "commit"]

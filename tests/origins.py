@@ -19,7 +19,7 @@ from pipeline.digest import Digest
 from pipeline.locked.debian import Package
 from pipeline.locked.fetch import PROGRAMS
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 
 class _Handler(SimpleHTTPRequestHandler):

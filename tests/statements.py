@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import HOME
 from pipeline.judging.rules import Rules, read_rules
 from pipeline.judging.vex import Document, read
+from pipeline.project.config import HOME
 from pipeline.scanning.findings import Finding, Fix, Severity
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)

@@ -2,94 +2,33 @@
 
 import ast
 import io
+import re
 import tokenize
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from pipeline.config import HOME
+from pipeline.project.config import HOME
 
-LEAVES = {"errors", "digest", "shown"}
-# What touches the outside, one kind each. A module that is neither here nor named below has to be pure.
-EDGES = {
-    "asking",
-    "bases",
-    "below",
-    "blobs",
-    "bounding",
-    "built",
-    "bytecode",
-    "catalogue",
-    "checkout",
-    "committed",
-    "collecting",
-    "config",
-    "consumer",
-    "cosign",
-    "credentials",
-    "deb",
-    "differences",
-    "disk",
-    "download",
-    "docker",
-    "earlier",
-    "environment",
-    "evidence",
-    "fetch",
-    "fetch_debian",
-    "fetch_image",
-    "fetch_python",
-    "fetch_tools",
-    "grype",
-    "handed",
-    "inputs",
-    "layer",
-    "leftovers",
-    "layering",
-    "layout",
-    "libraries",
-    "lookup",
-    "loopback",
-    "machine",
-    "moving",
-    "namespaces",
-    "planning",
-    "unpacking",
-    "policy_files",
-    "processes",
-    "rebuild",
-    "record",
-    "registry",
-    "relock",
-    "relock_debian",
-    "relock_python",
-    "relock_tools",
-    "rootfs",
-    "run_directory",
-    "sandbox",
-    "selection",
-    "seal",
-    "signing",
-    "start",
-    "store",
-    "store_archive",
-    "store_cleaning",
-    "streams",
-    "surroundings",
-    "toolbox",
-    "touched",
-    "tree",
-    "verifiers",
-    "wheel",
-    "world",
-    "written",
-    "zipped",
-}
-STAGE = {"stage", "keys", "run", "suite", "bubblewrap", "confined", "venv", "dagger_graph"}
-ENGINES = {"host", "dagger_module"}
+ORDER = (
+    "__main__",
+    "stages",
+    "smoke cli",
+    "image reporting",
+    "engine",
+    "judging local doctor",
+    "attestation scanning",
+    "distribution locked",
+    "oci deploying tools project",
+    "formats",
+    "values",
+)
+"""The rooms of the house: a package imports only what stands in a row below its own. `values` are the loose modules."""
+
 # Programs of their own: some run inside images, and one gives its process's rights and its place to a command.
-PROGRAMS = {"asker", "callable_server", "offline", "suite_runner"}
+PROGRAMS = {"smoke.asker", "image.callable_server", "engine.offline", "smoke.suite_runner"}
+STARTS_PROCESSES = "tools.processes"
 
 OUTSIDE = {
     *("anyio", "asyncio", "dagger", "fcntl", "glob", "http", "httpx", "mmap", "multiprocessing", "os", "platform"),
@@ -107,6 +46,9 @@ STARTS_MODULES = {
     *("multiprocessing", "pty", "subprocess"),
 }
 VAGUE = {"utils", "util", "helpers", "helper", "managers", "manager", "common", "misc", "base"}
+
+# They hash what they are given, files too; and say what is wrong.
+WITHIN_PURE = {"digest"}
 
 LONGEST_MODULE = 180
 LONGEST_FUNCTION = 45
@@ -144,47 +86,27 @@ def called(source: str) -> set[str]:
     return names | {name.rpartition(".")[2] for name in names}
 
 
-def layer(name: str) -> str:
-    """Return the layer that a module belongs to; pure unless the picture says otherwise."""
-    named = {"__main__": "main", "cli": "cli", "stages": "stages", "local": "edge", "table": "table"}
-    if (package := name.partition(".")[0]) in named:
-        return named[package]
-    module = name.rpartition(".")[2]
-    for names, title in (
-        (PROGRAMS, "program"),
-        (LEAVES, "leaf"),
-        (EDGES, "edge"),
-        (STAGE, "stage"),
-        (ENGINES, "engine"),
-    ):
-        if module in names:
-            return title
-    return "pure"
+def room(name: str, modules: Modules) -> str:
+    """Return the package that a module stands in; what stands loose at the top are values."""
+    first, _, rest = name.partition(".")
+    return first if rest or first == "__main__" or any(each.startswith(f"{first}.") for each in modules) else "values"
 
 
-BELOW: dict[str, set[str]] = {
-    "program": {"edge"},
-    "leaf": {"leaf"},
-    "pure": {"leaf", "pure"},
-    "edge": {"leaf", "pure", "edge", "program"},
-    "stage": {"leaf", "pure", "edge", "stage"},
-    "stages": {"leaf", "pure", "edge", "stage"},
-    "table": {"stage", "stages"},
-    "engine": {"leaf", "pure", "edge", "stage", "table"},
-    "cli": {"leaf", "pure", "edge", "stage", "table", "engine", "cli"},
-    "main": {"leaf", "cli"},
-}
+def row(room: str) -> int:
+    """Return how far from the bottom a room is; raise `StopIteration` for one that the order does not have."""
+    return next(len(ORDER) - index for index, rooms in enumerate(ORDER) if room in rooms.split())
 
 
 def imports_point_downwards(modules: Modules) -> Iterator[str]:
     for name, source in modules.items():
         for other in ours(source, modules) - {name}:
-            if layer(other) not in BELOW[layer(name)]:
-                yield f"{name} ({layer(name)}) imports {other} ({layer(other)})"
+            one, two = room(name, modules), room(other, modules)
+            if (one != two and row(two) >= row(one)) or (one == "stages" == two):
+                yield f"{name} imports {other}, and {two} does not stand below {one}"
 
 
 def nothing_imports_in_a_circle(modules: Modules) -> Iterator[str]:
-    remaining = {name: ours(source, modules) - {name} for name, source in modules.items() if layer(name) != "cli"}
+    remaining = {name: ours(source, modules) - {name} for name, source in modules.items()}
     while free := [name for name, needs in remaining.items() if not needs & remaining.keys()]:
         for name in free:
             del remaining[name]
@@ -194,27 +116,35 @@ def nothing_imports_in_a_circle(modules: Modules) -> Iterator[str]:
 
 def only_world_imports_the_stand_ins(modules: Modules) -> Iterator[str]:
     for name, source in modules.items():
-        if not name.startswith("local") and name != "world":
+        if not name.startswith("local") and name != "engine.world":
             yield from (f"{name} imports {other}" for other in ours(source, modules) if other.startswith("local"))
 
 
+def claims_to_be_pure(name: str, modules: Modules) -> bool:
+    """Say whether a module's docstring says that it is pure, or that of its package says it of all that is in it."""
+    docstrings = [ast.get_docstring(ast.parse(modules.get(each, ""))) or "" for each in {name, name.partition(".")[0]}]
+    return any(re.search(r"\bPure\b", text) for text in docstrings)
+
+
 def pure_modules_touch_nothing_outside(modules: Modules) -> Iterator[str]:
-    for name, source in modules.items():
-        if layer(name) in {"leaf", "pure"} and name != "digest":  # digest hashes files; all others get bytes
-            yield from (f"{name} imports {other}" for other in sorted(set(imported(source)) & OUTSIDE))
-            yield from (f"{name} calls {other}" for other in sorted(called(source) & UNTOUCHED_BY_PURE))
+    for name in (name for name in modules if claims_to_be_pure(name, modules)):
+        yield from (f"{name} imports {other}" for other in sorted(set(imported(modules[name])) & OUTSIDE))
+        yield from (f"{name} calls {other}" for other in sorted(called(modules[name]) & UNTOUCHED_BY_PURE))
+        packages = {other for other in modules if any(each.startswith(f"{other}.") for each in modules)}
+        others = ours(modules[name], modules) - {name, *packages, *WITHIN_PURE}
+        yield from (f"{name} imports {other}, not pure" for other in others if not claims_to_be_pure(other, modules))
 
 
 def only_one_module_starts_processes(modules: Modules) -> Iterator[str]:
     for name, source in modules.items():
-        if name != "processes" and layer(name) != "program":
+        if name not in {STARTS_PROCESSES, *PROGRAMS}:
             yield from (f"{name} imports {other}" for other in sorted(set(imported(source)) & STARTS_MODULES))
             yield from (f"{name} calls {other}" for other in sorted(called(source) & STARTS))
 
 
 def only_the_command_line_prints_and_exits(modules: Modules) -> Iterator[str]:
     for name, source in modules.items():
-        if layer(name) not in {"cli", "main", "program"}:
+        if room(name, modules) not in {"cli", "__main__"} and name not in PROGRAMS:
             yield from (
                 f"{name} calls {other}" for other in sorted(called(source) & {"print", "exit", "_exit", "input"})
             )
@@ -225,7 +155,9 @@ def only_the_command_line_prints_and_exits(modules: Modules) -> Iterator[str]:
 
 def only_the_dagger_engine_imports_dagger(modules: Modules) -> Iterator[str]:
     for name, source in modules.items():
-        if not name.startswith("dagger_") and any(each.partition(".")[0] == "dagger" for each in imported(source)):
+        if not name.startswith("engine.dagger_") and any(
+            each.partition(".")[0] == "dagger" for each in imported(source)
+        ):
             yield f"{name} imports dagger"
 
 
@@ -276,18 +208,15 @@ def functions_are_short(modules: Modules) -> Iterator[str]:
 LONG = "\n".join(["def long():", *(f"    x = {number}" for number in range(60))])
 
 
-def no_two_modules_that_are_known_by_their_names_share_one(modules: Modules) -> Iterator[str]:
-    names = [name.rpartition(".")[2] for name in modules if name.partition(".")[0] not in {"cli", "stages", "local"}]
-    yield from sorted({name for name in names if names.count(name) > 1})
-
-
 RULES: dict[Rule, Modules] = {
-    no_two_modules_that_are_known_by_their_names_share_one: {"image.layout": "", "smoke.layout": ""},
-    imports_point_downwards: {"sbom": "from pipeline.toolbox import Toolbox", "toolbox": ""},
-    nothing_imports_in_a_circle: {"sbom": "import pipeline.vex", "vex": "from pipeline import sbom"},
-    only_world_imports_the_stand_ins: {"stage": "from pipeline.local import x", "local": ""},
-    pure_modules_touch_nothing_outside: {"sbom": "import datetime\ndatetime.datetime.now()"},
-    only_one_module_starts_processes: {"store": "import anyio\nanyio.run_process(['ls'])"},
+    imports_point_downwards: {"scanning.sbom": "from pipeline.judging import vex", "judging.vex": ""},
+    nothing_imports_in_a_circle: {
+        "cli.progress": "import pipeline.cli.screen",
+        "cli.screen": "from pipeline.cli import progress",
+    },
+    only_world_imports_the_stand_ins: {"engine.run": "from pipeline.local import signer", "local.signer": ""},
+    pure_modules_touch_nothing_outside: {"times": '"""Pure."""\nimport datetime\ndatetime.datetime.now()'},
+    only_one_module_starts_processes: {"locked.store": "import anyio\nanyio.run_process(['ls'])"},
     only_the_command_line_prints_and_exits: {"stages.build": "print('done')"},
     only_the_dagger_engine_imports_dagger: {"cli": "from dagger import dag"},
     a_stage_module_gives_its_body_and_the_table_takes_nothing_else: {"stages.build": "async def construct(): ..."},
@@ -314,17 +243,30 @@ def test_the_rule_sees_what_breaks_it(rule: Rule) -> None:
 
 def test_a_stage_may_not_import_another_one() -> None:
     sources = {"stages.test": "from pipeline.stages.build import build", "stages.build": ""}
-    assert list(imports_point_downwards(sources)) == ["stages.test (stages) imports stages.build (stages)"]
+    assert list(imports_point_downwards(sources)) == [
+        "stages.test imports stages.build, and stages does not stand below stages"
+    ]
 
 
-def test_engines_may_not_import_each_other() -> None:
-    sources = {"host": "import pipeline.dagger_module", "dagger_module": ""}
-    assert list(imports_point_downwards(sources)) == ["host (engine) imports dagger_module (engine)"]
+def test_packages_of_one_row_do_not_import_each_other() -> None:
+    sources = {"cli.plan": "from pipeline.smoke import suite", "smoke.suite": ""}
+    assert list(imports_point_downwards(sources)) == [
+        "cli.plan imports smoke.suite, and smoke does not stand below cli"
+    ]
 
 
-def test_the_picture_names_no_module_that_is_gone(modules: Modules) -> None:
-    there = {name.rpartition(".")[2] for name in modules}
-    assert (EDGES | STAGE | ENGINES | LEAVES | PROGRAMS) - there == set()
+def test_what_a_package_says_of_itself_holds_for_all_that_is_in_it() -> None:
+    sources = {"judging": '"""Pure."""', "judging.files": "import os"}
+    assert list(pure_modules_touch_nothing_outside(sources)) == ["judging.files imports os"]
+
+
+def test_what_is_pure_imports_nothing_that_is_not() -> None:
+    sources = {"judging.vex": '"""Pure."""\nimport pipeline.disk', "disk": "import os"}
+    assert list(pure_modules_touch_nothing_outside(sources)) == ["judging.vex imports disk, not pure"]
+
+
+def test_the_order_has_each_room_once_and_no_room_that_is_gone(modules: Modules) -> None:
+    assert sorted({room(name, modules) for name in modules}) == sorted(" ".join(ORDER).split())
 
 
 def test_no_test_mocks_our_own_parts() -> None:

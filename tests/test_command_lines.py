@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.config import HOME
+from pipeline.project.config import HOME
 from tests.commands import Ended
 
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Reference
 from pipeline.errors import ConfigError
-from pipeline.misconfigured import example_of
+from pipeline.project.config import HOME, Config
+from pipeline.project.misconfigured import example_of
 
 
 def rewritten(project: Path, old: str, new: str) -> Path:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from pipeline.cli import main
-from pipeline.config import HOME
 from pipeline.deploying.cost import Bill, Prices, bill
 from pipeline.deploying.usage import extract, node_gigabytes, resources_of
 from pipeline.errors import ConfigError
+from pipeline.project.config import HOME
 
 TERRAFORM = HOME / "terraform"
 

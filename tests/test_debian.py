@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, SubjectFailed
-from pipeline.image import deb
+from pipeline.formats import deb
 from pipeline.locked import debian
 from pipeline.locked.debian import Lock
+from pipeline.project.config import HOME
 from tests import archives
 from tests.archives import file, special
 

@@ -9,14 +9,15 @@ from pathlib import Path
 import anyio
 import pytest
 
+from pipeline.canonical import canonical
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
-from pipeline.image import oci
-from pipeline.image.blobs import Blobs
-from pipeline.image.differences import Side, first_difference
-from pipeline.image.layer import Entry
-from pipeline.image.layout import Layout
-from pipeline.image.oci import Runtime
+from pipeline.oci import documents
+from pipeline.oci.blobs import Blobs
+from pipeline.oci.differences import Side, first_difference
+from pipeline.oci.documents import Runtime
+from pipeline.oci.layer import Entry
+from pipeline.oci.layout import Layout
 
 FILES = (Entry("etc/one", b"one"), Entry("usr/two", b"x" * 100_000, executable=True), Entry("usr/link", link="two"))
 RUNTIME = Runtime(("/usr/two",), {"A": "1"}, 8080, "65532:65532", {})
@@ -30,10 +31,10 @@ def image(root: Path, layers: Layers, runtime: Runtime = RUNTIME, platforms: Seq
     written = list(anyio.run(blobs.write, {Digest.of(bytes([n])): each for n, each in enumerate(layers)}).values())
     manifests = []
     for platform in platforms:
-        configuration = blobs.put(oci.CONFIG, oci.config(platform, runtime, written))
-        manifest = blobs.put(oci.MANIFEST, oci.manifest(configuration, written, runtime.labels))
+        configuration = blobs.put(documents.CONFIG, documents.config(platform, runtime, written))
+        manifest = blobs.put(documents.MANIFEST, documents.manifest(configuration, written, runtime.labels))
         manifests.append(replace(manifest, platform=platform))
-    index = blobs.put(oci.INDEX, oci.index(manifests, runtime.labels))
+    index = blobs.put(documents.INDEX, documents.index(manifests, runtime.labels))
     blobs.finish(index)
     return Side(root.name, Layout(root), index.digest)
 
@@ -50,7 +51,7 @@ def test_two_builds_of_the_same_have_no_difference(tmp_path: Path) -> None:
     assert first_difference(image(tmp_path / "one", [FILES]), image(tmp_path / "two", [FILES])) == []
 
 
-LARGE = (Entry("a", os.urandom(oci.MEMBER)), Entry("b", os.urandom(oci.MEMBER)), Entry("c", b"see"))
+LARGE = (Entry("a", os.urandom(documents.MEMBER)), Entry("b", os.urandom(documents.MEMBER)), Entry("c", b"see"))
 
 
 def test_a_difference_behind_the_first_member_of_a_large_layer_is_told_too(tmp_path: Path) -> None:
@@ -122,9 +123,9 @@ def recompressed_index(side: Side) -> Digest:
     index = side.document(str(side.digest))
     manifest = side.document(index["manifests"][0]["digest"])
     manifest["layers"][0] |= {"digest": f"sha256:{blobs[-1].name}", "size": blobs[-1].stat().st_size}
-    data = oci.canonical(manifest)
+    data = canonical(manifest)
     index["manifests"][0] |= {"digest": str(layout.put(data)), "size": len(data)}
-    return layout.put(oci.canonical(index))
+    return layout.put(canonical(index))
 
 
 def test_an_image_that_is_not_whole_is_refused_before_it_is_compared(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from pydantic import BaseModel
 
 from pipeline.cli import main
-from pipeline.config import HOME, Config
+from pipeline.project.config import HOME, Config
 
 PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md"), HOME / "tests" / "samples" / "README.md"])
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.documents import require_shape
+from pipeline.engine.documents import require_shape
 from pipeline.errors import VerificationFailed
 
 DIGEST = f"sha256:{'1' * 64}"

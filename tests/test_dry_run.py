@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import BUNDLE_TYPE
-from pipeline.table import TABLE
+from pipeline.engine.table import TABLE
 from tests.commands import Ended, flip, pipeline, read, stages
 
 ALL = {stage.name for stage in TABLE}

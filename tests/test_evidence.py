@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.engine.record import Record, products
 from pipeline.errors import PolicyDenied, SubjectFailed
-from pipeline.record import Record, products
 from pipeline.reporting.evidence import gather
 from pipeline.reporting.summary import Outcome
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, VerificationFailed
 from pipeline.locked.debian import Package
 from pipeline.locked.fetch_debian import fetch_packages
 from pipeline.locked.store import Store
+from pipeline.project.config import HOME
 from tests.origins import apt_settings, make_deb, make_repository, served, toolbox
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt")

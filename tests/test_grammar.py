@@ -11,7 +11,6 @@ import anyio
 import pytest
 
 from pipeline import grammar
-from pipeline.config import HOME
 from pipeline.errors import ConfigError
 from pipeline.grammar import Form
 from pipeline.locked import debian_lock, locks
@@ -20,6 +19,7 @@ from pipeline.locked.relock_debian import relock_debian
 from pipeline.locked.relock_python import relock_python
 from pipeline.locked.relock_tools import relock_tools
 from pipeline.locked.store import Store
+from pipeline.project.config import HOME
 from tests.commands import pipeline
 from tests.origins import toolbox
 

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import BUNDLE_TYPE, attach
 from pipeline.errors import PipelineError, VerificationFailed
-from pipeline.image.built import Built
-from pipeline.image.differences import Side, first_difference
 from pipeline.image.handed import ours
-from pipeline.image.layout import INDEX_TYPE, Layout
+from pipeline.oci.differences import Side, first_difference
+from pipeline.oci.layout import INDEX_TYPE, Layout
+from pipeline.oci.platform_image import Built
 from tests.conftest import NOW
 from tests.layouts import write_layout
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline.errors import PipelineError, SubjectFailed
-from pipeline.image import deb
+from pipeline.formats import deb
 from pipeline.image.tree import Component, Tree, unpack_deb
 from tests import archives
 

@@ -13,7 +13,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from pipeline import grammar
-from pipeline.config import HOME, Config
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.judging.policy_files import PolicyFiles
 from pipeline.judging.rules import read_rules, read_waivers
@@ -22,7 +21,8 @@ from pipeline.local import advisories
 from pipeline.locked import debian_lock, lock_changes, locks, wheels
 from pipeline.locked.debian import Lock
 from pipeline.locked.inputs import Inputs
-from pipeline.reads import FILENAME
+from pipeline.project.config import HOME, Config
+from pipeline.project.reads import FILENAME
 from tests.statements import document, rules, statement
 
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

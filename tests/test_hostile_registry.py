@@ -18,8 +18,8 @@ from pipeline.distribution.moving import moves
 from pipeline.distribution.referrers import BUNDLE_TYPE, EMPTY, MANIFEST_TYPE, PassedOver, attach, bundle_of, candidate
 from pipeline.distribution.registry import Registry
 from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.image.layout import INDEX_TYPE, Layout
-from pipeline.toolbox import Toolbox
+from pipeline.oci.layout import INDEX_TYPE, Layout
+from pipeline.tools.toolbox import Toolbox
 from tests.conftest import NOW, MakeRun
 from tests.test_registry import server
 

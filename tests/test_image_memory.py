@@ -18,8 +18,8 @@ import resource, sys
 from pathlib import Path
 import anyio
 from pipeline.digest import Digest
-from pipeline.image.blobs import Blobs, is_sound
-from pipeline.image.layer import Entry
+from pipeline.oci.blobs import Blobs, is_sound
+from pipeline.oci.layer import Entry
 from pipeline.image.tree import Component, Tree
 from pipeline.image.wheel import add_wheel
 root = Path(sys.argv[1])

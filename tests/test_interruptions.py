@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.table import TABLE
+from pipeline.engine.table import TABLE
 from tests.commands import Ended, arguments, clone, pipeline, read, stages
 
 

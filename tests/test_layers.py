@@ -10,14 +10,14 @@ import anyio
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.engine.record import Record, products
 from pipeline.image import written
-from pipeline.image.blobs import Blobs
-from pipeline.image.layer import Entry
-from pipeline.image.oci import Layer
 from pipeline.image.rootfs import Part
 from pipeline.image.tree import Component, File, Tree
 from pipeline.image.written import Written
-from pipeline.record import Record, products
+from pipeline.oci.blobs import Blobs
+from pipeline.oci.documents import Layer
+from pipeline.oci.layer import Entry
 
 OWNER = Component("pypi", "sample", "1.0")
 SMALL = (Entry("etc/name", b"value\n"), Entry("etc/link", link="name"))

@@ -9,7 +9,8 @@ import pytest
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import BUNDLE_TYPE, attach, attached
 from pipeline.errors import VerificationFailed
-from pipeline.image.layout import INDEX_TYPE, Layout, platform_name
+from pipeline.oci.layout import INDEX_TYPE, Layout
+from pipeline.platforms import platform_name
 from tests.conftest import NOW
 from tests.layouts import write_layout
 

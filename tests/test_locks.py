@@ -4,10 +4,10 @@ import re
 
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, ToolFailed
 from pipeline.locked import locks
+from pipeline.project.config import HOME
 
 A, B = "a" * 64, "b" * 64
 LOCK = f"""\

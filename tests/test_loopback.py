@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from pipeline.loopback import is_loopback
+from pipeline.tools.loopback import is_loopback
 
 CODE = """
 import socket

@@ -16,14 +16,14 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.config import Config
 from pipeline.digest import Digest
+from pipeline.engine.record import Record, products
+from pipeline.engine.run import Run
+from pipeline.engine.table import TABLE
+from pipeline.engine.world import choose
 from pipeline.errors import PipelineError, VerificationFailed, flatten
 from pipeline.locked.store import Store
-from pipeline.record import Record, products
-from pipeline.run import Run
-from pipeline.table import TABLE
-from pipeline.world import choose
+from pipeline.project.config import Config
 from tests.commands import Ended
 from tests.conftest import NOW
 

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.canonical import canonical
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed, UsageError
-from pipeline.image import oci
-from pipeline.image.layer import Entry, check, tar
-from pipeline.image.oci import Descriptor, Layer, Runtime
+from pipeline.oci import documents
+from pipeline.oci.documents import Descriptor, Layer, Runtime
+from pipeline.oci.layer import Entry, check, tar
+from pipeline.platforms import architecture
 
 SMALL = (
     Entry("usr/bin/tool", b"#!", executable=True),
@@ -30,7 +32,7 @@ SMALL_GZIP = "sha256:8f38c8e6ded7a73f5fb489ba0992c97edb01d4b70d1fcd81cb4cb94e109
 
 def gzipped(chunks: Iterable[bytes]) -> Iterator[bytes | bytearray]:
     """Yield gzip members as the writer makes them."""
-    return map(oci.compress, oci.cut(chunks))
+    return map(documents.compress, documents.cut(chunks))
 
 
 def whole(entries: Sequence[Entry]) -> bytes:
@@ -110,16 +112,16 @@ def test_a_link_that_stays_inside_is_allowed() -> None:
     check([[Entry("usr/lib/a/link", link="../../bin/tool"), Entry("usr/bin/tool")]])
 
 
-@pytest.mark.parametrize("piece", [1 << 10, 1_000_003, oci.MEMBER, oci.MEMBER + 1])
+@pytest.mark.parametrize("piece", [1 << 10, 1_000_003, documents.MEMBER, documents.MEMBER + 1])
 def test_compressed_bytes_do_not_depend_on_how_the_stream_was_cut(piece: int) -> None:
-    content = bytes(oci.MEMBER - 1) + b"across the border of two members" + bytes(1 << 20)
+    content = bytes(documents.MEMBER - 1) + b"across the border of two members" + bytes(1 << 20)
     compressed = b"".join(gzipped(content[at : at + piece] for at in range(0, len(content), piece)))
     assert Digest.of(compressed) == Digest.of(b"".join(gzipped([content])))
     assert gzip.decompress(compressed) == content
 
 
 def test_no_member_says_when_or_on_which_system_it_was_written() -> None:
-    for member in gzipped([bytes(oci.MEMBER + 1)]):
+    for member in gzipped([bytes(documents.MEMBER + 1)]):
         assert member[4:8] == bytes(4), "the time (RFC 1952, section 2.3.1)"
         assert member[9] == 255, "the system: unknown"
 
@@ -129,9 +131,9 @@ def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
     os.truncate(tmp_path / "big", 200 << 20)
     program = (
         "import resource, sys\nfrom pathlib import Path\n"
-        "from pipeline.image import oci\nfrom pipeline.image.layer import Entry, tar\n"
+        "from pipeline.oci import documents\nfrom pipeline.oci.layer import Entry, tar\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
-        "sum(len(oci.compress(piece)) for piece in oci.cut(tar([Entry('big', Path(sys.argv[1]))])))\n"
+        "sum(len(documents.compress(piece)) for piece in documents.cut(tar([Entry('big', Path(sys.argv[1]))])))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"
     )
     grown = subprocess.run(
@@ -140,27 +142,27 @@ def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
     assert int(grown) < 40 * 1024, "KiB"
 
 
-LAYER = Layer("runtime", Descriptor(oci.LAYER, Digest.of(b"gz"), 2), Digest.of(b"tar"))
+LAYER = Layer("runtime", Descriptor(documents.LAYER, Digest.of(b"gz"), 2), Digest.of(b"tar"))
 RUNTIME = Runtime(("/bin/app",), {"B": "2", "A": "1"}, 8080, "65532:65532", {"title": "app"})
 
 
 def test_a_configuration_names_no_time_and_no_history() -> None:
-    document = json.loads(oci.config("linux/amd64", RUNTIME, [LAYER]))
+    document = json.loads(documents.config("linux/amd64", RUNTIME, [LAYER]))
     assert {"architecture", "os", "config", "rootfs"} == document.keys()
     assert document["config"]["Env"] == ["A=1", "B=2"]
     assert [str(LAYER.diff_id)] == document["rootfs"]["diff_ids"]
 
 
 def test_arm64_is_named_with_its_variant() -> None:
-    entry = Descriptor(oci.MANIFEST, Digest.of(b""), 0, platform="linux/arm64").document()
+    entry = Descriptor(documents.MANIFEST, Digest.of(b""), 0, platform="linux/arm64").document()
     assert entry["platform"] == {"os": "linux", "architecture": "arm64", "variant": "v8"}
 
 
 @pytest.mark.parametrize("platform", ["windows/amd64", "linux/s390x", "linux", ""])
 def test_a_platform_that_is_not_written_here_is_refused(platform: str) -> None:
     with pytest.raises(UsageError, match="no image can be made"):
-        oci.architecture(platform)
+        architecture(platform)
 
 
 def test_documents_are_canonical_json() -> None:
-    assert oci.canonical({"b": 1, "a": "ä"}) == '{"a":"ä","b":1}'.encode()
+    assert canonical({"b": 1, "a": "ä"}) == '{"a":"ä","b":1}'.encode()

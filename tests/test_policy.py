@@ -8,12 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pipeline.config import HOME
 from pipeline.errors import ConfigError, PolicyDenied, VerificationFailed
 from pipeline.judging.claims import Claim, hold
-from pipeline.judging.policy import Database, Verdict, judge, read_time, require_fresh
+from pipeline.judging.policy import Database, Verdict, judge, require_fresh
 from pipeline.judging.rules import Waiver, read_rules, read_waivers
+from pipeline.project.config import HOME
 from pipeline.scanning.findings import Finding, Fix, Severity
+from pipeline.times import read_time
 from tests.statements import NOW, RULES, finding, parsed, rules, statement
 
 FRESH = Database(NOW - timedelta(days=1), sample=False)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.canonical import canonical
 from pipeline.digest import Digest
-from pipeline.image import oci
-from pipeline.image.layout import Layout
+from pipeline.oci.layout import Layout
 from tests.commands import Ended, flip, pipeline, read
 from tests.conftest import OFFLINE, commit
 
@@ -108,8 +108,8 @@ def relayer(layout: Path) -> None:
     last = manifest["layers"][-1]
     data = gzip.compress(gzip.decompress(found.blob(Digest.parse(last["digest"])).read_bytes()), 1, mtime=0)
     last |= {"digest": str(found.put(data)), "size": len(data)}
-    text = oci.canonical(manifest)
+    text = canonical(manifest)
     index["manifests"][0] |= {"digest": str(found.put(text)), "size": len(text)}
-    text = oci.canonical(index)
+    text = canonical(index)
     entry = {**found.listed()[0], "digest": str(found.put(text)), "size": len(text)}
-    (layout / "index.json").write_bytes(oci.canonical({"schemaVersion": 2, "manifests": [entry]}))
+    (layout / "index.json").write_bytes(canonical({"schemaVersion": 2, "manifests": [entry]}))

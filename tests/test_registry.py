@@ -11,11 +11,11 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.distribution.registry import Registry
+from pipeline.engine.run import Run
 from pipeline.errors import RemoteFailed
-from pipeline.image.layout import Layout
-from pipeline.run import Run
+from pipeline.oci.layout import Layout
 from pipeline.stages.publish import compare, referrers_of
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 from tests.conftest import MakeRun
 from tests.layouts import write_layout
 

@@ -10,7 +10,6 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed
 from pipeline.locked import locks
@@ -18,7 +17,8 @@ from pipeline.locked.relock import KINDS, wanted
 from pipeline.locked.relock_python import relock_python
 from pipeline.locked.relock_tools import relock_tools
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.project.config import HOME, Config
+from pipeline.tools.toolbox import Toolbox
 from tests.origins import make_index, make_wheel, served, toolbox
 
 

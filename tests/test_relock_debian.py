@@ -13,7 +13,7 @@ from pipeline.locked import debian_lock
 from pipeline.locked.debian import Lock, Package
 from pipeline.locked.relock_debian import relock_debian
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 from tests.origins import apt_settings, lock_text, make_deb, make_repository, served, suite, toolbox
 
 BOTH = ("amd64", "arm64")

@@ -10,9 +10,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.disk import alone
+from pipeline.engine.record import Record
+from pipeline.engine.run import Event, Run
+from pipeline.engine.schedule import execute, wanted
+from pipeline.engine.stage import Context, Stage
 from pipeline.errors import (
     ConfigError,
     PolicyDenied,
@@ -22,10 +25,7 @@ from pipeline.errors import (
     VerificationFailed,
     told,
 )
-from pipeline.host import execute, wanted
-from pipeline.record import Record
-from pipeline.run import Event, Run
-from pipeline.stage import Context, Stage
+from pipeline.project.config import HOME
 from tests.conftest import NOW, MakeRun
 
 
@@ -46,8 +46,8 @@ async def third(context: Context) -> str:
     return "three"
 
 
-FIRST, SECOND = Stage(first), Stage(second, needs=("first",), reads=("policy",))
-THIRD = Stage(third, needs=("second",), live=True)
+FIRST, SECOND = Stage("first", first), Stage("second", second, needs=("first",), reads=("policy",))
+THIRD = Stage("third", third, needs=("second",), live=True)
 STAGES = [FIRST, SECOND, THIRD]
 
 
@@ -56,7 +56,7 @@ async def kinds(run: Run, stages: list[Stage] = STAGES) -> dict[str, str]:
     seen: list[Event] = []
     run.observe = seen.append
     run.begin()
-    await execute(stages, run)
+    await execute(stages, run.once)
     run.end()
     return {event.stage: event.kind for event in seen if event.kind in {"finished", "kept"}}
 
@@ -79,7 +79,7 @@ async def test_a_second_run_keeps_what_is_the_same_and_does_live_stages_anew(mak
 async def test_a_run_that_did_not_end_goes_on_and_keeps_its_live_stages(make_run: MakeRun) -> None:
     run = make_run()
     run.begin()
-    await execute(STAGES, run)
+    await execute(STAGES, run.once)
     assert await kinds(make_run()) == {"first": "kept", "second": "kept", "third": "kept"}
 
 
@@ -97,7 +97,7 @@ async def test_a_release_takes_nothing_that_a_dry_run_has_left(make_run: MakeRun
 async def test_a_live_stage_is_done_again_for_another_day_and_others_are_kept(make_run: MakeRun) -> None:
     run = make_run()
     run.begin()
-    await execute(STAGES, run)
+    await execute(STAGES, run.once)
     later = make_run(as_of=NOW.replace(year=2028))
     assert await kinds(later) == {"first": "kept", "second": "kept", "third": "finished"}
 
@@ -109,7 +109,7 @@ async def test_a_live_stage_of_a_run_that_goes_on_is_kept_until_its_day_ends(
     """Its signature would carry the time of a day on which nobody had looked."""
     run = make_run()
     run.begin()
-    await execute(STAGES, run)
+    await execute(STAGES, run.once)
     again = make_run(clock=lambda: NOW + later)
     assert await kinds(again) == {"first": "kept", "second": "kept", "third": kind}
 
@@ -122,7 +122,7 @@ async def test_a_live_stage_is_done_again_by_another_database(make_run: MakeRun,
     identity.write_text("one")
     run = make_run()
     run.begin()
-    await execute(STAGES, run)
+    await execute(STAGES, run.once)
     going_on = make_run()
     going_on.begin()
     assert going_on.kept(STAGES[-1])
@@ -136,7 +136,7 @@ async def test_dates_are_judged_as_of_the_day_that_is_asked_for_and_the_record_k
     async def tell(context: Context) -> str:
         return context.now.isoformat()
 
-    record = await make_run(as_of=NOW.replace(year=2028)).perform(Stage(tell))
+    record = await make_run(as_of=NOW.replace(year=2028)).perform(Stage("tell", tell))
     assert record.headline == "2028-11-25T12:00:00+00:00"
     assert record.started.startswith("2026-11-25")
 
@@ -147,7 +147,7 @@ async def test_a_bug_names_its_stage_and_the_event_says_what_it_was(make_run: Ma
 
     seen: list[Event] = []
     with pytest.raises(KeyError) as caught:
-        await make_run(observe=seen.append).perform(Stage(stumble))
+        await make_run(observe=seen.append).perform(Stage("stumble", stumble))
     assert (told(caught.value).stage, told(caught.value).exit_code) == ("stumble", 1)
     assert seen[-1].text == "KeyError: 'nobody foresaw this'"
 
@@ -158,7 +158,7 @@ async def test_what_the_configuration_names_and_is_not_there_is_said(make_run: M
 
     (project / "tests").rmdir()
     with pytest.raises(ConfigError, match=r"pipeline\.toml names what is not there") as caught:
-        await make_run().perform(Stage(read, reads=("tests",)))
+        await make_run().perform(Stage("read", read, reads=("tests",)))
     assert caught.value.why == ("test.paths: there is no tests",)
 
 
@@ -175,7 +175,7 @@ async def test_a_stage_is_done_again_when_the_policy_that_comes_with_the_pipelin
     (home / "policy").mkdir(parents=True)
     for needed in ("pipeline", "requirements.lock"):
         (home / needed).symlink_to(HOME / needed)
-    monkeypatch.setattr("pipeline.keys.HOME", home)
+    monkeypatch.setattr("pipeline.engine.keys.HOME", home)
     await kinds(make_run())
     assert (await kinds(make_run()))["second"] == "kept"
     (home / "policy" / "rules.toml").write_text("# stricter\n")
@@ -190,7 +190,7 @@ async def test_a_stage_is_done_again_when_the_configuration_has_changed(make_run
 
 
 async def test_a_stage_is_done_again_when_a_tool_of_its_row_has_changed(make_run: MakeRun) -> None:
-    stages = [Stage(first, tools=("grype",))]
+    stages = [Stage("first", first, tools=("grype",))]
     await kinds(make_run(locked={"grype": Digest.of(b"old"), "syft": Digest.of(b"old")}), stages)
     other = {"grype": Digest.of(b"old"), "syft": Digest.of(b"new")}
     assert await kinds(make_run(locked=other), stages) == {"first": "kept"}
@@ -230,7 +230,7 @@ async def test_a_stage_may_read_only_what_its_row_declares(make_run: MakeRun) ->
     run = make_run()
     await run.perform(FIRST)
     with pytest.raises(UsageError, match="second reads first, which its row does not declare"):
-        await run.perform(Stage(second))
+        await run.perform(Stage("second", second))
 
 
 async def test_a_failed_stage_leaves_no_directory_and_names_itself(make_run: MakeRun) -> None:
@@ -240,7 +240,7 @@ async def test_a_failed_stage_leaves_no_directory_and_names_itself(make_run: Mak
 
     run = make_run()
     with pytest.raises(PolicyDenied) as caught:
-        await run.perform(Stage(judge))
+        await run.perform(Stage("judge", judge))
     assert caught.value.stage == "judge"
     assert not (run.directory / "judge").exists()
 
@@ -258,7 +258,7 @@ async def test_a_full_disk_is_said_with_what_to_do(make_run: MakeRun) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "layer")
 
     with pytest.raises(ToolFailed, match="no space left for") as caught:
-        await make_run().perform(Stage(fill))
+        await make_run().perform(Stage("fill", fill))
     assert "free some space" in caught.value.do
 
 
@@ -268,7 +268,7 @@ async def test_a_full_disk_that_only_a_tool_saw_is_not_the_projects_fault(make_r
         raise SubjectFailed("it does not build", why=cause.why) from cause
 
     with pytest.raises(ToolFailed, match="no space left for"):
-        await make_run().perform(Stage(blame))
+        await make_run().perform(Stage("blame", blame))
 
 
 async def test_a_full_disk_that_sqlite_saw_is_said_too(make_run: MakeRun) -> None:
@@ -280,7 +280,7 @@ async def test_a_full_disk_that_sqlite_saw_is_said_too(make_run: MakeRun) -> Non
         return ""
 
     with pytest.raises(ToolFailed, match="no space left for"):
-        await make_run().perform(Stage(fill))
+        await make_run().perform(Stage("fill", fill))
 
 
 async def test_a_file_that_may_not_be_read_is_named(make_run: MakeRun) -> None:
@@ -288,7 +288,7 @@ async def test_a_file_that_may_not_be_read_is_named(make_run: MakeRun) -> None:
         raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), "/project/secret.py")
 
     with pytest.raises(UsageError, match=r"/project/secret\.py cannot be used: permission denied"):
-        await make_run().perform(Stage(read))
+        await make_run().perform(Stage("read", read))
 
 
 async def test_stages_that_fail_together_are_each_named(make_run: MakeRun) -> None:
@@ -299,7 +299,7 @@ async def test_stages_that_fail_together_are_each_named(make_run: MakeRun) -> No
         raise PolicyDenied("right")
 
     with pytest.raises(ExceptionGroup) as caught:
-        await execute([Stage(left), Stage(right)], make_run())
+        await execute([Stage("left", left), Stage("right", right)], make_run().once)
     assert {(str(failure), getattr(failure, "stage", "")) for failure in caught.value.exceptions} == {
         ("left", "left"),
         ("right", "right"),
@@ -337,12 +337,17 @@ async def test_stages_that_run_beside_one_that_fails_end_first_unless_they_reach
         return ""
 
     rows = [
-        *(Stage(soon), Stage(later), Stage(outside, live=True), Stage(without_end)),
-        *(Stage(good), Stage(next_, needs=("good",))),
+        *(
+            Stage("soon", soon),
+            Stage("later", later),
+            Stage("outside", outside, live=True),
+            Stage("without_end", without_end),
+        ),
+        *(Stage("good", good), Stage("next_", next_, needs=("good",))),
     ]
     run = make_run()
     with anyio.fail_after(30), pytest.raises(ExceptionGroup) as caught:
-        await execute(rows, run, grace=1)
+        await execute(rows, run.once, grace=1)
     assert [str(failure) for failure in caught.value.exceptions] == ["soon", "later"]
     assert (seen, Record.read(run.directory / "good").headline) == (["without_end"], "")
 
@@ -351,7 +356,7 @@ def test_only_the_stages_that_a_target_needs_are_wanted() -> None:
     async def apart(_: Context) -> str:
         return ""
 
-    table = [FIRST, Stage(apart), SECOND, THIRD]
+    table = [FIRST, Stage("apart", apart), SECOND, THIRD]
     assert [stage.name for stage in wanted(table, "second")] == ["first", "second"]
     with pytest.raises(UsageError, match="there is no stage fourth"):
         wanted(table, "fourth")
@@ -375,6 +380,6 @@ async def test_a_secret_is_seen_only_by_the_stage_that_declares_it(make_run: Mak
         return json.dumps(dict(context.secrets))
 
     secrets = {"TOKEN": "hunter2", "OTHER": "x"}
-    assert (await make_run(secrets=secrets).perform(Stage(tell))).headline == "{}"
-    with_token = await make_run(secrets=secrets).perform(Stage(tell, secrets=("TOKEN",)))
+    assert (await make_run(secrets=secrets).perform(Stage("tell", tell))).headline == "{}"
+    with_token = await make_run(secrets=secrets).perform(Stage("tell", tell, secrets=("TOKEN",)))
     assert json.loads(with_token.headline) == {"TOKEN": "hunter2"}

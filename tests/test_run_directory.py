@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import run_directory, seal
 from pipeline.disk import alone, clear, empty, write
+from pipeline.engine import run_directory, seal
+from pipeline.engine.schedule import execute
+from pipeline.engine.stage import Context, Stage
 from pipeline.errors import ConfigError, UsageError, VerificationFailed
-from pipeline.host import execute
-from pipeline.stage import Context, Stage
 from tests.commands import pipeline
 from tests.conftest import MakeRun, commit
 
@@ -147,7 +147,7 @@ async def work(context: Context) -> str:
     return "done"
 
 
-WORK = Stage(work)
+WORK = Stage("work", work)
 
 
 async def kept(make_run: MakeRun, world: str) -> bool:
@@ -166,7 +166,7 @@ def own_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 async def test_a_release_keeps_what_this_users_own_releases_have_made(make_run: MakeRun, own_key: Path) -> None:
     run = make_run("release")
     run.begin()
-    await execute([WORK], run)
+    await execute([WORK], run.once)
     assert await kept(make_run, "release")
     assert stat.S_IMODE(own_key.stat().st_mode) == 0o600  # noqa: ASYNC240 - a test
 
@@ -176,7 +176,7 @@ async def test_a_release_keeps_nothing_that_somebody_else_has_made_however_well_
 ) -> None:
     run = make_run("release")
     run.begin()
-    await execute([WORK], run)
+    await execute([WORK], run.once)
     own_key.unlink()  # noqa: ASYNC240 - from now on this is another user
     assert not await kept(make_run, "release")
     for forged in ("", "0" * 64, "é"):
@@ -187,7 +187,7 @@ async def test_a_release_keeps_nothing_that_somebody_else_has_made_however_well_
 async def test_a_record_that_was_written_anew_has_no_seal(make_run: MakeRun, own_key: Path) -> None:
     run = make_run("release")
     run.begin()
-    await execute([WORK], run)
+    await execute([WORK], run.once)
     path = run.directory / "work" / "record.json"
     record = json.loads(path.read_bytes())
     path.write_text(json.dumps(record | {"headline": "another"}, indent=2, sort_keys=True) + "\n")
@@ -199,7 +199,7 @@ async def test_a_dry_run_goes_on_from_a_directory_that_another_engine_has_made(
 ) -> None:
     run = make_run()
     run.begin()
-    await execute([WORK], run)
+    await execute([WORK], run.once)
     assert not own_key.exists()  # noqa: ASYNC240 - a test
     assert await kept(make_run, "dry-run")
 
@@ -223,11 +223,11 @@ async def test_a_result_with_anything_in_it_but_files_is_none(
 ) -> None:
     run = make_run()
     run.begin()
-    await execute([WORK], run)
+    await execute([WORK], run.once)
     lay(run.directory / "work", precious)
     assert not await kept(make_run, "dry-run")
     with pytest.raises(VerificationFailed, match="work/link is no file"):
-        await run.perform(Stage(last, needs=("work",)))
+        await run.perform(Stage("last", last, needs=("work",)))
 
 
 async def last(context: Context) -> str:
@@ -238,12 +238,12 @@ async def last(context: Context) -> str:
 async def test_a_pipe_among_what_a_stage_reads_is_named_and_not_waited_for(make_run: MakeRun, project: Path) -> None:
     os.mkfifo(project / "policy" / "rules.toml")
     with pytest.raises(ConfigError, match=r"policy/rules\.toml cannot be read"):
-        await make_run().perform(Stage(work, reads=("policy",)))
+        await make_run().perform(Stage("work", work, reads=("policy",)))
 
 
 async def test_a_record_nested_without_end_is_no_record(make_run: MakeRun) -> None:
     run = make_run()
     run.begin()
-    await execute([WORK], run)
+    await execute([WORK], run.once)
     (run.directory / "work" / "record.json").write_text("[" * 100_000)
     assert not await kept(make_run, "dry-run")

@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import pytest
 
-from pipeline.config import HOME
 from pipeline.locked.store import Store
+from pipeline.project.config import HOME
 from tests import commands
 from tests.commands import arguments, commit
 

@@ -8,7 +8,7 @@ import pytest
 
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed
-from pipeline.scanning.purl import Purl
+from pipeline.purl import Purl
 from pipeline.scanning.sbom import Package, Subject, cyclonedx, require_complete, spdx
 
 ZLIB = "pkg:deb/debian/zlib1g@1%3A1.2?arch=amd64"

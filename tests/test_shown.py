@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from pipeline import shown
-from pipeline.cli.progress import line
+from pipeline.cli.events import line
+from pipeline.engine.run import Event
 from pipeline.errors import ConfigError
-from pipeline.run import Event
 from tests.commands import pipeline
 
 HOSTILE = "\x1b]0;title\x07\x9b31m\u202egnp.exe\u2066\r\n::error::no\x00"

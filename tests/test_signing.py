@@ -22,13 +22,13 @@ from pipeline.attestation.roots import public_root
 from pipeline.attestation.signing import Signer, release_signer
 from pipeline.attestation.statements import PredicateType, Signed, Subject, Who, statement
 from pipeline.attestation.verifiers import trusted_root, verify_bundle
-from pipeline.config import Sign
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
 from pipeline.local.signer import SUBJECT, dry_run_signer
 from pipeline.local.sigstore import ISSUER, local_sigstore
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.project.config import Sign
+from pipeline.tools.toolbox import Toolbox
 
 BUILDER = Who(SUBJECT, ISSUER)
 STATEMENT = json.dumps(statement(PredicateType.SIGNATURE, [Subject("a", Digest.of(b"an image"))], {})).encode()

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import Service
 from pipeline.errors import ConfigError
 from pipeline.image import callable_server
 from pipeline.image.start import start
+from pipeline.project.config import Service
 
 APP = """
 import time

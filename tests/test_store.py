@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed, UsageError, VerificationFailed
 from pipeline.locked.store import Store, default_root
 from pipeline.locked.store_cleaning import in_use, remove, stale, unused_by_others
+from pipeline.project.config import HOME
 
 CONTENT = b"the bytes of a wheel"
 DIGEST = Digest.of(CONTENT)

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pipeline.image.symbols import imports, is_elf
+from pipeline.formats.elf import imports, is_elf
 
 PROGRAM = Path("/bin/sh").read_bytes()
 

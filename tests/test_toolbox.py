@@ -15,7 +15,7 @@ import pytest
 from pipeline.digest import Digest
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 PYTHON = Path(sys.executable)
 
@@ -175,7 +175,7 @@ def test_a_child_dies_with_its_parent_even_when_that_is_killed(tmp_path: Path) -
         import anyio, sys
         from pathlib import Path
         from pipeline.locked.store import Store
-        from pipeline.toolbox import Toolbox
+        from pipeline.tools.toolbox import Toolbox
         tools = Toolbox(Store(Path({str(tmp_path)!r})), {{}}, frozenset(), Path({str(tmp_path / "log")!r}))
         child = "import os, time; open({str(tmp_path / "pid")!r}, 'w').write(str(os.getpid())); time.sleep(60)"
         anyio.run(lambda: tools.run(Path(sys.executable), "-c", child))

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SubjectFailed
-from pipeline.image import elf, wheel
+from pipeline.formats import elf
+from pipeline.image import wheel
 from pipeline.image.libraries import needed
 from pipeline.image.tree import SITE, Component, File, Tree, unpack_deb
 from tests import archives

@@ -21,9 +21,9 @@ from pipeline.attestation.statements import (
 )
 from pipeline.attestation.trust import Policy, Scope, TrustRoot
 from pipeline.attestation.verification import Image, Statement, decide
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, VerificationFailed
+from pipeline.project.config import HOME
 
 INDEX, AMD64, ARM64 = (Digest.of(name) for name in (b"index", b"amd64", b"arm64"))
 IMAGE = Image(INDEX, {"linux/amd64": AMD64, "linux/arm64": ARM64})

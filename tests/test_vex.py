@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import HOME
 from pipeline.errors import ConfigError, VerificationFailed
 from pipeline.judging.claims import Claim, State, describe, hold, restore
 from pipeline.judging.openvex import cross_check, for_scanner, publish
 from pipeline.judging.vex import read
+from pipeline.project.config import HOME
+from pipeline.purl import Purl
 from pipeline.scanning.findings import Database, Finding, Report
-from pipeline.scanning.purl import Purl
 from tests.statements import NOW, document, finding, parsed, rules, statement
 
 ZLIB = Purl.parse("pkg:deb/debian/zlib1g@1.2?arch=amd64")

@@ -8,19 +8,19 @@ from typing import Any
 
 import anyio
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.image.oci import CONFIG, INDEX, LAYER, MANIFEST
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Context, Stage
+from pipeline.engine.table import RECORDED
+from pipeline.engine.world import choose
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.stage import Context, Stage
+from pipeline.oci.documents import CONFIG, INDEX, LAYER, MANIFEST
+from pipeline.project.config import HOME, Config
 from pipeline.stages.attest import attest
 from pipeline.stages.facts import facts
 from pipeline.stages.promote import promote
 from pipeline.stages.publish import publish
 from pipeline.stages.verify import verify
-from pipeline.table import RECORDED
-from pipeline.world import choose
 from tests.conftest import NOW, PIPELINE_TOML, commit
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
@@ -194,23 +194,30 @@ def _bytes(layout: Path, media_type: str, data: bytes) -> dict[str, Any]:
 
 
 BEFORE: Sequence[Stage] = (
-    Stage(facts, tools=("git",), always=True),
-    Stage(inputs),
-    Stage(build),
-    Stage(test),
-    Stage(image),
-    Stage(smoke),
-    Stage(sbom, needs=("image",)),
-    Stage(scan),
-    Stage(vex, needs=("image",)),
-    Stage(assess),
-    Stage(admit),
+    Stage("facts", facts, tools=("git",), always=True),
+    Stage("inputs", inputs),
+    Stage("build", build),
+    Stage("test", test),
+    Stage("image", image),
+    Stage("smoke", smoke),
+    Stage("sbom", sbom, needs=("image",)),
+    Stage("scan", scan),
+    Stage("vex", vex, needs=("image",)),
+    Stage("assess", assess),
+    Stage("admit", admit),
 )
-ATTEST = Stage(attest, needs=RECORDED, tools=("cosign",), live=True)
-PUBLISH = Stage(publish, needs=("image", "attest"), tools=("oras", "olareg"), live=True)
-VERIFY = Stage(verify, needs=("attest", "publish"), tools=("cosign", "oras", "olareg"), reads=("policy",), live=True)
+ATTEST = Stage("attest", attest, needs=RECORDED, tools=("cosign",), live=True)
+PUBLISH = Stage("publish", publish, needs=("image", "attest"), tools=("oras", "olareg"), live=True)
+VERIFY = Stage(
+    "verify", verify, needs=("attest", "publish"), tools=("cosign", "oras", "olareg"), reads=("policy",), live=True
+)
 PROMOTE = Stage(
-    promote, needs=("image", "publish", "verify"), tools=("cosign", "oras", "olareg"), reads=("policy",), live=True
+    "promote",
+    promote,
+    needs=("image", "publish", "verify"),
+    tools=("cosign", "oras", "olareg"),
+    reads=("policy",),
+    live=True,
 )
 
 

@@ -1,4 +1,4 @@
-"""Read who was certified, and hold it against who was promised.
+"""Read who was certified, and hold it against who was promised. Pure.
 
 Source: Fulcio, docs/oid-info.md (the numbers of the extensions).
 """

@@ -13,17 +13,18 @@ import anyio
 
 from pipeline.attestation.cosign import Cosign, agree, agree_on_any, lay_out
 from pipeline.attestation.roots import newest
-from pipeline.attestation.statements import Who, timestamp
+from pipeline.attestation.statements import Who
 from pipeline.attestation.trust import Policy, kind_name
 from pipeline.attestation.verification import Evidence, Image, Statement, decide
 from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.digest import Digest, Reference
 from pipeline.distribution.collecting import collect
+from pipeline.distribution.fetch_image import fetch
 from pipeline.distribution.referrers import Attached
 from pipeline.distribution.registry import Registry
 from pipeline.errors import VerificationFailed, flatten
-from pipeline.image.fetch_image import fetch
-from pipeline.toolbox import Toolbox
+from pipeline.times import timestamp
+from pipeline.tools.toolbox import Toolbox
 
 _AT_ONCE = 4  # Cosign processes
 

@@ -1,7 +1,7 @@
 """Look into a signed statement: does it say what its type promises, about this image, and something good?
 
 A signature proves that somebody signed text. These checks are what makes the text worth anything; each returns the
-objection in words, or None.
+objection in words, or None. Pure.
 """
 
 from collections.abc import Callable, Mapping

@@ -17,9 +17,9 @@ from pipeline.attestation.statements import Who
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import Attached
 from pipeline.errors import ToolFailed, VerificationFailed
-from pipeline.image.layout import Layout
-from pipeline.outputs import Completed
-from pipeline.toolbox import Toolbox
+from pipeline.oci.layout import Layout
+from pipeline.tools.outputs import Completed
+from pipeline.tools.toolbox import Toolbox
 
 _REFUSED = (0, 1, 10, 11, 12, 13)  # Cosign, cmd/cosign/errors/exit_codes.go
 _SUBJECT = {"kind": "dev.cosignproject.cosign/image"}  # how Cosign finds in a layout what it is asked about

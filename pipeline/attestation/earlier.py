@@ -13,7 +13,7 @@ from pipeline.digest import Digest
 from pipeline.distribution.collecting import collect
 from pipeline.distribution.registry import Registry
 from pipeline.errors import VerificationFailed
-from pipeline.image.layout import Layout
+from pipeline.oci.layout import Layout
 
 
 async def earlier_summary(

@@ -1,4 +1,4 @@
-"""Know who signs, by what an identity token promises. What the certificate then says is in `certificate`.
+"""Know who signs, by what an identity token promises. What the certificate then says is in `certificate`. Pure.
 
 Sources: Fulcio, docs/oidc.md (which claim of a token goes where) and docs/oid-info.md (the numbers of the extensions).
 """

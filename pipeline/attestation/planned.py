@@ -1,4 +1,4 @@
-"""A statement that is to be signed: what it is called, what it speaks of and what it says."""
+"""A statement that is to be signed: what it is called, what it speaks of and what it says. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

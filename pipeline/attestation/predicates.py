@@ -1,4 +1,4 @@
-"""The shape of what signed statements say, as far as anything is decided by it.
+"""The shape of what signed statements say, as far as anything is decided by it. Pure.
 
 Types are strict: text that contains a word is no list that holds it, and 0 is not `false`. What a specification lets
 others add is passed over. Each model is named for its predicate; `contents` has the rules.

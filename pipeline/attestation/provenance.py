@@ -1,4 +1,4 @@
-"""Say how an image came to be (SLSA provenance v1), and that it was verified (SLSA verification summary v1).
+"""Say how an image came to be (SLSA provenance v1), and that it was verified (SLSA verification summary v1). Pure.
 
 Provenance is made from the stages' records and nothing else that could drift from them. docs/provenance.md describes
 the build type. Specification: SLSA v1.2, "Build: Provenance" and "Verification Summary Attestation (VSA)".
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from pipeline.attestation.statements import VOCABULARY, timestamp
+from pipeline.attestation.statements import VOCABULARY
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
+from pipeline.times import timestamp
 
 BUILD_TYPE = f"{VOCABULARY}/container-image/v1"
 VERIFIER = f"{VOCABULARY}/verifier/v1"

@@ -1,4 +1,7 @@
-"""Judge statements before they are signed as they will be afterwards: what is in a public log is there for good."""
+"""Judge statements before they are signed as they will be afterwards: what is in a public log is there for good.
+
+Pure.
+"""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Look into a trust root: whom it lets certify, and how old it is (Sigstore, `sigstore_trustroot.proto`)."""
+"""Look into a trust root: whom it lets certify, and how old it is (Sigstore, `sigstore_trustroot.proto`). Pure."""
 
 import json
 from collections.abc import Iterator

@@ -16,9 +16,9 @@ import anyio
 
 from pipeline.attestation.identity import TOKEN_VARIABLE, Certified, promised
 from pipeline.attestation.roots import public_root
-from pipeline.config import Sign
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError
-from pipeline.toolbox import Toolbox
+from pipeline.project.config import Sign
+from pipeline.tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True)

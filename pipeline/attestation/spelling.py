@@ -1,4 +1,4 @@
-"""Spell the address of a source repository in one way, however a clone, a policy or a certificate writes it."""
+"""Spell the address of a source repository in one way, however a clone, a policy or a certificate writes it. Pure."""
 
 import re
 from urllib.parse import urlsplit

@@ -1,4 +1,4 @@
-"""Say things about an image in in-toto statements (version 1), one function a predicate. Values in, values out.
+"""Say things about an image in in-toto statements (version 1), one function a predicate. Values in, values out. Pure.
 
 Statement and resource descriptors: in-toto attestation, spec/v1. Every predicate names its own specification.
 """
@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
+from pipeline.times import timestamp
 
 STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
@@ -77,11 +78,6 @@ def statement(kind: PredicateType, subjects: Sequence[Subject], predicate: Mappi
         "predicateType": str(kind),
         "predicate": dict(predicate),
     }
-
-
-def timestamp(moment: datetime) -> str:
-    """Return a time as RFC 3339, in UTC and whole seconds."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def signature() -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Read who may sign what, whom to trust for it, and what an image must carry: `policy/verification.toml`."""
+"""Read who may sign what, whom to trust for it, and what an image must carry: `policy/verification.toml`. Pure."""
 
 import tomllib
 from collections.abc import Mapping
@@ -16,8 +16,6 @@ from pipeline.digest import Digest, split_repository
 from pipeline.errors import ConfigError, VerificationFailed
 
 FILENAME = "verification.toml"
-OF_WORLD = {"dry-run": "dry-run", "release": "production"}
-"""Which policy of the file judges what each world has made."""
 
 
 class Scope(StrEnum):

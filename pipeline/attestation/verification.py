@@ -1,7 +1,7 @@
 """Decide about an image as a consumer would: is all there that the policy requires, and does it say what it should?
 
 Verified statements in; the evidence for each requirement, or the reasons against the image, out. Whether signatures are
-good is not judged here (`verifiers` and `cosign` do); whether the right people said the right things is.
+good is not judged here (`verifiers` and `cosign` do); whether the right people said the right things is. Pure.
 """
 
 import json

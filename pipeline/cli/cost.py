@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import HOME
 from pipeline.deploying.cost import Bill, Line, Prices, bill
 from pipeline.errors import ConfigError, UsageError
+from pipeline.project.config import HOME
 
 _TERRAFORM = HOME / "terraform"
 _ENVIRONMENTS = ("development", "production")

@@ -11,17 +11,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import download
 from pipeline.address import Address, without_secrets
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
-from pipeline.config import Config
-from pipeline.environment import network_environment
 from pipeline.errors import RemoteFailed, UsageError
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import default_root
+from pipeline.project.config import Config
 from pipeline.scanning.grype import IDENTITY, Grype, Identity
-from pipeline.toolbox import Toolbox
+from pipeline.tools import download
+from pipeline.tools.environment import network_environment
+from pipeline.tools.toolbox import Toolbox
 
 
 def add(verbs: Any) -> None:

@@ -11,12 +11,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline import machine, surroundings
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
+from pipeline.doctor import host, project
+from pipeline.doctor.host import Found, State
 from pipeline.errors import PipelineError, ToolFailed
-from pipeline.machine import Found, State
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 
 def add(verbs: Any) -> None:
@@ -43,20 +43,20 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _everything(options: argparse.Namespace) -> Iterator[Found]:
-    config, project = surroundings.configuration(options.config)
+    config, found = project.configuration(options.config)
     shelf = shared.the_store(options)
     root = options.config.resolve().parent
-    yield project
-    yield from machine.python()
-    yield from _guarded("inputs", lambda: machine.store(shelf, config))
-    yield from machine.disk((options.run_dir or root / ".run").resolve(), shelf)
+    yield found
+    yield from host.python()
+    yield from _guarded("inputs", lambda: host.store(shelf, config))
+    yield from host.disk((options.run_dir or root / ".run").resolve(), shelf)
     # Nothing is kept of what these programs say.
     tools = Toolbox(store=shelf, locked={}, declared=frozenset({"bwrap"}), log=Path(os.devnull))
-    yield from run_async(lambda: surroundings.programs(tools, root))
+    yield from run_async(lambda: project.programs(tools, root))
     if config:
-        yield from surroundings.database(config, datetime.now(UTC))
-        yield from surroundings.network(config)
-        yield from surroundings.credentials(config, os.environ)
+        yield from project.database(config, datetime.now(UTC))
+        yield from project.network(config)
+        yield from project.credentials(config, os.environ)
 
 
 def _guarded(name: str, look: Callable[[], Iterator[Found]]) -> Iterator[Found]:

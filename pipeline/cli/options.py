@@ -7,17 +7,17 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline import loopback
-from pipeline import run_directory as place
-from pipeline.config import Config
+from pipeline.engine import run_directory as place
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Stage
+from pipeline.engine.world import choose
 from pipeline.errors import UsageError
 from pipeline.locked import store
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store
-from pipeline.reads import FILENAME
-from pipeline.run import Run
-from pipeline.stage import Stage
-from pipeline.world import choose
+from pipeline.project.config import Config
+from pipeline.project.reads import FILENAME
+from pipeline.tools import loopback
 
 
 def common(verb: argparse.ArgumentParser) -> None:

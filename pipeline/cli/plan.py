@@ -14,15 +14,15 @@ from typing import Any
 from pipeline.attestation.signing import release_signer
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
-from pipeline.config import Config, Sign
 from pipeline.digest import Digest
 from pipeline.distribution.moving import Moves, moves
+from pipeline.engine.schedule import wanted
+from pipeline.engine.table import TABLE
+from pipeline.engine.world import choose
 from pipeline.errors import ConfigError, UsageError
-from pipeline.host import wanted
 from pipeline.locked.inputs import Inputs
-from pipeline.table import TABLE
-from pipeline.toolbox import Toolbox
-from pipeline.world import choose
+from pipeline.project.config import Config, Sign
+from pipeline.tools.toolbox import Toolbox
 
 _TOOLS = frozenset({"oras"})
 _IMAGE = [row for row in wanted(TABLE, "image") if not row.always]

@@ -2,16 +2,12 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pipeline import shown
 from pipeline.cli.ending import tell
-from pipeline.run import Event
-
-_MARKS = {"finished": "ok", "kept": "kept", "failed": "FAILED"}
-
-Show = Callable[[Event], None]
+from pipeline.cli.events import Show, line
+from pipeline.engine.run import Event
 
 
 @contextmanager
@@ -36,8 +32,3 @@ def _json(event: Event) -> None:
 def _plain(event: Event) -> None:
     if event.kind != "started":
         tell(line(event), sys.stderr)
-
-
-def line(event: Event) -> str:
-    """Return an event as people read it."""
-    return f"{event.stage:<8} {event.seconds:6.1f}s  {_MARKS.get(event.kind, ''):<6} {shown.line(event.text)}"

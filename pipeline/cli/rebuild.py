@@ -13,21 +13,21 @@ from typing import Any
 
 import anyio.to_thread
 
+from pipeline.attestation.rebuild import Recorded, check_configuration, check_materials, needed, only_image, recorded
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
-from pipeline.config import Config
 from pipeline.digest import Digest
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Context, Stage
+from pipeline.engine.table import TABLE
+from pipeline.engine.world import choose
 from pipeline.errors import UsageError, VerificationFailed
-from pipeline.image.differences import Side, first_difference
-from pipeline.image.layout import Layout
-from pipeline.image.rebuild import Recorded, check_configuration, check_materials, needed, only_image, recorded
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store_cleaning import in_use
-from pipeline.run import Run
-from pipeline.stage import Context, Stage
-from pipeline.table import TABLE
-from pipeline.world import choose
+from pipeline.oci.differences import Side, first_difference
+from pipeline.oci.layout import Layout
+from pipeline.project.config import Config
 
 _ROWS = ("facts", "build", "image")
 
@@ -83,13 +83,12 @@ async def _perform(run: Run, inputs: Inputs, records: list[Recorded]) -> None:
         context.write_json("inputs.json", await anyio.to_thread.run_sync(inputs.listing, context.store))
         return "as the locks name them, all from the store"
 
-    listed.__name__ = "inputs"
     rows = {row.name: row for row in TABLE}
     record = records[0]
     check_configuration(run.config, record)
     check_materials(inputs, run.store, record)
     run.begin()
-    for stage in (rows["facts"], Stage(listed), *(rows[name] for name in _ROWS[1:])):
+    for stage in (rows["facts"], Stage("inputs", listed), *(rows[name] for name in _ROWS[1:])):
         await run.perform(stage)
 
 

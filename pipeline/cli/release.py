@@ -5,11 +5,11 @@ from typing import Any
 
 from pipeline.cli import options as shared
 from pipeline.cli.table_run import run_table
-from pipeline.config import Config
-from pipeline.host import wanted
-from pipeline.stage import require_possible
-from pipeline.table import TABLE
-from pipeline.world import require_own_names
+from pipeline.engine.schedule import wanted
+from pipeline.engine.stage import require_possible
+from pipeline.engine.table import TABLE
+from pipeline.engine.world import require_own_names
+from pipeline.project.config import Config
 
 
 def add(verbs: Any) -> None:

@@ -11,8 +11,8 @@ from rich.text import Text
 
 from pipeline import shown
 from pipeline.cli.ending import written_as_it_is
-from pipeline.cli.progress import Show, line
-from pipeline.run import Event
+from pipeline.cli.events import Show, line
+from pipeline.engine.run import Event
 
 _STYLES = {"finished": "green", "kept": "cyan", "failed": "red"}
 

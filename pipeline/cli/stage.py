@@ -9,12 +9,12 @@ from typing import Any
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
-from pipeline.config import Config
 from pipeline.disk import alone
-from pipeline.host import wanted
+from pipeline.engine.schedule import wanted
+from pipeline.engine.stage import require_possible
+from pipeline.engine.table import TABLE
 from pipeline.locked.store_cleaning import in_use
-from pipeline.stage import require_possible
-from pipeline.table import TABLE
+from pipeline.project.config import Config
 
 
 def add(verbs: Any) -> None:

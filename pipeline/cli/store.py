@@ -10,14 +10,14 @@ from typing import Any
 
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
-from pipeline.config import Config
-from pipeline.environment import network_environment
 from pipeline.locked import store_archive
 from pipeline.locked.fetch import PROGRAMS, fill
 from pipeline.locked.inputs import Inputs, digests
 from pipeline.locked.store import Store
 from pipeline.locked.store_cleaning import UNUSED_DAYS, in_use, remove, stale, unused_by_others
-from pipeline.toolbox import Toolbox
+from pipeline.project.config import Config
+from pipeline.tools.environment import network_environment
+from pipeline.tools.toolbox import Toolbox
 
 
 def add(verbs: Any) -> None:

@@ -11,14 +11,14 @@ from pipeline.cli.ending import Unread, tell
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
 from pipeline.disk import alone, empty
+from pipeline.engine.run import Event, Run
+from pipeline.engine.schedule import execute, wanted
+from pipeline.engine.table import TABLE
 from pipeline.errors import PipelineError, flatten, told
-from pipeline.host import execute, wanted
 from pipeline.locked.store_cleaning import in_use
 from pipeline.reporting import evidence, story
 from pipeline.reporting.page import html, markdown
 from pipeline.reporting.summary import Summary, lines, warnings
-from pipeline.run import Event, Run
-from pipeline.table import TABLE
 
 
 def run_table(options: argparse.Namespace, world: str, *, agreed: bool = False) -> int:
@@ -39,7 +39,7 @@ def run_table(options: argparse.Namespace, world: str, *, agreed: bool = False) 
                 run.observe = follow
                 if run.begin() and not options.json:
                     tell(f"going on with run {run.run_id}", sys.stderr)
-                run_async(lambda: execute(stages, run))
+                run_async(lambda: execute(stages, run.once))
             run.end()
         except Exception as error:
             # Whatever becomes of the summary, the failure itself is what has to be told.

@@ -10,21 +10,21 @@ from pathlib import Path
 from pipeline.cli import db
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
-from pipeline.config import Config
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError, PipelineError, flatten
-from pipeline.judging.policy import read_time
 from pipeline.judging.policy_files import either
 from pipeline.judging.rules import read_rules
 from pipeline.locked import debian_lock, locks
 from pipeline.locked.debian import Lock
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.relock import Relocked
+from pipeline.project.config import Config
 from pipeline.scanning.advisory_changes import AdvisoryChanges, Packages
 from pipeline.scanning.grype import IDENTITY, Grype, Identity
 from pipeline.scanning.inventory import inventory, with_sources
 from pipeline.scanning.lookup import look_up
-from pipeline.toolbox import Toolbox
+from pipeline.times import read_time
+from pipeline.tools.toolbox import Toolbox
 
 Relocks = Mapping[Path, Relocked]
 

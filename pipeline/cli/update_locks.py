@@ -15,12 +15,12 @@ from pipeline.cli import options as shared
 from pipeline.cli import update_told as told
 from pipeline.cli.engine import run_async
 from pipeline.cli.update_advisories import advisories
-from pipeline.config import Config
-from pipeline.environment import network_environment
 from pipeline.errors import Stopped, UsageError
 from pipeline.locked.fetch import PROGRAMS
 from pipeline.locked.relock import KINDS, Relocked, Wanted, relock, wanted
-from pipeline.toolbox import Toolbox
+from pipeline.project.config import Config
+from pipeline.tools.environment import network_environment
+from pipeline.tools.toolbox import Toolbox
 
 
 def add(verbs: Any) -> None:

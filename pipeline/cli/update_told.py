@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.cli.update_advisories import LookedUp, NotLookedUp
-from pipeline.config import Config
 from pipeline.locked.relock import Relocked
+from pipeline.project.config import Config
 from pipeline.scanning.advisory_changes import Turn
 
 

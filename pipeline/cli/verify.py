@@ -16,8 +16,8 @@ from typing import Any
 
 import anyio
 
-from pipeline import loopback
 from pipeline.attestation.consumer import Examination, describe, examine
+from pipeline.attestation.policy_file import read_policy
 from pipeline.attestation.roots import age, public_root
 from pipeline.attestation.trust import Policy, TrustRoot
 from pipeline.cli import options as shared
@@ -25,14 +25,14 @@ from pipeline.cli.engine import run_async
 from pipeline.digest import Digest, Reference, split_repository
 from pipeline.distribution.credentials import login
 from pipeline.distribution.registry import Registry
-from pipeline.environment import network_environment
+from pipeline.engine.world import loopback_registry
 from pipeline.errors import UsageError, VerificationFailed
 from pipeline.image import handed
-from pipeline.image.layout import INDEX_TYPE, Layout
-from pipeline.judging.policy_files import read_policy
 from pipeline.locked.inputs import Inputs
-from pipeline.toolbox import Toolbox
-from pipeline.world import loopback_registry
+from pipeline.oci.layout import INDEX_TYPE, Layout
+from pipeline.tools import loopback
+from pipeline.tools.environment import network_environment
+from pipeline.tools.toolbox import Toolbox
 
 _TOOLS = frozenset({"oras", "olareg", "cosign"})
 # distribution-spec, "Pulling manifests": a tag

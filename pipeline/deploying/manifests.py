@@ -1,4 +1,4 @@
-"""Read rendered Kubernetes manifests, name the image in them by its digest, and write them down again.
+"""Read rendered Kubernetes manifests, name the image in them by its digest, and write them down again. Pure.
 
 Pure: YAML in, YAML out. `pipeline.deploying.admission` judges them; the `deploy` stage does the rest.
 """

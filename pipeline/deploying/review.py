@@ -1,7 +1,7 @@
 """Review rendered manifests: first whether each is what Kubernetes takes, then the image, then what it would weaken.
 
 The order is the point: what judges the manifests need not ask again whether a list is a list. Pure: the schemas are
-files of the package that knows them (kubernetes-validate).
+files of the package that knows them (kubernetes-validate). Pure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 import anyio
 
 from pipeline.digest import Digest
-from pipeline.distribution.referrers import Attached, PassedOver, altered, bundle_of, candidate
+from pipeline.distribution.referrers import Attached, PassedOver, bundle_of, candidate
 from pipeline.distribution.registry import Registry, altered_there, not_there
 from pipeline.errors import RemoteFailed, flatten
-from pipeline.image.layout import Layout
+from pipeline.oci.bytes import altered
+from pipeline.oci.layout import Layout
 
 MOST = 1000  # manifests at one subject: each release of the same bytes leaves about a dozen
 MOST_BYTES = 256 << 20  # of all bundles together

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.errors import UsageError
-from pipeline.loopback import is_loopback
+from pipeline.tools.loopback import is_loopback
 
 CONTENT = "DOCKER_AUTH_CONFIG"
 DIRECTORY = "DOCKER_CONFIG"

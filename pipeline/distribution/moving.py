@@ -8,7 +8,7 @@ from pipeline.digest import Digest
 from pipeline.distribution.registry import Registry
 from pipeline.distribution.tags import newer, tags_of
 from pipeline.errors import RemoteFailed, UsageError
-from pipeline.image.layout import Layout
+from pipeline.oci.layout import Layout
 
 
 @dataclass(frozen=True)

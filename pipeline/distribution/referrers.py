@@ -1,9 +1,8 @@
 """Attach signed statements to what they speak of: one OCI manifest that refers to one subject and holds one bundle.
 
-Formats: OCI image specification 1.1, "Guidelines for Artifact Usage"; Sigstore, "Cosign bundle specification".
+Formats: OCI image specification 1.1, "Guidelines for Artifact Usage"; Sigstore, "Cosign bundle specification". Pure.
 """
 
-import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,9 +10,10 @@ from typing import Any
 
 import rfc8785
 
-from pipeline.attestation.statements import timestamp
 from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
+from pipeline.oci.bytes import checked, checked_json
+from pipeline.times import timestamp
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -135,34 +135,6 @@ def bundle_of(manifest: bytes, digest: Digest, subject: Digest) -> Digest | None
         return only_layer(found, digest)
     except VerificationFailed:
         return None
-
-
-def checked(data: bytes, digest: Digest, what: str) -> bytes:
-    """Return bytes that are those of a digest; raise `VerificationFailed` when they are others."""
-    actual = Digest.of(data)
-    if actual != digest:
-        raise altered(what, digest, f"the digest of what is there is {actual}")
-    return data
-
-
-def altered(what: str, digest: Digest, *why: str) -> VerificationFailed:
-    """Return the failure that says that bytes are not those of their digest."""
-    return VerificationFailed(
-        f"{what} was altered: {digest}",
-        why=why,
-        do="do not use this image; publish it again from a run that you trust",
-    )
-
-
-def checked_json(data: bytes, digest: Digest, what: str) -> dict[str, Any]:
-    """Return the object in bytes that are those of a digest; raise `VerificationFailed` otherwise."""
-    try:
-        value = json.loads(checked(data, digest, what))
-    except (ValueError, RecursionError) as error:
-        raise VerificationFailed(f"{what} is not JSON: {digest}", why=str(error)) from error
-    if not isinstance(value, dict):
-        raise VerificationFailed(f"{what} is not an object: {digest}")
-    return value
 
 
 def _descriptor(media_type: str, data: bytes) -> dict[str, Any]:

@@ -15,8 +15,8 @@ from typing import Any
 from pipeline.digest import Digest, Reference
 from pipeline.distribution.credentials import CONTENT
 from pipeline.errors import RemoteFailed, ToolFailed, UsageError
-from pipeline.outputs import Completed
-from pipeline.toolbox import Toolbox
+from pipeline.tools.outputs import Completed
+from pipeline.tools.toolbox import Toolbox
 
 # ORAS says so in its own words, or repeats the registry's (OCI distribution 1.1, "Error Codes").
 _NOT_LET_IN = re.compile(r"status code 40[13]\b|\bunauthorized\b|\bdenied\b|credential not found", re.IGNORECASE)

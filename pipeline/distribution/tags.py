@@ -1,4 +1,4 @@
-"""Say which tags an image of a version gets. Pure: versions in, names out."""
+"""Say which tags an image of a version gets. Pure: versions in, names out. Pure."""
 
 import re
 from collections.abc import Iterable

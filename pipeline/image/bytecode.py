@@ -17,7 +17,7 @@ from pipeline.errors import UsageError
 from pipeline.image.libraries import TRIPLETS
 from pipeline.image.tree import PYTHON
 from pipeline.locked.locks import platform_name
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 _PROCESSES = 2
 _LOADERS = {"amd64": "lib64/ld-linux-x86-64.so.2", "arm64": "lib/ld-linux-aarch64.so.1"}

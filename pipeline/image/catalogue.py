@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import PurePosixPath
 
-from pipeline.image import elf
+from pipeline.formats import elf
 from pipeline.image.closure import Module, Origin
 from pipeline.image.libraries import search_path
 from pipeline.image.tree import SITE, STANDARD, File, Tree

@@ -1,4 +1,4 @@
-"""Find the modules that a service needs, by reading import statements and running nothing.
+"""Find the modules that a service needs, by reading import statements and running nothing. Pure.
 
 What counts as needed follows from who wrote the import, and how:
 

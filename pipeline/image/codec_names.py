@@ -1,4 +1,4 @@
-"""Know which codecs a source names: `"…".encode("idna")` imports `encodings.idna`, and no statement shows it.
+"""Know which codecs a source names: `"…".encode("idna")` imports `encodings.idna`, and no statement shows it. Pure.
 
 Names are looked up as `encodings` does, in the image's own table of aliases (`encodings/aliases.py`), so that what is
 found follows from the image's Python alone, and not from the one that runs this.

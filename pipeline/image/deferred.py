@@ -1,4 +1,4 @@
-"""Know what is imported without a statement that shows it.
+"""Know what is imported without a statement that shows it. Pure.
 
 The service and its wheels name modules in strings (`"uvicorn.loops.auto:factory"`). The standard library imports in
 functions, which are not followed, because most are for what a service never does; the few here are for what many do. A

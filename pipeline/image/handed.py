@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.digest import Digest
-from pipeline.distribution.referrers import BUNDLE_TYPE, MANIFEST_TYPE, altered, checked_json, only_layer
+from pipeline.distribution.referrers import BUNDLE_TYPE, MANIFEST_TYPE, only_layer
 from pipeline.errors import VerificationFailed
-from pipeline.image.layout import INDEX_TYPE, Layout
+from pipeline.oci.bytes import altered, checked_json
+from pipeline.oci.layout import INDEX_TYPE, Layout
 
 _VERSION = "1.0.0"  # image-layout.md, "oci-layout file": the only one there is
 _LARGEST_DOCUMENT = 4 << 20  # bytes; what a registry has to take (distribution-spec, "Pushing Manifests")

@@ -1,4 +1,4 @@
-"""Read the import statements of a Python source, and under which circumstances each is carried out."""
+"""Read the import statements of a Python source, and under which circumstances each is carried out. Pure."""
 
 import ast
 import warnings

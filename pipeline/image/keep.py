@@ -1,4 +1,4 @@
-"""Compare what an image is about to hold with the list that people have reviewed.
+"""Compare what an image is about to hold with the list that people have reviewed. Pure.
 
 The list names modules of the standard library and of wheels, and shared libraries. The service's own modules are not
 in it: they are under review already, and they are what changes every day. Pure: texts and names in, a text or a refusal

@@ -9,13 +9,14 @@ import anyio.to_thread
 
 from pipeline.digest import Digest
 from pipeline.errors import SubjectFailed
-from pipeline.image import layer, rootfs
-from pipeline.image.blobs import Blobs
+from pipeline.image import rootfs
 from pipeline.image.bytecode import Interpreter, Job
-from pipeline.image.layer import Entry
 from pipeline.image.rootfs import Part
 from pipeline.image.tree import Component
 from pipeline.image.written import Written
+from pipeline.oci import layer
+from pipeline.oci.blobs import Blobs
+from pipeline.oci.layer import Entry
 
 Parts = Mapping[Digest, Part]
 """The layers of one platform, in their order, by the digest of all that decides their bytes."""

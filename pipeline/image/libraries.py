@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import PurePosixPath
 
 from pipeline.errors import SubjectFailed
-from pipeline.image import elf
-from pipeline.image.elf import Elf
+from pipeline.formats import elf
+from pipeline.formats.elf import Elf
 from pipeline.image.tree import Tree
 
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}

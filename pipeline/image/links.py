@@ -1,4 +1,4 @@
-"""Say where symbolic links lead, as a kernel would follow them, without a file system.
+"""Say where symbolic links lead, as a kernel would follow them, without a file system. Pure.
 
 Pure: paths and targets in, a refusal out. A link may lead through others, and those may be known only later.
 """

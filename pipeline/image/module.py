@@ -1,4 +1,4 @@
-"""Say what a module is, who wrote it, and what it imports."""
+"""Say what a module is, who wrote it, and what it imports. Pure."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass

@@ -12,12 +12,12 @@ from pathlib import Path, PurePosixPath
 
 from packaging.utils import canonicalize_name
 
+from pipeline.canonical import canonical
 from pipeline.digest import Digest
 from pipeline.image.bytecode import Job
-from pipeline.image.layer import Entry
-from pipeline.image.oci import canonical
 from pipeline.image.tree import SITE, STANDARD, Component, Tree
 from pipeline.locked import debian
+from pipeline.oci.layer import Entry
 
 USER = 65532
 LAYERS = ("runtime", "wheels", "service")

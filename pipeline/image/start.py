@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import Service
 from pipeline.errors import ConfigError
 from pipeline.image.tree import PYTHON, SITE
+from pipeline.project.config import Service
 
 # Isolated from the environment and the working directory, and never writing byte code.
 FLAGS = ("-I", "-B")

@@ -10,9 +10,11 @@ from pathlib import Path, PurePosixPath
 from typing import BinaryIO, NoReturn
 
 from pipeline.errors import SubjectFailed
-from pipeline.image import below, deb, links
-from pipeline.image.layer import Content, check_path
-from pipeline.scanning.purl import Purl
+from pipeline.formats import deb
+from pipeline.formats.paths import check_path
+from pipeline.image import below, links
+from pipeline.oci.layer import Content
+from pipeline.purl import Purl
 
 PYTHON = "usr/bin/python3.11"
 STANDARD = "usr/lib/python3.11"

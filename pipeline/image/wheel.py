@@ -18,8 +18,8 @@ from installer.exceptions import InstallerError
 from installer.records import RecordEntry, parse_record_file
 from installer.sources import WheelContentElement, WheelFile
 
+from pipeline.formats.zipped import DAMAGE, Member, archive, invalid
 from pipeline.image.tree import SITE, Component, File, Tree
-from pipeline.image.zipped import DAMAGE, Member, archive, invalid
 
 # RECORD: "the hash algorithm must be sha256 or better"; a signature of RECORD has no hash in it.
 _ALGORITHMS = frozenset({"", "sha256", "sha384", "sha512"})

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.digest import Digest
+from pipeline.engine.record import Record
 from pipeline.errors import VerificationFailed
-from pipeline.image import oci
-from pipeline.image.blobs import is_sound
-from pipeline.image.layer import Entry
-from pipeline.image.oci import Descriptor, Layer
 from pipeline.image.tree import Component
-from pipeline.record import Record
+from pipeline.oci import documents
+from pipeline.oci.blobs import is_sound
+from pipeline.oci.documents import Descriptor, Layer
+from pipeline.oci.layer import Entry
 
 FILENAME = "layers.json"
 
@@ -60,5 +60,5 @@ def earlier(directory: Path) -> dict[Digest, Written]:
 
 
 def _parse(value: Mapping[str, Any]) -> Written:
-    descriptor = Descriptor(oci.LAYER, Digest.parse(value["digest"]), int(value["size"]))
+    descriptor = Descriptor(documents.LAYER, Digest.parse(value["digest"]), int(value["size"]))
     return Written(Layer("", descriptor, Digest.parse(value["diff_id"])), dict(value["files"]))

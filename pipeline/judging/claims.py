@@ -1,4 +1,4 @@
-"""Hold VEX statements against one image on one day: which of them apply, and which no longer do."""
+"""Hold VEX statements against one image on one day: which of them apply, and which no longer do. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,8 +10,8 @@ from typing import Any
 from pipeline.checked import check
 from pipeline.errors import ConfigError, VerificationFailed
 from pipeline.judging.vex import Condition, Document, Statement
+from pipeline.purl import Purl
 from pipeline.scanning.findings import Finding
-from pipeline.scanning.purl import Purl
 
 Imports = Mapping[str, frozenset[str] | None]
 """The symbols that each ELF file of an image imports, by path; None where that cannot be read."""

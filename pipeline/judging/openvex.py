@@ -1,4 +1,4 @@
-"""Write OpenVEX documents (openvex/spec 0.2.0): the one that is published, and the one Grype checks us with."""
+"""Write OpenVEX documents (openvex/spec 0.2.0): the one that is published, and the one Grype checks us with. Pure."""
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -9,8 +9,8 @@ from pipeline.digest import Digest
 from pipeline.errors import VerificationFailed
 from pipeline.judging.claims import Claim, State
 from pipeline.judging.vex import CONTEXT
+from pipeline.purl import Purl
 from pipeline.scanning.findings import Finding, Report
-from pipeline.scanning.purl import Purl
 
 TOOLING = "supply-chain-pipeline"
 

@@ -1,11 +1,11 @@
-"""Judge findings by rules, VEX statements and waivers. Facts and a clock in, a verdict with reasons out."""
+"""Judge findings by rules, VEX statements and waivers. Facts and a clock in, a verdict with reasons out. Pure."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from pipeline.errors import PolicyDenied, VerificationFailed
+from pipeline.errors import PolicyDenied
 from pipeline.judging.claims import Claim, State
 from pipeline.judging.rules import Rules, Waiver
 from pipeline.scanning.findings import Finding, Fix, Severity
@@ -93,17 +93,6 @@ def judge(
             noted.append(_reason("noted", finding, str(finding)))
     notices = (*_sample(database), *_ending(every, claims, waivers, rules, now), *_idle(every, claims, waivers))
     return Verdict(tuple(denied), tuple(excused), tuple(noted), notices)
-
-
-def read_time(text: str) -> datetime:
-    """Read a time with its zone (RFC 3339), as scanners write it; raise `VerificationFailed` on anything else."""
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise VerificationFailed(f"not a time: {text[:100]}", why=str(error)) from error
-    if time.tzinfo is None:
-        raise VerificationFailed(f"a time without its zone: {text[:100]}")
-    return time
 
 
 def require_fresh(judged: datetime, now: datetime) -> None:

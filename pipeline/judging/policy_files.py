@@ -11,14 +11,15 @@ from pathlib import Path
 from typing import Self
 
 from pipeline import grammar
-from pipeline.attestation.trust import FILENAME, OF_WORLD, Policy
-from pipeline.config import HOME, Config
+from pipeline.attestation.policy_file import read_policy
+from pipeline.attestation.trust import FILENAME, Policy
 from pipeline.digest import Digest
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError
 from pipeline.judging.claims import OURS
 from pipeline.judging.rules import Rules, Waiver, read_rules, read_waivers
 from pipeline.judging.vex import Document, read
+from pipeline.project.config import HOME, Config
 
 _DEFAULT = HOME / "policy"
 
@@ -61,26 +62,14 @@ def either(own: Path, name: str) -> Path:
     return own / name if (own / name).exists() else _DEFAULT / name
 
 
-def read_policy(path: Path, name: str) -> Policy:
-    """Read one policy of a `verification.toml`; raise `ConfigError` when there is none, or it is wrong."""
-    try:
-        return Policy.read(text_of(path).encode(), name)
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path} cannot be read",
-            why=str(error),
-            do="it says who may sign what; without it nothing passes",
-        ) from error
-
-
-def policy_of(config: Config, world: str) -> tuple[Policy, Path]:
-    """Return who may sign what a world makes of a project, and the directory of the file that says so.
+def policy_of(config: Config, name: str) -> tuple[Policy, Path]:
+    """Return a policy of a project by its name: who may sign what; and the directory of the file that says so.
 
     Raises:
         ConfigError: there is no such policy, or it is wrong.
     """
     file = either(config.policy.directory, FILENAME)
-    return read_policy(file, OF_WORLD[world]), file.parent
+    return read_policy(file, name), file.parent
 
 
 def _text(path: Path) -> str:

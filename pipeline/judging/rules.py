@@ -1,4 +1,7 @@
-"""Read `rules.toml` and `waivers.toml`: what may not ship, and what somebody answers for. Schema: docs/policy.md."""
+"""Read `rules.toml` and `waivers.toml`: what may not ship, and what somebody answers for. Schema: docs/policy.md.
+
+Pure.
+"""
 
 import tomllib
 from datetime import date, timedelta
@@ -9,8 +12,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from pipeline.checked import Checked, check
 from pipeline.errors import ConfigError, VerificationFailed
+from pipeline.purl import Purl
 from pipeline.scanning.findings import Finding, Fix, Severity
-from pipeline.scanning.purl import Purl
 
 
 class Ruling(Enum):

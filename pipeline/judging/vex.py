@@ -1,4 +1,4 @@
-"""Read what people state about vulnerabilities: the files under `policy/vex/`.
+"""Read what people state about vulnerabilities: the files under `policy/vex/`. Pure.
 
 They are OpenVEX documents (openvex/spec 0.2.0) with three keys of our own in each statement: `valid_until`, `evidence`
 and `conditions`. A statement speaks of packages; what is published speaks of one image. Nothing here infers

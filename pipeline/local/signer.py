@@ -9,7 +9,7 @@ from pipeline.attestation.identity import Certified
 from pipeline.attestation.signing import Signer
 from pipeline.attestation.statements import Who
 from pipeline.local.sigstore import ISSUER, local_sigstore
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 AUTHORITY = "a local test authority"
 SUBJECT = "https://dry-run.invalid/supply-chain-pipeline/builder"

@@ -1,4 +1,4 @@
-"""Read the lock of the runtime's Debian packages, and write what an image records of them.
+"""Read the lock of the runtime's Debian packages, and write what an image records of them. Pure.
 
 An image without a package manager keeps its records in `var/lib/dpkg/status.d`, which scanners know: one paragraph a
 package (deb-control(5)) and the MD5 of each of its files (dpkg's `md5sums`).
@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline import grammar
+from pipeline.canonical import canonical
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
-from pipeline.image.oci import architecture, canonical
+from pipeline.platforms import architecture
 
 
 @dataclass(frozen=True, order=True)

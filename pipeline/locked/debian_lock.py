@@ -1,4 +1,4 @@
-"""Change the lock of Debian packages in its place: comments, order and layout stay as people wrote them."""
+"""Change the lock of Debian packages in its place: comments, order and layout stay as people wrote them. Pure."""
 
 import json
 import re

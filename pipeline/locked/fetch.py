@@ -14,7 +14,7 @@ from pipeline.locked.fetch_python import fetch_wheels
 from pipeline.locked.fetch_tools import build_tools
 from pipeline.locked.inputs import TOOLS, Inputs, Missing
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 PROGRAMS = ("python", "apt-get", "go")
 """The programs of this machine that fetching may start."""

@@ -11,14 +11,14 @@ from urllib.parse import unquote
 
 import anyio
 
-from pipeline import download
 from pipeline.address import Address
 from pipeline.digest import Digest
-from pipeline.environment import find
 from pipeline.errors import RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.locked.debian import Package
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.tools import download
+from pipeline.tools.environment import find
+from pipeline.tools.toolbox import Toolbox
 
 MIRROR = "DEBIAN_MIRROR"
 """The environment variable that names a mirror by its address, below which the lock's paths are found."""

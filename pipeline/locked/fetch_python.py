@@ -9,7 +9,7 @@ from pipeline.errors import RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.locked.locks import Requirement
 from pipeline.locked.store import Store
 from pipeline.locked.wheels import Target
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 _SECONDS = 1800
 _OTHER_BYTES = "DO NOT MATCH THE HASHES"  # pip's words (pip, _internal/exceptions.py, HashMismatch)

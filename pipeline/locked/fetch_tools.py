@@ -15,13 +15,13 @@ from pathlib import Path
 import anyio
 
 from pipeline.digest import Digest
-from pipeline.environment import find
 from pipeline.errors import ConfigError, ToolFailed
 from pipeline.locked import locks, wheels
 from pipeline.locked.fetch_python import fetch_wheels
 from pipeline.locked.locks import LockedTool
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.tools.environment import find
+from pipeline.tools.toolbox import Toolbox
 
 # A build of the largest tool peaks at about 3 GB and keeps two cores busy.
 _MEMORY = 3 << 30

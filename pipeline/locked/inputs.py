@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError, ToolFailed, VerificationFailed
@@ -16,6 +15,7 @@ from pipeline.locked.fetch_debian import filename
 from pipeline.locked.locks import LockedTool, Requirement
 from pipeline.locked.store import Store
 from pipeline.locked.wheels import Target, Wheel
+from pipeline.project.config import HOME, Config
 
 TOOLS = HOME / "tools"
 """The module graphs of the tools, and their lock."""

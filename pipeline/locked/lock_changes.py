@@ -1,4 +1,7 @@
-"""Say what a new lock has that the old one had not: packages and tools by name, with the version before and after."""
+"""Say what a new lock has that the old one had not: packages and tools by name, with the version before and after.
+
+Pure.
+"""
 
 import re
 import tomllib

@@ -1,4 +1,4 @@
-"""Keep what people wrote into a lock of Python packages: whatever makes it again leaves no comment in it."""
+"""Keep what people wrote into a lock of Python packages: whatever makes it again leaves no comment in it. Pure."""
 
 import re
 

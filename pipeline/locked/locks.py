@@ -1,7 +1,7 @@
 """Read the locks of Python packages (as pip-compile and uv write them) and of the tools that are built from source.
 
 A lock says what comes from outside, to the byte, and nothing of where it comes from. What it cannot say is refused
-with the file and the line. The lock of Debian packages is read by `debian`.
+with the file and the line. The lock of Debian packages is read by `debian`. Pure.
 """
 
 import re

@@ -7,7 +7,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.config import HOME, Config
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError, PipelineError, UsageError
 from pipeline.locked.inputs import TOOLS
@@ -16,7 +15,8 @@ from pipeline.locked.relock_debian import relock_debian
 from pipeline.locked.relock_python import relock_python
 from pipeline.locked.relock_tools import relock_tools
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.project.config import HOME, Config
+from pipeline.tools.toolbox import Toolbox
 
 KINDS = ("python", "debian", "tools")
 """The kinds of locks."""

@@ -10,13 +10,13 @@ import anyio.to_thread
 
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, RemoteFailed, SubjectFailed, ToolFailed
-from pipeline.image import deb, elf
+from pipeline.formats import deb, elf
 from pipeline.locked import debian_lock
 from pipeline.locked.debian import Package
 from pipeline.locked.debian_lock import Key
 from pipeline.locked.fetch_debian import filename, private_root
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 _SECONDS = 600
 # By default apt takes a mirror that is down for one that has nothing new (apt.conf(5), `APT::Update::Error-Mode`).

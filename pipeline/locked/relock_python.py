@@ -7,7 +7,7 @@ from pathlib import Path
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError, RemoteFailed, ToolFailed
 from pipeline.locked import lock_comments, locks
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 _PYTHON = "3.11"  # the oldest that the pipeline runs on, and Debian 12's
 _SECONDS = 600

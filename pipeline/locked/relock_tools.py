@@ -12,7 +12,7 @@ from pipeline.locked import locks
 from pipeline.locked.fetch_tools import build, toolchain
 from pipeline.locked.locks import LockedTool
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 
 
 async def relock_tools(tools: Toolbox, store: Store, sources: Path, text: str, say: Callable[[str], None]) -> str:

@@ -1,4 +1,4 @@
-"""Decide which wheel stands for a locked requirement on a target: an interpreter, its platform tags, its markers.
+"""Decide which wheel stands for a locked requirement on a target: an interpreter, its platform tags, its markers. Pure.
 
 Wheel names and tags: PyPA specifications, "Binary distribution format" and "Platform compatibility tags".
 """

@@ -6,8 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pipeline.engine.record import Record
 from pipeline.errors import PipelineError, PolicyDenied, VerificationFailed
-from pipeline.record import Record
 from pipeline.reporting.summary import Outcome, Row, Summary, describe
 
 _DOCUMENTS = (

@@ -1,4 +1,4 @@
-"""Set sections as one static HTML page without any external asset, and as Markdown. Pure: text in, text out."""
+"""Set sections as one static HTML page without any external asset, and as Markdown. Pure: text in, text out. Pure."""
 
 import re
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""Sum up a run: one line a stage, then what was real, what was a local stand-in, and what was not run.
+"""Sum up a run: one line a stage, then what was real, what was a local stand-in, and what was not run. Pure.
 
 Pure: what `evidence` found in a run directory in, lines out. "Not run" is a value with a reason, and nothing here says
 more than the evidence does.

@@ -1,12 +1,12 @@
-"""Say which advisories a change of packages closes, which it opens, and which stay."""
+"""Say which advisories a change of packages closes, which it opens, and which stay. Pure."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from pipeline.purl import Purl
 from pipeline.scanning.findings import Finding, Report, Severity
-from pipeline.scanning.purl import Purl
 
 Packages = Mapping[str, Sequence[Purl]]
 """What an image holds, by platform."""

@@ -1,4 +1,4 @@
-"""Know a few packages that every honest vulnerability database speaks of: a scanner that misses them is blind.
+"""Know a few packages that every honest vulnerability database speaks of: a scanner that misses them is blind. Pure.
 
 GHSA-9298-4cf8-g4wj in waitress before 3.0.1, and CVE-2023-52425 in Debian 12's expat before 2.5.0-1+deb12u2: one for
 each kind of package that an image holds.

@@ -1,4 +1,4 @@
-"""Turn a Grype report into findings.
+"""Turn a Grype report into findings. Pure.
 
 A report of a shape that we do not know is a failure of the tool, never an empty list: a scan that cannot be read must
 not look like a scan that found nothing. Shape: grype/presenter/models/document.go, Grype 0.115.
@@ -12,7 +12,7 @@ from itertools import groupby
 from typing import Any, Self
 
 from pipeline.errors import ToolFailed
-from pipeline.scanning.purl import Purl
+from pipeline.purl import Purl
 
 
 @total_ordering

@@ -16,10 +16,10 @@ from pipeline.address import without_secrets
 from pipeline.digest import Digest
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
-from pipeline.judging.policy import read_time
-from pipeline.outputs import Completed
 from pipeline.scanning import canary
-from pipeline.toolbox import Toolbox
+from pipeline.times import read_time
+from pipeline.tools.outputs import Completed
+from pipeline.tools.toolbox import Toolbox
 
 IDENTITY = "database.json"
 SAMPLE = "sample"

@@ -1,4 +1,4 @@
-"""List what an image will hold by its locks alone, before anything is built, in the words that scanners know.
+"""List what an image will hold by its locks alone, before anything is built, in the words that scanners know. Pure.
 
 purl-spec, types `deb` and `pypi`. Debian's advisories go by source packages, which Grype takes from `upstream`, and by
 releases, which it takes from `distro`; both are as Syft writes them for a finished image.
@@ -10,11 +10,11 @@ from typing import Any
 from urllib.parse import urlencode
 
 from pipeline.errors import ConfigError
-from pipeline.image.oci import architecture
 from pipeline.locked import locks, wheels
 from pipeline.locked.debian import Lock, Package
 from pipeline.locked.locks import Requirement
-from pipeline.scanning.purl import Purl
+from pipeline.platforms import architecture
+from pipeline.purl import Purl
 
 _RELEASES = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
 

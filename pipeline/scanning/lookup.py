@@ -4,12 +4,12 @@ import json
 from collections.abc import Sequence
 
 from pipeline.errors import ToolFailed
+from pipeline.purl import Purl
 from pipeline.scanning import findings
 from pipeline.scanning.advisory_changes import AdvisoryChanges, Packages, Reports, compare
 from pipeline.scanning.findings import Report
 from pipeline.scanning.grype import Grype, Identity
 from pipeline.scanning.inventory import document
-from pipeline.scanning.purl import Purl
 
 
 async def look_up(grype: Grype, identity: Identity, before: Packages, after: Packages) -> AdvisoryChanges:

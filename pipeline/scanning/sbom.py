@@ -1,4 +1,4 @@
-"""Make Syft's documents the same bytes for the same image, and hold them against what was put into it.
+"""Make Syft's documents the same bytes for the same image, and hold them against what was put into it. Pure.
 
 Formats: CycloneDX 1.6 (ECMA-424) and SPDX 2.3. Syft stamps each document with the time and a random number; both are
 replaced by values that follow from the image's digest. The true time of the listing is in the stage's record.
@@ -13,7 +13,7 @@ from typing import Any, Self
 
 from pipeline.digest import Digest
 from pipeline.errors import ToolFailed
-from pipeline.scanning.purl import Purl
+from pipeline.purl import Purl
 
 Document = dict[str, Any]
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import anyio
 
 from pipeline.errors import SubjectFailed, flatten
-from pipeline.image.built import Built
-from pipeline.outputs import Completed
+from pipeline.oci.platform_image import Built
 from pipeline.smoke import asker
 from pipeline.smoke.sandbox import Sandbox
+from pipeline.tools.outputs import Completed
 
 _LOOK = 0.1  # seconds between two looks for the last answer
 _LAST = b"\nmemory "

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from pipeline.environment import find
-from pipeline.image import deb
+from pipeline.engine.stage import Context
+from pipeline.formats import deb
 from pipeline.image.tree import Component
 from pipeline.locked import inputs
-from pipeline.stage import Context
+from pipeline.tools.environment import find
 
 NAME = "bwrap"
 

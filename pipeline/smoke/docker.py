@@ -7,13 +7,14 @@ from urllib.parse import urlsplit
 import anyio
 
 from pipeline.digest import Digest
+from pipeline.engine.world import loopback_registry
 from pipeline.errors import ToolFailed
-from pipeline.image.built import Built
 from pipeline.image.rootfs import USER
 from pipeline.image.tree import PYTHON
-from pipeline.smoke.inside import BESIDE, SERVICE, SUITE, Command, writable
-from pipeline.toolbox import Toolbox
-from pipeline.world import loopback_registry
+from pipeline.oci.platform_image import Built
+from pipeline.project.smoke import BESIDE
+from pipeline.smoke.inside import SERVICE, SUITE, Command, writable
+from pipeline.tools.toolbox import Toolbox
 
 _REPOSITORY = "pipeline/smoke"
 

@@ -1,4 +1,4 @@
-"""Read what a JUnit file says of a run of tests. Pure: the file's bytes in."""
+"""Read what a JUnit file says of a run of tests. Pure: the file's bytes in. Pure."""
 
 from dataclasses import dataclass
 from typing import Self

@@ -6,7 +6,8 @@ from pathlib import Path
 from pipeline.errors import ConfigError
 from pipeline.image.rootfs import USER
 from pipeline.image.tree import PYTHON
-from pipeline.smoke.inside import BESIDE, Command, writable
+from pipeline.project.smoke import BESIDE
+from pipeline.smoke.inside import Command, writable
 
 EMULATOR = "/emulator"
 """Where a program of another architecture finds what runs it."""

@@ -1,37 +1,13 @@
-"""One request to the started image: how it is written, sent and judged. Pure: values and bytes in and out."""
+"""One request to the started image: how it is written, sent and judged. Pure: values and bytes in and out. Pure."""
 
 import json
-from typing import Annotated, Any, Self
+from typing import Any
 
-from pydantic import Field, JsonValue, model_validator
+from pipeline.project.smoke import SmokeRequest
 
-from pipeline.checked import Checked
-
-_HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]  # RFC 9110 5.6.2, a token
-_HeaderValue = Annotated[str, Field(pattern=r"^[\t -~]*$")]
-_Pointer = Annotated[str, Field(pattern=r"^(/([^~/]|~[01])*)*$")]  # RFC 6901
-_FRAMING = {"content-length", "transfer-encoding", "connection"}
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 _SHOWN = 120
 _LACKING = object()
-
-
-class SmokeRequest(Checked):
-    """One request to the started image, and what its answer must be; `values` by where they are (JSON Pointer)."""
-
-    path: str = Field(pattern=r"^/[!-~]*$")
-    method: str = Field(default="GET", pattern=r"^[A-Z]+$", max_length=20)
-    headers: dict[_HeaderName, _HeaderValue] = Field(default={})
-    body: str = ""
-    status: int = Field(default=200, ge=100, le=599)
-    contains: str = ""
-    values: dict[_Pointer, JsonValue] = Field(default={}, alias="json")
-
-    @model_validator(mode="after")
-    def _framed_by_us(self) -> Self:
-        if wrong := sorted(name for name in self.headers if name.lower() in _FRAMING):
-            raise ValueError(f"headers may not name {wrong[0]}, which follows from body")
-        return self
 
 
 def wire(request: SmokeRequest) -> bytes:

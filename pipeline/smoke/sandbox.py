@@ -16,13 +16,13 @@ import anyio.to_thread
 
 from pipeline.errors import PipelineError, SubjectFailed, ToolFailed, flatten
 from pipeline.image import bytecode
-from pipeline.image.built import Built
 from pipeline.image.tree import PYTHON
-from pipeline.outputs import Completed
+from pipeline.oci.platform_image import Built
 from pipeline.smoke import docker, namespaces
 from pipeline.smoke.bounding import until_too_much
 from pipeline.smoke.inside import SERVICE, SUITE, Command, writable
-from pipeline.toolbox import Toolbox
+from pipeline.tools.outputs import Completed
+from pipeline.tools.toolbox import Toolbox
 
 EMULATORS = {"amd64": "qemu-x86_64-static", "arm64": "qemu-aarch64-static"}
 """Debian's names for the programs (package qemu-user-static) that run those of another architecture."""
@@ -188,7 +188,7 @@ def _require_unprivileged(reasons: list[str]) -> None:
     """Refuse to go without a sandbox to root of a user namespace who is the machine's root outside of it.
 
     The kernel's settings are files that such a root owns, whatever its capabilities; and so is a container's stage
-    started that is to make a sandbox (`pipeline.offline`).
+    started that is to make a sandbox (`pipeline.engine.offline`).
     """
     if _UID_MAP.exists() and _UID_MAP.read_text(encoding="ascii").split() == ["0", "0", "1"]:
         raise ToolFailed(

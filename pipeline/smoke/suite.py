@@ -9,21 +9,21 @@ from typing import Any
 import anyio
 import anyio.to_thread
 
-from pipeline.checkout import copy_below
 from pipeline.digest import Digest
+from pipeline.engine.inputs_of import locked_wheels, service_wheel
+from pipeline.engine.stage import Context
 from pipeline.errors import SubjectFailed, ToolFailed
-from pipeline.image import oci
-from pipeline.image.built import Built
 from pipeline.image.libraries import search_path
 from pipeline.image.tree import Component, Tree
 from pipeline.image.unpacking import unpack
 from pipeline.image.wheel import add_wheel
 from pipeline.locked.debian import Lock
-from pipeline.smoke.inside import BESIDE
+from pipeline.oci.platform_image import Built
+from pipeline.platforms import architecture
+from pipeline.project.checkout import copy_below
+from pipeline.project.smoke import BESIDE
 from pipeline.smoke.junit import Outcome
 from pipeline.smoke.sandbox import Sandbox
-from pipeline.stage import Context
-from pipeline.venv import locked_wheels, service_wheel
 
 _SECONDS = 900
 _NAMED_FAILURES = 10
@@ -108,7 +108,7 @@ async def _run(
     root = context.config.root
     paths = [path.relative_to(root).as_posix() for path in context.config.smoke.suite]
     argument = json.dumps({"paths": paths, "left_out": list(context.config.smoke.left_out)})
-    libraries = ":".join(f"{BESIDE}/image/{place}" for place in search_path(oci.architecture(platform)))
+    libraries = ":".join(f"{BESIDE}/image/{place}" for place in search_path(architecture(platform)))
     environment = {**built.environment, "HOME": "/tmp", "LD_LIBRARY_PATH": libraries}  # noqa: S108 - in the sandbox
     # Not imported: it runs in the image.
     script = await anyio.Path(__file__).with_name("suite_runner.py").read_text(encoding="utf-8")

@@ -1,7 +1,7 @@
 """Say no when the verdict does: the one gate."""
 
+from pipeline.engine.stage import Context
 from pipeline.errors import PolicyDenied
-from pipeline.stage import Context
 
 
 async def admit(context: Context) -> str:

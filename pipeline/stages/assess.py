@@ -3,11 +3,12 @@
 from pathlib import Path
 
 from pipeline.digest import Digest
+from pipeline.engine.stage import Context
 from pipeline.errors import VerificationFailed
 from pipeline.judging import claims, policy
 from pipeline.judging.policy_files import PolicyFiles
 from pipeline.scanning import findings
-from pipeline.stage import Context
+from pipeline.times import read_time
 
 
 async def assess(context: Context) -> str:
@@ -26,7 +27,7 @@ async def assess(context: Context) -> str:
         [claims.restore(value) for value in evidence["claims"]],
         files.waivers,
         files.rules,
-        policy.Database(policy.read_time(identity["built"]), identity["sample"], context.world.name == "release"),
+        policy.Database(read_time(identity["built"]), identity["sample"], context.world.public),
         context.now,
     )
     read = [

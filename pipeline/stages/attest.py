@@ -21,12 +21,13 @@ from pipeline.attestation.verification import Image
 from pipeline.digest import Digest
 from pipeline.distribution.moving import moves, require_writable
 from pipeline.distribution.referrers import EMPTY, attach
+from pipeline.distribution.registry import Registry
+from pipeline.engine.record import FILENAME, Record
+from pipeline.engine.stage import Context
 from pipeline.errors import VerificationFailed
-from pipeline.image.layout import Layout
-from pipeline.judging.policy import read_time, require_fresh
-from pipeline.judging.policy_files import policy_of
-from pipeline.record import FILENAME, Record
-from pipeline.stage import Context
+from pipeline.judging.policy import require_fresh
+from pipeline.oci.layout import Layout
+from pipeline.times import read_time
 
 _NO_REMOTE = "urn:supply-chain-pipeline:no-remote"
 
@@ -49,11 +50,13 @@ async def attest(context: Context) -> str:
     require_fresh(read_time(context.read_json("assess", "verdict.json")["judged"]), context.now)
     for name in ("statements", "bundles"):
         (context.out / name).mkdir()
-    if context.world.name == "release":
+
+    async def ask(registry: Registry) -> None:
         context.say("asking the registry which tags it has, and whether this login may write")
-        async with context.world.registry(context.tools, None, writable=True) as registry:
-            await moves(registry, str(image["service"]["version"]), digest)
-            await require_writable(registry, layout, digest)
+        await moves(registry, str(image["service"]["version"]), digest)
+        await require_writable(registry, layout, digest)
+
+    await context.world.preflight(context.tools, ask)
     async with context.world.signer(context.tools, context.out) as signer:
         claims = _claims(context)
         planned = tuple(_plan(context, image, signer.promise(claims)))
@@ -68,7 +71,7 @@ async def attest(context: Context) -> str:
 
 def _rehearse(context: Context, image: Mapping[str, Any], planned: tuple[Planned, ...], signer: Signer) -> None:
     """Write the statements, and raise `VerificationFailed` where `verify` would refuse them once they are signed."""
-    policy, directory = policy_of(context.config, context.world.name)
+    policy, directory = context.world.policy()
     left = context.out / "trusted_root.json"
     root = policy.root(left if left.exists() else None, public_root(), directory)
     if signer.root:

@@ -1,12 +1,13 @@
 """Build the service's wheel with its own build backend, in an environment made from its lock."""
 
-from pipeline import confined
-from pipeline.checkout import copy
 from pipeline.digest import Digest
 from pipeline.distribution.tags import tags_of
+from pipeline.engine import confined
+from pipeline.engine.inputs_of import locked_wheels, stored
+from pipeline.engine.stage import Context
+from pipeline.engine.workspace import create, scratch
 from pipeline.errors import SubjectFailed, ToolFailed
-from pipeline.stage import Context
-from pipeline.venv import create, locked_wheels, scratch, stored
+from pipeline.project.checkout import copy
 
 # The first second that a zip file can name (1980-01-01). A commit's time would give each commit another wheel.
 _EPOCH = "315532800"

@@ -8,8 +8,8 @@ from pipeline.deploying.kustomization import cut_off
 from pipeline.deploying.manifests import dump
 from pipeline.deploying.review import review
 from pipeline.digest import Digest, Reference
+from pipeline.engine.stage import Context
 from pipeline.errors import SubjectFailed, VerificationFailed
-from pipeline.stage import Context
 
 
 async def deploy(context: Context) -> str:

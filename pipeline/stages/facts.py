@@ -14,13 +14,13 @@ from dulwich.refs import Ref
 from dulwich.repo import Repo
 
 from pipeline.attestation.spelling import repository_uri
-from pipeline.checkout import WorkTree, listed, work_tree
-from pipeline.committed import compare
-from pipeline.config import Config
 from pipeline.digest import walk
+from pipeline.engine.stage import Context
 from pipeline.errors import ConfigError, UsageError
+from pipeline.project.checkout import WorkTree, listed, work_tree
+from pipeline.project.committed import compare
+from pipeline.project.config import Config
 from pipeline.shown import name
-from pipeline.stage import Context
 
 _NAMED_CHANGES = 20
 # What stages read where it lies, and copy nowhere.
@@ -51,7 +51,7 @@ async def facts(context: Context) -> str:
             "tree": str(compared.tree),
         }
     context.write_json("facts.json", found)
-    if changed and context.world.name == "release":
+    if changed and context.world.public:
         raise UsageError(
             "the working tree has changes that are in no commit",
             why=[name(each) for each in changed[:_NAMED_CHANGES]],

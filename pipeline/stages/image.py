@@ -9,20 +9,23 @@ import anyio
 import anyio.to_thread
 
 from pipeline.digest import Digest, Reference
-from pipeline.image import oci, rootfs, written
-from pipeline.image.blobs import Blobs
+from pipeline.engine.inputs_of import locked_wheels, service_wheel
+from pipeline.engine.keys import code
+from pipeline.engine.stage import Context
+from pipeline.engine.workspace import scratch
+from pipeline.image import rootfs, written
 from pipeline.image.bytecode import Interpreter, this_platform
 from pipeline.image.layering import Layering, Parts
-from pipeline.image.oci import Layer, Runtime
 from pipeline.image.planning import Interior, Plan, plan, review
 from pipeline.image.tree import Component, Tree
 from pipeline.image.unpacking import unpack
 from pipeline.image.written import Written
-from pipeline.keys import code
 from pipeline.locked import debian
 from pipeline.locked.debian import Lock
-from pipeline.stage import Context
-from pipeline.venv import locked_wheels, scratch, service_wheel
+from pipeline.oci import documents
+from pipeline.oci.blobs import Blobs
+from pipeline.oci.documents import Layer, Runtime
+from pipeline.platforms import architecture
 
 _ANNOTATION = "org.opencontainers.image"
 
@@ -40,7 +43,7 @@ async def image(context: Context) -> str:
         context.say("unpacking")
         before = context.run_dir / "image"
         trees, earlier = await _unpack(context, lock, work, before)
-        interpreter = Interpreter(context.tools, trees[here].root, oci.architecture(here))
+        interpreter = Interpreter(context.tools, trees[here].root, architecture(here))
         interior = Interior(*await interpreter.inside())
 
         context.say("reading imports")
@@ -130,17 +133,17 @@ def _write(
     manifests, platforms = [], {}
     for platform, each in plans.items():
         named = [replace(layers[inputs].layer, name=part.name) for inputs, part in parts[platform].items()]
-        configuration = blobs.put(oci.CONFIG, oci.config(platform, _runtime(context, each, labels), named))
-        manifest = blobs.put(oci.MANIFEST, oci.manifest(configuration, named, labels))
+        configuration = blobs.put(documents.CONFIG, documents.config(platform, _runtime(context, each, labels), named))
+        manifest = blobs.put(documents.MANIFEST, documents.manifest(configuration, named, labels))
         manifests.append(replace(manifest, platform=platform))
         size = manifest.size + configuration.size + sum(layer.descriptor.size for layer in named)
         listing = _list(named, parts[platform], layers)
         platforms[platform] = {"digest": str(manifest.digest), "size": size, **listing}
-    index = blobs.put(oci.INDEX, oci.index(manifests, labels))
+    index = blobs.put(documents.INDEX, documents.index(manifests, labels))
     blobs.finish(index)
     host, _, repository = context.config.image.repository.partition("/")
     return {
-        "format": oci.FORMAT,
+        "format": documents.FORMAT,
         "reference": str(Reference(host, repository, index.digest)),
         "digest": str(index.digest),
         "platforms": platforms,
@@ -159,7 +162,7 @@ def _labels(context: Context, lock: Lock, service: Component) -> dict[str, str]:
         f"{_ANNOTATION}.licenses": config.image.licenses,
         f"{_ANNOTATION}.base.name": f"debian:{lock.suite}",
         "supply-chain-pipeline.packages": str(debian.digest(packages)),
-        "supply-chain-pipeline.format": str(oci.FORMAT),
+        "supply-chain-pipeline.format": str(documents.FORMAT),
     }
     return {name: value for name, value in known.items() if value}
 

@@ -2,9 +2,9 @@
 
 import anyio.to_thread
 
+from pipeline.engine.stage import Context
 from pipeline.locked.fetch import fill
 from pipeline.locked.inputs import Inputs
-from pipeline.stage import Context
 
 
 async def inputs(context: Context) -> str:

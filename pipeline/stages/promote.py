@@ -1,21 +1,19 @@
 """Move the tags, last of all, to the digest that was verified, and attach the signed summary of that verification."""
 
-import shutil
 from collections.abc import Sequence
-from pathlib import Path
 
 from pipeline.attestation.earlier import earlier_summary
 from pipeline.attestation.roots import public_root
 from pipeline.attestation.statements import PredicateType
 from pipeline.digest import Digest, Reference
 from pipeline.distribution.moving import moves
-from pipeline.distribution.referrers import EMPTY, attach, checked_json
+from pipeline.distribution.referrers import EMPTY, attach
 from pipeline.distribution.registry import Registry
+from pipeline.engine.stage import Context
+from pipeline.engine.workspace import scratch
 from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.image.layout import Layout
-from pipeline.judging.policy_files import policy_of
-from pipeline.stage import Context
-from pipeline.venv import scratch
+from pipeline.oci.bytes import checked_json
+from pipeline.oci.layout import Layout
 
 _VERSION = "org.opencontainers.image.version"
 
@@ -29,8 +27,9 @@ async def promote(context: Context) -> str:
     """
     reference, subjects = _one_image(context)
     digest = reference.digest
+    files = context.world.content(context.out, context.of("publish"))
     async with (
-        context.world.registry(context.tools, _copy(context), writable=True) as registry,
+        context.world.registry(context.tools, files, writable=True) as registry,
         scratch(context) as work,
     ):
         layout = Layout.create(work / "layout")
@@ -103,9 +102,9 @@ async def _earlier(
     context: Context, registry: Registry, subjects: Sequence[Digest], layout: Layout
 ) -> dict[Digest, bytes]:
     """Return this run's summary where it is attached already: a run that was killed here goes on here."""
-    if context.world.name == "dry-run":  # its registry is a copy of what `publish` has left
+    if not context.world.public:  # its registry is a copy of what `publish` has left
         return {}
-    policy, directory = policy_of(context.config, context.world.name)
+    policy, directory = context.world.policy()
     root, summary = policy.root(None, public_root(), directory), context.read("verify", "summary.json")
     found = {
         each: await earlier_summary(registry, each, summary, policy, root=root, layout=layout) for each in subjects
@@ -119,13 +118,6 @@ async def _sign_summary(context: Context) -> bytes:
         context.say("signing the verification summary")
         await signer.sign(context.of("verify") / "summary.json", bundle, {})
     return bundle.read_bytes()
-
-
-def _copy(context: Context) -> Path | None:
-    """Give a dry run a registry of its own, with the content that `publish` left."""
-    if context.world.name != "dry-run":
-        return None
-    return Path(shutil.copytree(context.of("publish") / "registry", context.out / "registry"))
 
 
 async def _attach(context: Context, registry: Registry, subject: Digest, bundle: bytes, layout: Layout) -> None:

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.digest import Digest
-from pipeline.distribution.referrers import checked_json
 from pipeline.distribution.registry import Registry
+from pipeline.engine.stage import Context
+from pipeline.engine.workspace import scratch
 from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.image.layout import Layout
-from pipeline.stage import Context
-from pipeline.venv import scratch
+from pipeline.oci.bytes import checked_json
+from pipeline.oci.layout import Layout
 
 
 async def publish(context: Context) -> str:
@@ -23,10 +23,8 @@ async def publish(context: Context) -> str:
     layout.check_image(index)
     subjects = [Digest.parse(platform["digest"]) for platform in image["platforms"].values()] + [index]
     expected = referrers_of(layout)
-    files = context.out / "registry"
-    files.mkdir()
-    local = context.world.name == "dry-run"
-    async with context.world.registry(context.tools, files if local else None, writable=True) as registry:
+    files = context.world.content(context.out)
+    async with context.world.registry(context.tools, files, writable=True) as registry:
         context.say(f"pushing {index} and its evidence")
         await registry.push(layout.path, index)
         context.say("reading everything back")
@@ -37,9 +35,7 @@ async def publish(context: Context) -> str:
             for referrer in sorted({each for found in expected.values() for each in found}):
                 await registry.pull(referrer, work / "layout")  # nothing that others have attached
             count, size = compare(layout.path, work / "layout", registry.host)
-        where = "a local stand-in" if local else registry.host
-    if not local:
-        files.rmdir()
+        where = "a local stand-in" if files else registry.host
     evidence = sum(len(found) for found in expected.values())
     context.write_json(
         "receipt.json",

@@ -1,9 +1,9 @@
 """Tell the run as one static HTML page and as Markdown, from its records and evidence and nothing else."""
 
+from pipeline.engine.stage import Context
 from pipeline.reporting import evidence, story
 from pipeline.reporting.page import html, markdown
 from pipeline.reporting.summary import warnings
-from pipeline.stage import Context
 
 
 async def report(context: Context) -> str:

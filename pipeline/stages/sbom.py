@@ -8,10 +8,10 @@ from typing import Any
 import anyio
 
 from pipeline.digest import Digest
+from pipeline.engine.stage import Context
 from pipeline.errors import ToolFailed
-from pipeline.image.layout import Layout
+from pipeline.oci.layout import Layout
 from pipeline.scanning import sbom as documents
-from pipeline.stage import Context
 
 # Versions of the formats are fixed here, so that a newer Syft does not change them unasked.
 _FORMS = {

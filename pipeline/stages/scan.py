@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pipeline.digest import Digest
+from pipeline.engine.stage import Context
 from pipeline.errors import ConfigError, ToolFailed
 from pipeline.scanning import findings
 from pipeline.scanning.grype import Grype, Identity
-from pipeline.stage import Context
 
 
 async def scan(context: Context) -> str:
@@ -38,7 +38,7 @@ async def _database(context: Context) -> tuple[Grype, Identity]:
     directory = context.config.scan.database
     if directory is not None:
         identity, grype = Identity.read(directory), Grype(context.tools, directory, context.out)
-        if identity.sample and context.world.name == "release":
+        if identity.sample and context.world.public:
             raise ConfigError(
                 f"a release needs a whole vulnerability database, and {directory} holds the SAMPLE of a dry run",
                 do="run `python -m pipeline db update`, which puts a whole one there",

@@ -7,19 +7,20 @@ from typing import Any
 
 import anyio
 
+from pipeline import platforms
 from pipeline.digest import Digest
+from pipeline.engine.stage import Context
+from pipeline.engine.workspace import scratch
 from pipeline.errors import SubjectFailed, ToolFailed, VerificationFailed
-from pipeline.image import oci
-from pipeline.image.built import Built
 from pipeline.image.bytecode import this_platform
-from pipeline.image.layout import Layout
+from pipeline.oci.layout import Layout
+from pipeline.oci.platform_image import Built
+from pipeline.project.smoke import SmokeRequest
 from pipeline.smoke import bubblewrap, suite, touched
 from pipeline.smoke.asking import Limits, Outcome, ask
-from pipeline.smoke.request import SmokeRequest, judge, wire
+from pipeline.smoke.request import judge, wire
 from pipeline.smoke.sandbox import EMULATORS, Sandbox, emulated, said, sandbox
 from pipeline.smoke.touched import Watch
-from pipeline.stage import Context
-from pipeline.venv import scratch
 
 _SLOWER = 5  # how much longer an emulated start may take
 
@@ -32,7 +33,7 @@ async def smoke(context: Context) -> str:
     """
     platform = this_platform(context.config.image.platforms)
     built = _built(context, platform)
-    architecture = oci.architecture(platform)
+    architecture = platforms.architecture(platform)
     async with (
         scratch(context) as work,
         sandbox(
@@ -99,7 +100,7 @@ def _entry(image: Mapping[str, Any], platform: str) -> Mapping[str, Any]:
 async def _emulate(context: Context, platform: str, work: Path) -> dict[str, Any]:
     """Start another platform's image by an emulator, where there is one; raise what it does badly, with its name."""
     built = _built(context, platform)
-    architecture = oci.architecture(platform)
+    architecture = platforms.architecture(platform)
     try:
         program = bubblewrap.program(context, work)
         root = work / architecture

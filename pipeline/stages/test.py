@@ -1,11 +1,12 @@
 """Run the service's own tests against the wheel that will ship, in an environment with nothing but its locks."""
 
-from pipeline import confined
-from pipeline.checkout import copy_below
+from pipeline.engine import confined
+from pipeline.engine.inputs_of import locked_wheels, service_wheel, stored
+from pipeline.engine.stage import Context
+from pipeline.engine.workspace import create, scratch
 from pipeline.errors import SubjectFailed
+from pipeline.project.checkout import copy_below
 from pipeline.smoke.junit import Outcome
-from pipeline.stage import Context
-from pipeline.venv import create, locked_wheels, scratch, service_wheel, stored
 
 _TIMEOUT = 900
 _NAMED_FAILURES = 10

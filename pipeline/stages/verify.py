@@ -10,16 +10,15 @@ from pipeline.attestation.roots import age, public_root
 from pipeline.attestation.statements import PredicateType, Subject, statement
 from pipeline.attestation.trust import FILENAME, Policy
 from pipeline.digest import Digest, Reference
+from pipeline.engine.stage import Context
+from pipeline.engine.workspace import scratch
 from pipeline.errors import VerificationFailed
-from pipeline.judging.policy_files import policy_of
-from pipeline.stage import Context
-from pipeline.venv import scratch
 
 
 async def verify(context: Context) -> str:
     """Write verification.json, and summary.json: the statement that `promote` signs and attaches."""
     reference = Reference.parse(context.read_json("publish", "receipt.json")["reference"])
-    policy, directory = policy_of(context.config, context.world.name)
+    policy, directory = context.world.policy()
     left = context.of("attest") / "trusted_root.json"
     root = policy.root(left if left.exists() else None, public_root(), directory)
     files = context.of("publish") / "registry"

@@ -6,17 +6,17 @@ from datetime import datetime
 from typing import Any
 
 from pipeline.digest import Digest
+from pipeline.engine.stage import Context
 from pipeline.errors import VerificationFailed
-from pipeline.image.layout import Layout
-from pipeline.image.symbols import imports, is_elf
+from pipeline.formats.elf import imports, is_elf
 from pipeline.judging.claims import Claim, Imports, State, describe, hold
 from pipeline.judging.openvex import cross_check, for_scanner, publish
-from pipeline.judging.policy import read_time
 from pipeline.judging.policy_files import PolicyFiles
+from pipeline.oci.layout import Layout
+from pipeline.purl import Purl
 from pipeline.scanning import findings
 from pipeline.scanning.grype import Grype, Identity
-from pipeline.scanning.purl import Purl
-from pipeline.stage import Context
+from pipeline.times import read_time
 
 
 async def vex(context: Context) -> str:
@@ -52,7 +52,7 @@ async def vex(context: Context) -> str:
 
 def _day_of_sample(context: Context, identity: Identity) -> datetime | None:
     """Return the day by which a dry run's sample is looked at, which stands still; none where another day was asked."""
-    judges_nothing = identity.sample and context.as_of is None and context.world.name != "release"
+    judges_nothing = identity.sample and context.as_of is None and not context.world.public
     return read_time(identity.built) if judges_nothing else None
 
 

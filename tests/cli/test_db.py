@@ -16,10 +16,10 @@ from urllib.parse import quote
 import pytest
 
 from pipeline.cli import db, main
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.local import advisories
 from pipeline.locked.store import Store
+from pipeline.project.config import HOME
 from tests.origins import answering
 
 SAMPLE = HOME / "tests" / "samples" / "greetings"

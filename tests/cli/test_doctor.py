@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from pipeline.cli import main
-from pipeline.config import HOME
 from pipeline.locked.store import Store
+from pipeline.project.config import HOME
 from tests.commands import commit
 
 SAMPLE = HOME / "tests" / "samples" / "greetings"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main, parser
-from pipeline.config import HOME
+from pipeline.project.config import HOME
 from tests.commands import arguments
 
 POLICY = str(HOME / "policy" / "verification.toml")

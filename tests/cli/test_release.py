@@ -6,12 +6,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.config import Config
 from pipeline.digest import Digest
 from pipeline.distribution.registry import Registry
+from pipeline.engine.table import TABLE
+from pipeline.engine.world import choose
 from pipeline.errors import UsageError
-from pipeline.table import TABLE
-from pipeline.world import choose
+from pipeline.project.config import Config
 from tests.commands import clone, pipeline
 from tests.test_toolbox import toolbox
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 from tests.commands import clone
 from tests.test_toolbox import toolbox
 

@@ -20,7 +20,7 @@ def test_while_the_pipeline_is_imported(number: signal.Signals, code: int, tmp_p
     with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for said in process.stderr:
-            if said.rstrip().endswith("pipeline.config"):
+            if said.rstrip().endswith("pipeline.project.config"):
                 break
         process.send_signal(number)
         rest = process.stderr.read()

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from pipeline.cli import main
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store, default_root
 from pipeline.locked.store_cleaning import in_use
+from pipeline.project.config import HOME, Config
 
 CONFIG = ["--config", str(HOME / "pipeline.toml")]
 

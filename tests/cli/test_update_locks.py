@@ -14,12 +14,12 @@ from typing import Any
 import pytest
 
 from pipeline.cli import db, main
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.local import advisories
 from pipeline.local.advisories import Advisory
 from pipeline.locked.debian import Lock, Package
 from pipeline.locked.store import Store
+from pipeline.project.config import HOME
 from tests.commands import arguments
 from tests.origins import apt_settings, lock_text, make_deb, make_index, make_repository, make_wheel, served, suite
 

@@ -9,13 +9,13 @@ import anyio
 import pytest
 
 from pipeline.cli import main
-from pipeline.config import HOME
 from pipeline.digest import Digest
-from pipeline.image.layout import Layout
+from pipeline.engine.run import Run
+from pipeline.engine.world import loopback_registry
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.toolbox import Toolbox
-from pipeline.world import loopback_registry
+from pipeline.oci.layout import Layout
+from pipeline.project.config import HOME
+from pipeline.tools.toolbox import Toolbox
 from tests import upstream
 
 POLICY = str(HOME / "policy" / "verification.toml")

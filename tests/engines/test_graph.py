@@ -14,20 +14,21 @@ import pytest
 from dagger.mod import default_module
 from dagger.mod._exceptions import FunctionError
 
-from pipeline import dagger_module, reads
-from pipeline.config import HOME
-from pipeline.dagger_graph import CONFIG, COUNTED, MODULE, PROJECT, RUN, STORE
-from pipeline.dagger_graph import HOME as OWN
-from pipeline.stage import Stage
-from pipeline.table import TABLE
+from pipeline.engine import dagger_module
+from pipeline.engine.dagger_graph import CONFIG, COUNTED, MODULE, PROJECT, RUN, STORE
+from pipeline.engine.dagger_graph import HOME as OWN
+from pipeline.engine.stage import Stage
+from pipeline.engine.table import TABLE
+from pipeline.project import reads
+from pipeline.project.config import HOME
 from tests.engines.session import Call, Session, everything, serving
 
 ROWS = {row.name: row for row in TABLE}
 TOKEN, LOGIN = "SIGSTORE_ID_TOKEN", "DOCKER_AUTH_CONFIG"
-OFFLINE = ("unshare", "--net", "--", *MODULE, "pipeline.offline", "without-privilege")
+OFFLINE = ("unshare", "--net", "--", *MODULE, "pipeline.engine.offline", "without-privilege")
 NAMESPACES = (
     *("unshare", "--user", "--map-root-user", "--net", "--"),
-    *(*MODULE, "pipeline.offline", "within-namespaces"),
+    *(*MODULE, "pipeline.engine.offline", "within-namespaces"),
 )
 
 
@@ -151,7 +152,7 @@ def released(describe: Describe) -> Described:
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_stage_is_one_container_that_runs_the_command_of_the_host(whole: Described, row: Stage) -> None:
     command = whole.stages[row.name]["args"]
-    ours = command[command.index("pipeline.offline") + 2 :] if "pipeline.offline" in command else command
+    ours = command[command.index("pipeline.engine.offline") + 2 :] if "pipeline.engine.offline" in command else command
     assert ours[:6] == (*MODULE, "pipeline", "stage", row.name)
     assert ours[6:14] == ("--config", CONFIG, "--run-dir", RUN, "--store", STORE, "--world", "dry-run")
 
@@ -243,7 +244,7 @@ def test_a_stage_sees_what_it_reads_of_the_project_and_nothing_else(
     source = mounts(whole.stages[stage])[PROJECT]["source"]
     assert (source.name, source["include"]) == ("filter", paths)
     assert (source.on.name, source.on["path"]) == ("directory", COUNTED)
-    assert source.on.on["args"] == (*OFFLINE, *MODULE, "pipeline.checkout", PROJECT, COUNTED)
+    assert source.on.on["args"] == (*OFFLINE, *MODULE, "pipeline.project.checkout", PROJECT, COUNTED)
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from pipeline.config import HOME
+from pipeline.project.config import HOME
 
 SDK = """\
 [build-system]
@@ -93,7 +93,7 @@ def test_the_sdk_installs_the_module_and_its_requirements_together(module: Path,
         "from importlib.metadata import entry_points; print([each.value for each in entry_points(group='dagger.mod')])"
     )
     done = subprocess.run([module / ".venv/bin/python", "-c", found], capture_output=True, text=True, check=True)
-    assert done.stdout == "['pipeline.dagger_module:Pipeline']\n"
+    assert done.stdout == "['pipeline.engine.dagger_module:Pipeline']\n"
 
 
 def test_the_lock_leaves_the_sdk_to_the_engine() -> None:

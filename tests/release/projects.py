@@ -8,9 +8,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.config import HOME
 from pipeline.local import advisories
 from pipeline.local.sigstore import ISSUER, LocalSigstore
+from pipeline.project.config import HOME
 from tests.commands import SAMPLES, Ended, pipeline, read
 from tests.conftest import commit
 from tests.release.registries import Served

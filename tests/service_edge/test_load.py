@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from bench.service.held import held, times
 from tests.service.client import Running, launch
 from tests.service_edge.load import begin, finish
+from tests.service_edge.slow import held, times
 
 
 def resident(service: Running) -> int:

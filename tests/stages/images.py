@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from pipeline.digest import Digest
-from pipeline.stage import Context, Stage
+from pipeline.engine.stage import Context, Stage
 
 OS_RELEASE = """PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
 NAME="Debian GNU/Linux"
@@ -52,7 +52,7 @@ class SmallImage:
             context.write_json("image.json", self.write(context.out / "layout"))
             return "a small image"
 
-        return Stage(image)
+        return Stage("image", image)
 
     def write(self, layout: Path) -> dict[str, Any]:
         """Write the layout and return what `image.json` says."""

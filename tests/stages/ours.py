@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
-from pipeline.host import wanted
-from pipeline.image.layout import Layout
+from pipeline.engine.run import Run
+from pipeline.engine.schedule import wanted
+from pipeline.engine.table import TABLE
+from pipeline.engine.world import choose
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.table import TABLE
-from pipeline.world import choose
+from pipeline.oci.layout import Layout
+from pipeline.project.config import HOME, Config
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pipeline.run import Run
-from pipeline.stage import Stage
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Stage
 from pipeline.stages.admit import admit
 from pipeline.stages.assess import assess
 from pipeline.stages.sbom import sbom
@@ -13,11 +13,11 @@ from pipeline.stages.scan import scan
 from pipeline.stages.vex import vex
 from tests.stages.images import SmallImage
 
-SBOM = Stage(sbom, needs=("image",), tools=("syft",))
-SCAN = Stage(scan, needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True)
-VEX = Stage(vex, needs=("image", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True)
-ASSESS = Stage(assess, needs=("image", "scan", "vex"), reads=("policy",), live=True)
-ADMIT = Stage(admit, needs=("assess",), live=True)
+SBOM = Stage("sbom", sbom, needs=("image",), tools=("syft",))
+SCAN = Stage("scan", scan, needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True)
+VEX = Stage("vex", vex, needs=("image", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True)
+ASSESS = Stage("assess", assess, needs=("image", "scan", "vex"), reads=("policy",), live=True)
+ADMIT = Stage("admit", admit, needs=("assess",), live=True)
 
 ONE_PLATFORM = SmallImage(platforms=("linux/amd64",))
 

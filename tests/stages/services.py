@@ -8,20 +8,20 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Context, Stage
+from pipeline.engine.world import choose
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.stage import Context, Stage
+from pipeline.project.config import HOME, Config
 from pipeline.stages.image import image
-from pipeline.world import choose
 from tests import archives
 from tests.conftest import NOW
 
 _made = tempfile.TemporaryDirectory(prefix="images-", ignore_cleanup_errors=True)
 
-IMAGE = Stage(image, needs=("inputs", "build"), reads=("locks",))
+IMAGE = Stage("image", image, needs=("inputs", "build"), reads=("locks",))
 LOCK = HOME / "service" / "requirements.lock"
 TEST_LOCK = HOME / "service" / "requirements-test.lock"
 
@@ -124,7 +124,7 @@ class Service:
             archives.wheel(where, "sample", self.files, tag=self.tag)
             return "made by hand"
 
-        return Stage(inputs), Stage(build)
+        return Stage("inputs", inputs), Stage("build", build)
 
 
 def _for_tests(context: Context) -> dict[str, list[dict[str, str]]]:

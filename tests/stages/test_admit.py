@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
+from pipeline.engine.stage import Context, Stage
 from pipeline.errors import PolicyDenied
-from pipeline.stage import Context, Stage
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ADMIT, ASSESS, VEX, begin, perform
@@ -26,7 +26,7 @@ def verdict(*denied: dict[str, str], allowed: Any) -> Stage:
         context.write_json("verdict.json", {**said, "judged": context.now.isoformat()})
         return "a verdict"
 
-    return Stage(assess)
+    return Stage("assess", assess)
 
 
 async def test_the_runtime_that_we_ship_may_ship(make_run: MakeRun) -> None:

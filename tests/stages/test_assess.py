@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
+from pipeline.engine.run import Event, Run
 from pipeline.errors import VerificationFailed
-from pipeline.run import Event, Run
+from pipeline.project.config import HOME
 from tests.conftest import NOW, MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ASSESS, ONE_PLATFORM, VEX, begin, perform

@@ -14,14 +14,14 @@ from pipeline.attestation.statements import RULES_PASSED, Who
 from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import attached
+from pipeline.engine.record import Record
+from pipeline.engine.run import Run
+from pipeline.engine.table import RECORDED
 from pipeline.errors import PolicyDenied, VerificationFailed
-from pipeline.image.layout import Layout
 from pipeline.local.signer import SUBJECT
 from pipeline.local.sigstore import ISSUER
 from pipeline.locked.store import Store
-from pipeline.record import Record
-from pipeline.run import Run
-from pipeline.table import RECORDED
+from pipeline.oci.layout import Layout
 from tests import upstream
 from tests.conftest import NOW
 

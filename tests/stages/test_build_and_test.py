@@ -7,22 +7,22 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.config import Config
 from pipeline.digest import Digest
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Stage
+from pipeline.engine.world import choose
 from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.stage import Stage
+from pipeline.project.config import Config
 from pipeline.stages.build import build
 from pipeline.stages.inputs import inputs
 from pipeline.stages.test import test as run_tests
-from pipeline.world import choose
 from tests.conftest import MakeRun
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-INPUTS = Stage(inputs, tools=("python",), reads=("locks",), always=True)
-BUILD = Stage(build, needs=("inputs",), tools=("python", "bwrap"), reads=("source",))
-TEST = Stage(run_tests, needs=("inputs", "build"), tools=("python", "bwrap"), reads=("tests",))
+INPUTS = Stage("inputs", inputs, tools=("python",), reads=("locks",), always=True)
+BUILD = Stage("build", build, needs=("inputs",), tools=("python", "bwrap"), reads=("source",))
+TEST = Stage("test", run_tests, needs=("inputs", "build"), tools=("python", "bwrap"), reads=("tests",))
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import Config
-from pipeline.run import Event, Run
+from pipeline.engine.run import Event, Run
+from pipeline.project.config import Config
 from tests.commands import SAMPLES
 from tests.conftest import MakeRun
 from tests.stages.test_build_and_test import BUILD, INPUTS, TEST, perform

@@ -15,12 +15,12 @@ import anyio
 import pytest
 import yaml
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.engine.stage import Context, Stage
+from pipeline.engine.world import choose
 from pipeline.errors import ConfigError, PipelineError, SubjectFailed, VerificationFailed
-from pipeline.stage import Context, Stage
+from pipeline.project.config import HOME, Config
 from pipeline.stages.deploy import deploy
-from pipeline.world import choose
 from tests.conftest import MakeRun, commit
 
 BUILT = Digest.of(b"the image that was built")
@@ -28,7 +28,7 @@ REFERENCE = f"docker.io/example/greetings@{BUILT}"
 SAMPLE = HOME / "tests" / "samples" / "greetings"
 Deployed = Callable[..., Path]
 Refused = Callable[[type[PipelineError]], PipelineError]
-ROW = Stage(deploy, needs=("image", "verify"), tools=("kustomize",))
+ROW = Stage("deploy", deploy, needs=("image", "verify"), tools=("kustomize",))
 
 
 async def image(context: Context) -> str:
@@ -54,9 +54,6 @@ async def verify_another(context: Context) -> str:
     return "verified"
 
 
-verify_another.__name__ = "verify"
-
-
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """A project of somebody else's, with manifests of its own."""
@@ -80,7 +77,7 @@ def deployed(project: Path, make_run: MakeRun) -> Deployed:
         run = replace(make_run(world), directory=root / ".run", config=config, world=choose(world, config))
 
         async def every() -> None:
-            for stage in (Stage(image), Stage(verified), ROW):
+            for stage in (Stage("image", image), Stage("verify", verified), ROW):
                 await run.perform(stage)
 
         anyio.run(every)

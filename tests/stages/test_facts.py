@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Stage
 from pipeline.errors import ConfigError, UsageError
-from pipeline.run import Run
-from pipeline.stage import Stage
 from pipeline.stages.facts import facts
 from tests.conftest import MakeRun, commit
 
 AS_SOMEBODY = ("-c", "user.name=A Tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")
-FACTS = Stage(facts, reads=("repository",), always=True)
+FACTS = Stage("facts", facts, reads=("repository",), always=True)
 
 
 async def gather(run: Run) -> dict[str, Any]:

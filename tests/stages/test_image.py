@@ -18,17 +18,17 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
+from pipeline.engine.run import Run
 from pipeline.errors import ConfigError, SubjectFailed, UsageError
-from pipeline.image.built import Built
 from pipeline.image.bytecode import Interpreter, Job, start, this_platform
-from pipeline.image.layout import Layout
 from pipeline.image.tree import SITE, Component, Tree, unpack_deb
 from pipeline.locked.debian import Lock
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.toolbox import Toolbox
+from pipeline.oci.layout import Layout
+from pipeline.oci.platform_image import Built
+from pipeline.project.config import HOME
+from pipeline.tools.toolbox import Toolbox
 from tests.stages.services import FILES, PROGRAM, SERVER, Service
 
 APP = "greet.py"

@@ -8,11 +8,11 @@ import anyio
 import pytest
 
 from pipeline.digest import Digest
-from pipeline.image.built import Built
 from pipeline.image.bytecode import start, this_platform
-from pipeline.image.layout import Layout
 from pipeline.image.tree import SITE, STANDARD
 from pipeline.locked.store import Store
+from pipeline.oci.layout import Layout
+from pipeline.oci.platform_image import Built
 from tests.stages.services import PROGRAM, Service
 
 PLATFORM = this_platform(["linux/amd64", "linux/arm64"])

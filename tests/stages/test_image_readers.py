@@ -13,13 +13,13 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.distribution.registry import Registry
-from pipeline.image.layout import Layout
 from pipeline.locked.debian import Lock
 from pipeline.locked.store import Store
-from pipeline.toolbox import Toolbox
+from pipeline.oci.layout import Layout
+from pipeline.project.config import HOME
+from pipeline.tools.toolbox import Toolbox
 from tests.stages.ours import Ours, ours
 
 PLATFORMS = ("linux/amd64", "linux/arm64")

@@ -9,12 +9,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.config import HOME
 from pipeline.digest import Digest
 from pipeline.errors import PipelineError, exit_code, flatten
 from pipeline.image.tree import SITE
 from pipeline.locked.debian import Lock
 from pipeline.locked.store import Store
+from pipeline.project.config import HOME
 from tests import archives
 from tests.archives import file, special
 from tests.elfs import library

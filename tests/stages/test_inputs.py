@@ -11,16 +11,16 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Stage
 from pipeline.errors import ConfigError, PipelineError, RemoteFailed, ToolFailed, VerificationFailed
 from pipeline.locked import locks, wheels
 from pipeline.locked.fetch import PROGRAMS, fill
 from pipeline.locked.fetch_debian import MIRROR
 from pipeline.locked.inputs import Group, Inputs, digests
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.stage import Stage
+from pipeline.project.config import HOME, Config
 from pipeline.stages.inputs import inputs
 from tests.conftest import MakeRun
 from tests.origins import (
@@ -34,7 +34,7 @@ from tests.origins import (
     toolbox,
 )
 
-ROW = Stage(inputs, tools=PROGRAMS, reads=("locks",), network=True, always=True)
+ROW = Stage("inputs", inputs, tools=PROGRAMS, reads=("locks",), network=True, always=True)
 
 
 @pytest.fixture

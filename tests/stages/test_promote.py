@@ -9,11 +9,11 @@ import anyio
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.engine.record import products
+from pipeline.engine.run import Run
 from pipeline.errors import VerificationFailed
-from pipeline.image.layout import Layout
 from pipeline.locked.store import Store
-from pipeline.record import products
-from pipeline.run import Run
+from pipeline.oci.layout import Layout
 from tests import upstream
 
 

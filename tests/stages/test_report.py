@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.stage import Context, Stage
+from pipeline.engine.stage import Context, Stage
 from pipeline.stages.report import report
 from tests.conftest import MakeRun
 
@@ -28,7 +28,7 @@ async def attest(context: Context) -> str:
     return "7 bundles"
 
 
-ABOVE = (Stage(image), Stage(scan), Stage(attest))
+ABOVE = (Stage("image", image), Stage("scan", scan), Stage("attest", attest))
 Reported = Callable[[], Path]
 
 
@@ -41,7 +41,7 @@ def reported(make_run: MakeRun) -> Reported:
         run.begin()
 
         async def every() -> None:
-            for stage in (*ABOVE, Stage(report, needs=tuple(stage.name for stage in ABOVE))):
+            for stage in (*ABOVE, Stage("report", report, needs=tuple(stage.name for stage in ABOVE))):
                 await run.perform(stage)
 
         anyio.run(every)

@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Context, Stage
 from pipeline.errors import ConfigError, PipelineError, ToolFailed, VerificationFailed
 from pipeline.local import advisories
-from pipeline.run import Run
+from pipeline.project.config import HOME, Config
 from pipeline.scanning.grype import Grype
-from pipeline.stage import Context, Stage
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ONE_PLATFORM, SCAN, begin, perform
@@ -45,7 +45,7 @@ async def imported(make_run: MakeRun, project: Path, source: Path) -> Run:
         await Grype(context.tools, database, context.out).load(source, "a test")
         return "imported"
 
-    await make_run().perform(Stage(load, tools=("grype",)))
+    await make_run().perform(Stage("load", load, tools=("grype",)))
     with (project / "pipeline.toml").open("a") as configuration:
         configuration.write('[scan]\ndatabase = "database"\n')
     return make_run(config=Config.load(project / "pipeline.toml"))
@@ -189,9 +189,8 @@ async def test_an_sbom_without_packages_is_no_clean_bill(
         context.write_json("linux-amd64/sbom.cdx.json", sbom)
         return "nothing"
 
-    listed.__name__ = "sbom"
     with pytest.raises(failure) as caught:
-        await perform(make_run(), ONE_PLATFORM.stage(), Stage(listed, needs=("image",)), SCAN)
+        await perform(make_run(), ONE_PLATFORM.stage(), Stage("sbom", listed, needs=("image",)), SCAN)
     assert said in caught.value.explain()
 
 

@@ -13,17 +13,17 @@ from typing import Any
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Stage
 from pipeline.errors import SubjectFailed, VerificationFailed
 from pipeline.locked.inputs import sandbox
 from pipeline.locked.store import Store
-from pipeline.run import Run
-from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
 from tests.commands import pipeline
 from tests.stages.services import PROGRAM, SERVER, Service
 
-NO_DOCKER = Stage(smoke, needs=("image",), tools=("bwrap",))
-NEITHER = Stage(smoke, needs=("image",))
+NO_DOCKER = Stage("smoke", smoke, needs=("image",), tools=("bwrap",))
+NEITHER = Stage("smoke", smoke, needs=("image",))
 ASKS = {"smoke": 'requests = [{ path = "/", contains = "hello" }]\ntimeout-seconds = 3\nstop-seconds = 2'}
 
 needs_bubblewrap = pytest.mark.skipif(

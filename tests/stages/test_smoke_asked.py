@@ -7,8 +7,9 @@ import pytest
 
 from pipeline.errors import SubjectFailed
 from pipeline.locked.store import Store
+from pipeline.project.smoke import SmokeRequest
 from pipeline.smoke.namespaces import forbidden
-from pipeline.smoke.request import SmokeRequest, judge, wire
+from pipeline.smoke.request import judge, wire
 from tests.stages.services import Service
 from tests.stages.test_smoke import needs_bubblewrap, smoked
 

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import ConfigError, SubjectFailed
 from pipeline.locked.store import Store
 from pipeline.smoke.namespaces import command
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 from tests.stages.services import PROGRAM, SERVER, Service
 from tests.stages.test_smoke import NEITHER, PORT, needs_bubblewrap, smoked
 from tests.stages.test_smoke_emulated import BOTH, EMULATED, needs_emulator

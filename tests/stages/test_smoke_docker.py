@@ -18,13 +18,13 @@ import anyio
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.engine.stage import Stage
+from pipeline.engine.table import TABLE
 from pipeline.errors import SubjectFailed
 from pipeline.image.bytecode import this_platform
 from pipeline.locked.store import Store
-from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
-from pipeline.table import TABLE
-from pipeline.toolbox import Toolbox
+from pipeline.tools.toolbox import Toolbox
 from tests.stages.ours import Ours, ours
 from tests.stages.services import PROGRAM, Service
 from tests.stages.test_smoke import probing, require_isolated, smoked
@@ -35,7 +35,7 @@ pytestmark = pytest.mark.skipif(
     reason="no Docker daemon can be started here: apt-get install docker.io, and be root",
 )
 CONTEXT = "private"
-DOCKER = Stage(smoke, needs=("image",), tools=("docker", "olareg", "oras"))
+DOCKER = Stage("smoke", smoke, needs=("image",), tools=("docker", "olareg", "oras"))
 
 
 @pytest.fixture(scope="module")

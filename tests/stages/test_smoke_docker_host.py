@@ -9,16 +9,16 @@ from pathlib import Path
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.engine.stage import Stage
+from pipeline.engine.world import choose
 from pipeline.locked.store import Store
-from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
-from pipeline.toolbox import Toolbox
-from pipeline.world import choose
+from pipeline.tools.toolbox import Toolbox
 from tests.release.registries import olareg
 from tests.stages.services import Service
 from tests.stages.test_smoke import needs_bubblewrap, served, smoked
 
-DOCKER = Stage(smoke, needs=("image",), tools=("docker", "olareg", "oras", "bwrap"))
+DOCKER = Stage("smoke", smoke, needs=("image",), tools=("docker", "olareg", "oras", "bwrap"))
 SETTINGS = {
     "DOCKER_HOST": "unix:///run/user/1000/docker.sock",
     "DOCKER_CONTEXT": "rootless",

@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.engine.record import Record
+from pipeline.engine.stage import Stage
 from pipeline.errors import SubjectFailed
 from pipeline.locked.store import Store
-from pipeline.record import Record
 from pipeline.smoke.sandbox import EMULATORS
-from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
 from tests.stages.services import PROGRAM, SERVER, Service
 from tests.stages.test_smoke import ASKS, NEITHER, PORT, needs_bubblewrap, smoked
 
 BOTH = ("linux/amd64", "linux/arm64")
-EMULATED = Stage(smoke, needs=("image",), tools=("bwrap", *EMULATORS.values()))
+EMULATED = Stage("smoke", smoke, needs=("image",), tools=("bwrap", *EMULATORS.values()))
 
 
 needs_emulator = pytest.mark.skipif(

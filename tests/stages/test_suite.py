@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Stage
 from pipeline.errors import SubjectFailed, ToolFailed
 from pipeline.locked.store import Store
-from pipeline.run import Run
 from pipeline.smoke.junit import Outcome
-from pipeline.stage import Stage
 from pipeline.stages.smoke import smoke
 from tests.stages.services import FILES, PROGRAM, SERVER, Service
 from tests.stages.test_smoke import needs_bubblewrap
 
-SMOKE = Stage(smoke, needs=("inputs", "build", "image"), tools=("bwrap",), reads=("suite", "locks"))
-LOADER = Stage(smoke, needs=("inputs", "build", "image"), reads=("suite", "locks"))
+SMOKE = Stage("smoke", smoke, needs=("inputs", "build", "image"), tools=("bwrap",), reads=("suite", "locks"))
+LOADER = Stage("smoke", smoke, needs=("inputs", "build", "image"), reads=("suite", "locks"))
 GOOD = "import sample.server\n\n\ndef test_it_has_a_main():\n    assert callable(sample.server.main)\n"
 
 

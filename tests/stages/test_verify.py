@@ -11,18 +11,18 @@ import anyio
 import pytest
 
 from pipeline.attestation.statements import PredicateType
-from pipeline.config import HOME, Config
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import EMPTY, attach
+from pipeline.engine.record import Record, products
+from pipeline.engine.run import Run
+from pipeline.engine.stage import Stage
+from pipeline.engine.world import choose
 from pipeline.errors import ConfigError, RemoteFailed, VerificationFailed
-from pipeline.image.layout import Layout
 from pipeline.local.signer import SUBJECT
 from pipeline.locked.store import Store
-from pipeline.record import Record, products
-from pipeline.run import Run
-from pipeline.stage import Stage
+from pipeline.oci.layout import Layout
+from pipeline.project.config import HOME, Config
 from pipeline.stages.attest import attest
-from pipeline.world import choose
 from tests import upstream
 from tests.conftest import NOW, PIPELINE_TOML
 
@@ -269,7 +269,7 @@ def test_an_image_that_lost_a_piece_of_evidence_is_refused(run: Run) -> None:
 
 def test_evidence_of_another_authority_is_refused(run: Run) -> None:
     """The trust root of one run says nothing about another, though every name is the same."""
-    perform(run, Stage(attest, needs=upstream.ATTEST.needs, tools=("cosign",), live=True))
+    perform(run, Stage("attest", attest, needs=upstream.ATTEST.needs, tools=("cosign",), live=True))
     assert any("and 11 more were refused: sigstore-python refuses" in line for line in refused(run).why)
 
 
@@ -280,6 +280,7 @@ def use_policy(run: Run, tmp_path: Path, change: Callable[[str], str]) -> None:
     text = (HOME / "policy" / "verification.toml").read_text()
     (root / "policy" / "verification.toml").write_text(change(text))
     run.config = Config.load(root / "pipeline.toml")
+    run.world = choose("dry-run", run.config)
 
 
 def test_a_signer_that_the_policy_does_not_name_is_refused(run: Run, tmp_path: Path) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from pipeline.digest import Digest
+from pipeline.engine.run import Event, Run
+from pipeline.engine.stage import Context, Stage
 from pipeline.errors import ConfigError
-from pipeline.run import Event, Run
 from pipeline.scanning.grype import Grype
-from pipeline.stage import Context, Stage
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ONE_PLATFORM, VEX, begin, perform
@@ -126,7 +126,7 @@ async def test_a_consumers_grype_believes_the_published_document_of_this_image_a
         seen.extend(match["vulnerability"]["id"] for match in report["matches"])
         return "consumed"
 
-    await run.perform(Stage(consume, needs=("sbom", "scan", "vex"), tools=("grype",)))
+    await run.perform(Stage("consume", consume, needs=("sbom", "scan", "vex"), tools=("grype",)))
     assert ("CVE-2026-5450" in seen) is not ours
 
 

@@ -8,7 +8,7 @@ from concurrent.futures import Future
 import pytest
 import yaml
 
-from pipeline.config import Deploy
+from pipeline.project.config import Deploy
 from tests.cloud.aws import HOME, Cloud
 from tests.cloud.terraform import CONFIGURATION, Done
 

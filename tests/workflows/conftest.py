@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import HOME
+from pipeline.project.config import HOME
 
 CONFIGURED = "_EXPERIMENTAL_DAGGER_RUNNER_HOST"
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import HOME
 from pipeline.locked.store import Store
+from pipeline.project.config import HOME
 from tests.conftest import commit
 
 ACTIONS = re.compile(r"uses: ((?:actions/checkout|dagger/dagger-for-github)@\S+)")

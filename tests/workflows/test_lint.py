@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.config import HOME
+from pipeline.project.config import HOME
 
 DIRECTORY = HOME / ".github" / "workflows"
 WORKFLOWS = sorted(DIRECTORY.glob("*.yml"))

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pipeline.table import TABLE
+from pipeline.engine.table import TABLE
 from tests.commands import Ended, pipeline, read, stages
 from tests.engines.command import Dagger, interrupt, run
 from tests.engines.ports import free_port

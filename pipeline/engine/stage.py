@@ -1,0 +1,148 @@
+"""Say what a stage is, and what its body may see."""
+
+import json
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline.digest import Digest
+from pipeline.engine.documents import require_shape
+from pipeline.errors import UsageError, VerificationFailed
+
+if TYPE_CHECKING:  # the Dagger module reads the table in each call, and must not wait for Sigstore to be imported
+    from pipeline.engine.world import World
+    from pipeline.locked.store import Store
+    from pipeline.project.config import Config
+    from pipeline.tools.toolbox import Toolbox
+
+
+INPUTS = "inputs"
+"""The stage that fills the store, and lists what is in it."""
+
+Body = Callable[["Context"], Awaitable[str]]
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One row of the table.
+
+    Args:
+        name: what it is called: its row, its directory, its verb, and the module of its body.
+        own: its body, where that is not the function NAME of `pipeline.stages.NAME`: it reads the finished directories
+            of `needs`, writes its own, and returns its headline for the summary.
+        needs: names of stages above it whose directories it reads.
+        tools: programs that it may start: locked tools, or programs of this machine.
+        reads: what it reads of the project itself, by the names of `Config.reads`.
+        inputs: what it takes from the store besides its tools: groups of `inputs.json`, by how their names begin.
+        secrets: environment variables that hold its credentials.
+        network: whether it talks to anything but loopback.
+        namespaces: whether it makes namespaces, for what it starts; where a container's privileges are taken away, it
+            keeps those over namespaces that are its own.
+        writes: whether a release changes something outside by it, for which somebody has to agree.
+        live: it reads or changes something outside the run directory, so no cache may answer for it.
+        always: row zero: done in every run; its products decide what below it is kept.
+        lacks: why it can be done in a dry run only, if that is so.
+    """
+
+    name: str
+    own: Body | None = None
+    needs: tuple[str, ...] = ()
+    tools: tuple[str, ...] = ()
+    reads: tuple[str, ...] = ()
+    inputs: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = ()
+    network: bool = False
+    namespaces: bool = False
+    writes: bool = False
+    live: bool = False
+    always: bool = False
+    lacks: str = ""
+
+    @property
+    def body(self) -> Body:
+        """The body, imported when it is asked for: whoever reads the table alone need not wait for what it imports."""
+        if self.own:
+            return self.own
+        found: Body = getattr(import_module(f"pipeline.stages.{self.name}"), self.name)
+        return found
+
+    @property
+    def after(self) -> tuple[str, ...]:
+        """The stages that end before it begins: its needs, and `inputs`, which fills the store that it takes from."""
+        takes = (self.inputs or self.tools) and self.name != INPUTS and INPUTS not in self.needs
+        return (*self.needs, INPUTS) if takes else self.needs
+
+
+def require_possible(stages: Iterable[Stage], world: str) -> None:
+    """Refuse what cannot be done before the first stage is: a signature in a public log cannot be taken back.
+
+    Raises:
+        UsageError: the world is a release, and one of the stages lacks what it would need for that.
+    """
+    for stage in stages:
+        if stage.lacks and world != "dry-run":
+            raise UsageError(
+                f"{stage.name} can be done in a dry run only",
+                why=stage.lacks,
+                do="end the release before it, as `release` does by default",
+            )
+
+
+@dataclass
+class Context:
+    """All that a stage's body sees of the run, the project and the machine."""
+
+    stage: Stage
+    run_dir: Path
+    out: Path
+    config: "Config"
+    store: "Store"
+    tools: "Toolbox"
+    world: "World"
+    now: datetime
+    say: Callable[[str], None]
+    secrets: Mapping[str, str] = field(default_factory=dict)
+    materials: dict[str, Digest] = field(default_factory=dict)
+    as_of: datetime | None = None  # `now`, where somebody has asked for another day
+
+    def of(self, stage: str) -> Path:
+        """Return the finished directory of a stage that this one needs; raise `UsageError` for any other."""
+        if stage not in self.stage.needs:
+            raise UsageError(f"{self.stage.name} reads {stage}, which its row does not declare as a need")
+        return self.run_dir / stage
+
+    def material(self, name: str, digest: Digest) -> None:
+        """Record something from outside the run directory that went in; `name` is a package URL or another URI."""
+        self.materials[name] = digest
+
+    def write_json(self, relative: str, value: object) -> Path:
+        """Write a value for people and machines, the same bytes for the same value, and return where."""
+        path = self.out / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
+        return path
+
+    def read_json(self, stage: str, relative: str) -> Any:
+        """Read what a needed stage wrote; raise `VerificationFailed` when that is not what others rely on."""
+        try:
+            value = json.loads(self.read(stage, relative))
+        except (ValueError, RecursionError) as error:
+            raise _unreadable(stage, relative, error) from error
+        require_shape(stage, relative, value)
+        return value
+
+    def read(self, stage: str, relative: str) -> bytes:
+        """Read a file of a needed stage, whatever it holds; raise `VerificationFailed` when there is none."""
+        try:
+            return (self.of(stage) / relative).read_bytes()
+        except OSError as error:
+            raise _unreadable(stage, relative, error) from error
+
+
+def _unreadable(stage: str, relative: str, error: Exception) -> VerificationFailed:
+    return VerificationFailed(
+        f"{stage}/{relative} cannot be read", why=str(error), do=f"run `python -m pipeline stage {stage}` again"
+    )

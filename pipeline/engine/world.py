@@ -1,0 +1,217 @@
+"""Give a stage its registry and its signer: local stand-ins in a dry run, the configured ones in a release.
+
+Nothing that a world starts outlives the stage that asked for it: results pass as files.
+"""
+
+import os
+import shutil
+import socket
+import urllib.error
+import urllib.request
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import anyio.to_thread
+
+from pipeline.attestation.signing import Signer, release_signer
+from pipeline.attestation.trust import Policy
+from pipeline.digest import split_repository
+from pipeline.distribution.credentials import login_for
+from pipeline.distribution.registry import Registry
+from pipeline.errors import ConfigError, UsageError
+from pipeline.judging.policy_files import either, policy_of
+from pipeline.local import advisories
+from pipeline.project.config import Config
+from pipeline.tools.toolbox import Toolbox
+
+
+class World(Protocol):
+    """Where a stage's registry and signer come from."""
+
+    @property
+    def name(self) -> str:
+        """`dry-run` or `release`: recorded, and part of what decides whether a stage is kept."""
+
+    @property
+    def keeps_only_own(self) -> bool:
+        """Whether a finished stage is kept only if this user's own runs made it."""
+
+    def registry(
+        self, tools: Toolbox, files: Path | None, *, writable: bool = False
+    ) -> AbstractAsyncContextManager[Registry]:
+        """Give the registry; `files` is where a stand-in keeps its content, or has it from an earlier stage."""
+
+    @property
+    def public(self) -> bool:
+        """Whether others rely on what comes of it: then no sample judges, and a commit says what is built."""
+
+    def policy(self) -> tuple[Policy, Path]:
+        """Return who may sign what, and the directory of the file that says so; raise `ConfigError` without one."""
+
+    def content(self, out: Path, earlier: Path | None = None) -> Path | None:
+        """Make the directory that a stand-in for a registry keeps its content in, with that of an earlier stage."""
+
+    async def preflight(self, tools: Toolbox, ask: Callable[[Registry], Awaitable[None]]) -> None:
+        """Ask the registry what has to be known before anything is signed; a stand-in has nothing to say."""
+
+    def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
+        """Give the signer; a stand-in writes the trust root that verifies it into `out`."""
+
+    def sample_database(self, target: Path) -> None:
+        """Write the vulnerability database that stands in where none is configured."""
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """Everything on loopback, for as long as a stage runs."""
+
+    config: Config
+    name: str = "dry-run"
+    keeps_only_own: bool = False
+    public: bool = False
+
+    def policy(self) -> tuple[Policy, Path]:
+        """Read what the project says of the signatures of dry runs."""
+        return policy_of(self.config, "dry-run")
+
+    def content(self, out: Path, earlier: Path | None = None) -> Path | None:
+        """Make `registry` in the directory of a stage: empty, or as an earlier stage has left it."""
+        files = out / "registry"
+        if earlier:
+            shutil.copytree(earlier / "registry", files)
+        else:
+            files.mkdir()
+        return files
+
+    async def preflight(self, tools: Toolbox, ask: Callable[[Registry], Awaitable[None]]) -> None:
+        """Ask nothing: the registry of a dry run is empty until `publish` writes to it."""
+
+    @asynccontextmanager
+    async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:
+        """Start olareg over a directory, on a free port of loopback."""
+        if files is None:
+            raise UsageError("a dry run's registry needs a directory for its content")
+        repository = self.config.image.repository.partition("/")[2]
+        async with loopback_registry(tools, files, repository, writable=writable) as registry:
+            yield registry
+
+    def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
+        """Start a local test authority; nobody else trusts what it signs."""
+        from pipeline.local.signer import dry_run_signer  # noqa: PLC0415 - it is slow, and most stages sign nothing
+
+        return dry_run_signer(tools, out)
+
+    def sample_database(self, target: Path) -> None:
+        """Build the database of a few true advisories that comes with the policy."""
+        source = either(self.config.policy.directory, "sample-advisories.toml")
+        advisories.build(advisories.read(source), target)
+
+
+@dataclass(frozen=True)
+class Release:
+    """The registry and the Sigstore that `pipeline.toml` names; `agreed`: to be written to."""
+
+    config: Config
+    agreed: bool = False
+    name: str = "release"
+    keeps_only_own: bool = True
+    public: bool = True
+
+    def policy(self) -> tuple[Policy, Path]:
+        """Read what the project says of the signatures of releases."""
+        return policy_of(self.config, "production")
+
+    def content(self, out: Path, earlier: Path | None = None) -> Path | None:  # noqa: ARG002 - a remote registry keeps its own files
+        """Make nothing."""
+        return None
+
+    async def preflight(self, tools: Toolbox, ask: Callable[[Registry], Awaitable[None]]) -> None:
+        """Ask with the right to write, which is what has to be found out."""
+        async with self.registry(tools, None, writable=True) as registry:
+            await ask(registry)
+
+    @asynccontextmanager
+    async def registry(self, tools: Toolbox, files: Path | None, *, writable: bool = False) -> AsyncIterator[Registry]:  # noqa: ARG002 - a remote registry keeps its own files
+        """Give the configured registry, with the login that the environment names."""
+        if writable:
+            self._require_agreed(f"pushing to {self.config.image.repository}")
+        host, repository = split_repository(self.config.image.repository)
+        plain_http = self.config.registry.plain_http
+        with login_for(host, os.environ, plain_http=plain_http) as found:
+            tools.secrets += found.secrets
+            yield Registry(tools, host, repository, plain_http, found.environment, writable=writable)
+
+    def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:  # noqa: ARG002 - a release writes no trust root
+        """Give the configured signer: the public Sigstore where nothing else is configured."""
+        self._require_agreed("signing, which writes the signer's identity into a public log")
+        require_own_names(self.config)
+        return release_signer(tools, self.config.sign)
+
+    def _require_agreed(self, what: str) -> None:
+        """Refuse what everybody would see unless this user has agreed to it: the one gate before all of it."""
+        if not self.agreed:
+            raise UsageError(
+                f"nobody agreed to {what}", do="say --yes, or `release`, which asks; nothing was written outside"
+            )
+
+    def sample_database(self, target: Path) -> None:  # noqa: ARG002 - there is nothing to write
+        """Refuse: a sample says nothing of what is known today."""
+        raise ConfigError(
+            "a release needs a whole vulnerability database, and none is configured",
+            do="run `python -m pipeline db update`, and name its directory as [scan] database in pipeline.toml",
+        )
+
+
+@asynccontextmanager
+async def loopback_registry(
+    tools: Toolbox, files: Path, repository: str, *, writable: bool = False
+) -> AsyncIterator[Registry]:
+    """Serve a directory as a registry on a free port of loopback, for as long as the block runs."""
+    port = _free_port()
+    arguments = ["serve", "--addr", "127.0.0.1", "--port", str(port), "--dir", str(files), "--gc-frequency", "-1s"]
+
+    async def answers() -> bool:
+        return await anyio.to_thread.run_sync(_answers, f"http://127.0.0.1:{port}/v2/")
+
+    async with tools.serve("olareg", *arguments, *([] if writable else ["--store-ro"]), ready=answers):
+        yield Registry(tools, f"127.0.0.1:{port}", repository, plain_http=True, writable=writable)
+
+
+def require_own_names(config: Config) -> None:
+    """Raise `ConfigError` while a release could not be verified, because its policy names nobody real."""
+    policy, _ = policy_of(config, "production")
+    policy.require_own_names()
+
+
+def choose(name: str, config: Config, *, agreed: bool = False) -> World:
+    """Return a world by its name; raise `UsageError` for any other.
+
+    Args:
+        name: `dry-run` or `release`.
+        config: names the registry and the signer of a release.
+        agreed: whether this user agreed that a release writes outside.
+    """
+    if name == "dry-run":
+        return DryRun(config)
+    if name == "release":
+        return Release(config, agreed)
+    raise UsageError(f"there is no world {name}", do="choose dry-run or release")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _answers(url: str) -> bool:
+    """Say whether a server answers on loopback, whatever proxy this machine uses for the rest of the world."""
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(url, timeout=1) as answer:  # loopback only
+            return bool(answer.status == 200)
+    except (urllib.error.URLError, OSError):
+        return False

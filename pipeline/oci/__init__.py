@@ -1,0 +1,1 @@
+"""OCI images as bytes: documents, layers, blobs and layouts."""

@@ -1,0 +1,250 @@
+"""Read `pipeline.toml`, the one configuration, into frozen values.
+
+Every key is described in docs/configuration.md. Unknown keys are refused, with a guess at what was meant; paths are
+relative to the file and may not leave its directory, so that the digest of what a stage reads covers all of it.
+"""
+
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated, Any, Self, cast
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
+
+from pipeline.digest import Digest, split_repository
+from pipeline.disk import text_of
+from pipeline.errors import ConfigError
+from pipeline.project import reads
+from pipeline.project.misconfigured import say
+from pipeline.project.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
+from pipeline.project.smoke import SmokeRequest, Writable
+
+HOME = Path(__file__).resolve().parents[2]
+"""The pipeline's own checkout: its tool locks, and the runtime packages that a service gets when it names none."""
+
+
+def _inside(path: Path, info: ValidationInfo) -> Path:
+    root = cast(dict[str, Path], info.context)["root"]
+    full = (root / path).resolve()
+    if not full.is_relative_to(root):
+        raise ValueError(f"{path} leaves the project's directory")
+    return full
+
+
+def _from_root(path: Path, info: ValidationInfo) -> Path:
+    return cast(dict[str, Path], info.context)["root"] / path.expanduser()
+
+
+def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
+    if len(set(values)) != len(values):
+        raise ValueError("one of them is named twice")
+    return values
+
+
+def _repository(name: str) -> str:
+    split_repository(name)
+    return name
+
+
+Inside = Annotated[Path, AfterValidator(_inside)]
+Anywhere = Annotated[Path, AfterValidator(_from_root)]
+Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Line = Annotated[str, Field(pattern=r"^[^\x00\r\n]*$")]
+_LONGEST_REQUESTS = 30_000  # they are arguments of a program
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, alias_generator=lambda name: name.replace("_", "-")
+    )
+
+
+class Service(_Section):
+    """What is built: a Python project with its own build backend, and how it starts."""
+
+    name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
+    source: Inside = Path(DEFAULT_SOURCE)
+    lock: Inside
+    build_lock: Inside
+    command: tuple[str, ...] = ()
+    callable: str = Field(default="", pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
+    port: int = Field(default=8080, ge=1, le=65535)
+    health: str = Field(default="/health", pattern=r"^/[!-~]*$")
+    environment: dict[Variable, Line] = {}
+
+    @model_validator(mode="after")
+    def _one_way_to_start(self) -> Self:
+        if bool(self.command) == bool(self.callable):
+            raise ValueError('give exactly one of command = ["-m", "module"] and callable = "module:app"')
+        return self
+
+
+class Test(_Section):
+    """How the service tests itself: run against its wheel, in an environment with nothing else but `lock`."""
+
+    lock: Inside
+    command: tuple[str, ...] = ("-m", "pytest")
+    paths: Annotated[tuple[Inside, ...], Field(min_length=1)]
+
+
+class Smoke(_Section):
+    """What the started image must answer, besides its health path, and which tests run on its files."""
+
+    requests: tuple[SmokeRequest, ...] = ()
+    timeout_seconds: float = Field(default=10, gt=0, le=300)
+    stop_seconds: float = Field(default=30, gt=0, le=300)
+    environment: dict[str, str] = {}
+    suite: tuple[Inside, ...] = ()
+    left_out: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    packages: tuple[str, ...] = ()
+    writable: Annotated[tuple[Writable, ...], AfterValidator(_each_once)] = ()
+
+    @model_validator(mode="after")
+    def _short_enough(self) -> Self:
+        if sum(len(request.model_dump_json()) for request in self.requests) > _LONGEST_REQUESTS:
+            raise ValueError(f"requests hold more than {_LONGEST_REQUESTS} characters; test long bodies in smoke.suite")
+        return self
+
+
+class Image(_Section):
+    """Where the image will live, and what goes into it beside the service and its locked wheels."""
+
+    repository: Annotated[str, AfterValidator(_repository)]
+    platforms: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)] = (
+        "linux/amd64",
+        "linux/arm64",
+    )
+    packages: Inside | None = None
+    keep: Inside | None = None
+    extra_packages: tuple[str, ...] = ()
+    modules: tuple[str, ...] = ()
+    made_modules: tuple[Annotated[str, Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$")], ...] = ()
+    package_data: tuple[str, ...] = ()
+    runtime: str = Field(default="trimmed", pattern="^(trimmed|full)$")
+    source: str = ""
+    licenses: str = ""
+
+    @property
+    def package_lock(self) -> Path:
+        """The lock of the runtime's Debian packages: the project's, or the one that comes with the pipeline."""
+        return self.packages or HOME / "image" / "debian.lock.toml"
+
+
+class Policy(_Section):
+    """Where the rules are: rules.toml, waivers.toml, verification.toml, vex/."""
+
+    directory: Inside = Path(DEFAULT_POLICY)
+
+
+class Scan(_Section):
+    """Which vulnerability database judges; none means the sample in a dry run, and no in a release."""
+
+    database: Anywhere | None = None
+
+
+class Registry(_Section):
+    """How the registry of a release is reached. The dry run starts its own."""
+
+    plain_http: bool = False
+
+
+class Sign(_Section):
+    """Who signs a release. Nothing given means the public Sigstore."""
+
+    identity: str = ""
+    issuer: str = ""
+    signing_config: Anywhere | None = None
+    trusted_root: Anywhere | None = None
+
+
+class Deploy(_Section):
+    """Which manifests are rendered, and which container of theirs gets the image."""
+
+    manifests: Inside | None = None
+    container: str = "app"
+    kubernetes: str = Field(default="1.35", pattern=r"^1\.\d+$")
+
+
+class Config(_Section):
+    """The whole of `pipeline.toml`, checked."""
+
+    root: Path = Field(exclude=True)
+    file: Path = Field(exclude=True)
+    document: dict[str, Any] = Field(exclude=True)
+    service: Service
+    test: Test
+    image: Image
+    smoke: Smoke = Smoke.model_construct()
+    policy: Policy
+    scan: Scan = Scan.model_construct()
+    registry: Registry = Registry.model_construct()
+    sign: Sign = Sign.model_construct()
+    deploy: Deploy = Deploy.model_construct()
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read and check a file; raise `ConfigError` with the key at fault and what was probably meant."""
+        try:
+            document = tomllib.loads(text_of(path))
+        except FileNotFoundError as error:
+            raise ConfigError(
+                f"there is no {path}", do="run this in a project that has a pipeline.toml, or name one with --config"
+            ) from error
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+            raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
+        root = path.resolve().parent
+        about = {"root": root, "file": path.resolve(), "document": document}
+        try:
+            return cls.model_validate(
+                {"policy": {"directory": DEFAULT_POLICY}, **document, **about}, context={"root": root}
+            )
+        except ValidationError as error:
+            raise ConfigError(
+                f"{path} asks for something that cannot be",
+                why=[say(problem, cls) for problem in error.errors()],
+                do="correct the file; docs/configuration.md describes every key",
+            ) from error
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of what was configured: comments and the place of the checkout do not count."""
+        return Digest.of(self.model_dump_json().replace(str(self.root), ".").encode())
+
+    def require(self, names: Iterable[str]) -> None:
+        """Raise `ConfigError` when something that stages read, by the names of `reads`, is named and not there.
+
+        A policy that is not there would otherwise be the pipeline's own, which may be laxer.
+        """
+        missing = [
+            f"{section}.{key}: there is no {path}"
+            for name, section, key, default in _NAMED
+            if name in names
+            for path in _listed(self.document.get(section, {}).get(key, default))
+            if not (self.root / path).exists()
+        ]
+        if missing:
+            raise ConfigError(f"{FILENAME} names what is not there", why=missing, do="correct the path, or make it")
+
+    def reads(self, name: str) -> tuple[Path, ...]:
+        """Return the files and directories that a stage reads when it declares `name` in its row of the table."""
+        return tuple(self.root / path for path in reads.paths(self.document, name))
+
+
+_NAMED: tuple[tuple[str, str, str, str | tuple[()]], ...] = (
+    ("source", "service", "source", DEFAULT_SOURCE),
+    ("tests", "test", "paths", ()),
+    ("policy", "policy", "directory", ()),
+    ("manifests", "deploy", "manifests", ()),
+)
+
+
+def _listed(value: Any) -> list[str]:
+    return [value] if isinstance(value, str) else list(value)

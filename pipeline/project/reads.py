@@ -1,0 +1,48 @@
+"""Say which files and directories of a project a stage reads. Pure: the parsed `pipeline.toml` in, relative paths out.
+
+Both engines ask here: the host digests these paths to know whether a stage can be kept, and Dagger mounts them and
+nothing else. It takes the parsed file as it is, because the Dagger module may import nothing that has to be installed.
+
+Pure.
+"""
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+from pipeline.errors import UsageError
+
+FILENAME = "pipeline.toml"
+DEFAULT_SOURCE = "service"
+DEFAULT_POLICY = "policy"
+
+
+def paths(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    """Return the paths, relative to the project, that a stage reads when its row declares `name`.
+
+    Raises:
+        UsageError: there is no such name; a row of the table is wrong.
+    """
+    match name:
+        case "repository":
+            return (".",)
+        case "source":
+            return (_in(document, "service", "source") or DEFAULT_SOURCE,)
+        case "tests" | "suite":
+            section, key = ("test", "paths") if name == "tests" else ("smoke", "suite")
+            return tuple(document.get(section, {}).get(key, ()))
+        case "policy":
+            return (_in(document, "policy", "directory") or DEFAULT_POLICY,)
+        case "locks":
+            named = [("service", "lock"), ("service", "build-lock"), ("test", "lock"), ("image", "packages")]
+            named += [("image", "keep")]
+            return tuple(path for section, key in named if (path := _in(document, section, key)))
+        case "manifests":
+            # An overlay names bases beside it, so the whole top directory counts.
+            manifests = _in(document, "deploy", "manifests")
+            return (PurePosixPath(manifests).parts[:1] or (".",)) if manifests else ()
+    raise UsageError(f"a stage reads {name}, which is nothing that a project has")
+
+
+def _in(document: Mapping[str, Any], section: str, key: str) -> str:
+    return str(document.get(section, {}).get(key, ""))
