@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.digest import opened
-from pipeline.errors import PipelineError, SubjectFailed, ToolFailed, UsageError, flatten
+from pipeline.errors import PipelineError, Reason, SubjectFailed, ToolFailed, UsageError, flatten
 
 _LONGEST = 16 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -91,11 +91,12 @@ def _full(failure: BaseException) -> bool:
         return failure.errno in _FULL
     if isinstance(failure, sqlite3.Error):
         return getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
-    # A tool says it in words; whoever asked the tool may already have blamed the project for it.
-    if isinstance(failure, SubjectFailed) and isinstance(failure.__cause__, ToolFailed):
-        failure = failure.__cause__
-    said = failure.why if isinstance(failure, ToolFailed) else ()
-    return any(os.strerror(errno.ENOSPC).lower() in line.lower() for line in said)
+    # A tool says it in words; whoever asked the tool may already have blamed another or the project for it.
+    while isinstance(failure, ToolFailed | SubjectFailed):
+        if failure.reason is Reason.NO_SPACE:
+            return True
+        failure = failure.__cause__ or Exception()
+    return False
 
 
 def _refusal(failure: BaseException, directory: Path) -> PipelineError | None:

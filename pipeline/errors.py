@@ -4,9 +4,20 @@ One base, flat subclasses named for whose fault it is. The table of exit codes i
 """
 
 from collections.abc import Iterable, Sequence
+from enum import StrEnum
 from typing import ClassVar
 
 from pipeline.shown import line
+
+
+class Reason(StrEnum):
+    """Why a program did not do what it should, for code that goes on differently: no text decides that."""
+
+    MISSING = "it is not there"
+    ALTERED = "its bytes are others than those that were named"
+    EXITED = "it ended with a code that says so"
+    TIMED_OUT = "it took too long"
+    NO_SPACE = "it says that the disk is full"
 
 
 class PipelineError(Exception):
@@ -16,15 +27,17 @@ class PipelineError(Exception):
         what: one line that says what failed, with the thing's own name.
         why: the evidence, one line each (a tool's last words, the findings denied).
         do: what the reader can do about it, in one line.
+        reason: what code may go by, where there is more than one.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, what: str, *, why: str | Sequence[str] = (), do: str = "") -> None:
+    def __init__(self, what: str, *, why: str | Sequence[str] = (), do: str = "", reason: Reason | None = None) -> None:
         super().__init__(what)
         self.what = what
         self.why: tuple[str, ...] = (why,) if isinstance(why, str) else tuple(why)
         self.do = do
+        self.reason = reason
         self.stage = ""
 
     def explain(self) -> str:
@@ -72,6 +85,11 @@ class ToolFailed(PipelineError):
     """A pinned tool is missing, altered, failed or ran too long."""
 
     exit_code = 4
+
+    @property
+    def ran(self) -> bool:
+        """Whether it was started: then what it was started for is at fault, and not the tool."""
+        return self.reason in {Reason.EXITED, Reason.TIMED_OUT, Reason.NO_SPACE}
 
 
 class RemoteFailed(PipelineError):

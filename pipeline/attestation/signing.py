@@ -68,7 +68,7 @@ class Signer:
         try:
             await self.tools.run("cosign", *arguments, env={TOKEN_VARIABLE: self.token(claims)}, timeout=120)
         except ToolFailed as error:
-            if "exit code" not in error.what and "more than" not in error.what:
+            if not error.ran:
                 raise
             raise RemoteFailed(
                 f"{self.authority} did not sign {statement.name}",

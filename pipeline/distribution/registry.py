@@ -14,19 +14,20 @@ from typing import Any
 
 from pipeline.digest import Digest, Reference
 from pipeline.distribution.credentials import CONTENT
-from pipeline.errors import RemoteFailed, ToolFailed, UsageError
+from pipeline.errors import Reason, RemoteFailed, ToolFailed, UsageError
 from pipeline.tools.outputs import Completed
 from pipeline.tools.toolbox import Toolbox
 
 # ORAS says so in its own words, or repeats the registry's (OCI distribution 1.1, "Error Codes").
 _NOT_LET_IN = re.compile(r"status code 40[13]\b|\bunauthorized\b|\bdenied\b|credential not found", re.IGNORECASE)
+_OTHER_BYTES = "mismatch"  # of a digest or a size
 _NO_REPOSITORY = re.compile(r"status code 404\b|\bname unknown\b", re.IGNORECASE)
 _NOT_THERE = re.compile(rf"{_NO_REPOSITORY.pattern}|\b(?:manifest|blob) unknown\b|: not found$", re.IGNORECASE)
 
 
 def altered_there(error: RemoteFailed) -> bool:
-    """Say whether ORAS, which compares every blob with its digest and size, found a difference; these are its words."""
-    return any("mismatch" in line for line in error.why)
+    """Say whether ORAS, which compares every blob with its digest and size, found a difference."""
+    return error.reason is Reason.ALTERED
 
 
 def not_there(error: RemoteFailed) -> bool:
@@ -170,7 +171,7 @@ class Registry:
         try:
             return await self.tools.run("oras", *arguments, env=self.environment)
         except ToolFailed as error:
-            if "exit code" not in error.what and "more than" not in error.what:
+            if not error.ran:
                 raise
             if any(_NOT_LET_IN.search(line) for line in error.why):
                 raise RemoteFailed(
@@ -182,4 +183,5 @@ class Registry:
                 f"{self.host} did not do `oras {arguments[0]}` for {self.repository}",
                 why=error.why,
                 do="see whether the registry is up and answers, then run this again: it goes on here",
+                reason=Reason.ALTERED if any(_OTHER_BYTES in line for line in error.why) else error.reason,
             ) from error

@@ -25,7 +25,6 @@ MIRROR = "DEBIAN_MIRROR"
 
 _SECONDS = 600
 _CHUNK = 1 << 20
-_OTHER_BYTES = "is not what the lock names"
 _ARCHITECTURES = "amd64,arm64"
 
 
@@ -51,9 +50,10 @@ async def fetch_packages(
         VerificationFailed: apt or the mirror has other bytes than the lock names, and nobody has the right ones.
     """
     answers: list[str] = []
+    others: list[str] = []
     if find("apt-get"):
         say(f"asking apt for {len(missing)} Debian packages")
-        answers += await _from_apt(tools, store, missing)
+        answers, others = await _from_apt(tools, store, missing)
     else:
         answers.append("apt: not on this machine")
     left = [package for package in missing if not store.has(package.digest)]
@@ -62,8 +62,8 @@ async def fetch_packages(
         say(f"asking {MIRROR} for {len(left)} Debian packages")
         answers += [answer for package in left if (answer := await _from_mirror(store, package, mirror))]
     left = [package for package in left if not store.has(package.digest)]
-    if other := [answer for answer in answers if _OTHER_BYTES in answer and left]:
-        raise VerificationFailed("apt has other bytes than the lock names", why=other)
+    if left and others:
+        raise VerificationFailed("apt has other bytes than the lock names", why=others)
     if left:
         raise RemoteFailed(
             f"{len(left)} Debian packages were found nowhere: {', '.join(sorted({item.name for item in left}))}",
@@ -72,18 +72,18 @@ async def fetch_packages(
         )
 
 
-async def _from_apt(tools: Toolbox, store: Store, missing: Sequence[Package]) -> list[str]:
+async def _from_apt(tools: Toolbox, store: Store, missing: Sequence[Package]) -> tuple[list[str], list[str]]:
     """Ask apt in a root of its own, with this machine's sources and keys; return what it had against it."""
     with tempfile.TemporaryDirectory(prefix="apt-") as scratch:
         options, downloads = private_root(Path(scratch))
         try:
             await tools.run("apt-get", *options, "update", "-qq", timeout=_SECONDS)
         except ToolFailed as failure:
-            return [f"apt: {line}" for line in failure.why]
+            return [f"apt: {line}" for line in failure.why], []
         answers = await _download(tools, options, downloads, missing)
         if answers and len(missing) > 1:  # one version that is gone makes apt refuse them all
             answers = [answer for item in missing for answer in await _download(tools, options, downloads, [item])]
-        return answers + _take(downloads, store, missing)
+        return answers, _take(downloads, store, missing)
 
 
 async def _download(tools: Toolbox, options: list[str], downloads: Path, packages: Sequence[Package]) -> list[str]:
@@ -128,7 +128,7 @@ def _take(downloads: Path, store: Store, missing: Sequence[Package]) -> list[str
             with path.open("rb") as stream:
                 store.receive(stream, filename(package), package.digest)
         else:
-            others.append(f"apt: {path.name} {_OTHER_BYTES}: {found}")
+            others.append(f"apt: {path.name} is not what the lock names: {found}")
     return others
 
 

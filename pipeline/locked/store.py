@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import IO
 
 from pipeline.digest import Digest
-from pipeline.errors import ToolFailed, UsageError, VerificationFailed
+from pipeline.errors import Reason, ToolFailed, UsageError, VerificationFailed
 
 # A name that is one path component everywhere, and no option when it stands on a command line.
 _FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~%!-]*")
@@ -77,7 +77,7 @@ class Store:
         """
         path = self._locate(digest)
         if path is None:
-            raise ToolFailed(f"{digest} is not in the store {self.root}", do=_FETCH)
+            raise ToolFailed(f"{digest} is not in the store {self.root}", do=_FETCH, reason=Reason.MISSING)
         _mark(path)
         actual = Digest.of_file(path)
         if actual != digest:

@@ -112,7 +112,9 @@ async def _emulate(context: Context, platform: str, work: Path) -> dict[str, Any
     try:
         outcome, results = await _ask(context, box, built, work / f"{architecture}.answers", _SLOWER)
     except (SubjectFailed, ToolFailed) as error:
-        raise type(error)(f"on {platform}, started by {by}: {error.what}", why=error.why, do=error.do) from error
+        raise type(error)(
+            f"on {platform}, started by {by}: {error.what}", why=error.why, do=error.do, reason=error.reason
+        ) from error
     return {
         "started": True,
         "by": by,

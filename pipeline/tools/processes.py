@@ -18,7 +18,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import ByteReceiveStream, Process
 
-from pipeline.errors import ToolFailed
+from pipeline.errors import Reason, ToolFailed
 from pipeline.tools import leftovers
 from pipeline.tools.environment import find
 from pipeline.tools.outputs import Held
@@ -63,7 +63,7 @@ async def process(
         if not isinstance(error, OSError):
             raise
         raise ToolFailed(
-            f"{argv[0]} cannot be started", why=str(error), do="run `python -m pipeline doctor`"
+            f"{argv[0]} cannot be started", why=str(error), do="run `python -m pipeline doctor`", reason=Reason.MISSING
         ) from error
     leftovers.started(started.pid)
     try:

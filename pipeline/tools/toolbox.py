@@ -4,6 +4,7 @@ A tool of `tools/tools.lock.toml` is checked against its sha256 before every use
 output logged, both without secrets.
 """
 
+import errno
 import os
 import shlex
 import signal
@@ -20,11 +21,12 @@ import anyio
 from anyio.abc import Process
 
 from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
+from pipeline.errors import Reason, RemoteFailed, ToolFailed, UsageError, VerificationFailed
 from pipeline.tools.environment import base_environment, find, program_environment
 from pipeline.tools.outputs import ANSWER, SHOWN, Completed, Held
 from pipeline.tools.processes import drain, process
 
+_NO_SPACE = os.strerror(errno.ENOSPC).lower()
 _LAST_LINES = 12
 _LOGGED_OUTPUT = 64 * 1024
 
@@ -85,7 +87,11 @@ class Toolbox:
             return self._locked(tool)
         program = sys.executable if tool == "python" else find(tool)
         if program is None:
-            raise ToolFailed(f"{tool} is not installed on this machine", do=f"install {tool} and run this again")
+            raise ToolFailed(
+                f"{tool} is not installed on this machine",
+                do=f"install {tool} and run this again",
+                reason=Reason.MISSING,
+            )
         if tool not in self.used:
             try:
                 self.used[tool] = Digest.of_file(Path(program))
@@ -137,14 +143,17 @@ class Toolbox:
                     f"{name} ran for more than {timeout:g} seconds and was stopped",
                     why=self.last_words(errors.ends() or output.ends()),
                     do="run the stage again; if it hangs again, its log.txt has the command",
+                    reason=Reason.TIMED_OUT,
                 )
         code = child.returncode if child.returncode is not None else -1
         self._note(name, argv, code, started, output.ends(), errors.ends())
         if code not in ok:
+            said = self.last_words(errors.ends() or output.ends())
             raise ToolFailed(
                 f"{name} ended with exit code {code}",
-                why=self.last_words(errors.ends() or output.ends()),
+                why=said,
                 do="the stage's log.txt has the command and what it said",
+                reason=Reason.NO_SPACE if any(_NO_SPACE in line.lower() for line in said) else Reason.EXITED,
             )
         return Completed(name, code, output, errors)
 
@@ -193,7 +202,9 @@ class Toolbox:
             try:
                 path = self.store.get(self.locked[tool])
             except VerificationFailed as failure:  # whoever changed it, a tool that is not the locked one is refused
-                raise ToolFailed(failure.what, why=failure.why, do=failure.do) from failure
+                raise ToolFailed(
+                    failure.what, why=failure.why, do=failure.do, reason=failure.reason or Reason.ALTERED
+                ) from failure
             self._verified[tool] = (path, path.stat())
         return path
 

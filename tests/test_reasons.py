@@ -1,0 +1,93 @@
+"""Code goes by a reason and by no text: with every message reworded, the same failures end with the same codes."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.digest import Digest
+from pipeline.disk import disk
+from pipeline.distribution.fetch_image import fetch
+from pipeline.distribution.registry import Registry
+from pipeline.errors import PipelineError, Reason, SubjectFailed, ToolFailed
+from pipeline.locked.store import Store
+from pipeline.tools.toolbox import Toolbox
+
+NOWHERE = Digest.of(b"nowhere")
+
+Tool = Callable[[str], Toolbox]
+
+
+@pytest.fixture(params=["as they are", "reworded"], autouse=True)
+def messages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every failure with other words than those that the code has for it."""
+    if request.param == "as they are":
+        return
+    made = PipelineError.__init__
+
+    def reworded(self: PipelineError, what: str, *, why: str | Sequence[str] = (), do: str = "", **more: Any) -> None:
+        made(self, "words" if what else "", why=why, do="other words" if do else "", **more)
+
+    monkeypatch.setattr(PipelineError, "__init__", reworded)
+
+
+@pytest.fixture
+def tool(tmp_path: Path) -> Tool:
+    """Lock a program under the name of ORAS."""
+    store = Store(tmp_path / "store")
+
+    def make(script: str) -> Toolbox:
+        program = tmp_path / "oras"
+        program.write_text(f"#!/bin/sh\n{script}\n")
+        program.chmod(0o755)
+        digest = Digest.of_file(program)
+        store.add(program, digest)
+        return Toolbox(store, {"oras": digest}, frozenset({"oras"}), tmp_path / "log.txt")
+
+    return make
+
+
+def registry(tools: Toolbox) -> Registry:
+    return Registry(tools, "127.0.0.1:1", "sample", plain_http=True)
+
+
+@pytest.mark.parametrize(
+    ("script", "code"), [("exit 1", 5), ("echo 'digest mismatch' >&2; exit 1", 6), ("echo denied >&2; exit 1", 5)]
+)
+async def test_a_registry_is_at_fault_when_its_client_ran(tool: Tool, tmp_path: Path, script: str, code: int) -> None:
+    with pytest.raises(PipelineError) as caught:
+        await fetch(registry(tool(script)), NOWHERE, tmp_path / "layout")
+    assert code == caught.value.exit_code
+
+
+async def test_the_tool_is_at_fault_when_it_is_not_there_or_another(tool: Tool, tmp_path: Path) -> None:
+    tools = tool("exit 0")
+    (entry,) = (tmp_path / "store").glob("sha256/*/oras")
+    entry.chmod(0o755)
+    entry.write_text("#!/bin/sh\nexit 1\n")
+    with pytest.raises(ToolFailed) as altered:
+        await registry(tools).pull(NOWHERE, tmp_path / "layout")
+    entry.unlink()
+    with pytest.raises(ToolFailed) as missing:
+        await registry(tools).pull(NOWHERE, tmp_path / "layout")
+    assert [altered.value.reason, missing.value.reason] == [Reason.ALTERED, Reason.MISSING]
+
+
+async def test_a_program_that_takes_too_long_says_that_it_ran(tool: Tool) -> None:
+    with pytest.raises(ToolFailed) as caught:
+        await tool("sleep 20").run("oras", timeout=0.2)
+    assert caught.value.reason == Reason.TIMED_OUT
+    assert caught.value.ran
+
+
+async def test_a_full_disk_is_nobodys_fault_whoever_was_blamed_for_it(tool: Tool, tmp_path: Path) -> None:
+    async def blame() -> None:
+        try:
+            await tool("echo 'cp: x: No space left on device' >&2; exit 1").run("oras")
+        except ToolFailed as error:
+            raise SubjectFailed("the tests failed", why=error.why) from error
+
+    with pytest.raises(PipelineError) as caught, disk(tmp_path):
+        await blame()
+    assert ToolFailed.exit_code == caught.value.exit_code
