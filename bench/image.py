@@ -21,7 +21,7 @@ from pipeline.errors import PipelineError
 from pipeline.image.bytecode import this_platform
 from pipeline.oci.layout import Layout
 from pipeline.oci.platform_image import Built
-from pipeline.platforms import architecture
+from pipeline.platforms import Platform
 from pipeline.project.smoke import SmokeRequest
 from pipeline.smoke import suite
 from pipeline.smoke.asking import Limits, ask
@@ -41,7 +41,7 @@ async def minimal(context: Context) -> str:
     missed: dict[str, str] = {}
     async with (
         scratch(context) as work,
-        sandbox(context.tools, built, architecture(platform), work) as box,
+        sandbox(context.tools, built, Platform.parse(platform).architecture, work) as box,
     ):
         assert box.files, "this is for bubblewrap: the files have to lie where they can be taken away"
         context.say(f"all files: {await _miss(context, box, built, platform, work) or 'passes'}")

@@ -1,24 +1,40 @@
 """Name a platform that images are made for. Pure."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Self
 
 from pipeline.errors import UsageError
 
 
-def architecture(platform: str) -> str:
-    """Return the architecture of `linux/ARCHITECTURE`; raise `UsageError` for a platform that is not written here."""
-    system, _, name = platform.partition("/")
-    if system != "linux" or name not in {"amd64", "arm64"}:
-        raise UsageError(f"no image can be made for {platform}", do="give linux/amd64, linux/arm64 or both")
-    return name
+@dataclass(frozen=True)
+class Platform:
+    """A platform that images are written for: Linux on an architecture, by the name that Go and OCI have for that."""
 
+    architecture: str
 
-def platform_fields(platform: str) -> dict[str, str]:
-    """Return a platform as descriptors and configurations have it; raise `UsageError` like `architecture`."""
-    name = architecture(platform)
-    # The only arm64 variant there is; containerd's platform matching normalises to it.
-    return {"os": "linux", "architecture": name} | ({"variant": "v8"} if name == "arm64" else {})
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `linux/ARCHITECTURE`; raise `UsageError` for a platform that nothing is written for here."""
+        system, _, name = text.partition("/")
+        if system != "linux" or name not in {"amd64", "arm64"}:
+            raise UsageError(f"no image can be made for {text}", do="give linux/amd64, linux/arm64 or both")
+        return cls(name)
+
+    def __str__(self) -> str:
+        return f"linux/{self.architecture}"
+
+    @property
+    def directory(self) -> str:
+        """What a directory for it is called."""
+        return f"linux-{self.architecture}"
+
+    @property
+    def oci(self) -> dict[str, str]:
+        """The platform as descriptors and configurations have it (OCI image specification, image-index.md)."""
+        # The only arm64 variant there is; containerd's platform matching normalises to it.
+        variant = {"variant": "v8"} if self.architecture == "arm64" else {}
+        return {"os": "linux", "architecture": self.architecture, **variant}
 
 
 def platform_name(descriptor: Mapping[str, Any]) -> str:

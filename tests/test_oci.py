@@ -18,7 +18,7 @@ from pipeline.errors import SubjectFailed, UsageError
 from pipeline.oci import documents
 from pipeline.oci.documents import Descriptor, Layer, Runtime
 from pipeline.oci.layer import Entry, check, tar
-from pipeline.platforms import architecture
+from pipeline.platforms import Platform
 
 SMALL = (
     Entry("usr/bin/tool", b"#!", executable=True),
@@ -161,7 +161,7 @@ def test_arm64_is_named_with_its_variant() -> None:
 @pytest.mark.parametrize("platform", ["windows/amd64", "linux/s390x", "linux", ""])
 def test_a_platform_that_is_not_written_here_is_refused(platform: str) -> None:
     with pytest.raises(UsageError, match="no image can be made"):
-        architecture(platform)
+        Platform.parse(platform)
 
 
 def test_documents_are_canonical_json() -> None:

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial, reduce
 from pathlib import Path
 
-from pipeline import platforms
 from pipeline.errors import ConfigError
 from pipeline.image import keep, selection
 from pipeline.image.catalogue import modules
@@ -15,6 +14,7 @@ from pipeline.image.keep import KeepList
 from pipeline.image.start import start
 from pipeline.image.tree import Component, File, Tree
 from pipeline.locked.debian import Lock
+from pipeline.platforms import Platform
 from pipeline.project.config import Config
 
 
@@ -55,7 +55,7 @@ def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interi
         ConfigError: the service cannot be started in the way that is configured.
         SubjectFailed: a module or a shared library that it needs is nowhere.
     """
-    service, architecture = tree.service, platforms.architecture(platform)
+    service, architecture = tree.service, Platform.parse(platform).architecture
     assert service is not None, "unpack comes first"
     found = modules(tree, architecture)
     begin = start(config.service, found)

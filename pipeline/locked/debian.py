@@ -13,7 +13,7 @@ from pipeline import grammar
 from pipeline.canonical import canonical
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError
-from pipeline.platforms import architecture
+from pipeline.platforms import Platform
 
 
 @dataclass(frozen=True, order=True)
@@ -88,7 +88,11 @@ class Lock:
         return next((package.name for package in self._fitting(platform) if library in package.libraries), "")
 
     def _fitting(self, platform: str) -> list[Package]:
-        return [package for package in self.packages if package.architecture in {architecture(platform), "all"}]
+        return [
+            package
+            for package in self.packages
+            if package.architecture in {Platform.parse(platform).architecture, "all"}
+        ]
 
 
 def digest(packages: Iterable[Package]) -> Digest:

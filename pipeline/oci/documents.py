@@ -12,7 +12,7 @@ import deflate
 
 from pipeline.canonical import canonical
 from pipeline.digest import Digest
-from pipeline.platforms import platform_fields
+from pipeline.platforms import Platform
 
 FORMAT = 2
 """The writer's number. Raise it with every change after which the same inputs give other bytes."""
@@ -62,7 +62,7 @@ class Descriptor:
         """Return the descriptor as it stands in a manifest or an index."""
         found: dict[str, Any] = {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
         if self.platform:
-            found["platform"] = platform_fields(self.platform)
+            found["platform"] = Platform.parse(self.platform).oci
         if self.annotations:
             found["annotations"] = dict(self.annotations)
         return found
@@ -97,7 +97,7 @@ def config(platform: str, runtime: Runtime, layers: Sequence[Layer]) -> bytes:
     """Return the image configuration for one platform."""
     return canonical(
         {
-            **platform_fields(platform),
+            **Platform.parse(platform).oci,
             "config": {
                 "User": runtime.user,
                 "ExposedPorts": {f"{runtime.port}/tcp": {}},

@@ -19,7 +19,7 @@ INDEX_TYPE = "application/vnd.oci.image.index.v1+json"
 
 
 @dataclass(frozen=True)
-class Platform:
+class PlatformManifest:
     """One platform's manifest: `linux/arm64`, and its descriptor."""
 
     name: str
@@ -103,7 +103,7 @@ class Layout:
         shutil.copytree(self.path, path)
         return Layout(path)
 
-    def image(self, digest: Digest) -> tuple[dict[str, Any], tuple[Platform, ...]]:
+    def image(self, digest: Digest) -> tuple[dict[str, Any], tuple[PlatformManifest, ...]]:
         """Return the descriptor of an image index, and its platforms; raise `VerificationFailed` when it is none."""
         data = self.read(digest)
         index = checked_json(data, digest, "the image index")
@@ -111,7 +111,7 @@ class Layout:
             if index["mediaType"] != INDEX_TYPE or not index["manifests"]:
                 raise ValueError("it lists no platforms")
             platforms = tuple(
-                Platform(platform_name(item), {key: item[key] for key in ("mediaType", "digest", "size")})
+                PlatformManifest(platform_name(item), {key: item[key] for key in ("mediaType", "digest", "size")})
                 for item in index["manifests"]
             )
             for platform in platforms:

@@ -13,7 +13,7 @@ from pipeline.errors import ConfigError
 from pipeline.locked import locks, wheels
 from pipeline.locked.debian import Lock, Package
 from pipeline.locked.locks import Requirement
-from pipeline.platforms import architecture
+from pipeline.platforms import Platform
 from pipeline.purl import Purl
 
 _RELEASES = {"bullseye": "11", "bookworm": "12", "trixie": "13"}
@@ -35,7 +35,7 @@ def inventory(
     """
     if lock.suite not in _RELEASES:
         raise ConfigError(f"nobody knows which release of Debian {lock.suite} is", do="add it to scanning/inventory.py")
-    names, fitting = {*lock.base, *extra}, {architecture(platform), "all"}
+    names, fitting = {*lock.base, *extra}, {Platform.parse(platform).architecture, "all"}
     distro = f"debian-{_RELEASES[lock.suite]}"
     debian = [_deb(each, distro) for each in lock.packages if each.name in names and each.architecture in fitting]
     applying = locks.applying(requirements, wheels.image(platform).environment)

@@ -19,7 +19,7 @@ from pipeline.image.unpacking import unpack
 from pipeline.image.wheel import add_wheel
 from pipeline.locked.debian import Lock
 from pipeline.oci.platform_image import Built
-from pipeline.platforms import architecture
+from pipeline.platforms import Platform
 from pipeline.project.checkout import copy_below
 from pipeline.project.smoke import BESIDE
 from pipeline.smoke.junit import Outcome
@@ -108,7 +108,7 @@ async def _run(
     root = context.config.root
     paths = [path.relative_to(root).as_posix() for path in context.config.smoke.suite]
     argument = json.dumps({"paths": paths, "left_out": list(context.config.smoke.left_out)})
-    libraries = ":".join(f"{BESIDE}/image/{place}" for place in search_path(architecture(platform)))
+    libraries = ":".join(f"{BESIDE}/image/{place}" for place in search_path(Platform.parse(platform).architecture))
     environment = {**built.environment, "HOME": "/tmp", "LD_LIBRARY_PATH": libraries}  # noqa: S108 - in the sandbox
     # Not imported: it runs in the image.
     script = await anyio.Path(__file__).with_name("suite_runner.py").read_text(encoding="utf-8")

@@ -27,6 +27,7 @@ from pipeline.engine.stage import Context
 from pipeline.errors import VerificationFailed
 from pipeline.judging.policy import require_fresh
 from pipeline.oci.layout import Layout
+from pipeline.platforms import Platform
 from pipeline.times import read_time
 
 _NO_REMOTE = "urn:supply-chain-pipeline:no-remote"
@@ -147,7 +148,7 @@ def _plan(context: Context, image: Mapping[str, Any], promise: Certified) -> Ite
 
 
 def _for_platform(context: Context, platform: str, subjects: tuple[Subject, ...]) -> Iterator[Planned]:
-    place = platform.replace("/", "-")
+    place = Platform.parse(platform).directory
     for kind, form, file in (
         (PredicateType.CYCLONEDX, "cyclonedx", "sbom.cdx.json"),
         (PredicateType.SPDX, "spdx", "sbom.spdx.json"),

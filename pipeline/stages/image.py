@@ -25,7 +25,7 @@ from pipeline.locked.debian import Lock
 from pipeline.oci import documents
 from pipeline.oci.blobs import Blobs
 from pipeline.oci.documents import Layer, Runtime
-from pipeline.platforms import architecture
+from pipeline.platforms import Platform
 
 _ANNOTATION = "org.opencontainers.image"
 
@@ -43,7 +43,7 @@ async def image(context: Context) -> str:
         context.say("unpacking")
         before = context.run_dir / "image"
         trees, earlier = await _unpack(context, lock, work, before)
-        interpreter = Interpreter(context.tools, trees[here].root, architecture(here))
+        interpreter = Interpreter(context.tools, trees[here].root, Platform.parse(here).architecture)
         interior = Interior(*await interpreter.inside())
 
         context.say("reading imports")
@@ -74,7 +74,7 @@ async def _unpack(
 
     async def fill(platform: str) -> None:
         locked = await anyio.to_thread.run_sync(_locked, context, lock, platform)
-        root = work / platform.replace("/", "-")
+        root = work / Platform.parse(platform).directory
         trees[platform] = await anyio.to_thread.run_sync(unpack, root, locked, service, platform)
 
     async def look() -> None:

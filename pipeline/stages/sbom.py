@@ -11,6 +11,7 @@ from pipeline.digest import Digest
 from pipeline.engine.stage import Context
 from pipeline.errors import ToolFailed
 from pipeline.oci.layout import Layout
+from pipeline.platforms import Platform
 from pipeline.scanning import sbom as documents
 
 # Versions of the formats are fixed here, so that a newer Syft does not change them unasked.
@@ -46,7 +47,7 @@ async def sbom(context: Context) -> str:
 
 
 async def _list(context: Context, layout: Layout, subject: documents.Subject, platform: str) -> str:
-    relative = platform.replace("/", "-")
+    relative = Platform.parse(platform).directory
     where = context.out / relative
     where.mkdir()
     view = _view(layout, subject.digest, where / "view")

@@ -7,7 +7,6 @@ from typing import Any
 
 import anyio
 
-from pipeline import platforms
 from pipeline.digest import Digest
 from pipeline.engine.stage import Context
 from pipeline.engine.workspace import scratch
@@ -15,6 +14,7 @@ from pipeline.errors import SubjectFailed, ToolFailed, VerificationFailed
 from pipeline.image.bytecode import this_platform
 from pipeline.oci.layout import Layout
 from pipeline.oci.platform_image import Built
+from pipeline.platforms import Platform
 from pipeline.project.smoke import SmokeRequest
 from pipeline.smoke import bubblewrap, suite, touched
 from pipeline.smoke.asking import Limits, Outcome, ask
@@ -33,7 +33,7 @@ async def smoke(context: Context) -> str:
     """
     platform = this_platform(context.config.image.platforms)
     built = _built(context, platform)
-    architecture = platforms.architecture(platform)
+    architecture = Platform.parse(platform).architecture
     async with (
         scratch(context) as work,
         sandbox(
@@ -100,7 +100,7 @@ def _entry(image: Mapping[str, Any], platform: str) -> Mapping[str, Any]:
 async def _emulate(context: Context, platform: str, work: Path) -> dict[str, Any]:
     """Start another platform's image by an emulator, where there is one; raise what it does badly, with its name."""
     built = _built(context, platform)
-    architecture = platforms.architecture(platform)
+    architecture = Platform.parse(platform).architecture
     try:
         program = bubblewrap.program(context, work)
         root = work / architecture

@@ -13,6 +13,7 @@ from pipeline.judging.claims import Claim, Imports, State, describe, hold
 from pipeline.judging.openvex import cross_check, for_scanner, publish
 from pipeline.judging.policy_files import PolicyFiles
 from pipeline.oci.layout import Layout
+from pipeline.platforms import Platform
 from pipeline.purl import Purl
 from pipeline.scanning import findings
 from pipeline.scanning.grype import Grype, Identity
@@ -64,7 +65,7 @@ async def _cross_check(context: Context, claims: tuple[Claim, ...], identity: Id
     agreed = 0
     for platform, raw in sorted(context.read_json("scan", "grype.json").items()):
         before = findings.read(raw)
-        document = context.of("sbom") / platform.replace("/", "-") / "sbom.cdx.json"
+        document = context.of("sbom") / Platform.parse(platform).directory / "sbom.cdx.json"
         after = findings.read(await grype.scan(document, statements))
         agreed += cross_check(claims, before, after)
     statements.unlink()
