@@ -13,9 +13,20 @@ from service.parser import RequestParser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
-    from service.server import Server
+    from service.exchange import Exchange
+    from service.plain import Plain
+
+    class Server(Protocol):
+        """What a connection asks of the server that accepted it."""
+
+        exchange: Exchange
+        woke: float
+        unsettled: list[Channel]
+        plain: Callable[[bytes], Plain | None]
+
 
 RECEIVE = 8192
 DISCARD = 2.0  # seconds
@@ -61,7 +72,7 @@ class Channel(HTTPChannel):
     error_task_class = RefuseTask
     parser_class = RequestParser
     request: RequestParser | None
-    server: Server
+    server: Server  # type: ignore[assignment] # to Waitress it is any of its own
     socket: socket.socket
     _fileno: int | None
     # Times are the loop's, which only go on: a clock that is set neither cuts anybody off nor lets anybody stay.

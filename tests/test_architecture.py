@@ -75,9 +75,9 @@ def imported(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def ours(source: str, modules: Modules) -> set[str]:
+def ours(source: str, modules: Modules, top: str = "pipeline") -> set[str]:
     """Return the modules of the package that a source imports."""
-    return {name.removeprefix("pipeline.") for name in imported(source)} & modules.keys()
+    return {name.removeprefix(f"{top}.") for name in imported(source)} & modules.keys()
 
 
 def called(source: str) -> set[str]:
@@ -105,8 +105,8 @@ def imports_point_downwards(modules: Modules) -> Iterator[str]:
                 yield f"{name} imports {other}, and {two} does not stand below {one}"
 
 
-def nothing_imports_in_a_circle(modules: Modules) -> Iterator[str]:
-    remaining = {name: ours(source, modules) - {name} for name, source in modules.items()}
+def nothing_imports_in_a_circle(modules: Modules, top: str = "pipeline") -> Iterator[str]:
+    remaining = {name: ours(source, modules, top) - {name} for name, source in modules.items()}
     while free := [name for name, needs in remaining.items() if not needs & remaining.keys()]:
         for name in free:
             del remaining[name]
@@ -224,6 +224,31 @@ RULES: dict[Rule, Modules] = {
     modules_are_short: {"sbom": "x = 1\n" * 200},
     functions_are_short: {"sbom": LONG},
 }
+
+
+# What stands side by side in the checkout, and what each may import of that.
+BESIDE: dict[str, set[str]] = {
+    "service": set(),
+    "pipeline": set(),
+    "tests": {"pipeline", "service"},
+    "bench": {"pipeline", "service", "tests"},
+}
+
+
+@pytest.mark.parametrize("top", ["service", "bench"])
+def test_nothing_beside_the_pipeline_imports_in_a_circle(top: str) -> None:
+    assert list(nothing_imports_in_a_circle(read_modules(HOME / top), top)) == []
+
+
+@pytest.mark.parametrize("top", BESIDE)
+def test_what_stands_side_by_side_imports_in_one_direction(top: str) -> None:
+    found = {
+        name: others
+        for name, source in read_modules(HOME / top).items()
+        if not name.startswith("samples.")
+        and (others := {each.partition(".")[0] for each in imported(source)} & BESIDE.keys() - {top, *BESIDE[top]})
+    }
+    assert found == {}
 
 
 @pytest.fixture(scope="module")

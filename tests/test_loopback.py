@@ -9,7 +9,7 @@ from pipeline.tools.loopback import is_loopback
 
 CODE = """
 import socket
-from pipeline import loopback
+from pipeline.tools import loopback
 try:
     socket.create_connection(("127.0.0.1", 9), timeout=1)
 except OSError as error:

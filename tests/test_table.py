@@ -6,6 +6,7 @@ from importlib import import_module
 from inspect import getsource, iscoroutinefunction
 
 from pipeline.engine.schedule import wanted
+from pipeline.engine.stage import INPUTS
 from pipeline.engine.table import TABLE
 from pipeline.stages.admit import admit
 
@@ -67,3 +68,13 @@ def test_reading_the_table_imports_no_body() -> None:
 
 def test_the_gate_is_one_short_stage() -> None:
     assert len(getsource(admit).splitlines()) < 20
+
+
+def test_a_row_that_takes_from_the_store_waits_for_what_fills_it() -> None:
+    late = [row.name for row in TABLE if (row.tools or row.inputs) and row.name != INPUTS and INPUTS not in row.after]
+    assert late == []
+
+
+def test_a_row_that_takes_nothing_from_the_store_waits_for_its_needs_alone() -> None:
+    rows = {row.name: row for row in TABLE}
+    assert rows["admit"].after == ("assess",)

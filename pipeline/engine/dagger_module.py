@@ -6,7 +6,6 @@ have to be installed besides.
 
 import functools
 import logging
-import tomllib
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from pathlib import PurePosixPath
@@ -156,12 +155,13 @@ class Pipeline:
 
     async def _graph(self, world: str = "dry-run", secrets: Mapping[str, dagger.Secret] | None = None) -> Graph:
         try:
-            configuration = tomllib.loads(await self.source.file(reads.FILENAME).contents())
-        except (dagger.QueryError, tomllib.TOMLDecodeError) as error:
+            text = await self.source.file(reads.FILENAME).contents()
+        except dagger.QueryError as error:
             raise UsageError(
                 f"the source has no {reads.FILENAME} that can be read: {error}",
                 do="give a directory with one: --source=DIR",
             ) from error
+        configuration = reads.parse(text, f"the source's {reads.FILENAME}")
         base = await self._base()
         for name, secret in (secrets or {}).items():
             await _require(name, secret, base)

@@ -4,7 +4,6 @@ Every key is described in docs/configuration.md. Unknown keys are refused, with 
 relative to the file and may not leave its directory, so that the digest of what a stage reads covers all of it.
 """
 
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
@@ -193,12 +192,12 @@ class Config(_Section):
     def load(cls, path: Path) -> Self:
         """Read and check a file; raise `ConfigError` with the key at fault and what was probably meant."""
         try:
-            document = tomllib.loads(text_of(path))
+            document = reads.parse(text_of(path), str(path))
         except FileNotFoundError as error:
             raise ConfigError(
                 f"there is no {path}", do="run this in a project that has a pipeline.toml, or name one with --config"
             ) from error
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
         root = path.resolve().parent
         about = {"root": root, "file": path.resolve(), "document": document}

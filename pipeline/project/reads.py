@@ -1,20 +1,27 @@
-"""Say which files and directories of a project a stage reads. Pure: the parsed `pipeline.toml` in, relative paths out.
+"""Parse a `pipeline.toml`, and say which files and directories of a project a stage reads: relative paths. Pure.
 
 Both engines ask here: the host digests these paths to know whether a stage can be kept, and Dagger mounts them and
 nothing else. It takes the parsed file as it is, because the Dagger module may import nothing that has to be installed.
-
-Pure.
 """
 
+import tomllib
 from collections.abc import Mapping
 from pathlib import PurePosixPath
 from typing import Any
 
-from pipeline.errors import UsageError
+from pipeline.errors import ConfigError, UsageError
 
 FILENAME = "pipeline.toml"
 DEFAULT_SOURCE = "service"
 DEFAULT_POLICY = "policy"
+
+
+def parse(text: str, where: str) -> dict[str, Any]:
+    """Parse a `pipeline.toml`, whose keys nobody has checked yet; raise `ConfigError` for what is no TOML."""
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(f"{where} cannot be read", why=str(error), do="correct the file") from error
 
 
 def paths(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
