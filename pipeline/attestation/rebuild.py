@@ -11,10 +11,10 @@ from pipeline.attestation.provenance import BUILD_TYPE
 from pipeline.attestation.statements import PredicateType
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import attached
-from pipeline.errors import ToolFailed, UsageError, VerificationFailed
+from pipeline.errors import ToolFailed, VerificationFailed
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store
-from pipeline.oci.layout import INDEX_TYPE, Layout
+from pipeline.oci.layout import Layout
 from pipeline.project.config import Config
 
 
@@ -34,16 +34,6 @@ class Recorded:
     dirty: bool
     configuration: Mapping[str, Any]
     materials: Mapping[str, Digest]
-
-
-def only_image(layout: Layout) -> Digest:
-    """Return the digest of the one image index that a layout lists; raise `UsageError` when it lists another number."""
-    found = {item["digest"] for item in layout.listed() if item.get("mediaType") == INDEX_TYPE}
-    if len(found) != 1:
-        raise UsageError(
-            f"{layout.path} holds {len(found)} images", why=sorted(found), do="give a layout that lists one image index"
-        )
-    return Digest.parse(found.pop())
 
 
 def recorded(layout: Layout, image: Digest) -> list[Recorded]:

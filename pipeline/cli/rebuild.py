@@ -13,7 +13,7 @@ from typing import Any
 
 import anyio.to_thread
 
-from pipeline.attestation.rebuild import Recorded, check_configuration, check_materials, needed, only_image, recorded
+from pipeline.attestation.rebuild import Recorded, check_configuration, check_materials, needed, recorded
 from pipeline.cli import options as shared
 from pipeline.cli.engine import run_async
 from pipeline.cli.progress import progress
@@ -49,11 +49,11 @@ def run(options: argparse.Namespace) -> int:
                 f"there is no layout {given}", do="name a directory: attest/layout of a run, or one pulled"
             )
     layout = Layout(options.layout)
-    image = only_image(layout)
+    image = layout.only_image()
     blobs = layout.check_image(image)
     if options.against:
         other = Layout(options.against)
-        _compare(Side("the first", layout, image), Side("the second", other, only_image(other)), [])
+        _compare(Side("the first", layout, image), Side("the second", other, other.only_image()), [])
         notes: list[str] = []
     else:
         with tempfile.TemporaryDirectory(prefix="rebuild-") as work:

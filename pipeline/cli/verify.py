@@ -29,7 +29,7 @@ from pipeline.engine.world import loopback_registry
 from pipeline.errors import UsageError, VerificationFailed
 from pipeline.image import handed
 from pipeline.locked.inputs import Inputs
-from pipeline.oci.layout import INDEX_TYPE, Layout
+from pipeline.oci.layout import Layout
 from pipeline.tools import loopback
 from pipeline.tools.environment import network_environment
 from pipeline.tools.toolbox import Toolbox
@@ -99,7 +99,7 @@ async def _source(image: str, tools: Toolbox, work: Path) -> AsyncIterator[tuple
     """Give the registry that has the image: its own, or for a layout one on loopback."""
     if await anyio.Path(image).is_dir():
         layout = Layout(Path(image))
-        digest = _only_image(layout)
+        digest = layout.only_image()
         whole = handed.ours(layout, digest, work / "handed")
         loopback.bring_up()
         (work / "registry").mkdir()
@@ -133,15 +133,6 @@ async def _resolve(registry: Registry, tag: str) -> Digest:
     if digest is None:
         raise VerificationFailed(f"{registry.host}/{registry.repository} has no tag {tag}", do="name one that is there")
     return digest
-
-
-def _only_image(layout: Layout) -> Digest:
-    found = {item["digest"] for item in layout.listed() if item.get("mediaType") == INDEX_TYPE}
-    if len(found) != 1:
-        raise UsageError(
-            f"{layout.path} holds {len(found)} images", why=sorted(found), do="give a layout that lists one image index"
-        )
-    return Digest.parse(found.pop())
 
 
 def _print(document: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from pipeline.digest import Digest
 from pipeline.oci import documents
 from pipeline.oci.documents import Descriptor, Layer
 from pipeline.oci.layer import Entry, tar
+from pipeline.oci.layout import Layout
 
 _THREADS = 2
 
@@ -30,9 +31,8 @@ class Blobs:
     root: Path
 
     def begin(self) -> None:
-        """Make the directories and the file that says which layout this is."""
-        (self.root / "blobs" / "sha256").mkdir(parents=True)
-        (self.root / documents.LAYOUT_FILE).write_bytes(documents.layout_file())
+        """Make an empty layout."""
+        Layout.create(self.root)
 
     def finish(self, index: Descriptor) -> None:
         """Write `index.json` with the one image that the layout holds."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.digest import Digest
-from pipeline.errors import VerificationFailed
+from pipeline.errors import UsageError, VerificationFailed
 from pipeline.oci.bytes import altered, checked_json
+from pipeline.oci.documents import LAYOUT_FILE, MANIFEST, layout_file
 from pipeline.platforms import platform_name
 
 _LARGEST_LIST, _LARGEST_READ = 16 << 20, 64 << 20  # bytes: of index.json, and of a blob that is held in memory
@@ -41,7 +42,7 @@ class Layout:
     def create(cls, path: Path) -> "Layout":
         """Make an empty layout."""
         (path / "blobs" / "sha256").mkdir(parents=True)
-        (path / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}', encoding="utf-8")
+        (path / LAYOUT_FILE).write_bytes(layout_file())
         (path / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": []}), encoding="utf-8")
         return cls(path)
 
@@ -56,6 +57,27 @@ class Layout:
                 do="make the layout again: its blobs alone are no image",
             )
         return layout
+
+    def view(self, path: Path, manifest: Digest) -> "Layout":
+        """Make a layout that lists one manifest of this one, and has its blobs without a copy of them."""
+        path.mkdir()
+        described = {"mediaType": MANIFEST, "digest": str(manifest), "size": len(self.read(manifest))}
+        index = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [described]}
+        (path / "index.json").write_text(json.dumps(index), encoding="utf-8")
+        (path / LAYOUT_FILE).write_bytes(layout_file())
+        (path / "blobs").symlink_to((self.path / "blobs").resolve(), target_is_directory=True)
+        return Layout(path)
+
+    def only_image(self) -> Digest:
+        """Return the digest of the one image index that it lists; raise `UsageError` when it lists another number."""
+        found = {item["digest"] for item in self.listed() if item.get("mediaType") == INDEX_TYPE}
+        if len(found) != 1:
+            raise UsageError(
+                f"{self.path} holds {len(found)} images",
+                why=sorted(found),
+                do="give a layout that lists one image index",
+            )
+        return Digest.parse(found.pop())
 
     def listed(self) -> list[dict[str, Any]]:
         """Return the descriptors of index.json; raise `VerificationFailed` when there is none to read."""

@@ -50,7 +50,7 @@ async def _list(context: Context, layout: Layout, subject: documents.Subject, pl
     relative = Platform.parse(platform).directory
     where = context.out / relative
     where.mkdir()
-    view = _view(layout, subject.digest, where / "view")
+    view = layout.view(where / "view", subject.digest).path
     scratch = where / "scratch"  # what it unpacks: whoever kills it leaves that with the unfinished stage, not in /tmp
     scratch.mkdir()
     # The path is relative because Syft writes it into what it lists.
@@ -69,21 +69,6 @@ async def _list(context: Context, layout: Layout, subject: documents.Subject, pl
     for name, document in zip(_FORMS.values(), normal, strict=True):
         context.write_json(f"{relative}/{name}", document)
     return f"{len(listing['artifacts'])} and {len(normal[1]['files'])}"
-
-
-def _view(layout: Layout, manifest: Digest, view: Path) -> Path:
-    """Make a layout that names one platform's manifest, the only kind that Syft reads; blobs are not copied."""
-    view.mkdir()
-    descriptor = {
-        "mediaType": "application/vnd.oci.image.manifest.v1+json",
-        "digest": str(manifest),
-        "size": len(layout.read(manifest)),
-    }
-    index = {"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": [descriptor]}
-    (view / "index.json").write_text(json.dumps(index))
-    (view / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
-    (view / "blobs").symlink_to((layout.path / "blobs").resolve(), target_is_directory=True)
-    return view
 
 
 def _read(path: Path) -> Any:
