@@ -106,6 +106,7 @@ def _refusal(failure: BaseException, directory: Path) -> PipelineError | None:
             why=failure.why if isinstance(failure, PipelineError) else str(failure),
             do="free some space there or in the directory of temporary files, then run this again: "
             "finished stages are kept",
+            reason=Reason.NO_SPACE,
         )
     if isinstance(failure, OSError) and failure.errno in _FORBIDDEN:
         reason = os.strerror(failure.errno or 0).lower()

@@ -9,6 +9,8 @@ from typing import ClassVar
 
 from pipeline.shown import line
 
+_NO_SPACE = "no space left on device"  # strerror(3) of ENOSPC, in glibc and in musl
+
 
 class Reason(StrEnum):
     """Why a program did not do what it should, for code that goes on differently: no text decides that."""
@@ -18,6 +20,11 @@ class Reason(StrEnum):
     EXITED = "it ended with a code that says so"
     TIMED_OUT = "it took too long"
     NO_SPACE = "it says that the disk is full"
+
+    @classmethod
+    def said(cls, lines: Iterable[str]) -> "Reason":
+        """Return why a program that ended has failed, by its last words: they may be the system's for a full disk."""
+        return cls.NO_SPACE if any(_NO_SPACE in line.lower() for line in lines) else cls.EXITED
 
 
 class PipelineError(Exception):

@@ -12,6 +12,7 @@ from pipeline.distribution.fetch_image import fetch
 from pipeline.distribution.registry import Registry
 from pipeline.errors import PipelineError, Reason, SubjectFailed, ToolFailed
 from pipeline.locked.store import Store
+from pipeline.smoke.junit import Outcome
 from pipeline.tools.toolbox import Toolbox
 
 NOWHERE = Digest.of(b"nowhere")
@@ -53,7 +54,13 @@ def registry(tools: Toolbox) -> Registry:
 
 
 @pytest.mark.parametrize(
-    ("script", "code"), [("exit 1", 5), ("echo 'digest mismatch' >&2; exit 1", 6), ("echo denied >&2; exit 1", 5)]
+    ("script", "code"),
+    [
+        ("exit 1", 5),
+        ("echo 'digest mismatch' >&2; exit 1", 6),
+        ("echo denied >&2; exit 1", 5),
+        ("echo 'mismatch in the repository denied' >&2; exit 1", 6),
+    ],
 )
 async def test_a_registry_is_at_fault_when_its_client_ran(tool: Tool, tmp_path: Path, script: str, code: int) -> None:
     with pytest.raises(PipelineError) as caught:
@@ -90,4 +97,11 @@ async def test_a_full_disk_is_nobodys_fault_whoever_was_blamed_for_it(tool: Tool
 
     with pytest.raises(PipelineError) as caught, disk(tmp_path):
         await blame()
-    assert ToolFailed.exit_code == caught.value.exit_code
+    assert (caught.value.exit_code, caught.value.reason) == (ToolFailed.exit_code, Reason.NO_SPACE)
+    assert isinstance(caught.value.__cause__, SubjectFailed)
+
+
+def test_tests_that_leave_no_report_on_a_full_disk_are_not_at_fault(tmp_path: Path) -> None:
+    with pytest.raises(ToolFailed) as caught, disk(tmp_path):
+        Outcome.read(b"", ["OSError: [Errno 28] No space left on device: 'junit.xml'"])
+    assert isinstance(caught.value.__cause__, ToolFailed), "and the disk is told in its place"

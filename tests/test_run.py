@@ -263,12 +263,15 @@ async def test_a_full_disk_is_said_with_what_to_do(make_run: MakeRun) -> None:
 
 
 async def test_a_full_disk_that_only_a_tool_saw_is_not_the_projects_fault(make_run: MakeRun) -> None:
-    async def blame(_: Context) -> str:
-        cause = ToolFailed("pip ended with exit code 1", why="ERROR: [Errno 28] No space left on device")
-        raise SubjectFailed("it does not build", why=cause.why) from cause
+    async def blame(context: Context) -> str:
+        try:
+            await context.tools.run("python", "-c", "raise SystemExit('ERROR: [Errno 28] No space left on device')")
+        except ToolFailed as cause:
+            raise SubjectFailed("it does not build", why=cause.why) from cause
+        return "it builds"
 
     with pytest.raises(ToolFailed, match="no space left for"):
-        await make_run().perform(Stage("blame", blame))
+        await make_run().perform(Stage("blame", blame, tools=("python",)))
 
 
 async def test_a_full_disk_that_sqlite_saw_is_said_too(make_run: MakeRun) -> None:

@@ -173,15 +173,17 @@ class Registry:
         except ToolFailed as error:
             if not error.ran:
                 raise
+            reason = Reason.ALTERED if any(_OTHER_BYTES in line for line in error.why) else error.reason
             if any(_NOT_LET_IN.search(line) for line in error.why):
                 raise RemoteFailed(
                     f"{self.host} does not allow this login `oras {arguments[0]}` in {self.repository}",
                     why=error.why,
                     do=f"run `docker login {self.host}` as somebody who may write there, or set {CONTENT}",
+                    reason=reason,
                 ) from error
             raise RemoteFailed(
                 f"{self.host} did not do `oras {arguments[0]}` for {self.repository}",
                 why=error.why,
                 do="see whether the registry is up and answers, then run this again: it goes on here",
-                reason=Reason.ALTERED if any(_OTHER_BYTES in line for line in error.why) else error.reason,
+                reason=reason,
             ) from error

@@ -8,7 +8,7 @@ import anyio
 from pipeline.engine.stage import Stage
 from pipeline.errors import UsageError
 
-GRACE = 60.0  # seconds; most of what it is for takes a few
+_GRACE = 60.0  # seconds; most of what it is for takes a few
 
 T = TypeVar("T")
 
@@ -26,12 +26,12 @@ def wanted(table: Sequence[Stage], *targets: str) -> list[Stage]:
         if name not in rows:
             raise UsageError(f"there is no stage {name}", do=f"choose one of {', '.join(rows)}")
         names.add(name)
-        pending.extend(need for need in rows[name].after if need in rows and need not in names)
+        pending.extend(need for need in rows[name].after if need not in names)
     return [stage for stage in table if stage.name in names]
 
 
 async def execute(
-    stages: Iterable[Stage], perform: Callable[[Stage], Awaitable[T]], *, grace: float = GRACE
+    stages: Iterable[Stage], perform: Callable[[Stage], Awaitable[T]], *, grace: float = _GRACE
 ) -> dict[str, T]:
     """Run stages side by side as their needs allow; return what came of each.
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Self
 from xml.etree import ElementTree as ET
 
-from pipeline.errors import ToolFailed
+from pipeline.errors import Reason, ToolFailed
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Outcome:
             raise ToolFailed(
                 "the test command wrote no JUnit file",
                 why=last_words or str(error),
+                reason=Reason.said(last_words),
                 do="test.command must take --junitxml, as pytest does",
             ) from error
         failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]

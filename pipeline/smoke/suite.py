@@ -12,7 +12,7 @@ import anyio.to_thread
 from pipeline.digest import Digest
 from pipeline.engine.inputs_of import locked_wheels, service_wheel
 from pipeline.engine.stage import Context
-from pipeline.errors import SubjectFailed, ToolFailed
+from pipeline.errors import Reason, SubjectFailed, ToolFailed
 from pipeline.image.libraries import search_path
 from pipeline.image.tree import Component, Tree
 from pipeline.image.unpacking import unpack
@@ -124,6 +124,7 @@ async def _run(
         raise ToolFailed(
             "the tests could not be run on the image's files",
             why=last_words or str(error),
+            reason=Reason.said(last_words),
             do="name pytest in test.lock, and in smoke.packages what its wheels need of Debian",
         ) from error
 

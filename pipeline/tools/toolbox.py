@@ -4,7 +4,6 @@ A tool of `tools/tools.lock.toml` is checked against its sha256 before every use
 output logged, both without secrets.
 """
 
-import errno
 import os
 import shlex
 import signal
@@ -26,7 +25,6 @@ from pipeline.tools.environment import base_environment, find, program_environme
 from pipeline.tools.outputs import ANSWER, SHOWN, Completed, Held
 from pipeline.tools.processes import drain, process
 
-_NO_SPACE = os.strerror(errno.ENOSPC).lower()
 _LAST_LINES = 12
 _LOGGED_OUTPUT = 64 * 1024
 
@@ -153,7 +151,7 @@ class Toolbox:
                 f"{name} ended with exit code {code}",
                 why=said,
                 do="the stage's log.txt has the command and what it said",
-                reason=Reason.NO_SPACE if any(_NO_SPACE in line.lower() for line in said) else Reason.EXITED,
+                reason=Reason.said(said),
             )
         return Completed(name, code, output, errors)
 
