@@ -1,4 +1,4 @@
-"""Hash lists into trees, and prove what is in them (RFC 6962, section 2.1)."""
+"""Hash lists into trees, and prove what is in them (RFC 6962, section 2.1). Pure."""
 
 import hashlib
 from collections.abc import Sequence
