@@ -146,9 +146,23 @@ def interpreter_of_nobody(where: Path) -> Path:
         if subprocess.run(readable, check=False, capture_output=True).returncode == 0:
             subprocess.run([candidate, "-m", "venv", "--without-pip", where], check=True)
             (site,) = where.glob("lib/python*/site-packages")
-            (site / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n{HOME}\n")
+            (site / "shared.pth").write_text("".join(f"{place}\n" for place in open_to_nobody(where.parent)))
             return where / "bin" / "python"
     raise AssertionError(f"no Python {here} that another user may run: install one in /usr/bin")
+
+
+def open_to_nobody(copies: Path) -> tuple[Path, Path]:
+    """Return where the packages and our code are, or copies where this checkout is closed to others, as in root's home."""
+    packages = Path(sysconfig.get_path("purelib"))
+    may_read = [*AS_NOBODY, "test", "-r", str(packages), "-a", "-r", str(HOME / "pipeline")]
+    if subprocess.run(may_read, check=False).returncode == 0:
+        return packages, HOME
+    shutil.copytree(packages, copies / "site-packages")
+    for name in ("pipeline", "policy", "tools", "image", "requirements.lock"):
+        source, target = HOME / name, copies / "code" / name
+        target.parent.mkdir(exist_ok=True)
+        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
+    return copies / "site-packages", copies / "code"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")

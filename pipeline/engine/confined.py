@@ -63,7 +63,9 @@ def _apart(context: Context, writable: Collection[Path]) -> list[str | Path]:
     """Return what bubblewrap is told: later mounts lie over earlier ones."""
     home = Path(os.environ.get("HOME", "/")).resolve()
     hidden = [Path(each) for each in _HIDDEN] + ([home] if len(home.parts) > 1 else [])
-    shown = {Path(sys.prefix), Path(sys.base_prefix), HOME / "pipeline", context.store.root}
+    # Packages may be installed beside the interpreter's own place: for one user, or shared by a .pth file.
+    packages = {Path(each) for each in sys.path if Path(each).name in {"site-packages", "dist-packages"}}
+    shown = {Path(sys.prefix), Path(sys.base_prefix), *packages, HOME / "pipeline", context.store.root}
     options: list[str | Path] = [f"--unshare-{each}" for each in _NAMESPACES]
     options += ["--die-with-parent", "--cap-drop", "ALL", "--ro-bind", "/", "/", "--dev", "/dev", "--proc", "/proc"]
     for path in hidden:
