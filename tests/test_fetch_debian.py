@@ -62,7 +62,8 @@ def test_apt_needs_no_rights(repository: tuple[str, list[Package]]) -> None:
     """Nobody at all can fetch: no package is installed, and nothing of the system's is written."""
     address, packages = repository
     body = (
-        "import os, sys, anyio, anyio._backends._asyncio, anyio._core._subprocesses, encodings.idna\n"  # all that is imported, while root may
+        # All that is imported, while root may.
+        "import os, sys, anyio, anyio._backends._asyncio, anyio._core._subprocesses, encodings.idna\n"
         "from pathlib import Path\n"
         "from tests.test_fetch_debian import fetch\n"
         "from pipeline.locked.debian import Package\n"

@@ -152,7 +152,7 @@ def interpreter_of_nobody(where: Path) -> Path:
 
 
 def open_to_nobody(copies: Path) -> tuple[Path, Path]:
-    """Return where the packages and our code are, or copies where this checkout is closed to others, as in root's home."""
+    """Return where the packages and our code are, or copies: a checkout in root's home is closed to others."""
     packages = Path(sysconfig.get_path("purelib"))
     may_read = [*AS_NOBODY, "test", "-r", str(packages), "-a", "-r", str(HOME / "pipeline")]
     if subprocess.run(may_read, check=False).returncode == 0:

@@ -4,6 +4,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,9 @@ from typing import Any
 
 import pytest
 
+from pipeline.engine import confined
 from pipeline.engine.run import Event, Run
+from pipeline.engine.stage import Context, Stage
 from pipeline.project.config import Config
 from tests.commands import SAMPLES
 from tests.conftest import MakeRun
@@ -154,6 +157,25 @@ async def test_a_build_backend_of_the_projects_own_does_not_either(asking: Run) 
     await perform(asking, INPUTS, BUILD)
     assert not list(root.rglob("written-by-a-build"))
     assert not (Path(home) / "written-by-a-build").exists()
+
+
+@needs_bubblewrap
+async def test_it_sees_the_packages_wherever_the_interpreter_has_them(
+    make_run: MakeRun, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`pip install --user` puts them into the home directory, of which nothing else is seen."""
+    packages = tmp_path / "home" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "beside.py").write_text("from pathlib import Path\nprint(*Path(__file__).parents[1].iterdir())")
+    (tmp_path / "home" / "credential").touch()
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.syspath_prepend(packages)
+
+    async def look(context: Context) -> str:
+        done = await confined.run(context, sys.executable, packages / "beside.py", work=context.out)
+        return done.stdout.decode().strip()
+
+    assert (await make_run().perform(Stage("look", look, tools=("bwrap",)))).headline == str(packages)
 
 
 async def test_without_bubblewrap_it_is_said_with_which_rights_they_run(
