@@ -16,7 +16,20 @@ from typing import Any, NoReturn, cast
 from pipeline.cli.ending import end
 from pipeline.errors import UsageError
 
-_VERBS = ["dry-run", "plan", "release", "stage", "store", "verify", "rebuild", "doctor", "db", "cost", "update-locks"]
+_VERBS = [
+    "dry-run",
+    "plan",
+    "release",
+    "stage",
+    "store",
+    "verify",
+    "rebuild",
+    "doctor",
+    "db",
+    "cost",
+    "overlay",
+    "update-locks",
+]
 
 Verb = Callable[[argparse.Namespace], int]
 

@@ -20,7 +20,7 @@ from pipeline.errors import ConfigError, SubjectFailed
 K8S = Path(__file__).resolve().parents[2] / "k8s"
 REFERENCE = Reference("docker.io", "example/app", Digest.of(b"image"))
 KINDS = {
-    *("ConfigMap", "Deployment", "HorizontalPodAutoscaler", "Namespace", "NetworkPolicy", "PodDisruptionBudget"),
+    *("ConfigMap", "Deployment", "HorizontalPodAutoscaler", "NetworkPolicy", "PodDisruptionBudget"),
     *("Service", "ServiceAccount"),
 }
 OTHERS: tuple[Any, ...] = (

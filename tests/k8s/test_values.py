@@ -62,7 +62,7 @@ def test_three_replicas_stand_in_a_file_for_the_first_deploy_and_in_no_rendered_
     assert "replicas" not in deployment
 
 
-@pytest.mark.parametrize("environment", ["production", "development"])
+@pytest.mark.parametrize("environment", ["production", "development", "recovery"])
 def test_the_first_number_of_replicas_is_given_by_a_person_and_the_files_say_which_page_has_it(
     environment: str,
 ) -> None:
@@ -97,11 +97,6 @@ def test_a_pod_runs_as_65532_on_a_read_only_file_system_without_any_capability(p
     assert container["securityContext"]["readOnlyRootFilesystem"] is True
     assert container["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert container["securityContext"]["allowPrivilegeEscalation"] is False
-
-
-def test_the_namespace_admits_restricted_pods_only_and_says_so_to_a_dry_run_too(production: Objects) -> None:
-    labels = production["Namespace", "simpletimeservice"]["metadata"]["labels"]
-    assert {labels[f"pod-security.kubernetes.io/{mode}"] for mode in ("enforce", "audit", "warn")} == {"restricted"}
 
 
 def test_liveness_readiness_and_startup_are_probed(container: Any) -> None:
@@ -180,7 +175,7 @@ def private_subnets(environment: str) -> list[str]:
     return re.findall(r'"([^"]+)"', found[1])
 
 
-@pytest.mark.parametrize("environment", ["production", "development"])
+@pytest.mark.parametrize("environment", ["production", "development", "recovery"])
 def test_the_networks_that_are_let_in_are_the_private_subnets_that_terraform_makes(
     environment: str, kustomize: Path
 ) -> None:
@@ -189,10 +184,22 @@ def test_the_networks_that_are_let_in_are_the_private_subnets_that_terraform_mak
     assert private_subnets(environment) == [peer["ipBlock"]["cidr"] for peer in rule["from"]]
 
 
-def test_the_page_for_a_lost_region_has_the_subnets_that_no_overlay_lets_in_yet() -> None:
-    page = (ROOT / "docs" / "runbooks" / "regional-failure.md").read_text()
+def test_the_second_region_is_production_with_networks_and_a_role_of_its_own(
+    production: Objects, kustomize: Path
+) -> None:
+    recovery = rendered(kustomize, K8S / "overlays" / "recovery")
+    changed = {key for key, expected in production.items() if recovery[key] != expected}
+    assert changed == {("NetworkPolicy", "simpletimeservice"), ("ServiceAccount", "simpletimeservice")}
+    assert recovery.keys() == production.keys()
     assert private_subnets("recovery") != private_subnets("production")
-    assert f"{' and '.join(private_subnets('recovery'))}, or the balancer reaches no pod" in page
+    text = [(K8S / "overlays" / each / "replicas-at-creation.yaml").read_text() for each in ("production", "recovery")]
+    assert text[0] == text[1]
+
+
+def test_without_an_overlay_nobody_reaches_the_pods(kustomize: Path) -> None:
+    """An empty list lets nobody in; a rule without `from` would let in everybody."""
+    policy = rendered(kustomize, K8S / "base")["NetworkPolicy", "simpletimeservice"]["spec"]
+    assert (policy["ingress"], policy["policyTypes"]) == ([], ["Ingress", "Egress"])
 
 
 def test_a_cluster_that_collects_metrics_lets_prometheus_in_and_nobody_else(
@@ -218,10 +225,13 @@ def test_everything_else_in_the_namespace_is_cut_off(production: Objects) -> Non
     assert policy == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
 
 
-def test_the_application_has_a_role_by_irsa_and_no_token_for_the_cluster(production: Objects, pod: Any) -> None:
-    account = production["ServiceAccount", "simpletimeservice"]
+@pytest.mark.parametrize("environment", ["production", "development", "recovery"])
+def test_the_application_has_its_own_environments_role_by_irsa_and_no_token_for_the_cluster(
+    environment: str, kustomize: Path, pod: Any
+) -> None:
+    account = rendered(kustomize, K8S / "overlays" / environment)["ServiceAccount", "simpletimeservice"]
     role = account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
-    assert role.endswith(":role/simpletimeservice")
+    assert role.endswith(f":role/simpletimeservice-{environment}-application")
     assert account["automountServiceAccountToken"] is False
     assert (pod["serviceAccountName"], pod["automountServiceAccountToken"]) == ("simpletimeservice", False)
 
@@ -240,7 +250,7 @@ def test_development_runs_one_replica_on_its_one_small_node(development: Objects
 def test_development_differs_from_production_in_nothing_that_keeps_a_pod_safe(
     production: Objects, development: Objects
 ) -> None:
-    kinds = ("Namespace", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy")
+    kinds = ("Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy")
     for key, expected in production.items():
         if key[0] in kinds:
             assert development[key] == expected

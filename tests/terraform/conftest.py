@@ -1,6 +1,9 @@
 """One emulated AWS for the whole run, bootstrapped by the runbook, with every environment living in it side by side."""
 
 import json
+import os
+import shutil
+import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -74,8 +77,10 @@ def quick_cli_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Give a copy of the configuration, with the small environment beside the real ones."""
+    """Give a copy of the configuration, with the small environment beside the real ones, and manifests beside it."""
     tree = copy(tmp_path_factory.mktemp("tree") / "terraform")
+    shutil.copytree(HOME / "k8s", tree.parent / "k8s")
+    shutil.copy(HOME / "pipeline.toml", tree.parent)
     small = tree / "environments" / "small"
     small.mkdir()
     lock = CONFIGURATION / "environments" / "production" / ".terraform.lock.hcl"
@@ -96,7 +101,9 @@ def make_root(cloud: Cloud, cli_file: Path, tree: Path) -> MakeRoot:
     """Give a function that opens a root module of the copy, whose commands reach the emulated AWS only."""
 
     def make(name: str, variables: dict[str, Any] | None = None, **more: str) -> Root:
-        root = Root(tree / name, environment(cli_file, **cloud.environment, **more))
+        # Our own interpreter first: it is what `python` is in a runbook.
+        found = f"{Path(sys.executable).parent}{os.pathsep}{cloud.environment['PATH']}"
+        root = Root(tree / name, environment(cli_file, **{**cloud.environment, "PATH": found, **more}))
         if variables is not None:
             (root.directory / "test.auto.tfvars.json").write_text(json.dumps(variables))
         return root
@@ -207,7 +214,12 @@ def lives(
             with drill.timed("apply the second region"):
                 return follow(commands("regional-failure.md", section="2."), root.directory, root.environment)
 
-        return live(root, apply, lambda: drill.run(root), unprotected, lambda: root.apply(unprotected))
+        def while_it_stands() -> None:
+            with drill.timed("write the overlay"):
+                follow(commands("regional-failure.md", section="3."), root.directory, root.environment).expect()
+            drill.run(root)
+
+        return live(root, apply, while_it_stands, unprotected, lambda: root.apply(unprotected))
 
     return {begin.__name__: pool.submit(begin) for begin in (production, recovery, development)}
 

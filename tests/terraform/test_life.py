@@ -1,15 +1,19 @@
 """Each environment is applied, planned again, changed and destroyed, for real, against an emulated AWS."""
 
+import json
 import re
+import shutil
 import tomllib
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 
 import pytest
 import yaml
 
-from pipeline.project.config import Deploy
-from tests.cloud.aws import HOME, Cloud
+from pipeline.cli import main
+from pipeline.project.config import Config, Deploy
+from tests.cloud.aws import ACCOUNT, HOME, Cloud
 from tests.cloud.terraform import CONFIGURATION, Done
 
 from .conftest import DOMAIN, Lives
@@ -146,12 +150,55 @@ def test_the_outputs_are_what_the_pipelines_configuration_takes(lives: Lives) ->
     assert outputs["deploy_role_arn"].endswith(":role/simpletimeservice-production-deploy")
 
 
-def test_the_policy_of_the_network_admits_productions_nodes_and_the_second_regions_are_others(lives: Lives) -> None:
-    policy = yaml.safe_load((HOME / "k8s" / "base" / "networkpolicy.yaml").read_bytes())
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_the_policy_of_the_network_admits_the_nodes_of_its_environment(lives: Lives, environment: str) -> None:
+    overlay = HOME / "k8s" / "overlays" / environment
+    policy = yaml.safe_load((overlay / "networkpolicy.yaml").read_bytes())
     admitted = [peer["ipBlock"]["cidr"] for rule in policy["spec"]["ingress"] for peer in rule["from"]]
-    networks = {name: lives[name].result().outputs["node_networks"] for name in ENVIRONMENTS}
-    assert networks["production"] == networks["development"] == admitted
-    assert networks["recovery"] == ["10.1.11.0/24", "10.1.12.0/24"]
+    assert lives[environment].result().outputs["node_networks"] == admitted
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_what_the_manifests_say_of_an_environment_is_what_the_command_makes_of_its_outputs(
+    lives: Lives, environment: str, tmp_path: Path
+) -> None:
+    """The files that come with the pipeline are of AWS's example account; the emulated one has another number."""
+    outputs = lives[environment].result().outputs["overlay"]
+    assert outputs["role_arn"].endswith(f"{ACCOUNT}:role/simpletimeservice-{environment}-application")
+    shutil.copytree(HOME / "k8s", tmp_path / "k8s")
+    shutil.copy(HOME / "pipeline.toml", tmp_path)
+    (tmp_path / "outputs.json").write_text(json.dumps(outputs).replace(ACCOUNT, "111122223333"))
+    patches = [f"overlays/{environment}/{name}.yaml" for name in ("networkpolicy", "serviceaccount")]
+    written = [*patches, "platform/rolebinding.yaml", "platform/rolebinding-kube-system.yaml"]
+    for name in written:
+        (tmp_path / "k8s" / name).write_text("what was there before")
+    command = ["overlay", f"{tmp_path}/k8s/overlays/{environment}", f"{tmp_path}/outputs.json"]
+    assert main([*command, "--config", f"{tmp_path}/pipeline.toml"]) == 0
+    for name in written:
+        assert (HOME / "k8s" / name).read_text() == (tmp_path / "k8s" / name).read_text()
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS)
+def test_whoever_deploys_is_in_the_group_that_the_manifests_bind_and_has_no_policy(
+    lives: Lives, environment: str
+) -> None:
+    state = lives[environment].result().state
+    entry = state['module.region.module.cluster.aws_eks_access_entry.this["deploy"]']
+    [subject] = yaml.safe_load((HOME / "k8s" / "platform" / "rolebinding.yaml").read_bytes())["subjects"]
+    assert entry["principal_arn"].endswith(f":role/simpletimeservice-{environment}-deploy")
+    assert (["Group"], entry["kubernetes_groups"]) == ([subject["kind"]], [subject["name"]])
+    assert not any('aws_eks_access_policy_association.this["deploy"]' in address for address in state)
+
+
+def test_the_runbook_for_a_lost_region_deploys_with_the_overlay_of_the_second(lives: Lives, tree: Path) -> None:
+    life, root = lives["recovery"].result(), tree.parent
+    config = Config.load(root / "recovery.toml")
+    assert config.deploy.manifests == root / "k8s" / "overlays" / "recovery"
+    policy = yaml.safe_load((config.deploy.manifests / "networkpolicy.yaml").read_bytes())
+    account = yaml.safe_load((config.deploy.manifests / "serviceaccount.yaml").read_bytes())
+    admitted = [peer["ipBlock"]["cidr"] for rule in policy["spec"]["ingress"] for peer in rule["from"]]
+    assert life.outputs["node_networks"] == admitted
+    assert life.outputs["application_role_arn"] == account["metadata"]["annotations"]["eks.amazonaws.com/role-arn"]
 
 
 def test_the_runbook_for_a_leak_refuses_every_session_from_before_and_leaves_nothing(

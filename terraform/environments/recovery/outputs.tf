@@ -23,6 +23,11 @@ output "application_role_arn" {
   value       = module.region.application_role_arn
 }
 
+output "overlay" {
+  description = "What the manifests have to know of this region: `terraform output -json overlay` to `python -m pipeline overlay k8s/overlays/recovery`, which writes it into them."
+  value       = module.region.overlay
+}
+
 output "cluster_autoscaler_role_arn" {
   description = "Role of the Cluster Autoscaler's service account."
   value       = module.region.cluster_autoscaler_role_arn

@@ -138,14 +138,16 @@ resource "aws_eks_addon" "before_nodes" {
 resource "aws_eks_access_entry" "this" {
   for_each = var.access
 
-  cluster_name  = aws_eks_cluster.this.name
-  principal_arn = each.value.principal_arn
+  cluster_name      = aws_eks_cluster.this.name
+  principal_arn     = each.value.principal_arn
+  kubernetes_groups = each.value.groups
 
   tags = { Name = substr(each.key, 0, 256) } # the longest that AWS takes
 }
 
+# Whose rights are RBAC's, in the cluster, has a group and no policy.
 resource "aws_eks_access_policy_association" "this" {
-  for_each = var.access
+  for_each = { for name, entry in var.access : name => entry if entry.policy != null }
 
   cluster_name  = aws_eks_cluster.this.name
   principal_arn = aws_eks_access_entry.this[each.key].principal_arn

@@ -78,17 +78,28 @@ variable "public_access_cidrs" {
 }
 
 variable "access" {
-  description = "Who may use the Kubernetes API: by name, a role, an EKS access policy, and the namespaces it holds in (empty: the whole cluster)."
+  description = "Who may use the Kubernetes API: by name, a role, and what gives it rights: an EKS access policy with the namespaces it holds in (empty: the whole cluster), or groups that RBAC in the cluster knows."
   type = map(object({
     principal_arn = string
-    policy        = string
+    policy        = optional(string)
     namespaces    = optional(list(string), [])
+    groups        = optional(list(string), [])
   }))
   default = {}
 
   validation {
-    condition     = alltrue([for entry in var.access : contains(["View", "Edit", "Admin", "ClusterAdmin"], entry.policy)])
+    condition     = alltrue([for entry in var.access : entry.policy == null || contains(["View", "Edit", "Admin", "ClusterAdmin"], coalesce(entry.policy, "none"))])
     error_message = "access: policy must be View, Edit, Admin or ClusterAdmin, the names between \"AmazonEKS\" and \"Policy\"."
+  }
+
+  validation {
+    condition     = alltrue([for entry in var.access : entry.policy != null || (length(entry.groups) > 0 && length(entry.namespaces) == 0)])
+    error_message = "access: an entry without a policy needs groups, or it may do nothing, and has no namespaces: where a group holds is RBAC's to say."
+  }
+
+  validation {
+    condition     = alltrue(flatten([for entry in var.access : [for group in entry.groups : can(regex("^[A-Za-z0-9][A-Za-z0-9:_.-]{0,62}$", group)) && !can(regex("^(system|eks|aws|amazon|iam):", group))]]))
+    error_message = "access: a group is up to 63 letters, digits and : _ . - and does not begin with system:, eks:, aws:, amazon: or iam:, which EKS keeps for itself."
   }
 
   validation {

@@ -52,16 +52,17 @@ locals {
     for arn in var.administrators : "administrator ${arn}" => {
       principal_arn = arn
       policy        = "ClusterAdmin"
-      namespaces    = []
+      groups        = []
     }
   }
 
-  # Deploys change what is in the application's namespace; the namespace itself is the administrators' to make.
+  # Deploys get a group and no policy of EKS's, of which the least (Edit) is far more than they need: what the group may do is
+  # a Role in the cluster (k8s/platform), which the administrators make with the namespace.
   deploys = var.github == null ? {} : {
     deploy = {
       principal_arn = module.identity.deploy_role_arn
-      policy        = "Edit"
-      namespaces    = [var.application.namespace]
+      policy        = null
+      groups        = [var.application.deploy_group]
     }
   }
 

@@ -25,6 +25,17 @@ output "application_role_arn" {
   value       = module.identity.application_role_arn
 }
 
+output "overlay" {
+  description = "What the manifests have to know of this region, for `python -m pipeline overlay`, which writes it into them. The role is null where pods get theirs by Pod Identity, which asks for no annotation."
+  value = {
+    namespace       = var.application.namespace
+    service_account = var.application.service_account
+    role_arn        = var.application.identity == "irsa" ? module.identity.application_role_arn : null
+    node_networks   = module.network.private_cidrs
+    deploy_group    = var.application.deploy_group
+  }
+}
+
 output "cluster_autoscaler_role_arn" {
   description = "Role of the Cluster Autoscaler's service account."
   value       = module.identity.cluster_autoscaler_role_arn

@@ -48,12 +48,13 @@ variable "administrators" {
 }
 
 variable "application" {
-  description = "Namespace and service account of the application, what AWS it may use (JSON, null: nothing), and how it gets its role (\"irsa\" or \"pod-identity\")."
+  description = "Namespace and service account of the application, what AWS it may use (JSON, null: nothing), how it gets its role (\"irsa\" or \"pod-identity\"), and the group that RBAC in the cluster knows whoever deploys it by."
   type = object({
     namespace       = optional(string, "simpletimeservice")
     service_account = optional(string, "simpletimeservice")
     policy          = optional(string)
     identity        = optional(string, "irsa")
+    deploy_group    = optional(string, "simpletimeservice-deployers")
   })
   default = {}
 

@@ -89,6 +89,39 @@ run "access_is_an_entry_and_a_policy_in_a_namespace" {
   }
 }
 
+run "access_by_a_group_is_an_entry_and_no_policy" {
+  command = plan
+
+  variables {
+    access = { deploy = { principal_arn = "arn:aws:iam::111122223333:role/deploy", groups = ["deployers"] } }
+  }
+
+  assert {
+    condition     = aws_eks_access_entry.this["deploy"].kubernetes_groups == toset(["deployers"]) && length(aws_eks_access_policy_association.this) == 0
+    error_message = "What the group may do is for RBAC in the cluster to say, and nothing else gives it more."
+  }
+}
+
+run "access_that_gives_nothing_is_refused" {
+  command = plan
+
+  variables {
+    access = { deploy = { principal_arn = "arn:aws:iam::111122223333:role/deploy" } }
+  }
+
+  expect_failures = [var.access]
+}
+
+run "a_group_that_eks_keeps_for_itself_is_refused" {
+  command = plan
+
+  variables {
+    access = { deploy = { principal_arn = "arn:aws:iam::111122223333:role/deploy", groups = ["system:masters"] } }
+  }
+
+  expect_failures = [var.access]
+}
+
 run "add_ons_have_the_version_that_goes_with_the_clusters" {
   command = plan
 

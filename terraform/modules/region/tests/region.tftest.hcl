@@ -62,6 +62,37 @@ run "administrators_whose_names_end_alike_are_all_admitted" {
   }
 }
 
+run "who_deploys_has_a_group_and_no_policy" {
+  command = plan
+
+  variables {
+    github = { repository = "example/service", environment = "production" }
+  }
+
+  assert {
+    condition     = local.access["deploy"].policy == null && local.access["deploy"].groups == ["simpletimeservice-deployers"]
+    error_message = "What a deploy may do is a Role in the cluster."
+  }
+}
+
+run "the_manifests_are_told_who_and_where_they_are" {
+  command = plan
+
+  variables {
+    application = { identity = "pod-identity", deploy_group = "deployers" }
+  }
+
+  assert {
+    condition     = output.overlay.node_networks == ["10.0.11.0/24", "10.0.12.0/24"] && output.overlay.deploy_group == "deployers"
+    error_message = "The networks of the nodes, and the group of the access entry."
+  }
+
+  assert {
+    condition     = output.overlay.role_arn == null && output.overlay.namespace == "simpletimeservice" && output.overlay.service_account == "simpletimeservice"
+    error_message = "Under Pod Identity an annotation would have the SDK ask for a role that does not trust it."
+  }
+}
+
 run "who_admits_the_nodes_is_told_their_addresses" {
   command = plan
 
