@@ -263,6 +263,10 @@ def test_a_config_map_may_have_a_key_called_containers() -> None:
         ("admissionregistration.k8s.io/v1", "ValidatingAdmissionPolicyBinding"),
         ("apiextensions.k8s.io/v1", "CustomResourceDefinition"),
         ("apiregistration.k8s.io/v1", "APIService"),
+        ("v1", "Namespace"),
+        ("v1", "LimitRange"),
+        ("v1", "ResourceQuota"),
+        ("scheduling.k8s.io/v1", "PriorityClass"),
         ("v1", "PersistentVolume"),
         ("v1", "Node"),
         ("v1", "Endpoints"),
@@ -277,37 +281,24 @@ def test_a_kind_that_is_not_judged_is_refused(version: str, kind: str) -> None:
     assert f"{kind} shop/a: {version} {kind} is no kind that a deploy may bring" in judged(body)[0]
 
 
-NAMESPACE: dict[str, Any] = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop", "labels": {}}}
-
-
-@pytest.mark.parametrize(
-    ("labels", "expected"),
-    [
-        ({"enforce": "privileged"}, "enforce: privileged is weaker than restricted"),
-        ({"enforce": "baseline"}, "enforce: baseline is weaker than restricted"),
-        ({"enforce": "restricted", "warn": "baseline"}, "warn: baseline is weaker than restricted"),
-        ({"enforce": "restricted", "enforce-version": "v1.19"}, "enforce-version: v1.19 is a standard of before v1.25"),
-        ({"enforce": "restricted", "enforce-version": "v1.x"}, "enforce-version: v1.x is a standard of before v1.25"),
-    ],
-)
-def test_a_namespace_that_asks_for_less_than_the_restricted_standard_is_named(
-    labels: dict[str, str], expected: str
-) -> None:
-    prefixed = {f"pod-security.kubernetes.io/{key}": value for key, value in labels.items()}
-    found = judged(changed(NAMESPACE, lambda n: n["metadata"]["labels"].update(prefixed)))
-    assert found == [f"Namespace shop: pod-security.kubernetes.io/{expected}"]
-
-
-@pytest.mark.parametrize("version", ["latest", "v1.25", "v1.35"])
-def test_a_namespace_of_the_restricted_standard_is_in_order(version: str) -> None:
-    labels = {"pod-security.kubernetes.io/enforce": "restricted", "pod-security.kubernetes.io/enforce-version": version}
-    assert judged(changed(NAMESPACE, lambda n: n["metadata"]["labels"].update(labels))) == []
-
-
 def test_the_namespaces_of_the_cluster_itself_are_left_alone() -> None:
     settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "aws-auth", "namespace": "kube-system"}}
-    own = changed(NAMESPACE, lambda n: n["metadata"].update(name="kube-public"))
-    assert ["begin with kube- are the cluster's own" in line for line in judged(settings, own)] == [True, True]
+    [found] = judged(settings)
+    assert "begin with kube- are the cluster's own" in found
+
+
+@pytest.mark.parametrize("kind", ["Service", "ConfigMap", "ServiceAccount", "Role"])
+def test_an_object_that_names_no_namespace_is_named_whatever_its_kind(kind: str) -> None:
+    version = "rbac.authorization.k8s.io/v1" if kind == "Role" else "v1"
+    body = {"apiVersion": version, "kind": kind, "metadata": {"name": "a"}, "spec": {"ports": [{"port": 80}]}}
+    assert judged(body) == [f"{kind} a: it names no namespace, and would land in whichever one is current"]
+
+
+def test_objects_of_two_namespaces_are_named() -> None:
+    settings = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "a", "namespace": "other"}}
+    assert judged(DEPLOYMENT, settings) == [
+        "ConfigMap other/a: it is in namespace other, and others are in shop: a deploy changes one namespace"
+    ]
 
 
 ROLE: dict[str, Any] = {
@@ -400,7 +391,7 @@ JSON = st.recursive(
 
 @given(data=st.data())
 def test_no_shape_brings_a_check_down(data: st.DataObject) -> None:
-    bodies = [deepcopy(each) for each in (DEPLOYMENT, SERVICE, AUTOSCALER, NAMESPACE, ROLE, BINDING)]
+    bodies = [deepcopy(each) for each in (DEPLOYMENT, SERVICE, AUTOSCALER, ROLE, BINDING)]
     for _ in range(data.draw(st.integers(1, 4))):
         places = [place for body in bodies for place in below(body)]
         holder, key = data.draw(st.sampled_from(places))

@@ -8,6 +8,7 @@ import pytest
 
 from pipeline.digest import Reference
 from pipeline.errors import ConfigError
+from pipeline.project import reads
 from pipeline.project.config import HOME, Config
 from pipeline.project.misconfigured import example_of
 
@@ -194,3 +195,21 @@ def test_the_digest_sees_values_and_not_comments_or_the_place_of_the_checkout(pr
     moved = project.rename(tmp_path / "moved")
     assert Config.load(rewritten(moved, "[test]", "# a comment\n[test]")).digest == before
     assert Config.load(rewritten(moved, '"sample"\n', '"other"\n')).digest != before
+
+
+def test_a_platform_that_is_not_there_is_named(project: Path) -> None:
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text() + '[deploy]\nplatform = "gone/platform"\n')
+    with pytest.raises(ConfigError) as failure:
+        Config.load(path).require(["manifests"])
+    assert failure.value.why == ("deploy.platform: there is no gone/platform",)
+
+
+@pytest.mark.parametrize(
+    ("platform", "expected"), [("", ("deploy",)), ("other/place", ("deploy", "other")), ("deploy/x", ("deploy",))]
+)
+def test_what_deploys_read_is_the_top_directory_of_both_sets_of_manifests(
+    platform: str, expected: tuple[str, ...]
+) -> None:
+    deploy = {"manifests": "deploy/overlay", "platform": platform}
+    assert expected == reads.paths({"deploy": deploy}, "manifests")

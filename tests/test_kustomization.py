@@ -241,3 +241,41 @@ def test_kustomize_reaches_no_host_even_one_that_this_machine_exempts_from_its_p
     done = build({**environment, **cut_off({})})
     assert done.returncode == 1
     assert b"proxyconnect" in done.stderr
+
+
+GROWING = "\n".join(
+    ["x0: &x0 [a, a, a, a, a, a, a, a, a, a]"]
+    + [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 9)]
+)
+
+
+def test_a_key_that_comes_twice_is_refused_however_deep_it_stands() -> None:
+    text = b"patches:\n  - path: one.yaml\n    path: two.yaml\n"
+    assert read(text).refused == ("line 3: 'path' comes twice",)
+
+
+def test_a_patch_within_the_file_may_not_grow_either() -> None:
+    patch = "".join(f"      {line}\n" for line in GROWING.splitlines())
+    [why] = read(f"patches:\n  - patch: |-\n{patch}".encode()).refused
+    assert why.startswith("line 2: the text that begins here: line 6: its aliases become more than 1 MiB")
+
+
+def test_a_file_whose_aliases_grow_is_refused_wherever_kustomize_would_read_it(project: Path) -> None:
+    (project / "overlay" / "patch.yaml").write_text(GROWING)
+    (project / "overlay" / "kustomization.yaml").write_text("resources: [../base]\npatches: [{path: patch.yaml}]\n")
+    [why] = refusals(project)
+    assert why.startswith("k8s/overlay/patch.yaml: line 6: its aliases become more than 1 MiB")
+
+
+def test_a_file_that_is_text_to_kustomize_may_hold_what_it_likes(project: Path) -> None:
+    (project / "overlay" / "any.txt").write_text(GROWING)
+    generator = "configMapGenerator: [{name: any, files: [any.txt]}]\n"
+    (project / "overlay" / "kustomization.yaml").write_text(f"resources: [../base]\n{generator}")
+    require_own(project / "overlay", project)
+
+
+@pytest.mark.parametrize("name", ["namespace.yaml", "kustomization.yaml"])
+def test_a_file_that_nobody_can_have_written_is_not_read(project: Path, name: str) -> None:
+    with (project / "base" / name).open("r+b") as file:
+        file.truncate((8 << 20) + 1)
+    assert any("it cannot be read: it is larger than 8 MiB" in why for why in refusals(project))

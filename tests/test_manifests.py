@@ -55,6 +55,9 @@ def test_each_document_becomes_a_manifest_with_a_title_that_names_it() -> None:
         (b"kind: Pod\napiVersion: v1\nmetadata: {name: a}\nx: " + b"[" * 99 + b"]" * 99, "no Kubernetes object"),
         (b"kind: Pod\napiVersion: v1\nmetadata: {name: a}\nx: " + b"[" * 9999 + b"]" * 9999, "no YAML"),
         (b"kind: Pod\napiVersion: v1\nmetadata: {name: a}\nx: " + b"9" * 9999, "no YAML"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: a}\nkind: Job\n", "no YAML"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: a, name: b}\n", "no YAML"),
+        (b"kind: Pod\napiVersion: v1\nmetadata: {name: a}\nx: &x []\ny: *x\n", "no YAML"),
     ],
 )
 def test_text_that_is_not_a_set_of_objects_is_refused_as_the_projects_fault(rendered: bytes, message: str) -> None:

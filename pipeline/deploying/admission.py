@@ -1,8 +1,8 @@
 """Judge rendered manifests before anything reaches a cluster. Pure.
 
-Only kinds that are judged here may pass, and pods are judged wherever they stand (`pods`, `rights`). Besides: a
-readiness probe, a NodePort in range, no secret, no weaker Namespace, and no number of replicas where an autoscaler
-owns it. `review` has the schemas say first whether the shapes are right.
+Only kinds that are judged here may pass, none of them the whole cluster's, and all in one namespace; pods are judged
+wherever they stand (`pods`, `rights`). Besides: a readiness probe, a NodePort in range, no secret, and no number of
+replicas where an autoscaler owns it. `review` has the schemas say first whether the shapes are right.
 """
 
 from collections.abc import Iterator, Sequence
@@ -20,13 +20,13 @@ _MAKE_PODS = {
     "apps/v1": ("DaemonSet", "Deployment", "ReplicaSet", "StatefulSet"),
     "batch/v1": ("CronJob", "Job"),
 }
-# What a deploy may bring. All other kinds give rights, admit, extend or reroute: they are an administrator's.
+# What a deploy may bring: objects of a namespace. What is the whole cluster's, or limits, admits, extends or reroutes,
+# is an administrator's.
 _KINDS = {
     **_MAKE_PODS,
     "v1": (
         *_MAKE_PODS["v1"],
-        *("ConfigMap", "LimitRange", "Namespace", "PersistentVolumeClaim", "ResourceQuota", "Secret", "Service"),
-        "ServiceAccount",
+        *("ConfigMap", "PersistentVolumeClaim", "Secret", "Service", "ServiceAccount"),
     ),
     "autoscaling/v1": ("HorizontalPodAutoscaler",),
     "autoscaling/v2": ("HorizontalPodAutoscaler",),
@@ -34,8 +34,6 @@ _KINDS = {
     "policy/v1": ("PodDisruptionBudget",),
     "rbac.authorization.k8s.io/v1": ("Role", "RoleBinding"),
 }
-_POD_SECURITY = "pod-security.kubernetes.io/"
-_WHOLE_STANDARD = 25  # Kubernetes 1.25, the first in which pod security admission is stable
 
 
 @dataclass(frozen=True, order=True)
@@ -94,12 +92,12 @@ def _alone(manifest: Manifest) -> Iterator[str]:
     version = str(manifest.body.get("apiVersion"))
     if manifest.kind not in _KINDS.get(version, ()):
         yield f"{version} {manifest.kind} is no kind that a deploy may bring: an administrator applies it, or nobody"
+    elif not manifest.namespace:
+        yield "it names no namespace, and would land in whichever one is current"
     if manifest.kind == "Secret":
         yield "a Secret would be kept as evidence for all to read: create it in the cluster by other means"
-    if (manifest.name if manifest.kind == "Namespace" else manifest.namespace).startswith("kube-"):
+    if manifest.namespace.startswith("kube-"):
         yield "namespaces that begin with kube- are the cluster's own"
-    if manifest.kind == "Namespace":
-        yield from _namespace(manifest)
     if manifest.kind == "Service":
         yield from _service(manifest)
     if manifest.kind in _MAKE_PODS.get(version, ()) and not any(manifest.containers()):
@@ -109,31 +107,10 @@ def _alone(manifest: Manifest) -> Iterator[str]:
 
 
 def _pod(pod: Object, manifest: Manifest) -> Iterator[str]:
-    if not manifest.namespace:
-        yield "it names no namespace, and would land in whichever one is current"
     yield from weaknesses(pod)
     for container in entries(pod.get("containers")) if manifest.kind == "Deployment" else ():
         if not container.get("readinessProbe"):
             yield f"container {container.get('name')}: without a readinessProbe a broken rollout looks healthy"
-
-
-def _namespace(manifest: Manifest) -> Iterator[str]:
-    """Yield where a Namespace asks for less than the restricted standard, or for that of long ago."""
-    labels = dig(manifest.body, "metadata", "labels")
-    for label, value in labels.items():
-        mode = str(label).removeprefix(_POD_SECURITY)
-        if mode == label or value is None:
-            continue
-        if not mode.endswith("-version"):
-            if value != "restricted":
-                yield f"{label}: {value} is weaker than restricted"
-        elif value != "latest" and not _since(str(value)):
-            yield f"{label}: {value} is a standard of before v1.{_WHOLE_STANDARD}"
-
-
-def _since(version: str) -> bool:
-    minor = version.removeprefix("v1.")
-    return minor != version and minor.isdecimal() and int(minor[:4]) >= _WHOLE_STANDARD
 
 
 def _service(manifest: Manifest) -> Iterator[str]:
@@ -151,6 +128,9 @@ def _service(manifest: Manifest) -> Iterator[str]:
 
 def _among(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[str]:
     """Yield what is wrong between objects: an autoscaler or a Service that points at nothing, or at a fixed number."""
+    first = next((each.namespace for each in manifests if each.namespace), "")
+    if manifest.namespace not in ("", first):
+        yield f"it is in namespace {manifest.namespace}, and others are in {first}: a deploy changes one namespace"
     yield from excesses(manifest, manifests)
     neighbours = [other for other in manifests if other.namespace == manifest.namespace]
     spec = dig(manifest.body, "spec")

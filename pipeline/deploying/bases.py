@@ -1,11 +1,17 @@
 """Follow a kustomization to everything that it reaches, and refuse what is not of this project."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pipeline.deploying.growth import grows
 from pipeline.deploying.kustomization import NAMES, Kustomization, read
+from pipeline.digest import opened
 from pipeline.errors import SubjectFailed
+
+_LONGEST = 8 << 20
+_OPAQUE = ("configMapGenerator", "secretGenerator")  # what these name is text to kustomize
 
 
 def require_own(directory: Path, within: Path) -> None:
@@ -33,6 +39,23 @@ def require_own(directory: Path, within: Path) -> None:
         )
 
 
+def read_own(path: Path, within: Path) -> bytes | None:
+    """Return the bytes of a file of the project that need not be there.
+
+    Raises:
+        SubjectFailed: it is no file, lies elsewhere, or is too large to be meant for people.
+    """
+    if not os.path.lexists(path):
+        return None
+    try:
+        why = _astray(path, within.resolve())
+        if not why:
+            return _bytes(path)
+    except OSError as problem:
+        why = f"cannot be read: {problem.strerror}"
+    raise SubjectFailed(f"{path.name} is not read", why=f"it {why}", do=f"put a file of this name into {within.name}/")
+
+
 def _follow(here: Path, within: Path, waiting: list[Path]) -> Iterator[str]:
     for path in (here / name for name in NAMES if os.path.lexists(here / name)):
         title = path.relative_to(within.parent)
@@ -48,13 +71,30 @@ def _follow(here: Path, within: Path, waiting: list[Path]) -> Iterator[str]:
                 yield f"{title}: line {each.line}: {each.key}: {each.path!r} {why}"
             elif target.is_dir():
                 waiting.append(target.resolve())
+            elif not each.key.startswith(_OPAQUE) and (why := _grows(target)):
+                yield f"{target.relative_to(within.parent)}: {why}"
+
+
+def _grows(path: Path) -> str:
+    """Return what is wrong with the aliases of a file, nothing where it is not there: kustomize says so."""
+    try:
+        return grows(_bytes(path)) if path.exists() else ""
+    except OSError as problem:
+        return f"it cannot be read: {problem.strerror}"
 
 
 def _read(path: Path) -> Kustomization:
     try:
-        return read(path.read_bytes())
+        return read(_bytes(path))
     except OSError as problem:
         return Kustomization((), (f"it cannot be read: {problem.strerror}",))
+
+
+def _bytes(path: Path) -> bytes:
+    with opened(path) as file:
+        if os.fstat(file.fileno()).st_size > _LONGEST:
+            raise OSError(errno.EFBIG, f"it is larger than {_LONGEST >> 20} MiB")
+        return file.read(_LONGEST)
 
 
 def _astray(path: Path, within: Path) -> str:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 import yaml
 
+from pipeline.deploying.growth import grows
+
 NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 """What kustomize calls the file in a directory (`konfig.RecognizedKustomizationFileNames`)."""
 
@@ -72,7 +74,7 @@ def read(text: bytes) -> Kustomization:
     if not isinstance(root, yaml.MappingNode):
         return Kustomization((), () if root is None else ("it is no table of keys",))
     named: list[Named] = []
-    refused = list(_twice(root))
+    refused = list(_inside(root))
     for key, value in root.value:
         name, line = str(key.value), _line(key)
         if name in _PROGRAMS:
@@ -97,12 +99,20 @@ def _line(place: yaml.Event | yaml.Node) -> int:
     return 0 if place.start_mark is None else place.start_mark.line + 1
 
 
-def _twice(root: yaml.MappingNode) -> Iterator[str]:
-    seen: set[str] = set()
-    for key, _ in root.value:
-        if str(key.value) in seen:
-            yield f"line {_line(key)}: {key.value!r} comes twice"
-        seen.add(str(key.value))
+def _inside(node: yaml.Node) -> Iterator[str]:
+    """Yield what is wrong anywhere in the file: a key that comes twice, a patch in it whose aliases grow."""
+    if isinstance(node, yaml.MappingNode):
+        seen: set[str] = set()
+        for key, value in node.value:
+            if str(key.value) in seen:
+                yield f"line {_line(key)}: {key.value!r} comes twice"
+            seen.add(str(key.value))
+            yield from _inside(value)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _inside(value)
+    elif isinstance(node, yaml.ScalarNode) and (why := grows(node.value.encode())):
+        yield f"line {_line(node)}: the text that begins here: {why}"
 
 
 def _paths(name: str, value: yaml.Node) -> Iterator[Named]:

@@ -208,7 +208,23 @@ def dump(manifests: Iterable[Manifest]) -> bytes:
 
 
 class _Loader(yaml.SafeLoader):
-    """Takes for text what Go's writer leaves bare because its own reader does: `=`, `on`, 12:30, 2026-99-99."""
+    """Takes for text what Go's writer leaves bare because its own reader does: `=`, `on`, 12:30, 2026-99-99.
+
+    What readers differ on is refused: a key that comes twice, and an alias, which kustomize never writes.
+    """
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("it holds an alias, and kustomize writes none")
+        return super().compose_node(parent, index)
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set[str]()
+        for key, _ in node.value:
+            if isinstance(key, yaml.ScalarNode) and key.value in seen:
+                raise yaml.MarkedYAMLError(problem=f"key {key.value!r} comes twice", problem_mark=key.start_mark)
+            seen.add(str(key.value))
+        return super().construct_mapping(node, deep)
 
 
 _Loader.yaml_implicit_resolvers = {}

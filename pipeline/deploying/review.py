@@ -4,13 +4,13 @@ The order is the point: what judges the manifests need not ask again whether a l
 files of the package that knows them (kubernetes-validate). Pure.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 import kubernetes_validate  # type: ignore[import-untyped]
 
 from pipeline.deploying.admission import Problem, problems, require
-from pipeline.deploying.manifests import Manifest, parse, set_image
+from pipeline.deploying.manifests import Manifest, image_of, parse, set_image
 from pipeline.digest import Reference
 from pipeline.errors import ConfigError
 
@@ -18,7 +18,9 @@ _LONGEST = 240
 _NEVER_NULL = ("spec", "template", "jobTemplate")
 
 
-def review(rendered: bytes, version: str, container: str, reference: Reference) -> tuple[Manifest, ...]:
+def review(
+    rendered: bytes, version: str, container: str, reference: Reference, also: Collection[Reference] = ()
+) -> tuple[Manifest, ...]:
     """Return the manifests that may be applied, with the image of the service's container by digest.
 
     Args:
@@ -26,16 +28,27 @@ def review(rendered: bytes, version: str, container: str, reference: Reference) 
         version: the version of Kubernetes whose schemas are used, `1.35`.
         container: the name of the service's container.
         reference: the verified image.
+        also: images of others that containers beside the service's may run ([deploy] also-images).
 
     Raises:
         ConfigError: there are no schemas for this version, or not one container of that name.
-        SubjectFailed: the manifests do not fit the schemas, or would weaken a cluster.
+        SubjectFailed: the manifests do not fit the schemas, would weaken a cluster, or run what nobody verified.
     """
     manifests = parse(rendered)
     require(list(_misfits(manifests, version)))
     manifests = set_image(manifests, container, reference)
-    require(problems(manifests))
+    require([*problems(manifests), *_strangers(manifests, {reference, *also})])
     return manifests
+
+
+def _strangers(manifests: Sequence[Manifest], known: Collection[Reference]) -> Iterator[Problem]:
+    """Yield every image by digest that is not one of `known`; of one that is not by digest admission speaks."""
+    for manifest in manifests:
+        for container in manifest.containers():
+            image = image_of(container)
+            if image is not None and image not in known:
+                what = f"image {image} is neither the verified one nor in [deploy] also-images"
+                yield Problem(manifest.title, f"container {container.get('name')}: {what}")
 
 
 def _misfits(manifests: Sequence[Manifest], version: str) -> Iterator[Problem]:

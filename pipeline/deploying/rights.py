@@ -6,7 +6,7 @@ holds in a whole cluster (ClusterRole, ClusterRoleBinding) is no kind that a dep
 
 from collections.abc import Iterator, Sequence
 
-from pipeline.deploying.manifests import Manifest, dig, entries, texts
+from pipeline.deploying.manifests import Manifest, Object, dig, entries, texts
 
 _VERBS = {"escalate": "more rights than its own", "bind": "roles that it does not have", "impersonate": "other names"}
 _WRITES = frozenset({"create", "update", "patch", "delete", "deletecollection"})
@@ -25,20 +25,25 @@ def excesses(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[str]
     """Yield what a Role or a RoleBinding gives away that could become the whole cluster, or hide what runs in it."""
     if manifest.kind == "Role":
         for rule in entries(manifest.body.get("rules")):
-            yield from _rule(texts(rule.get("verbs")), rule)
+            yield from _rule(rule)
     if manifest.kind == "RoleBinding":
         yield from _binding(manifest, manifests)
 
 
-def _rule(verbs: frozenset[str], rule: object) -> Iterator[str]:
-    given = dig(rule)
-    resources = texts(given.get("resources"))
+def overreach(rule: Object) -> Iterator[str]:
+    """Yield what no rule may hold, whoever it is for: a wildcard, or a verb that gives more than it says."""
     for field in ("apiGroups", "resources", "verbs"):
-        if any("*" in each for each in texts(given.get(field))):
+        if any("*" in each for each in texts(rule.get(field))):
             yield f"a rule's {field} hold a wildcard: name each"
-    if given.get("nonResourceURLs"):
+    if rule.get("nonResourceURLs"):
         yield "a rule speaks of nonResourceURLs, which are the whole cluster's"
+    verbs = texts(rule.get("verbs"))
     yield from (f"the verb {verb} gives {_VERBS[verb]}" for verb in sorted(verbs & _VERBS.keys()))
+
+
+def _rule(rule: Object) -> Iterator[str]:
+    verbs, resources = texts(rule.get("verbs")), texts(rule.get("resources"))
+    yield from overreach(rule)
     yield from (f"rights on {each} are rights on the cluster" for each in sorted(resources & _READ_TOO))
     if verbs & _WRITES:
         yield from (f"who writes {each} decides what runs, unverified" for each in sorted(resources & _NOT_WRITTEN))

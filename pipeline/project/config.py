@@ -18,9 +18,9 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.digest import Digest, split_repository
+from pipeline.digest import Digest, Reference, split_repository
 from pipeline.disk import text_of
-from pipeline.errors import ConfigError
+from pipeline.errors import ConfigError, VerificationFailed
 from pipeline.project import reads
 from pipeline.project.misconfigured import say
 from pipeline.project.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
@@ -51,6 +51,13 @@ def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
 def _repository(name: str) -> str:
     split_repository(name)
     return name
+
+
+def _by_digest(image: str) -> str:
+    try:
+        return str(Reference.parse(image))
+    except VerificationFailed as error:
+        raise ValueError(f"{error.what}: write REGISTRY/REPOSITORY@sha256:…") from error
 
 
 Inside = Annotated[Path, AfterValidator(_inside)]
@@ -165,10 +172,12 @@ class Sign(_Section):
 
 
 class Deploy(_Section):
-    """Which manifests are rendered, and which container of theirs gets the image."""
+    """Which manifests are rendered, which container of theirs gets the image, and what they may bring besides."""
 
     manifests: Inside | None = None
+    platform: Inside | None = None
     container: str = "app"
+    also_images: Annotated[tuple[Annotated[str, AfterValidator(_by_digest)], ...], AfterValidator(_each_once)] = ()
     kubernetes: str = Field(default="1.35", pattern=r"^1\.\d+$")
 
 
@@ -242,6 +251,7 @@ _NAMED: tuple[tuple[str, str, str, str | tuple[()]], ...] = (
     ("tests", "test", "paths", ()),
     ("policy", "policy", "directory", ()),
     ("manifests", "deploy", "manifests", ()),
+    ("manifests", "deploy", "platform", ()),
 )
 
 

@@ -46,8 +46,9 @@ def paths(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
             return tuple(path for section, key in named if (path := _in(document, section, key)))
         case "manifests":
             # An overlay names bases beside it, so the whole top directory counts.
-            manifests = _in(document, "deploy", "manifests")
-            return (PurePosixPath(manifests).parts[:1] or (".",)) if manifests else ()
+            places = [_in(document, "deploy", key) for key in ("manifests", "platform")]
+            tops = [(PurePosixPath(path).parts[:1] or (".",))[0] for path in places if path]
+            return tuple(dict.fromkeys(tops))
     raise UsageError(f"a stage reads {name}, which is nothing that a project has")
 
 

@@ -1,11 +1,14 @@
 """Render the manifests with the verified digest and check them strictly; to apply them is not available yet."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.deploying import platform
 from pipeline.deploying.admission import require, unmounted
-from pipeline.deploying.bases import require_own
+from pipeline.deploying.bases import read_own, require_own
+from pipeline.deploying.creation import FILE, first_replicas
 from pipeline.deploying.kustomization import cut_off
-from pipeline.deploying.manifests import dump
+from pipeline.deploying.manifests import Manifest, dump, parse
 from pipeline.deploying.review import review
 from pipeline.digest import Digest, Reference
 from pipeline.engine.stage import Context
@@ -15,10 +18,13 @@ from pipeline.errors import SubjectFailed, VerificationFailed
 async def deploy(context: Context) -> str:
     """Write rendered.yaml, what would be applied, and receipt.json, what was done with it.
 
+    Where the project has it, replicas-at-creation.yaml is what another field manager would apply, once.
+
     Raises:
         ConfigError: the configuration names no such container or Kubernetes version.
         SubjectFailed: the manifests do not render from this project alone, do not fit the schemas, would weaken a
-            cluster, or give the container fewer writable directories than it was tried with.
+            cluster, give the container fewer writable directories than it was tried with, or are not what the platform
+            allows.
         VerificationFailed: the verified image is not the one that was built.
     """
     directory, version = context.config.deploy.manifests, context.config.deploy.kubernetes
@@ -27,8 +33,12 @@ async def deploy(context: Context) -> str:
         return "not run: pipeline.toml names no manifests"
     reference = _verified(context)
     container = context.config.deploy.container
-    manifests = review(await _render(context, directory), version, container, reference)
+    also = [Reference.parse(image) for image in context.config.deploy.also_images]
+    manifests = review(await _render(context, directory), version, container, reference, also)
     require(unmounted(manifests, container, context.config.smoke.writable))
+    if context.config.deploy.platform is not None:
+        require(platform.read(parse(await _render(context, context.config.deploy.platform))).outside(manifests))
+    _write_first_replicas(context, directory, manifests)
     rendered = dump(manifests)
     (context.out / "rendered.yaml").write_bytes(rendered)
     context.write_json(
@@ -59,10 +69,20 @@ def _verified(context: Context) -> Reference:
     return built
 
 
+def _write_first_replicas(context: Context, directory: Path, manifests: Sequence[Manifest]) -> None:
+    text = read_own(directory / FILE, _top(context, directory))
+    if text is not None:
+        (context.out / FILE).write_bytes(dump([first_replicas(text, manifests)]))
+
+
+def _top(context: Context, directory: Path) -> Path:
+    """Return what of the project may be read beside a directory: what the row declares, and its digest covers."""
+    return next(each for each in context.config.reads("manifests") if directory.is_relative_to(each.resolve()))
+
+
 async def _render(context: Context, directory: Path) -> bytes:
     # A base that is fetched now would be locked by nothing, and one beside what the row declares is in no digest.
-    [within] = context.config.reads("manifests")
-    require_own(directory, within)
+    require_own(directory, _top(context, directory))
     hidden = cut_off(context.tools.environment)
     done = await context.tools.run("kustomize", "build", directory, env=hidden, timeout=60, ok=(0, 1))
     if done.code:

@@ -124,7 +124,7 @@ def test_the_receipt_names_what_was_checked(deployed: Deployed) -> None:
     assert found["reference"] == REFERENCE
     assert found["kubernetes"] == "1.35"
     assert found["manifests"] == "deploy"
-    assert found["objects"] == ["Namespace greetings", "Deployment greetings/greetings"]
+    assert found["objects"] == ["ServiceAccount greetings/greetings", "Deployment greetings/greetings"]
     assert found["rendered"] == str(Digest.of_file(directory / "rendered.yaml"))
 
 
@@ -149,7 +149,7 @@ def test_a_value_of_the_wrong_type_is_refused_with_its_place(project: Path, refu
 
 
 def test_a_kind_that_kubernetes_does_not_have_is_refused(project: Path, refused: Refused) -> None:
-    change(project, "namespace.yaml", lambda n: n.update(apiVersion="example.invalid/v1", kind="Gadget"))
+    change(project, "serviceaccount.yaml", lambda n: n.update(apiVersion="example.invalid/v1", kind="Gadget"))
     failure = refused(SubjectFailed)
     assert any("Kubernetes 1.35 has no example.invalid/v1 of this kind" in why for why in failure.why)
 
@@ -193,7 +193,7 @@ def test_a_base_by_address_is_refused_even_where_it_answers(
     with ThreadingHTTPServer(("0.0.0.0", 0), handler) as server:
         Thread(target=server.serve_forever, daemon=True).start()
         monkeypatch.setenv("no_proxy", host)
-        address = f"http://{host}:{server.server_port}/namespace.yaml"
+        address = f"http://{host}:{server.server_port}/serviceaccount.yaml"
         change(project, "kustomization.yaml", lambda k: k.update(resources=[address, "deployment.yaml"]))
         failure = refused(SubjectFailed)
         server.shutdown()
@@ -204,8 +204,8 @@ def test_a_base_by_address_is_refused_even_where_it_answers(
 
 
 def test_a_base_outside_of_what_the_stage_reads_is_refused(project: Path, refused: Refused) -> None:
-    (project / "deploy" / "namespace.yaml").rename(project / "rules" / "namespace.yaml")
-    (project / "rules" / "kustomization.yaml").write_text("resources: [namespace.yaml]\n")
+    (project / "deploy" / "serviceaccount.yaml").rename(project / "rules" / "serviceaccount.yaml")
+    (project / "rules" / "kustomization.yaml").write_text("resources: [serviceaccount.yaml]\n")
     change(project, "kustomization.yaml", lambda k: k.update(resources=["../rules", "deployment.yaml"]))
     assert any("'../rules' leads out of deploy/" in why for why in refused(SubjectFailed).why)
 
@@ -265,6 +265,28 @@ def test_a_privileged_pod_is_found_in_whatever_kind_makes_it(project: Path, refu
     assert "ReplicationController greetings/a: container other: image 'a:latest' is not by digest" in why
 
 
+def test_a_namespace_is_the_administrators_to_make(project: Path, refused: Refused) -> None:
+    (project / "deploy" / "more.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: greetings}\n")
+    change(project, "kustomization.yaml", lambda k: k["resources"].append("more.yaml"))
+    assert refused(SubjectFailed).why == (
+        "Namespace greetings: v1 Namespace is no kind that a deploy may bring: an administrator applies it, or nobody",
+    )
+
+
+def test_an_object_of_the_clusters_own_namespace_is_refused(project: Path, refused: Refused) -> None:
+    (project / "deploy" / "more.yaml").write_text(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: coredns, namespace: kube-system}\ndata: {}\n"
+    )
+    change(project, "kustomization.yaml", lambda k: (k.pop("namespace"), k["resources"].append("more.yaml")))
+    for name in ("serviceaccount.yaml", "deployment.yaml"):
+        change(project, name, lambda each: each["metadata"].update(namespace="greetings"))
+    assert refused(SubjectFailed).why == (
+        "ConfigMap kube-system/coredns: namespaces that begin with kube- are the cluster's own",
+        "ConfigMap kube-system/coredns: it is in namespace kube-system, and others are in greetings: a deploy changes "
+        "one namespace",
+    )
+
+
 def test_a_kind_that_nobody_judges_is_refused(project: Path, refused: Refused) -> None:
     (project / "deploy" / "more.yaml").write_text(
         "apiVersion: rbac.authorization.k8s.io/v1\n"
@@ -322,9 +344,126 @@ def test_a_project_without_manifests_is_told_that_nothing_was_deployed(project: 
     assert found == {"state": "not run", "reason": "[deploy] manifests names no directory"}
 
 
-def test_the_manifests_that_come_with_the_pipeline_pass(project: Path, deployed: Deployed) -> None:
+@pytest.fixture
+def ours(project: Path) -> Path:
+    """The project with the manifests that come with the pipeline; returns its k8s/overlays/production."""
     shutil.rmtree(project / "deploy")
     shutil.copytree(HOME / "k8s", project / "k8s")
     path = project / "pipeline.toml"
-    path.write_text(path.read_text().replace('"deploy"', '"k8s/overlays/production"').replace('"web"', '"app"'))
-    assert len(receipt(deployed())["objects"]) == 8
+    text = path.read_text().replace('"deploy"', '"k8s/overlays/production"').replace('"web"', '"app"')
+    path.write_text(text + 'platform = "k8s/platform"\n')
+    return project / "k8s" / "overlays" / "production"
+
+
+@pytest.mark.parametrize("environment", ["production", "development", "recovery"])
+def test_the_manifests_that_come_with_the_pipeline_pass(
+    project: Path, ours: Path, deployed: Deployed, environment: str
+) -> None:
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text().replace(ours.name, environment))
+    assert len(receipt(deployed())["objects"]) == 7
+
+
+def test_the_first_number_of_replicas_is_written_beside_what_would_be_applied(ours: Path, deployed: Deployed) -> None:
+    once = yaml.safe_load((deployed() / "replicas-at-creation.yaml").read_bytes())
+    assert once == yaml.safe_load((ours / "replicas-at-creation.yaml").read_bytes())
+
+
+def test_a_project_without_a_first_number_of_replicas_gets_no_file_for_it(deployed: Deployed) -> None:
+    assert not (deployed() / "replicas-at-creation.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("spec", "expected"),
+    [
+        ({"replicas": 3, "paused": True}, "its spec is not a number of replicas alone"),
+        ({"replicas": 11}, "11 replicas are outside 2 to 10, which HorizontalPodAutoscaler"),
+    ],
+)
+def test_a_first_number_of_replicas_that_is_none_is_refused(
+    ours: Path, refused: Refused, spec: dict[str, Any], expected: str
+) -> None:
+    path = ours / "replicas-at-creation.yaml"
+    path.write_text(yaml.safe_dump({**yaml.safe_load(path.read_text()), "spec": spec}))
+    assert any(expected in why for why in refused(SubjectFailed).why)
+
+
+def test_a_first_number_of_replicas_from_outside_of_the_project_is_not_read(
+    ours: Path, refused: Refused, tmp_path: Path
+) -> None:
+    (ours / "replicas-at-creation.yaml").rename(tmp_path / "replicas.yaml")
+    (ours / "replicas-at-creation.yaml").symlink_to(tmp_path / "replicas.yaml")
+    assert refused(SubjectFailed).why == ("it leads out of k8s/, which is all that may be read",)
+
+
+def test_an_object_in_another_namespace_than_the_platforms_is_refused(
+    project: Path, ours: Path, refused: Refused
+) -> None:
+    for path in (project / "k8s" / "platform").glob("*.yaml"):
+        path.write_text(path.read_text().replace("name: simpletimeservice\n", "name: elsewhere\n", 1))
+        path.write_text(path.read_text().replace("namespace: simpletimeservice\n", "namespace: elsewhere\n"))
+    why = refused(SubjectFailed).why
+    assert (
+        "Service simpletimeservice/simpletimeservice: it is in namespace simpletimeservice, and a deploy changes "
+        "elsewhere alone" in why
+    )
+    assert ours.is_dir()
+
+
+def test_an_object_that_whoever_deploys_may_not_apply_is_refused_with_what_is_missing(
+    project: Path, ours: Path, refused: Refused
+) -> None:
+    role = project / "k8s" / "platform" / "role.yaml"
+    body = yaml.safe_load(role.read_text())
+    body["rules"] = [rule for rule in body["rules"] if rule["resources"] != ["networkpolicies"]]
+    role.write_text(yaml.safe_dump(body))
+    assert refused(SubjectFailed).why == tuple(
+        f"NetworkPolicy simpletimeservice/{name}: whoever deploys has no right to create, get, patch networkpolicies: "
+        "an administrator adds it to the Role of the platform, or applies the object"
+        for name in ("default", "simpletimeservice")
+    )
+    assert ours.is_dir()
+
+
+def test_a_sidecar_by_digest_runs_when_it_is_listed_and_not_otherwise(
+    project: Path, refused: Refused, deployed: Deployed
+) -> None:
+    sidecar = f"registry.example/proxy@{Digest.of(b'a proxy')}"
+
+    def add_sidecar(deployment: Any) -> None:
+        containers = deployment["spec"]["template"]["spec"]["containers"]
+        containers.append({**containers[0], "name": "proxy", "image": sidecar, "ports": []})
+
+    change(project, "deployment.yaml", add_sidecar)
+    assert refused(SubjectFailed).why == (
+        f"Deployment greetings/greetings: container proxy: image {sidecar} is neither the verified one nor in [deploy] "
+        "also-images",
+    )
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text() + f'also-images = ["{sidecar}"]\n')
+    assert sidecar in (deployed() / "rendered.yaml").read_text()
+
+
+def test_an_image_by_tag_cannot_be_listed(project: Path) -> None:
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text() + 'also-images = ["registry.example/proxy:latest"]\n')
+    with pytest.raises(ConfigError) as failure:
+        Config.load(path)
+    assert any("also-images" in why and "REGISTRY/REPOSITORY@sha256" in why for why in failure.value.why)
+
+
+def test_aliases_that_would_fill_the_memory_of_kustomize_are_refused_before_it_starts(
+    project: Path, refused: Refused
+) -> None:
+    lines = ["x0: &x0 [a, a, a, a, a, a, a, a, a, a]"]
+    lines += [f"x{n}: &x{n} [{', '.join([f'*x{n - 1}'] * 10)}]" for n in range(1, 9)]
+    with (project / "deploy" / "serviceaccount.yaml").open("a") as file:
+        file.write("\n".join(lines) + "\n")
+    [why] = refused(SubjectFailed).why
+    assert why.startswith("deploy/serviceaccount.yaml: line 11: its aliases become more than 1 MiB")
+
+
+def test_a_key_that_comes_twice_is_refused(project: Path, refused: Refused) -> None:
+    with (project / "deploy" / "serviceaccount.yaml").open("a") as file:
+        file.write("automountServiceAccountToken: true\n")
+    assert any("already defined" in why for why in refused(SubjectFailed).why)
