@@ -5,13 +5,13 @@ SHELL := /bin/bash
 TESTS ?= tests
 WORKERS ?= 2
 .DELETE_ON_ERROR:
-.PHONY: dry-run test test-service test-release test-workflows test-engine test-terraform lint tools bench bench-service update-locks clean system
+.PHONY: dry-run test test-service test-release test-workflows test-engine test-terraform test-cluster lint tools cluster bench bench-service update-locks clean system
 
 dry-run: .venv/ok system
 	@$(BIN)/python -m pipeline dry-run
 
 # These have targets of their own: they need programs, networks of processes or minutes that the others do not.
-APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine
+APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine tests/cluster
 test: .venv/ok .venv-readers/ok system tools lint test-service
 	@$(call need,dockerd:docker.io skopeo:skopeo qemu-aarch64-static:qemu-user-static faketime:faketime disorderfs:disorderfs)
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(APART:%=--ignore=%) $(TESTS)
@@ -39,6 +39,11 @@ test-terraform: .venv/ok .venv-terraform/ok
 	$(BIN)/mypy --python-executable .venv-terraform/bin/python tests/cloud/emulator
 	$(BIN)/python -m pytest tests/terraform
 
+# A real control plane on loopback, over nodes that kwok plays; built from its lock the first time, which takes minutes.
+test-cluster: .venv/ok
+	@$(BIN)/python -m pipeline store fetch --cluster
+	$(BIN)/python -m pytest --durations 5 tests/cluster
+
 lint: .venv/ok
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -49,6 +54,10 @@ lint: .venv/ok
 OTHER_LOCKS := compiled-wheel critical-advisory
 tools: .venv/ok
 	@$(BIN)/python -m pipeline store fetch $(OTHER_LOCKS:%=--also tests/samples/%/pipeline.toml)
+
+# The same cluster until Ctrl-C, for people.
+cluster: .venv/ok
+	@exec $(BIN)/python -m pipeline cluster
 
 bench: .venv/ok system tools
 	@$(BIN)/python -m bench

@@ -27,6 +27,7 @@ _VERBS = [
     "doctor",
     "db",
     "cost",
+    "cluster",
     "overlay",
     "update-locks",
 ]

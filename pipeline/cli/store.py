@@ -26,6 +26,7 @@ def add(verbs: Any) -> None:
     actions = verb.add_subparsers(dest="action", required=True, metavar="fetch|export|import|gc")
     fetch = actions.add_parser("fetch", help="fetch and build all that the locks name, and replace what was altered")
     fetch.add_argument("--tools", action="store_true", help="the tools alone, which needs no pipeline.toml")
+    fetch.add_argument("--cluster", action="store_true", help="what a local cluster is started from, and nothing else")
     fetch.set_defaults(verb=_fetch)
     export = actions.add_parser("export", help="write all that the locks name to one file")
     export.set_defaults(verb=_export)
@@ -47,8 +48,10 @@ def add(verbs: Any) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> int:
-    projects = [] if options.tools else [options.config, *options.also]
-    wanted = [Inputs.of(Config.load(path)).with_containers() for path in projects] or [Inputs.of_tools()]
+    projects = [] if options.tools or options.cluster else [options.config, *options.also]
+    wanted = [Inputs.of(Config.load(path)).with_containers() for path in projects]
+    wanted += [Inputs.of_tools()] if options.tools else []
+    wanted += [Inputs.of_cluster()] if options.cluster else []
     store = shared.the_store(options)
     for entry in store.entries():
         if not store.intact(entry.digest):
@@ -89,7 +92,7 @@ def _import(options: argparse.Namespace) -> int:
 
 def _gc(options: argparse.Namespace) -> int:
     store: Store = shared.the_store(options)
-    keep = set(Inputs.of(Config.load(options.config)).with_containers().named())
+    keep = {*Inputs.of(Config.load(options.config)).with_containers().named(), *Inputs.of_cluster().named()}
     with unused_by_others(store):
         found = stale(store, keep, timedelta(days=options.unused_for))
         for entry in found:

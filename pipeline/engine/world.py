@@ -8,11 +8,11 @@ import shutil
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import anyio.to_thread
 
@@ -26,6 +26,9 @@ from pipeline.judging.policy_files import either, policy_of
 from pipeline.local import advisories
 from pipeline.project.config import Config
 from pipeline.tools.toolbox import Toolbox
+
+if TYPE_CHECKING:
+    from pipeline.local.cluster import Cluster
 
 
 class World(Protocol):
@@ -178,6 +181,15 @@ async def loopback_registry(
 
     async with tools.serve("olareg", *arguments, *([] if writable else ["--store-ro"]), ready=answers):
         yield Registry(tools, f"127.0.0.1:{port}", repository, plain_http=True, writable=writable)
+
+
+def loopback_cluster(
+    tools: Toolbox, directory: Path, *, zones: Sequence[str], nodes: int
+) -> "AbstractAsyncContextManager[Cluster]":
+    """Run a Kubernetes cluster on loopback, for as long as the block runs; see `local.cluster`."""
+    from pipeline.local.cluster import cluster  # noqa: PLC0415 - it is slow, and no stage asks for one
+
+    return cluster(tools, directory, zones=zones, nodes=nodes)
 
 
 def require_own_names(config: Config) -> None:

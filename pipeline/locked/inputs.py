@@ -20,6 +20,9 @@ from pipeline.project.config import HOME, Config
 TOOLS = HOME / "tools"
 """The module graphs of the tools, and their lock."""
 
+CLUSTER = TOOLS / "cluster.lock.toml"
+"""The lock of the programs of a local cluster."""
+
 OWN_PACKAGES = HOME / "image" / "debian.lock.toml"
 """The pipeline's own lock of Debian packages: what `smoke` takes from it does not depend on the project."""
 
@@ -96,6 +99,11 @@ class Inputs:
         """Read the lock of the tools alone, which needs no configuration."""
         return cls((), {}, *_tools())
 
+    @classmethod
+    def of_cluster(cls) -> Self:
+        """Read the lock of what a local cluster is started from: a lock of its own, for no stage needs any of it."""
+        return cls((), {}, *_tools(CLUSTER))
+
     def locked(self) -> dict[str, Digest]:
         """Return the sha256 of each locked tool for this machine; raise `ToolFailed` where none is locked for it."""
         return {tool.name: tool.digest(self.platform) for tool in self.tools}
@@ -164,8 +172,7 @@ def _group(name: str, target: Target, lock: Path, root: Path) -> Group:
     return Group(name, target, locks.applying(locks.requirements(_read(lock), source), target.environment))
 
 
-def _tools() -> tuple[tuple[LockedTool, ...], str]:
-    path = TOOLS / "tools.lock.toml"
+def _tools(path: Path = TOOLS / "tools.lock.toml") -> tuple[tuple[LockedTool, ...], str]:
     return tuple(locks.tools(_read(path), str(path)).values()), _here()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError, PipelineError, UsageError
-from pipeline.locked.inputs import TOOLS
+from pipeline.locked.inputs import CLUSTER, TOOLS
 from pipeline.locked.lock_changes import Change, changes
 from pipeline.locked.relock_debian import relock_debian
 from pipeline.locked.relock_python import relock_python
@@ -70,6 +70,7 @@ def wanted(config: Config, kinds: Collection[str]) -> Iterator[Wanted]:
         yield Wanted("debian", config.image.package_lock, left="" if config.image.packages else elsewhere)
     if "tools" in kinds:
         yield Wanted("tools", TOOLS / "tools.lock.toml", left=elsewhere)
+        yield Wanted("tools", CLUSTER, left=elsewhere)
 
 
 async def relock(

@@ -41,8 +41,15 @@ async def relock_tools(tools: Toolbox, store: Store, sources: Path, text: str, s
 
 
 def _version(module: Path, tool: LockedTool) -> str:
-    required: dict[str, str] = dict(re.findall(r"^\t?(?:require )?(\S+) v(\S+)", module.read_text(), re.MULTILINE))
-    holding = [name for name in required if f"{tool.package}/".startswith(f"{name}/")]
+    """Return the version of the module that holds the package; of our own package, of the one it is named after."""
+    text = module.read_text()
+    required: dict[str, str] = dict(re.findall(r"^\t?(?:require )?(\S+) v(\S+)", text, re.MULTILINE))
+    own = f"module {tool.package}" in text.splitlines()
+    holding = [
+        name
+        for name in required
+        if (name.endswith(f"/{tool.name}") if own else f"{tool.package}/".startswith(f"{name}/"))
+    ]
     if not holding:
         raise ConfigError(
             f"{module} does not require {tool.package}", do=f"run `go get -tool {tool.package}@latest` there"
