@@ -7,7 +7,8 @@ import pytest
 from pipeline.digest import Digest
 from pipeline.errors import ConfigError, ToolFailed
 from pipeline.locked import locks
-from pipeline.project.config import HOME
+from pipeline.locked.inputs import Inputs
+from pipeline.project.config import HOME, Config
 
 A, B = "a" * 64, "b" * 64
 LOCK = f"""\
@@ -119,13 +120,42 @@ def test_a_platform_is_named_as_oci_names_it() -> None:
     assert locks.platform_name("linux", "aarch64") == "linux/arm64"
 
 
-def test_every_tool_is_locked_for_both_platforms_at_the_version_of_its_module_graph() -> None:
+OURS = {"kubernetes": "k8s.io/kubernetes"}
+"""Tools whose main package is our own, and the module that gives each its version."""
+
+
+@pytest.mark.parametrize("lock", ["tools.lock.toml", "cluster.lock.toml"])
+def test_every_tool_is_locked_for_both_platforms_at_the_version_of_its_module_graph(lock: str) -> None:
     """`go.mod` decides what is built and the lock says what it is called: the two must not part."""
-    path = HOME / "tools" / "tools.lock.toml"
+    path = HOME / "tools" / lock
     for name, tool in locks.tools(path.read_text(encoding="utf-8"), path.name).items():
         graph = (path.parent / name / "go.mod").read_text(encoding="utf-8")
         modules = dict(re.findall(r"^\t?(?:require )?(\S+) v(\S+)", graph, re.MULTILINE))
-        module = max((module for module in modules if f"{tool.package}/".startswith(f"{module}/")), key=len)
-        assert modules[module] == tool.version, name
-        assert f"tool {tool.package}\n" in graph, name
+        holding = [module for module in modules if f"{tool.package}/".startswith(f"{module}/")]
+        assert modules[OURS.get(name) or max(holding, key=len)] == tool.version, name
+        assert (f"module {tool.package}\n" if name in OURS else f"tool {tool.package}\n") in graph, name
         assert set(tool.digests) == {"linux/amd64", "linux/arm64"}, name
+
+
+def test_kubernetes_is_one_release_and_says_so() -> None:
+    """Its parts are modules of their own (`v0.MINOR.PATCH`), and compare what the linker wrote into them."""
+    path = HOME / "tools" / "cluster.lock.toml"
+    tool = locks.tools(path.read_text(encoding="utf-8"), path.name)["kubernetes"]
+    major, minor, patch = tool.version.split(".")
+    graph = (path.parent / "kubernetes" / "go.mod").read_text(encoding="utf-8")
+    replaced = dict(re.findall(r"^\t(\S+) => (\S+ \S+)$", graph, re.MULTILINE))
+    assert {name: f"{name} v0.{minor}.{patch}" for name in replaced} == replaced
+    assert len(replaced) > 20
+    written = dict(re.findall(r"-X \S+/component-base/version\.(\S+)=(\S+)", tool.ldflags))
+    assert {"gitVersion": f"v{tool.version}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "clean"} == written
+    assert tool.ldflags.count(f"gitVersion=v{tool.version}") == 2
+
+
+def test_what_a_local_cluster_is_made_of_is_no_input_of_a_stage() -> None:
+    """Nobody who only builds waits for Kubernetes to be compiled."""
+    config = Config.load(HOME / "pipeline.toml")
+    cluster = {tool.name for tool in Inputs.of_cluster().tools}
+    assert cluster == {"kubernetes", "kwok"}
+    for inputs in (Inputs.of_tools(), Inputs.of(config), Inputs.of(config).with_containers()):
+        assert not cluster & {tool.name for tool in inputs.tools}
+        assert not Inputs.of_cluster().named() & inputs.named()

