@@ -90,10 +90,13 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def cloud(cli_file: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
-    """Give a fresh emulated AWS."""
-    with started(tmp_path_factory.mktemp("cloud") / "emulator.log") as cloud:
+def cloud(cli_file: Path, tmp_path_factory: pytest.TempPathFactory, say: Callable[[str], None]) -> Iterator[Cloud]:
+    """Give a fresh emulated AWS; the last that it says of itself stands at the end of the run."""
+    log = tmp_path_factory.mktemp("cloud") / "emulator.log"
+    with started(log) as cloud:
         yield cloud
+    for line in log.read_text(errors="replace").splitlines()[-40:]:
+        say(f"the emulated AWS: {line}")
 
 
 @pytest.fixture(scope="session")

@@ -26,14 +26,40 @@ class _Quiet(WSGIRequestHandler):
 
 
 class _OneAtATime:
-    """Answer one request after the other: moto's memory is not made for threads."""
+    """Answer one request after the other, and one that is sent again as it was answered first.
+
+    moto's memory is not made for threads. A client that has lost an answer sends the request again under the same
+    invocation id, and a lock that it took at the first attempt would be somebody else's at the second.
+    """
+
+    _KEPT = 500
 
     def __init__(self, application: Callable[..., Iterable[bytes]]) -> None:
         self._application, self._lock = application, Lock()
+        self._answered: dict[str, tuple[tuple[Any, ...], list[bytes]]] = {}
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         with self._lock:
-            return list(self._application(environ, start_response))
+            head, body = self._answer(environ)
+        start_response(*head)
+        return body
+
+    def _answer(self, environ: dict[str, Any]) -> tuple[tuple[Any, ...], list[bytes]]:
+        request, invocation = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}", "HTTP_AMZ_SDK_INVOCATION_ID"
+        identity = f"{environ.get(invocation)} {request} {environ.get('HTTP_X_AMZ_TARGET')}"
+        if identity in self._answered:
+            sys.stderr.write(f"asked again, and answered as before: {identity}\n")
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return self._answered[identity]
+        heads: list[tuple[Any, ...]] = []
+        body = list(self._application(environ, lambda *head: heads.append(head)))
+        if str(heads[-1][0]).startswith("5"):
+            sys.stderr.write(f"answered {heads[-1][0]}: {identity}\n{b''.join(body)[:2000]!r}\n")
+        elif invocation in environ:
+            self._answered[identity] = heads[-1], body
+            while len(self._answered) > self._KEPT:
+                del self._answered[next(iter(self._answered))]
+        return heads[-1], body
 
 
 def main() -> None:

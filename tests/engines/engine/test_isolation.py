@@ -231,6 +231,14 @@ def engine_files() -> list[Path]:
     return found
 
 
+def content_of(file: Path) -> bytes:
+    """Return what is in a file; one that the engine has removed in the meantime is nowhere, and holds nothing."""
+    try:
+        return file.read_bytes()
+    except FileNotFoundError:
+        return b""
+
+
 POLICY = """
 [policies.production]
 trust-root = "public"
@@ -273,5 +281,5 @@ def test_the_value_of_a_secret_is_in_no_output_no_argument_and_no_file_of_the_en
     assert "stage attest" in ended.output
     for secret in (token, password):
         assert secret not in ended.output
-        assert [str(path) for path in engine_files() if secret.encode() in path.read_bytes()] == []
+        assert [str(path) for path in engine_files() if secret.encode() in content_of(path)] == []
     assert tokens + passwords == []
