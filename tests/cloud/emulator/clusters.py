@@ -1,7 +1,15 @@
 """Clusters as EKS keeps them: access mode, security group and issuer of their own, and versions that change."""
 
+import base64
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from typing import Any
 
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from moto.core.responses import ActionResult
 from moto.ec2.models import ec2_backends
 from moto.eks.exceptions import InvalidParameterException
@@ -26,6 +34,7 @@ class Clusters(EKSResponse):
         cluster = answered(result, "cluster")
         cluster.access_config = _access_config(self._get_param("accessConfig") or {})
         issuer = mock_random.get_random_hex(32).upper()
+        cluster.certificate_authority = {"data": _authority()}
         cluster.identity = {"oidc": {"issuer": f"https://oidc.eks.{self.region}.amazonaws.com/id/{issuer}"}}
         self._join_network(cluster)
         return result
@@ -74,6 +83,19 @@ class Clusters(EKSResponse):
 
 def _minor(version: str) -> int:
     return int(version.split(".")[1])
+
+
+@cache
+def _authority() -> str:
+    """Return a certificate as EKS answers with one, base64 of PEM, where moto has random characters."""
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "eks")])
+    now = datetime.now(UTC)
+    unsigned = (
+        x509.CertificateBuilder(name, name, key.public_key(), x509.random_serial_number())
+        .not_valid_before(now)
+        .not_valid_after(now + timedelta(days=1))
+    )
+    return base64.b64encode(unsigned.sign(key, SHA256()).public_bytes(Encoding.PEM)).decode()
 
 
 def _access_config(asked: dict[str, Any]) -> dict[str, Any]:
