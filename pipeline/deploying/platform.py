@@ -66,11 +66,15 @@ class Platform:
 
 
 def resource_of(manifest: Manifest) -> tuple[str, str]:
-    """Return the API group and the resource of an object, by the rule of `meta.UnsafeGuessKindToResource`."""
+    """Return the API group and the resource of an object."""
     group, slash, _ = str(manifest.body["apiVersion"]).partition("/")
-    kind = manifest.kind.lower()
-    plural = f"{kind}es" if kind.endswith("s") else f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
-    return group if slash else "", plural
+    return group if slash else "", resource(manifest.kind)
+
+
+def resource(kind: str) -> str:
+    """Return the resource of a kind, by the rule of `meta.UnsafeGuessKindToResource`."""
+    name = kind.lower()
+    return f"{name}es" if name.endswith("s") else f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
 def read(manifests: Sequence[Manifest]) -> Platform:
