@@ -16,7 +16,7 @@ from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
-from pipeline.attestation.cosign import Accepted, agree, agree_on_any
+from pipeline.attestation.cosign import Accepted, agree
 from pipeline.attestation.identity import TOKEN_VARIABLE, promised
 from pipeline.attestation.roots import public_root
 from pipeline.attestation.signing import Signer, release_signer
@@ -331,18 +331,22 @@ async def test_a_ci_system_that_answers_with_an_error_is_a_remote_that_failed(
 
 
 def test_verifiers_that_accept_the_same_agree() -> None:
-    agree("here", [ONE, TWO], Accepted(frozenset({TWO, ONE})))
-    agree("here", [], Accepted(frozenset(), ("no matching attestations",)))
-    agree_on_any("it", by_sigstore=True, by_cosign=True)
+    agree("here", {ONE: "a", TWO: "b"}, Accepted({TWO: "b", ONE: "a"}))
+    agree("here", {}, Accepted({}, ("no matching attestations",)))
 
 
 def test_a_disagreement_is_named_by_who_accepts_what() -> None:
-    with pytest.raises(VerificationFailed, match="the two verifiers disagree about here") as failure:
-        agree("here", [ONE], Accepted(frozenset({TWO}), ("bad checkpoint",)))
+    with pytest.raises(VerificationFailed, match="the two verifiers disagree about a, b on here") as failure:
+        agree("here", {ONE: "a"}, Accepted({TWO: "b"}, ("bad checkpoint",)))
     assert failure.value.why == (
         f"sigstore-python accepts the statement {ONE}, Cosign does not",
         f"Cosign accepts the statement {TWO}, sigstore-python does not",
         "Cosign says: bad checkpoint",
     )
-    with pytest.raises(VerificationFailed, match="whether it is signed"):
-        agree_on_any("it", by_sigstore=False, by_cosign=True)
+
+
+def test_one_that_accepts_something_where_the_other_accepts_nothing_is_a_disagreement() -> None:
+    with pytest.raises(VerificationFailed, match="disagree about b on here"):
+        agree("here", {}, Accepted({TWO: "b"}))
+    with pytest.raises(VerificationFailed, match="disagree about a on here"):
+        agree("here", {ONE: "a"}, Accepted({}))

@@ -8,17 +8,18 @@ is not there, and it reads whatever anybody has attached to an image, of any siz
 
 import base64
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from pipeline.attestation.statements import Who
 from pipeline.digest import Digest
 from pipeline.distribution.referrers import Attached
 from pipeline.errors import ToolFailed, VerificationFailed
 from pipeline.oci.layout import Layout
-from pipeline.tools.outputs import Completed
+from pipeline.shown import line
 from pipeline.tools.toolbox import Toolbox
 
 _REFUSED = (0, 1, 10, 11, 12, 13)  # Cosign, cmd/cosign/errors/exit_codes.go
@@ -27,9 +28,9 @@ _SUBJECT = {"kind": "dev.cosignproject.cosign/image"}  # how Cosign finds in a l
 
 @dataclass(frozen=True)
 class Accepted:
-    """What Cosign accepts: the digests of statements, and its last words when it refuses."""
+    """What Cosign accepts: statements by digest, each with its type, and its last words when it refuses."""
 
-    statements: frozenset[Digest]
+    statements: Mapping[Digest, str]
     said: tuple[str, ...] = ()
 
 
@@ -47,27 +48,27 @@ class Cosign:
     root: Path
     layouts: Path
 
-    async def attested(self, subject: Digest, predicate_type: str, who: Who) -> Accepted:
-        """Return the statements of one type on a subject that `cosign verify-attestation` accepts of an identity.
+    async def accepted(self, subject: Digest, who: Who) -> Accepted:
+        """Return every statement on a subject that `cosign verify` accepts of an identity, of whatever type.
+
+        Over a layout `verify` and `verify-attestation` come from the same function (`VerifyLocalImageAttestations` of
+        Cosign 3), which verifies all bundles each time; the second then leaves out what is not of one type.
 
         Raises:
             ToolFailed: Cosign is missing, altered or ran too long, or printed something else than envelopes.
         """
-        done = await self._run("verify-attestation", "--type", predicate_type, *self._arguments(subject, who))
+        said = self.layouts / f"{uuid4().hex}.txt"  # as much as is attached to the image: not for memory
+        done = await self.tools.run(
+            "cosign", "verify", "--output", "text", *self._arguments(subject, who), ok=_REFUSED, stdout_to=said
+        )
         if done.code:
-            return Accepted(frozenset(), tuple(self.tools.last_words(done.stderr)[-3:]))
-        return Accepted(frozenset(Digest.of(payload) for payload in _payloads(done.stdout)))
-
-    async def signed(self, subject: Digest, who: Who) -> bool:
-        """Say whether `cosign verify` accepts a subject: whether anything on it was signed by this identity."""
-        return (await self._run("verify", *self._arguments(subject, who))).code == 0
+            return Accepted({}, tuple(self.tools.last_words(done.stderr)[-3:]))
+        with said.open("rb") as lines:
+            return Accepted(dict(_statements(lines)))
 
     def _arguments(self, subject: Digest, who: Who) -> list[str]:
         identity = ("--certificate-identity", who.identity, "--certificate-oidc-issuer", who.issuer)
         return ["--trusted-root", str(self.root), *identity, "--local-image", str(self.layouts / str(subject))]
-
-    async def _run(self, *arguments: str) -> Completed:
-        return await self.tools.run("cosign", *arguments, ok=_REFUSED)
 
 
 def lay_out(layouts: Path, subject: Mapping[str, Any], attached: Iterable[Attached]) -> None:
@@ -86,29 +87,45 @@ def lay_out(layouts: Path, subject: Mapping[str, Any], attached: Iterable[Attach
             layout.put(each.bundle)
 
 
-def _payloads(output: bytes) -> list[bytes]:
-    """Read the envelopes that Cosign prints, one a line."""
+def _statements(output: Iterable[bytes]) -> Iterator[tuple[Digest, str]]:
+    """Yield the statements in the envelopes that Cosign prints, one a line; there is one, for it accepts something."""
+    empty = True
     try:
-        return [base64.b64decode(json.loads(line)["payload"]) for line in output.splitlines() if line.strip()]
+        for each in output:
+            payload = base64.b64decode(json.loads(each)["payload"])
+            yield Digest.of(payload), _kind(payload)
+            empty = False
     except (ValueError, KeyError, TypeError) as error:
         raise ToolFailed(
             "cosign printed something else than envelopes", why=f"{type(error).__name__}: {error}"
         ) from error
+    if empty:
+        raise ToolFailed("cosign accepts a subject, and has printed no envelope")
 
 
-def agree(where: str, by_sigstore: Iterable[Digest], by_cosign: Accepted) -> None:
+def _kind(payload: bytes) -> str:
+    """Return the type of a statement, for a message."""
+    try:
+        return line(str(json.loads(payload)["predicateType"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "something that is no statement"
+
+
+def agree(where: str, by_sigstore: Mapping[Digest, str], by_cosign: Accepted) -> None:
     """Compare what the two accept; raise `VerificationFailed` that names the disagreement.
 
     Args:
-        where: the subject and the type of statement that were looked at.
-        by_sigstore: digests of the statements that sigstore-python accepts.
+        where: the subject that was looked at.
+        by_sigstore: digests of the statements that sigstore-python accepts, with their types.
         by_cosign: what Cosign accepts.
     """
-    ours, theirs = frozenset(by_sigstore), by_cosign.statements
+    ours, theirs = frozenset(by_sigstore), frozenset(by_cosign.statements)
     if ours == theirs:
         return
+    types = {**by_cosign.statements, **by_sigstore}
+    kinds = sorted({types[digest] for digest in ours ^ theirs})
     raise VerificationFailed(
-        f"the two verifiers disagree about {where}",
+        f"the two verifiers disagree about {', '.join(kinds)} on {where}",
         why=[
             *(f"sigstore-python accepts the statement {digest}, Cosign does not" for digest in sorted(ours - theirs)),
             *(f"Cosign accepts the statement {digest}, sigstore-python does not" for digest in sorted(theirs - ours)),
@@ -116,14 +133,3 @@ def agree(where: str, by_sigstore: Iterable[Digest], by_cosign: Accepted) -> Non
         ],
         do="trust neither until it is known why: keep the image and its bundles, and report it",
     )
-
-
-def agree_on_any(subject: str, by_sigstore: bool, by_cosign: bool) -> None:
-    """Compare whether the two see anything signed at all; raise `VerificationFailed` when one does and one does not."""
-    if by_sigstore != by_cosign:
-        yes, no = ("sigstore-python", "Cosign") if by_sigstore else ("Cosign", "sigstore-python")
-        raise VerificationFailed(
-            f"the two verifiers disagree about whether {subject} is signed",
-            why=f"{yes} says that it is, {no} that it is not",
-            do="trust neither until it is known why",
-        )
