@@ -16,8 +16,8 @@ from pipeline.attestation.trust import _Document as Verification
 from pipeline.checked import check
 from pipeline.errors import ConfigError
 from pipeline.judging.rules import Rules
-from pipeline.judging.rules import _Waivers as Waivers
 from pipeline.judging.vex import Document
+from pipeline.judging.waivers import _Waivers as Waivers
 from pipeline.local.advisories import Advisories
 from pipeline.project.config import HOME, Config
 from tests.statements import document, statement

@@ -15,8 +15,9 @@ from hypothesis import strategies as some
 from pipeline import grammar
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.judging.policy_files import PolicyFiles
-from pipeline.judging.rules import read_rules, read_waivers
+from pipeline.judging.rules import read_rules
 from pipeline.judging.vex import read
+from pipeline.judging.waivers import read_waivers
 from pipeline.local import advisories
 from pipeline.locked import debian_lock, lock_changes, locks, wheels
 from pipeline.locked.debian import Lock

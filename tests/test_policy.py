@@ -11,7 +11,8 @@ from hypothesis import strategies as some
 from pipeline.errors import ConfigError, PolicyDenied, VerificationFailed
 from pipeline.judging.claims import Claim, hold
 from pipeline.judging.policy import Database, Verdict, judge, require_fresh
-from pipeline.judging.rules import Waiver, read_rules, read_waivers
+from pipeline.judging.rules import read_rules
+from pipeline.judging.waivers import Waiver, read_waivers
 from pipeline.project.config import HOME
 from pipeline.scanning.findings import Finding, Fix, Severity
 from pipeline.times import read_time

@@ -7,7 +7,8 @@ from typing import Any
 
 from pipeline.errors import PolicyDenied
 from pipeline.judging.claims import Claim, State
-from pipeline.judging.rules import Rules, Waiver
+from pipeline.judging.rules import Rules
+from pipeline.judging.waivers import Waiver
 from pipeline.scanning.findings import Finding, Fix, Severity
 
 BOUND = timedelta(hours=24)

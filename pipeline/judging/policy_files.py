@@ -17,8 +17,9 @@ from pipeline.digest import Digest
 from pipeline.disk import text_of
 from pipeline.errors import ConfigError
 from pipeline.judging.claims import OURS
-from pipeline.judging.rules import Rules, Waiver, read_rules, read_waivers
+from pipeline.judging.rules import Rules, read_rules
 from pipeline.judging.vex import Document, read
+from pipeline.judging.waivers import DeployWaiver, Waiver, read_deploy_waivers, read_waivers
 from pipeline.project.config import HOME, Config
 
 _DEFAULT = HOME / "policy"
@@ -55,6 +56,15 @@ class PolicyFiles:
         documents = {sources[name]: read(text, rules, sources[name]) for name, text in statements.items()}
         digests = {name: Digest.of(text.encode()) for name, text in {**texts, **statements}.items()}
         return cls(rules, waivers, documents, digests)
+
+
+def deploy_waivers(config: Config) -> tuple[DeployWaiver, ...]:
+    """Return the images that may be deployed for a while although they do not satisfy the policy."""
+    own = config.policy.directory
+    file = own / "waivers.toml"
+    if not file.exists():
+        return ()
+    return read_deploy_waivers(_text(file), read_rules(_text(either(own, "rules.toml"))))
 
 
 def either(own: Path, name: str) -> Path:

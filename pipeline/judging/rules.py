@@ -1,4 +1,4 @@
-"""Read `rules.toml` and `waivers.toml`: what may not ship, and what somebody answers for. Schema: docs/policy.md.
+"""Read `rules.toml`: what may not ship, and for how long an exception may run. Schema: docs/policy.md.
 
 Pure.
 """
@@ -6,14 +6,13 @@ Pure.
 import tomllib
 from datetime import date, timedelta
 from enum import Enum
-from typing import Annotated, Any, Self
+from typing import Any
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field
 
 from pipeline.checked import Checked, check
-from pipeline.errors import ConfigError, VerificationFailed
-from pipeline.purl import Purl
-from pipeline.scanning.findings import Finding, Fix, Severity
+from pipeline.errors import ConfigError
+from pipeline.scanning.findings import Fix, Severity
 
 
 class Ruling(Enum):
@@ -68,57 +67,9 @@ class Rules(Checked):
     exceptions: ExceptionRules
 
 
-def _bare_purl(text: str) -> str:
-    try:
-        qualified = bool(Purl.parse(text).qualifiers)
-    except VerificationFailed as error:
-        raise ValueError(f"{error.what}: {error.do}") from error
-    if qualified:
-        raise ValueError("give the package URL without qualifiers")
-    return text
-
-
-BarePurl = Annotated[str, AfterValidator(_bare_purl)]
-
-
-class Waiver(Checked):
-    """A risk that somebody accepts for a while: the package is affected, and ships all the same."""
-
-    finding: str = Field(min_length=1)
-    package: BarePurl
-    reason: str = Field(min_length=20)
-    owner: str = Field(min_length=1)
-    since: date
-    until: date
-
-    def covers(self, finding: Finding) -> bool:
-        """Say whether it was granted for this finding, under any of its names."""
-        return self.finding in finding.names and Purl.parse(self.package).covers(finding.subject)
-
-
-class _Waivers(Checked):
-    waiver: tuple[Waiver, ...] = ()
-
-    @model_validator(mode="after")
-    def _once_each(self) -> Self:
-        pairs = [(waiver.finding, waiver.package) for waiver in self.waiver]
-        twice = sorted({pair for pair in pairs if pairs.count(pair) > 1})
-        if twice:
-            raise ValueError(f"waived twice: {', '.join(' in '.join(pair) for pair in twice)}")
-        return self
-
-
 def read_rules(text: str, where: str = "rules.toml") -> Rules:
     """Read the rules; raise `ConfigError` when one is missing or means nothing."""
-    return check(Rules, _toml(text, where), where)
-
-
-def read_waivers(text: str, rules: Rules, where: str = "waivers.toml") -> tuple[Waiver, ...]:
-    """Read the waivers; raise `ConfigError` for one that is incomplete or longer than the rules allow."""
-    waivers = check(_Waivers, _toml(text, where), where).waiver
-    for waiver in waivers:
-        limit(waiver.finding, waiver.since, waiver.until, rules.exceptions.waiver_maximum_days, where)
-    return waivers
+    return check(Rules, toml(text, where), where)
 
 
 def limit(name: str, since: date, until: date, days: int, where: str) -> None:
@@ -131,7 +82,8 @@ def limit(name: str, since: date, until: date, days: int, where: str) -> None:
         )
 
 
-def _toml(text: str, where: str) -> dict[str, Any]:
+def toml(text: str, where: str) -> dict[str, Any]:
+    """Read TOML; raise `ConfigError` for what is none."""
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:

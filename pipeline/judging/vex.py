@@ -14,7 +14,8 @@ from pydantic import AnyUrl, AwareDatetime, Field, model_validator
 
 from pipeline.checked import Checked, check
 from pipeline.errors import ConfigError
-from pipeline.judging.rules import BarePurl, Rules, limit
+from pipeline.judging.rules import Rules, limit
+from pipeline.judging.waivers import BarePurl
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
 
