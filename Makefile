@@ -40,7 +40,8 @@ test-terraform: .venv/ok .venv-terraform/ok
 	$(BIN)/python -m pytest tests/terraform
 
 # A real control plane on loopback, over nodes that kwok plays; built from its lock the first time, which takes minutes.
-test-cluster: .venv/ok
+test-cluster: .venv/ok system tools
+	@$(call need,strace:strace)
 	@$(BIN)/python -m pipeline store fetch --cluster
 	$(BIN)/python -m pytest --durations 5 tests/cluster
 
@@ -60,6 +61,7 @@ cluster: .venv/ok
 	@exec $(BIN)/python -m pipeline cluster
 
 bench: .venv/ok system tools
+	@$(BIN)/python -m pipeline store fetch --cluster
 	@$(BIN)/python -m bench
 
 bench-service: .venv-service/ok

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from pipeline.attestation.earlier import SUMMARY as APART
 from pipeline.attestation.earlier import says_the_same
 
 SUMMARY: dict[str, Any] = {
@@ -15,7 +16,7 @@ SUMMARY: dict[str, Any] = {
 
 def test_another_time_is_no_other_summary() -> None:
     later = {**SUMMARY, "predicate": {**SUMMARY["predicate"], "timeVerified": "2026-11-25T12:00:01Z"}}
-    assert says_the_same(json.dumps(SUMMARY).encode(), json.dumps(later, indent=1).encode())
+    assert says_the_same(json.dumps(SUMMARY).encode(), json.dumps(later, indent=1).encode(), APART)
 
 
 @pytest.mark.parametrize(
@@ -28,4 +29,4 @@ def test_another_time_is_no_other_summary() -> None:
     ],
 )
 def test_another_image_or_other_evidence_is_another_summary(other: Any) -> None:
-    assert not says_the_same(json.dumps(SUMMARY).encode(), json.dumps(other).encode())
+    assert not says_the_same(json.dumps(SUMMARY).encode(), json.dumps(other).encode(), APART)

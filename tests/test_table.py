@@ -46,12 +46,17 @@ def test_only_row_zero_is_done_in_every_run() -> None:
 
 
 def test_a_token_goes_to_the_stages_that_sign_and_to_no_other() -> None:
-    assert [stage.name for stage in TABLE if "SIGSTORE_ID_TOKEN" in stage.secrets] == ["attest", "promote"]
+    assert [stage.name for stage in TABLE if "SIGSTORE_ID_TOKEN" in stage.secrets] == ["attest", "promote", "deploy"]
 
 
 def test_the_login_of_the_registry_goes_to_the_stages_that_talk_to_it_and_to_no_other() -> None:
     names = [stage.name for stage in TABLE if "DOCKER_AUTH_CONFIG" in stage.secrets]
-    assert names == ["attest", "publish", "verify", "promote"]
+    assert names == ["attest", "publish", "verify", "promote", "deploy"]
+
+
+def test_what_opens_the_cluster_goes_to_the_stage_that_deploys_and_to_no_other() -> None:
+    assert [row.name for row in TABLE if "KUBECONFIG" in row.secret_files] == ["deploy"]
+    assert [row.name for row in TABLE if any(name.startswith("AWS_") for name in row.secrets)] == ["deploy"]
 
 
 def test_every_row_has_its_body_in_a_module_of_its_own() -> None:

@@ -271,6 +271,10 @@ def test_a_statement_that_says_what_it_should_is_accepted(kind: PredicateType, p
     assert decide(only(kind), IMAGE, [signed(kind, predicate)], {})
 
 
+# What is said of an image when it has been published, or deployed: no policy asks a release for it.
+AFTER_A_RELEASE = {PredicateType.SUMMARY, PredicateType.RENDERED_SET, PredicateType.DEPLOYMENT}
+
+
 def real(kind: PredicateType) -> Policy:
     """Return a policy that requires one thing, and trusts more than what a run has left."""
     base = only(kind)
@@ -419,7 +423,7 @@ def test_the_projects_own_policies_require_every_kind_but_the_summary_that_comes
     for name, trust_root in (("production", TrustRoot.PUBLIC), ("dry-run", TrustRoot.RUN)):
         found = Policy.read(data, name)
         assert found.rules.trust_root is trust_root
-        assert set(found.require) == set(PredicateType) - {PredicateType.SUMMARY}
+        assert set(found.require) == set(PredicateType) - AFTER_A_RELEASE
 
 
 def test_production_trusts_nobody_of_a_dry_run() -> None:

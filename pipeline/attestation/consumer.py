@@ -11,11 +11,11 @@ from typing import Any
 
 import anyio
 
-from pipeline.attestation.cosign import Cosign, agree, agree_on_any, lay_out
+from pipeline.attestation.cosign import Cosign, agree, lay_out
 from pipeline.attestation.roots import newest
 from pipeline.attestation.statements import Who
 from pipeline.attestation.trust import Policy, kind_name
-from pipeline.attestation.verification import Evidence, Image, Statement, decide
+from pipeline.attestation.verification import Evidence, Image, Statement, Unsatisfied, decide
 from pipeline.attestation.verifiers import trusted_root, verify_bundle
 from pipeline.digest import Digest, Reference
 from pipeline.distribution.collecting import collect
@@ -74,7 +74,7 @@ async def examine(
     image = Image(digest, {each.name: each.digest for each in platforms}, policy.rules.repository or name)
     collected = await collect(registry, {digest: "the image", **{each.digest: each.name for each in platforms}}, layout)
     if not collected.found:
-        raise VerificationFailed(
+        raise Unsatisfied(
             f"nothing is attached to {digest}",
             why=[f"passed over {what}: {reason}" for what, reason in collected.passed_over.items()][:10],
             do="it was never signed: do not use it",
@@ -83,7 +83,11 @@ async def examine(
     for subject in (index, *(each.descriptor for each in platforms)):
         lay_out(work / "cosign", subject, collected.found)
     await _cross_check(image, policy, statements, Cosign(tools, root, work / "cosign"))
-    evidence = decide(policy, image, statements, refused)
+    try:
+        evidence = decide(policy, image, statements, refused)
+    except Unsatisfied as failure:
+        failure.statements = statements
+        raise
     return Examination(image, blobs, statements, evidence, refused, collected.passed_over)
 
 
@@ -106,28 +110,18 @@ def _verify(found: Iterable[Attached], policy: Policy, root: Path) -> tuple[tupl
 
 
 async def _cross_check(image: Image, policy: Policy, statements: Sequence[Statement], cosign: Cosign) -> None:
-    """Ask Cosign about every subject, every type and every signer, and compare."""
+    """Ask Cosign what it accepts on every subject of every signer, and compare."""
     limit = anyio.CapacityLimiter(_AT_ONCE)
 
-    async def ask(subject: Digest, kind: str, who: Who) -> None:
+    async def ask(subject: Digest, who: Who) -> None:
         async with limit:
-            theirs = await cosign.attested(subject, kind, who)
-        ours = [each.signed.digest for each in _spoken(statements, subject, who) if each.kind == kind]
-        agree(f"{kind} on {subject}", ours, theirs)
+            theirs = await cosign.accepted(subject, who)
+        agree(str(subject), {each.signed.digest: each.kind for each in _spoken(statements, subject, who)}, theirs)
 
-    async def ask_for_any(subject: Digest, who: Who) -> None:
-        async with limit:
-            theirs = await cosign.signed(subject, who)
-        agree_on_any(str(subject), bool(_spoken(statements, subject, who)), theirs)
-
-    subjects = (image.digest, *image.platforms.values())
-    kinds = sorted({*map(str, policy.require), *(each.kind for each in statements)})
     try:
         async with anyio.create_task_group() as questions:
-            for subject, who in product(subjects, policy.signers):
-                questions.start_soon(ask_for_any, subject, who)
-                for kind in kinds:
-                    questions.start_soon(ask, subject, kind, who)
+            for subject, who in product((image.digest, *image.platforms.values()), policy.signers):
+                questions.start_soon(ask, subject, who)
     except ExceptionGroup as failures:
         # One disagreement is enough, and the caller handles one failure.
         raise flatten(failures)[0] from failures

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from pipeline.attestation import predicates
+from pipeline.attestation.deployment import Receipt, RenderedSet
 from pipeline.attestation.predicates import read
 from pipeline.attestation.provenance import BUILD_TYPE
 from pipeline.attestation.spelling import repository_uri
@@ -163,6 +164,16 @@ def _summary(predicate: object, _: About) -> str | None:
     return None if result == "PASSED" else f"the verification ended with {result}"
 
 
+def _rendered_set(predicate: object, about: About) -> str | None:
+    image = read(RenderedSet, predicate).image
+    return None if Digest.parse(image.partition("@")[2]) in about.subjects else f"it is of {image}"
+
+
+def _deployment(predicate: object, about: About) -> str | None:
+    image = read(Receipt, predicate).image
+    return None if Digest.parse(image.partition("@")[2]) in about.subjects else f"it is of {image}"
+
+
 _CHECKS: Mapping[PredicateType, Callable[[object, About], str | None]] = {
     PredicateType.PROVENANCE: _provenance,
     PredicateType.CYCLONEDX: _cyclonedx,
@@ -173,4 +184,6 @@ _CHECKS: Mapping[PredicateType, Callable[[object, About], str | None]] = {
     PredicateType.VERDICT: _verdict,
     PredicateType.SIGNATURE: _says_nothing,
     PredicateType.SUMMARY: _summary,
+    PredicateType.RENDERED_SET: _rendered_set,
+    PredicateType.DEPLOYMENT: _deployment,
 }

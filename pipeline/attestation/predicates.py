@@ -176,7 +176,7 @@ class Summary(_Said):
     verified_levels: list[str] = []
 
 
-Model = TypeVar("Model", bound=_Said)
+Model = TypeVar("Model", bound=BaseModel)
 
 
 def read(model: type[Model], predicate: object) -> Model:

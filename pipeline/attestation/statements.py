@@ -35,6 +35,8 @@ class PredicateType(StrEnum):
     VERDICT = "https://in-toto.io/attestation/svr/v0.2"
     SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
     SUMMARY = "https://slsa.dev/verification_summary/v1"
+    RENDERED_SET = f"{VOCABULARY}/rendered-set/v1"
+    DEPLOYMENT = f"{VOCABULARY}/deployment/v1"
 
 
 @dataclass(frozen=True)

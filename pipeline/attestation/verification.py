@@ -19,6 +19,15 @@ from pipeline.errors import VerificationFailed
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
 
+class Unsatisfied(VerificationFailed):
+    """Nothing is wrong with the bytes, and what is said of them does not satisfy the policy.
+
+    `statements` are those whose signatures are accepted all the same, where the caller of `decide` has told them.
+    """
+
+    statements: "tuple[Statement, ...]" = ()
+
+
 @dataclass(frozen=True)
 class Image:
     """What is judged: an image index and its platforms.
@@ -97,7 +106,7 @@ def decide(
         refused: the bundles whose signatures were not accepted, with the reason.
 
     Raises:
-        VerificationFailed: something required is not there; the reasons say why each candidate did not do.
+        Unsatisfied: something required is not there; the reasons say why each candidate did not do.
     """
     found: list[Evidence] = []
     reasons: list[str] = []
@@ -108,7 +117,7 @@ def decide(
             except VerificationFailed as failure:
                 reasons += [f"{kind_name(kind)} for {words}: {line}" for line in (failure.why or (failure.what,))]
     if reasons:
-        raise VerificationFailed(
+        raise Unsatisfied(
             f"{image.digest} does not satisfy the policy {policy.name}",
             why=[*reasons, *_refusals(refused)],
             do="do not use this image; whoever published it can see here what is missing",

@@ -21,6 +21,7 @@ from pipeline.engine import world
 from pipeline.errors import RemoteFailed, Stopped, UsageError
 from pipeline.locked.fetch import PROGRAMS, fill
 from pipeline.locked.inputs import Inputs
+from pipeline.locked.store import Store
 from pipeline.locked.store_cleaning import in_use
 from pipeline.tools import loopback
 from pipeline.tools.environment import network_environment
@@ -52,8 +53,7 @@ def run(options: argparse.Namespace) -> NoReturn:
     try:
         with in_use(store), tempfile.TemporaryDirectory(prefix="pipeline-cluster-") as scratch:
             log = Path(scratch) / "log.txt"
-            fetching = Toolbox(store, {}, frozenset(PROGRAMS), log, network_environment())
-            run_async(partial(fill, inputs, fetching, store, _say, store.has))
+            fetch_cluster(store)
             tools = Toolbox(store, locked := inputs.locked(), frozenset(locked), log)
             name = run_async(partial(_keep, tools, Path(scratch), zones, options))
             said = log.read_text(encoding="utf-8").rpartition(f"$ {name} ")[2].partition("\n$ ")[0]
@@ -64,6 +64,13 @@ def run(options: argparse.Namespace) -> NoReturn:
             )
     except (KeyboardInterrupt, Stopped) as stopped:
         raise type(stopped)("nothing of the cluster is left") from None
+
+
+def fetch_cluster(store: Store) -> None:
+    """Have the programs of a cluster in a store: fetched and built, where they are not there."""
+    with in_use(store), tempfile.TemporaryDirectory(prefix="pipeline-fetch-") as scratch:
+        tools = Toolbox(store, {}, frozenset(PROGRAMS), Path(scratch) / "log.txt", network_environment())
+        run_async(partial(fill, Inputs.of_cluster(), tools, store, _say, store.has))
 
 
 async def _keep(tools: Toolbox, scratch: Path, zones: list[str], options: argparse.Namespace) -> str:

@@ -16,12 +16,14 @@ from pipeline.cli.engine import run_async
 from pipeline.doctor import host, project
 from pipeline.doctor.host import Found, State
 from pipeline.errors import PipelineError, ToolFailed
+from pipeline.project.config import Config
 from pipeline.tools.toolbox import Toolbox
 
 
 def add(verbs: Any) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("doctor", help="what this machine lacks, with the remedy", description=__doc__)
+    shared.cluster(verb)
     shared.common(verb)
     shared.run_directory(verb)
     verb.set_defaults(verb=run)
@@ -57,6 +59,24 @@ def _everything(options: argparse.Namespace) -> Iterator[Found]:
         yield from project.database(config, datetime.now(UTC))
         yield from project.network(config)
         yield from project.credentials(config, os.environ)
+        yield from _cluster(options, config)
+
+
+def _cluster(options: argparse.Namespace, config: Config) -> Iterator[Found]:
+    """Ask the cluster of deploys whether it lets us do what a deploy does; without one that is no harm."""
+    if not config.deploy.manifests:
+        return
+    from pipeline.cli import cluster_options  # noqa: PLC0415 - httpx is slow, and `--help` need not wait for it
+    from pipeline.rollout.orders import look  # noqa: PLC0415 - the same
+
+    try:
+        with cluster_options.context(options, agreed=False, quiet=True) as context:
+            seen = run_async(lambda: look(context))
+        what = f"Kubernetes {seen.cluster.version}, {seen.cluster.uid}: {seen.user} may deploy there"
+        yield Found("cluster", State.THERE, what)
+    except PipelineError as error:
+        why = f": {'; '.join(error.why)}" if error.why else ""
+        yield Found("cluster", State.OPTIONAL, f"{error.what}{why}", error.do)
 
 
 def _guarded(name: str, look: Callable[[], Iterator[Found]]) -> Iterator[Found]:

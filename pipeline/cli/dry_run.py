@@ -4,6 +4,7 @@ import argparse
 from typing import Any
 
 from pipeline.cli import options as shared
+from pipeline.cli.cluster import fetch_cluster
 from pipeline.cli.table_run import run_table
 
 
@@ -11,6 +12,7 @@ def add(verbs: Any) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("dry-run", help="the whole release, offline, with local stand-ins", description=__doc__)
     verb.add_argument("--to", default="report", metavar="STAGE", help="stop after this stage; default: report")
+    verb.add_argument("--cluster", action="store_true", help="deploy too: to a Kubernetes cluster that is started here")
     shared.common(verb)
     shared.run_directory(verb)
     shared.judged_as_of(verb)
@@ -18,5 +20,10 @@ def add(verbs: Any) -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run the table in the dry-run world."""
-    return run_table(options, "dry-run")
+    """Run the table in the dry-run world; with a cluster, its programs are built first where they never were."""
+    if not options.cluster:
+        return run_table(options, "dry-run")
+    from pipeline.rollout.rehearsal import rehearsed  # noqa: PLC0415 - httpx is slow, and most dry runs have no cluster
+
+    fetch_cluster(shared.the_store(options))
+    return run_table(options, "dry-run", rehearsed=rehearsed)

@@ -3,14 +3,14 @@
 import argparse
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
 from pipeline.engine import run_directory as place
 from pipeline.engine.run import Run
 from pipeline.engine.stage import Stage
-from pipeline.engine.world import choose
+from pipeline.engine.world import Rehearse, choose
 from pipeline.errors import UsageError
 from pipeline.locked import store
 from pipeline.locked.inputs import Inputs
@@ -32,6 +32,20 @@ def without_project(verb: argparse.ArgumentParser) -> None:
         "--store", type=Path, metavar="DIR", help="where inputs lie, readable is enough; default: the user's cache"
     )
     verb.add_argument("--json", action="store_true", help="for machines, on standard output: docs/json.md")
+
+
+def cluster(verb: argparse.ArgumentParser) -> None:
+    """Add --kubeconfig and --context."""
+    verb.add_argument("--kubeconfig", type=Path, metavar="FILE", help="in place of what is configured")
+    verb.add_argument("--context", metavar="NAME", help="in place of [deploy] context")
+
+
+def configured(options: argparse.Namespace) -> Config:
+    """Read the configuration, with the context that the options name in place of its own."""
+    config = Config.load(options.config)
+    if named := getattr(options, "context", None):
+        return config.model_copy(update={"deploy": config.deploy.model_copy(update={"context": named})})
+    return config
 
 
 def run_directory(verb: argparse.ArgumentParser) -> None:
@@ -69,7 +83,7 @@ def agreement(verb: argparse.ArgumentParser) -> None:
     verb.add_argument("--yes", action="store_true", help="do not ask before something is written outside")
 
 
-def agreed(options: argparse.Namespace, rows: Iterable[Stage], repository: str) -> bool:
+def agreed(options: argparse.Namespace, rows: Collection[Stage], repository: str) -> bool:
     """Say whether this user agrees to what stages of a release write outside, asking unless told not to.
 
     Raises:
@@ -79,8 +93,9 @@ def agreed(options: argparse.Namespace, rows: Iterable[Stage], repository: str) 
         return False
     if options.yes:
         return True
+    changes = " It changes the configured cluster." if any(row.name == "deploy" for row in rows) else ""
     print(
-        f"This pushes to {repository}, and signs: the signer's identity goes into a public log, for good.",
+        f"This pushes to {repository}, and signs: the signer's identity goes into a public log, for good.{changes}",
         file=sys.stderr,
     )
     if not sys.stdin.isatty() or input("Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
@@ -88,9 +103,16 @@ def agreed(options: argparse.Namespace, rows: Iterable[Stage], repository: str) 
     return True
 
 
-def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...], *, agreed: bool = False) -> Run:
+def open_run(
+    options: argparse.Namespace,
+    world: str,
+    table: tuple[Stage, ...],
+    *,
+    agreed: bool = False,
+    rehearsed: Rehearse | None = None,
+) -> Run:
     """Return the run that the options name, with the credentials that its stages declare."""
-    config = Config.load(options.config)
+    config = configured(options)
     as_of = _time(options.as_of) if getattr(options, "as_of", None) else None
     if as_of and world != "dry-run":
         raise UsageError("a release is judged as of now", do="leave --as-of out, or make a dry run")
@@ -101,7 +123,9 @@ def open_run(options: argparse.Namespace, world: str, table: tuple[Stage, ...], 
         config=config,
         store=the_store(options),
         locked=Inputs.of_tools().locked(),
-        world=choose(world, config, agreed=agreed),
+        world=choose(
+            world, config, agreed=agreed, kubeconfig=getattr(options, "kubeconfig", None), rehearsed=rehearsed
+        ),
         as_of=as_of,
         secrets={name: os.environ[name] for name in names if os.environ.get(name)},
     )

@@ -14,6 +14,7 @@ from pipeline.disk import alone, empty
 from pipeline.engine.run import Event, Run
 from pipeline.engine.schedule import execute, wanted
 from pipeline.engine.table import TABLE
+from pipeline.engine.world import Rehearse
 from pipeline.errors import PipelineError, flatten, told
 from pipeline.locked.store_cleaning import in_use
 from pipeline.reporting import evidence, story
@@ -21,10 +22,12 @@ from pipeline.reporting.page import html, markdown
 from pipeline.reporting.summary import Summary, lines, warnings
 
 
-def run_table(options: argparse.Namespace, world: str, *, agreed: bool = False) -> int:
+def run_table(
+    options: argparse.Namespace, world: str, *, agreed: bool = False, rehearsed: Rehearse | None = None
+) -> int:
     """Run the stages that `--to` needs, go on where an earlier run has stopped, and sum up, whatever happens."""
     stages = wanted(TABLE, options.to)
-    run = shared.open_run(options, world, TABLE, agreed=agreed)
+    run = shared.open_run(options, world, TABLE, agreed=agreed, rehearsed=rehearsed)
     run.config.require({name for stage in stages for name in stage.reads})
     reached: set[str] = set()
     with alone(run.directory), in_use(run.store):

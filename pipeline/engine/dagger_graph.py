@@ -11,7 +11,7 @@ import dagger
 from dagger import dag
 
 from pipeline.engine.schedule import execute, wanted
-from pipeline.engine.stage import INPUTS, Stage, require_possible
+from pipeline.engine.stage import INPUTS, Stage
 from pipeline.errors import flatten
 from pipeline.project import reads
 
@@ -74,11 +74,10 @@ class Graph:
         needs itself, for every stage that reads it.
 
         Raises:
-            UsageError: there is no such stage, or this world cannot do it.
+            UsageError: there is no such stage.
             ExecError: a stage failed; its message and exit code are those of the command.
         """
         needed = wanted(self.table, name)
-        require_possible(needed, self.world)
         try:
             await execute((row for row in needed if row.name not in self.finished), self._finish, grace=0)
         except BaseExceptionGroup as failures:
@@ -98,6 +97,19 @@ class Graph:
         """Run the table up to a stage, and return what it says of itself in one line."""
         record = await (await self.stage(name)).file("record.json").contents()
         return str(json.loads(record)["headline"])
+
+    async def ask(self, row: str, *words: str) -> str:
+        """Run a verb that has the name of a row, with what that row sees but no finished stage; return what it says.
+
+        Raises:
+            ExecError: it failed; its message and exit code are those of the command.
+        """
+        [found] = [each for each in self.table if each.name == row]
+        container = self.base.with_mounted_directory(PROJECT, self.project, read_only=True)
+        container = container.with_mounted_directory(STORE, self.store, read_only=True).with_workdir(HOME)
+        container = self._entrusted(container, found).with_env_variable("RUN_ID", self.run_id)  # no cache answers
+        where = ["--config", CONFIG, "--store", STORE]
+        return await container.with_exec([*MODULE, "pipeline", row, *words, *where]).stdout()
 
     async def _finish(self, row: Stage) -> None:
         container = await self._container(row)
@@ -121,6 +133,10 @@ class Graph:
         for name in row.secrets:
             if name in self.secrets:
                 container = container.with_secret_variable(name, self.secrets[name])
+        for name in row.secret_files:
+            if name in self.secrets:
+                file = f"/run/secrets/{name}"
+                container = container.with_mounted_secret(file, self.secrets[name]).with_env_variable(name, file)
         return container
 
     def _command(self, row: Stage) -> list[str]:

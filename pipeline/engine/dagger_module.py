@@ -67,6 +67,8 @@ Source = Annotated[
 Store = Annotated[dagger.Directory | None, Doc("the inputs, as `store export` carries them; else they are fetched")]
 Base = Annotated[str, Doc("the image that stages run in: Debian 12 with Python 3.11, by digest")]
 Auth = Annotated[dagger.Secret, Doc("the registry's credentials: a Docker config.json, as file://PATH or env://NAME")]
+Kubeconfig = Annotated[dagger.Secret | None, Doc("how the cluster is reached, as file://PATH; no program in it runs")]
+Amazon = Annotated[dagger.Secret | None, Doc("AWS's credentials for [deploy.eks], as env://NAME")]
 Token = Annotated[dagger.Secret, Doc("an OpenID Connect token for the audience sigstore, as env://NAME")]
 
 
@@ -133,10 +135,27 @@ class Pipeline:
         return await (await self._graph("release", secrets)).headline("promote")
 
     @anew
-    async def deploy(self, token: Token, registry_auth: Auth) -> str:
-        """Apply the manifests with the verified digest to the cluster: not available yet, and says so."""
-        secrets = {"SIGSTORE_ID_TOKEN": token, "DOCKER_AUTH_CONFIG": registry_auth}
-        return await (await self._graph("release", secrets)).headline("deploy")
+    async def deploy(
+        self,
+        token: Token,
+        registry_auth: Auth,
+        kubeconfig: Kubeconfig = None,
+        aws_access_key_id: Amazon = None,
+        aws_secret_access_key: Amazon = None,
+        aws_session_token: Amazon = None,
+    ) -> str:
+        """Release, and have the cluster run exactly that: applied, waited for, compared, with a signed receipt."""
+        given = {
+            "SIGSTORE_ID_TOKEN": token,
+            "DOCKER_AUTH_CONFIG": registry_auth,
+            "KUBECONFIG": kubeconfig,
+            "AWS_ACCESS_KEY_ID": aws_access_key_id,
+            "AWS_SECRET_ACCESS_KEY": aws_secret_access_key,
+            "AWS_SESSION_TOKEN": aws_session_token,
+        }
+        graph = await self._graph("release", {name: each for name, each in given.items() if each is not None})
+        await graph.ask("deploy", "--check")  # what is signed before the cluster is asked stays signed
+        return await graph.headline("deploy")
 
     @anew
     async def verify(

@@ -77,7 +77,8 @@ class Run:
         path = self.directory / "run.json"
         try:
             earlier = json.loads(path.read_bytes())
-            going_on = not earlier["ended"] and earlier["world"] == self.world.name
+            same = earlier["world"] == self.world.name and earlier.get("cluster", False) == self.world.rehearses
+            going_on = same and not earlier["ended"]
         except (OSError, ValueError, KeyError, TypeError):
             going_on = False
         if run_id or going_on:
@@ -212,6 +213,8 @@ class Run:
 
     def _note_run(self, *, ended: bool) -> None:
         about = {"run_id": self.run_id, "world": self.world.name, "ended": ended}
+        if self.world.rehearses:
+            about["cluster"] = True
         if self.as_of:
             about["as_of"] = self.as_of.isoformat()
         with disk(self.directory):

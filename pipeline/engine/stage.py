@@ -1,7 +1,7 @@
 """Say what a stage is, and what its body may see."""
 
 import json
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
@@ -38,13 +38,13 @@ class Stage:
         reads: what it reads of the project itself, by the names of `Config.reads`.
         inputs: what it takes from the store besides its tools: groups of `inputs.json`, by how their names begin.
         secrets: environment variables that hold its credentials.
+        secret_files: environment variables that name files with credentials.
         network: whether it talks to anything but loopback.
         namespaces: whether it makes namespaces, for what it starts; where a container's privileges are taken away, it
             keeps those over namespaces that are its own.
         writes: whether a release changes something outside by it, for which somebody has to agree.
         live: it reads or changes something outside the run directory, so no cache may answer for it.
         always: row zero: done in every run; its products decide what below it is kept.
-        lacks: why it can be done in a dry run only, if that is so.
     """
 
     name: str
@@ -54,12 +54,12 @@ class Stage:
     reads: tuple[str, ...] = ()
     inputs: tuple[str, ...] = ()
     secrets: tuple[str, ...] = ()
+    secret_files: tuple[str, ...] = ()
     network: bool = False
     namespaces: bool = False
     writes: bool = False
     live: bool = False
     always: bool = False
-    lacks: str = ""
 
     @property
     def body(self) -> Body:
@@ -74,21 +74,6 @@ class Stage:
         """The stages that end before it begins: its needs, and `inputs`, which fills the store that it takes from."""
         takes = (self.inputs or self.tools) and self.name != INPUTS and INPUTS not in self.needs
         return (*self.needs, INPUTS) if takes else self.needs
-
-
-def require_possible(stages: Iterable[Stage], world: str) -> None:
-    """Refuse what cannot be done before the first stage is: a signature in a public log cannot be taken back.
-
-    Raises:
-        UsageError: the world is a release, and one of the stages lacks what it would need for that.
-    """
-    for stage in stages:
-        if stage.lacks and world != "dry-run":
-            raise UsageError(
-                f"{stage.name} can be done in a dry run only",
-                why=stage.lacks,
-                do="end the release before it, as `release` does by default",
-            )
 
 
 @dataclass

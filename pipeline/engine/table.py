@@ -8,6 +8,7 @@ from pipeline.engine.stage import Stage
 
 _LOGIN = ("DOCKER_AUTH_CONFIG",)
 _TOKEN = ("SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_URL")
+_AMAZON = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 _UP_TO_THE_GATE = (
     Stage("facts", reads=("repository",), always=True),
@@ -80,13 +81,14 @@ _AFTER_IT = (
     ),
     Stage(
         "deploy",
-        needs=("image", "verify"),
-        tools=("kustomize",),
-        reads=("manifests",),
+        needs=("image", "attest", "verify", "promote"),
+        tools=("kustomize", "oras", "olareg", "cosign"),
+        reads=("manifests", "policy"),
+        secrets=(*_TOKEN, *_LOGIN, *_AMAZON),
+        secret_files=("KUBECONFIG",),
         network=True,
         writes=True,
         live=True,
-        lacks="applying to a cluster is not available yet",
     ),
 )
 

@@ -1,4 +1,4 @@
-"""Give a stage its registry and its signer: local stand-ins in a dry run, the configured ones in a release.
+"""Give a stage its registry, its signer and its cluster: stand-ins in a dry run, the configured ones in a release.
 
 Nothing that a world starts outlives the stage that asked for it: results pass as files.
 """
@@ -28,7 +28,11 @@ from pipeline.project.config import Config
 from pipeline.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
+    from pipeline.cluster.access import Access
     from pipeline.local.cluster import Cluster
+
+Rehearse = Callable[[Config, Toolbox, Path], "AbstractAsyncContextManager[Access]"]
+"""Starts a cluster of this machine, for as long as the block runs; its files go into the directory."""
 
 
 class World(Protocol):
@@ -48,6 +52,10 @@ class World(Protocol):
         """Give the registry; `files` is where a stand-in keeps its content, or has it from an earlier stage."""
 
     @property
+    def rehearses(self) -> bool:
+        """Whether it starts a cluster of its own."""
+
+    @property
     def public(self) -> bool:
         """Whether others rely on what comes of it: then no sample judges, and a commit says what is built."""
 
@@ -63,18 +71,32 @@ class World(Protocol):
     def signer(self, tools: Toolbox, out: Path) -> AbstractAsyncContextManager[Signer]:
         """Give the signer; a stand-in writes the trust root that verifies it into `out`."""
 
+    def cluster(self, tools: Toolbox, out: Path) -> "AbstractAsyncContextManager[Access | None]":
+        """Give how the cluster is reached, as whoever deploys; None where there is none, and nothing is applied."""
+
     def sample_database(self, target: Path) -> None:
         """Write the vulnerability database that stands in where none is configured."""
 
 
 @dataclass(frozen=True)
 class DryRun:
-    """Everything on loopback, for as long as a stage runs."""
+    """Everything on loopback, for as long as a stage runs.
+
+    Args:
+        config: the project.
+        rehearsed: starts a cluster of this machine with the project's platform in it, where one was asked for.
+    """
 
     config: Config
+    rehearsed: "Rehearse | None" = None
     name: str = "dry-run"
     keeps_only_own: bool = False
     public: bool = False
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether a cluster of this machine was asked for."""
+        return self.rehearsed is not None
 
     def policy(self) -> tuple[Policy, Path]:
         """Read what the project says of the signatures of dry runs."""
@@ -107,6 +129,15 @@ class DryRun:
 
         return dry_run_signer(tools, out)
 
+    @asynccontextmanager
+    async def cluster(self, tools: Toolbox, out: Path) -> "AsyncIterator[Access | None]":
+        """Start a cluster on loopback if one was asked for."""
+        if self.rehearsed is None:
+            yield None
+            return
+        async with self.rehearsed(self.config, tools, out) as access:
+            yield access
+
     def sample_database(self, target: Path) -> None:
         """Build the database of a few true advisories that comes with the policy."""
         source = either(self.config.policy.directory, "sample-advisories.toml")
@@ -115,13 +146,21 @@ class DryRun:
 
 @dataclass(frozen=True)
 class Release:
-    """The registry and the Sigstore that `pipeline.toml` names; `agreed`: to be written to."""
+    """The registry, the Sigstore and the cluster that `pipeline.toml` names.
+
+    Args:
+        config: the project.
+        agreed: whether they may be written to.
+        kubeconfig: the file that the user has named for this command, in place of all that is configured.
+    """
 
     config: Config
     agreed: bool = False
+    kubeconfig: Path | None = None
     name: str = "release"
     keeps_only_own: bool = True
     public: bool = True
+    rehearses: bool = False
 
     def policy(self) -> tuple[Policy, Path]:
         """Read what the project says of the signatures of releases."""
@@ -152,6 +191,13 @@ class Release:
         self._require_agreed("signing, which writes the signer's identity into a public log")
         require_own_names(self.config)
         return release_signer(tools, self.config.sign)
+
+    @asynccontextmanager
+    async def cluster(self, tools: Toolbox, out: Path) -> "AsyncIterator[Access | None]":  # noqa: ARG002 - nothing is started
+        """Give the configured cluster."""
+        from pipeline.cluster.configured import configured  # noqa: PLC0415 - httpx is slow, and one stage asks for it
+
+        yield await configured(self.config.deploy, os.environ, self.kubeconfig)
 
     def _require_agreed(self, what: str) -> None:
         """Refuse what everybody would see unless this user has agreed to it: the one gate before all of it."""
@@ -184,12 +230,12 @@ async def loopback_registry(
 
 
 def loopback_cluster(
-    tools: Toolbox, directory: Path, *, zones: Sequence[str], nodes: int
+    tools: Toolbox, directory: Path, *, zones: Sequence[str] = (), nodes: int = 4, deployers: str = ""
 ) -> "AbstractAsyncContextManager[Cluster]":
     """Run a Kubernetes cluster on loopback, for as long as the block runs; see `local.cluster`."""
-    from pipeline.local.cluster import cluster  # noqa: PLC0415 - it is slow, and no stage asks for one
+    from pipeline.local.cluster import ZONES, cluster  # noqa: PLC0415 - it is slow, and few stages ask for one
 
-    return cluster(tools, directory, zones=zones, nodes=nodes)
+    return cluster(tools, directory, zones=zones or ZONES, nodes=nodes, deployers=deployers)
 
 
 def require_own_names(config: Config) -> None:
@@ -198,18 +244,27 @@ def require_own_names(config: Config) -> None:
     policy.require_own_names()
 
 
-def choose(name: str, config: Config, *, agreed: bool = False) -> World:
+def choose(
+    name: str,
+    config: Config,
+    *,
+    agreed: bool = False,
+    kubeconfig: Path | None = None,
+    rehearsed: Rehearse | None = None,
+) -> World:
     """Return a world by its name; raise `UsageError` for any other.
 
     Args:
         name: `dry-run` or `release`.
-        config: names the registry and the signer of a release.
+        config: names the registry, the signer and the cluster of a release.
         agreed: whether this user agreed that a release writes outside.
+        kubeconfig: the file that the user has named for this command.
+        rehearsed: starts the cluster of a dry run, where one was asked for.
     """
     if name == "dry-run":
-        return DryRun(config)
+        return DryRun(config, rehearsed)
     if name == "release":
-        return Release(config, agreed)
+        return Release(config, agreed, kubeconfig)
     raise UsageError(f"there is no world {name}", do="choose dry-run or release")
 
 

@@ -18,7 +18,7 @@ import anyio.to_thread
 from anyio.abc import Process
 
 from pipeline.local.cluster_keys import write
-from pipeline.local.cluster_servers import Server, plan
+from pipeline.local.cluster_servers import Server, deployers_kubeconfig, plan
 from pipeline.tools.toolbox import Toolbox
 
 ZONES = ("zone-a", "zone-b")
@@ -32,9 +32,13 @@ _ROOM = {"cpu": "2", "memory": "4Gi", "pods": "17"}
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running cluster: how its administrator reaches it, the kubectl that fits it, and its servers by name."""
+    """A running cluster: how its administrator reaches it and, where there is one, whoever deploys; and its programs.
+
+    `kubectl` is the one that fits it; `servers` are its servers by name.
+    """
 
     kubeconfig: Path
+    deployer: Path | None
     kubectl: Path
     servers: Mapping[str, Process]
 
@@ -55,7 +59,13 @@ class Cluster:
 
 @asynccontextmanager
 async def cluster(
-    tools: Toolbox, directory: Path, *, zones: Sequence[str] = ZONES, nodes: int = 4, within: int = 90
+    tools: Toolbox,
+    directory: Path,
+    *,
+    zones: Sequence[str] = ZONES,
+    nodes: int = 4,
+    deployers: str = "",
+    within: int = 90,
 ) -> AsyncIterator[Cluster]:
     """Have a cluster for as long as the block runs, and no process of it afterwards.
 
@@ -64,6 +74,7 @@ async def cluster(
         directory: an empty one that this user alone can read; keys and data stay in it, for the caller to remove.
         zones: the value of `topology.kubernetes.io/zone` of each node, in turn.
         nodes: how many nodes there are.
+        deployers: a group; somebody in it gets a kubeconfig, and no right by that.
         within: seconds until everything is ready.
 
     Raises:
@@ -72,10 +83,11 @@ async def cluster(
     """
     deadline = anyio.current_time() + within
     programs = _linked(tools, directory)
-    kubeconfig, plans = plan(directory)
+    kubeconfig, plans = plan(directory, deployers)
     home = {"HOME": str(directory), "KUBECONFIG": str(kubeconfig)}  # nobody's own settings of kubectl or kwok
     servers: dict[str, Process] = {}
-    running = Cluster(kubeconfig, programs["kubectl"], servers)
+    deployer = deployers_kubeconfig(directory) if deployers else None
+    running = Cluster(kubeconfig, deployer, programs["kubectl"], servers)
 
     def left() -> int:
         return max(1, math.ceil(deadline - anyio.current_time()))

@@ -64,8 +64,16 @@ class Trusted:
     storage: Path
 
 
-def plan(directory: Path) -> tuple[Path, list[Server]]:
-    """Make keys and certificates in a directory; return the administrator's kubeconfig, and the servers in order."""
+def deployers_kubeconfig(directory: Path) -> Path:
+    """Return where `plan` writes how somebody in the group of deployers reaches the cluster."""
+    return directory / "deployer.kubeconfig"
+
+
+def plan(directory: Path, deployers: str = "") -> tuple[Path, list[Server]]:
+    """Make keys and certificates in a directory; return the administrator's kubeconfig, and the servers in order.
+
+    Where a group of deployers is named, a kubeconfig of somebody in it is made as well.
+    """
     etcd, peer, api, manager, scheduler = _free_ports(5)
     authority, proxies, storage = (Authority(directory, name) for name in ("cluster", "front-proxy", "storage"))
     serving, member = authority.server("server"), storage.server("etcd")
@@ -75,6 +83,8 @@ def plan(directory: Path) -> tuple[Path, list[Server]]:
         "manager": authority.client("manager", "system:kube-controller-manager"),
         "scheduler": authority.client("scheduler", "system:kube-scheduler"),
     }
+    if deployers:
+        users["deployer"] = authority.client("deployer", "deployer", deployers)
     configs = {
         name: kubeconfig(directory / f"{name}.kubeconfig", f"https://127.0.0.1:{api}", authority.certificate, pair)
         for name, pair in users.items()
@@ -95,6 +105,7 @@ def plan(directory: Path) -> tuple[Path, list[Server]]:
         Server("kwok", (
             f"--kubeconfig={configs['admin']}", "--manage-all-nodes=true", "--node-ip=127.0.0.1",
             "--enable-crds=Stage", "--config=/dev/null",
+            "--node-lease-duration-seconds=40",  # as a kubelet's; otherwise there are none, and nodes are soon lost
         )),
     ]  # fmt: skip
 

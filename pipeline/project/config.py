@@ -6,46 +6,27 @@ relative to the file and may not leave its directory, so that the digest of what
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any, Self, cast
+from typing import Annotated, Any, Self
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
-    ConfigDict,
     Field,
     ValidationError,
-    ValidationInfo,
     model_validator,
 )
 
-from pipeline.digest import Digest, Reference, split_repository
+from pipeline.digest import Digest, split_repository
 from pipeline.disk import text_of
-from pipeline.errors import ConfigError, VerificationFailed
+from pipeline.errors import ConfigError
 from pipeline.project import reads
+from pipeline.project.deploy import Deploy
 from pipeline.project.misconfigured import say
 from pipeline.project.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
+from pipeline.project.section import Anywhere, Inside, Line, Section, Variable, each_once
 from pipeline.project.smoke import SmokeRequest, Writable
 
 HOME = Path(__file__).resolve().parents[2]
 """The pipeline's own checkout: its tool locks, and the runtime packages that a service gets when it names none."""
-
-
-def _inside(path: Path, info: ValidationInfo) -> Path:
-    root = cast(dict[str, Path], info.context)["root"]
-    full = (root / path).resolve()
-    if not full.is_relative_to(root):
-        raise ValueError(f"{path} leaves the project's directory")
-    return full
-
-
-def _from_root(path: Path, info: ValidationInfo) -> Path:
-    return cast(dict[str, Path], info.context)["root"] / path.expanduser()
-
-
-def _each_once(values: tuple[str, ...]) -> tuple[str, ...]:
-    if len(set(values)) != len(values):
-        raise ValueError("one of them is named twice")
-    return values
 
 
 def _repository(name: str) -> str:
@@ -53,27 +34,10 @@ def _repository(name: str) -> str:
     return name
 
 
-def _by_digest(image: str) -> str:
-    try:
-        return str(Reference.parse(image))
-    except VerificationFailed as error:
-        raise ValueError(f"{error.what}: write REGISTRY/REPOSITORY@sha256:…") from error
-
-
-Inside = Annotated[Path, AfterValidator(_inside)]
-Anywhere = Annotated[Path, AfterValidator(_from_root)]
-Variable = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
-Line = Annotated[str, Field(pattern=r"^[^\x00\r\n]*$")]
 _LONGEST_REQUESTS = 30_000  # they are arguments of a program
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, alias_generator=lambda name: name.replace("_", "-")
-    )
-
-
-class Service(_Section):
+class Service(Section):
     """What is built: a Python project with its own build backend, and how it starts."""
 
     name: str = Field(pattern=r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?$", max_length=63)
@@ -84,7 +48,7 @@ class Service(_Section):
     callable: str = Field(default="", pattern=r"^$|^[A-Za-z_][\w.]*:[A-Za-z_][\w.]*$")
     port: int = Field(default=8080, ge=1, le=65535)
     health: str = Field(default="/health", pattern=r"^/[!-~]*$")
-    environment: dict[Variable, Line] = {}
+    environment: dict[Variable, Line] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_way_to_start(self) -> Self:
@@ -93,7 +57,7 @@ class Service(_Section):
         return self
 
 
-class Test(_Section):
+class Test(Section):
     """How the service tests itself: run against its wheel, in an environment with nothing else but `lock`."""
 
     lock: Inside
@@ -101,17 +65,17 @@ class Test(_Section):
     paths: Annotated[tuple[Inside, ...], Field(min_length=1)]
 
 
-class Smoke(_Section):
+class Smoke(Section):
     """What the started image must answer, besides its health path, and which tests run on its files."""
 
     requests: tuple[SmokeRequest, ...] = ()
     timeout_seconds: float = Field(default=10, gt=0, le=300)
     stop_seconds: float = Field(default=30, gt=0, le=300)
-    environment: dict[str, str] = {}
+    environment: dict[str, str] = Field(default_factory=dict)
     suite: tuple[Inside, ...] = ()
-    left_out: dict[str, Annotated[str, Field(min_length=1)]] = {}
+    left_out: dict[str, Annotated[str, Field(min_length=1)]] = Field(default_factory=dict)
     packages: tuple[str, ...] = ()
-    writable: Annotated[tuple[Writable, ...], AfterValidator(_each_once)] = ()
+    writable: Annotated[tuple[Writable, ...], AfterValidator(each_once)] = ()
 
     @model_validator(mode="after")
     def _short_enough(self) -> Self:
@@ -120,11 +84,11 @@ class Smoke(_Section):
         return self
 
 
-class Image(_Section):
+class Image(Section):
     """Where the image will live, and what goes into it beside the service and its locked wheels."""
 
     repository: Annotated[str, AfterValidator(_repository)]
-    platforms: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_each_once)] = (
+    platforms: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(each_once)] = (
         "linux/amd64",
         "linux/arm64",
     )
@@ -144,25 +108,25 @@ class Image(_Section):
         return self.packages or HOME / "image" / "debian.lock.toml"
 
 
-class Policy(_Section):
+class Policy(Section):
     """Where the rules are: rules.toml, waivers.toml, verification.toml, vex/."""
 
     directory: Inside = Path(DEFAULT_POLICY)
 
 
-class Scan(_Section):
+class Scan(Section):
     """Which vulnerability database judges; none means the sample in a dry run, and no in a release."""
 
     database: Anywhere | None = None
 
 
-class Registry(_Section):
+class Registry(Section):
     """How the registry of a release is reached. The dry run starts its own."""
 
     plain_http: bool = False
 
 
-class Sign(_Section):
+class Sign(Section):
     """Who signs a release. Nothing given means the public Sigstore."""
 
     identity: str = ""
@@ -171,17 +135,7 @@ class Sign(_Section):
     trusted_root: Anywhere | None = None
 
 
-class Deploy(_Section):
-    """Which manifests are rendered, which container of theirs gets the image, and what they may bring besides."""
-
-    manifests: Inside | None = None
-    platform: Inside | None = None
-    container: str = "app"
-    also_images: Annotated[tuple[Annotated[str, AfterValidator(_by_digest)], ...], AfterValidator(_each_once)] = ()
-    kubernetes: str = Field(default="1.35", pattern=r"^1\.\d+$")
-
-
-class Config(_Section):
+class Config(Section):
     """The whole of `pipeline.toml`, checked."""
 
     root: Path = Field(exclude=True)

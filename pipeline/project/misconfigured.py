@@ -21,6 +21,12 @@ EXAMPLES = {
     "image.made-modules.*": "six.moves",
     "image.runtime": "trimmed or full",
     "deploy.kubernetes": "1.35",
+    "deploy.cluster-uid": "0b1e7a52-6f0c-4c1e-9d3a-5f3f8f0c2b11",
+    "deploy.probe": "greetings:http/alive",
+    "deploy.eks.name": "greetings-production",
+    "deploy.eks.region": "us-west-1",
+    "deploy.eks.role": "arn:aws:iam::123456789012:role/deploy",
+    "deploy.context": "production, in one line",
 }
 """By key; `*` is any one part of it."""
 

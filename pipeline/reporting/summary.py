@@ -94,6 +94,8 @@ def lines(summary: Summary) -> list[str]:
 def real(summary: Summary) -> list[str]:
     """Return what was done by the real thing, as a release does it."""
     facts = [fact for stage, fact in _REAL if summary.finished(stage)]
+    if _deployed(summary):
+        facts.append("the API server of Kubernetes, which admitted and applied what was rendered")
     return [*facts, *_runtime(summary, real=True), *_database(summary, sample=False)]
 
 
@@ -102,6 +104,11 @@ def stand_ins(summary: Summary) -> list[str]:
     facts = [*_runtime(summary, real=False), *_database(summary, sample=True)]
     if summary.world == "release":
         return facts
+    if _rehearsed(summary):
+        facts.append(
+            "the nodes of the cluster: played by kwok, which reports what a kubelet would; no container ran, no image "
+            "was pulled, no probe was asked and no network policy held"
+        )
     return facts + [fact for stage, fact in _STAND_INS if summary.finished(stage)]
 
 
@@ -110,7 +117,9 @@ def not_run(summary: Summary) -> list[str]:
     waiting = [row for row in summary.rows if row.outcome in {Outcome.NOT_RUN, Outcome.UNFINISHED}]
     facts = [f"{row.stage}: {row.text}" for row in waiting]
     if summary.world != "release":
-        facts += ["the public Sigstore, the configured registry and a cluster: a dry run asks for none of them"]
+        remote = "the public Sigstore, the configured registry and"
+        cluster = "the configured cluster" if _rehearsed(summary) else "a cluster"
+        facts += [f"{remote} {cluster}: a dry run asks for none of them"]
     return facts + list(_platforms(summary))
 
 
@@ -154,6 +163,15 @@ _STAND_INS: Sequence[tuple[str, str]] = (
     ("attest", "Sigstore: signed by a local test authority; nobody else trusts these signatures"),
     ("publish", "the registry: olareg on loopback, alive only while a stage needed it"),
 )
+
+
+def _deployed(summary: Summary) -> bool:
+    receipt = summary.documents.get("deploy/receipt.json")
+    return isinstance(receipt, dict) and receipt.get("state") == "deployed"
+
+
+def _rehearsed(summary: Summary) -> bool:
+    return summary.world != "release" and _deployed(summary)
 
 
 def _database(summary: Summary, *, sample: bool) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from pipeline.attestation.earlier import earlier_summary
+from pipeline.attestation.earlier import SUMMARY, earlier_statement
 from pipeline.attestation.roots import public_root
 from pipeline.attestation.statements import PredicateType
 from pipeline.digest import Digest, Reference
@@ -107,7 +107,8 @@ async def _earlier(
     policy, directory = context.world.policy()
     root, summary = policy.root(None, public_root(), directory), context.read("verify", "summary.json")
     found = {
-        each: await earlier_summary(registry, each, summary, policy, root=root, layout=layout) for each in subjects
+        each: await earlier_statement(registry, each, summary, policy, root=root, layout=layout, apart=SUMMARY)
+        for each in subjects
     }
     return {subject: bundle for subject, bundle in found.items() if bundle}
 

@@ -12,7 +12,6 @@ import anyio
 import dagger
 import pytest
 from dagger.mod import default_module
-from dagger.mod._exceptions import FunctionError
 
 from pipeline.engine import dagger_module
 from pipeline.engine.dagger_graph import CONFIG, COUNTED, MODULE, PROJECT, RUN, STORE
@@ -124,7 +123,7 @@ def describe(server: None) -> Describe:
         given = {"source": session.give("Directory", "source"), "base": dagger_module.BASE, "store": None}
         if store:
             given["store"] = session.give("Directory", "store")
-        for argument in ("token", "registry_auth"):
+        for argument in ("token", "registry_auth", "kubeconfig"):
             if argument in arguments:
                 arguments[argument] = session.give("Secret", arguments[argument])
 
@@ -234,7 +233,6 @@ def test_a_stage_sees_its_own_tools_and_inputs_of_the_store_and_no_other(whole: 
         ("build", ("pipeline.toml", "service", "service/**")),
         ("test", ("pipeline.toml", "tests/service", "tests/service/**")),
         ("assess", ("pipeline.toml", "policy", "policy/**")),
-        ("deploy", ("pipeline.toml", "k8s", "k8s/**")),
         ("sbom", ("pipeline.toml",)),
     ],
 )
@@ -248,16 +246,20 @@ def test_a_stage_sees_what_it_reads_of_the_project_and_nothing_else(
 
 
 @pytest.mark.parametrize(
-    ("stage", "paths"),
-    [("scan", ("advisories", "advisories/**")), ("attest", ("services.json", "services.json/**"))],
+    ("stage", "paths", "beside"),
+    [
+        ("scan", ("advisories", "advisories/**"), ()),
+        ("attest", ("services.json", "services.json/**"), ()),
+        ("deploy", ("services.json", "services.json/**"), ("k8s", "k8s/**")),
+    ],
 )
 def test_files_that_a_configuration_names_for_a_tool_are_given_to_it_whether_or_not_git_ignores_them(
-    whole: Described, stage: str, paths: tuple[str, ...]
+    whole: Described, stage: str, paths: tuple[str, ...], beside: tuple[str, ...]
 ) -> None:
     seen = mounts(whole.stages[stage])[PROJECT]["source"]
     assert (seen.name, seen["path"]) == ("withDirectory", ".")
     assert (seen["source"].on, seen["source"]["include"]) == (Call("Directory", "source"), paths)
-    assert seen.on["include"] == ("pipeline.toml", "policy", "policy/**")
+    assert seen.on["include"] == ("pipeline.toml", *beside, "policy", "policy/**")
 
 
 def test_facts_alone_is_given_the_repository_itself(whole: Described) -> None:
@@ -306,11 +308,25 @@ def test_a_function_describes_the_stages_that_it_needs_and_no_other(
     assert describe(function).stages.keys() == stages
 
 
-def test_deploying_is_refused_before_any_stage_is_described(describe: Describe) -> None:
-    with pytest.raises(FunctionError, match="deploy can be done in a dry run only"):
-        describe("deploy", token="the token", registry_auth="the login")
-    evaluated = everything(current[0].evaluated)
-    assert [call for call in evaluated if call.name == "withExec" and stage_of(call)] == []
+def test_deploying_asks_the_cluster_before_the_first_stage_and_gives_its_secrets_to_no_other_than_the_last(
+    describe: Describe,
+) -> None:
+    told = {"token": "the token", "registry_auth": "the login", "kubeconfig": "the kubeconfig"}
+    described = describe("deploy", **told)
+    [check] = [call for call in described.execs if "--check" in call["args"]]
+    assert check["args"] == (*MODULE, "pipeline", "deploy", "--check", "--config", CONFIG, "--store", STORE)
+    evaluated = [set(execs(call)) for call in described.session.evaluated]
+    assert next(index for index, calls in enumerate(evaluated) if check in calls) < next(
+        index for index, calls in enumerate(evaluated) if any(map(stage_of, calls))
+    )
+    opened = {name for name, call in described.stages.items() if mounts(call, "withMountedSecret")}
+    assert opened == {"deploy"}
+    for call in (check, described.stages["deploy"]):
+        mounted = mounts(call, "withMountedSecret")
+        assert {path: each["source"] for path, each in mounted.items()} == {
+            "/run/secrets/KUBECONFIG": Call("Secret", "the kubeconfig")
+        }
+        assert mounts(call, "withEnvVariable", "name")["KUBECONFIG"]["value"] == "/run/secrets/KUBECONFIG"
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)

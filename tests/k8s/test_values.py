@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.rollout.names import FIRST_REPLICAS, MANAGER
+
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
 LIST = re.compile(r"private_cidrs\s*=\s*(?:optional\(list\(string\),\s*)?(\[[^\]]*\])")
@@ -62,14 +64,10 @@ def test_three_replicas_stand_in_a_file_for_the_first_deploy_and_in_no_rendered_
     assert "replicas" not in deployment
 
 
-@pytest.mark.parametrize("environment", ["production", "development", "recovery"])
-def test_the_first_number_of_replicas_is_given_by_a_person_and_the_files_say_which_page_has_it(
-    environment: str,
-) -> None:
-    path = f"k8s/overlays/{environment}/replicas-at-creation.yaml"
-    assert "Nothing applies it by itself" in (ROOT / path).read_text()
+def test_whoever_deploys_by_hand_gives_the_first_number_as_the_manager_by_which_a_deploy_would() -> None:
     page = (ROOT / "docs" / "runbooks" / "deploy-by-hand.md").read_text()
-    assert "--field-manager=replicas-at-creation -f k8s/overlays/production/replicas-at-creation.yaml" in page
+    assert f"--field-manager={FIRST_REPLICAS} -f k8s/overlays/production/replicas-at-creation.yaml" in page
+    assert f"--field-manager={MANAGER} -f .run/deploy/rendered.yaml" in page
 
 
 def test_node_port_30080_leads_to_port_8080_of_the_pods(production: Objects, container: Any) -> None:

@@ -102,7 +102,7 @@ def test_what_was_published_is_accepted_by_both(run: Run) -> None:
     assert found["slsa_build_level"] == 1
 
 
-def test_cosign_is_really_asked_about_every_subject_and_every_type(run: Run) -> None:
+def test_cosign_is_really_asked_for_all_that_it_accepts_on_every_subject(run: Run) -> None:
     perform(run, upstream.VERIFY)
     asked = [
         command.arguments for command in Record.read(run.directory / "verify").commands if command.tool == "cosign"
@@ -110,12 +110,8 @@ def test_cosign_is_really_asked_about_every_subject_and_every_type(run: Run) -> 
     subjects = [image(run)["digest"], *(entry["digest"] for entry in image(run)["platforms"].values())]
     # What was fetched, and no registry: to Cosign what it cannot reach is not there.
     assert {arguments[-2] for arguments in asked} == {"--local-image"}
-    for subject in subjects:
-        about = [arguments for arguments in asked if arguments[-1].endswith(subject)]
-        assert sum(arguments[0] == "verify" for arguments in about) == 1
-        assert {arguments[2] for arguments in about if arguments[0] == "verify-attestation"} == set(PredicateType) - {
-            PredicateType.SUMMARY
-        }
+    assert sorted(arguments[-1].rpartition("/")[2] for arguments in asked) == sorted(subjects)
+    assert {tuple(arguments[:3]) for arguments in asked} == {("verify", "--output", "text")}
 
 
 def test_the_summary_speaks_of_the_image_and_lists_what_was_looked_at(run: Run) -> None:

@@ -1,0 +1,90 @@
+"""Sign what a deploy has to say of an image, and attach it to the image: once, however often the deploy is repeated."""
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from pipeline.attestation.planned import Planned
+from pipeline.attestation.signing import Signer
+from pipeline.attestation.statements import PredicateType, Subject
+from pipeline.attestation.trust import Policy, kind_name
+from pipeline.digest import Digest
+from pipeline.distribution.referrers import EMPTY, attach
+from pipeline.distribution.registry import Registry
+from pipeline.engine.stage import Context
+from pipeline.errors import RemoteFailed, VerificationFailed
+from pipeline.oci.layout import Layout
+from pipeline.rollout.verified import Place, Verified
+
+
+async def require_signer(context: Context, place: Place) -> None:
+    """Raise `VerificationFailed`, before anything is changed, when nobody would believe what we sign of a deploy."""
+    where = place.work / "signer"
+    where.mkdir()
+    async with context.world.signer(context.tools, where) as signer:
+        for kind in (PredicateType.RENDERED_SET, PredicateType.DEPLOYMENT):
+            _require_allowed(place.policy, signer, kind)
+
+
+def _require_allowed(policy: Policy, signer: Signer, kind: PredicateType) -> None:
+    """Raise `VerificationFailed` when nobody would believe what this signer says of a deploy."""
+    who = signer.promise({}).who
+    if not policy.allows(who, kind):
+        raise VerificationFailed(
+            f"the policy {policy.name} does not let the signer of this deploy sign a {kind_name(kind)}",
+            why=f"{who.identity}, by {who.issuer}, would sign",
+            do="nothing was changed: name this signer in verification.toml, or deploy as somebody whom it names",
+        )
+
+
+async def say(
+    context: Context,
+    place: Place,
+    verified: Verified,
+    kind: PredicateType,
+    predicate: Mapping[str, Any],
+    apart: Collection[str] = (),
+) -> bytes:
+    """Return the bundle of a statement about an image, signed and attached unless that has been done before.
+
+    Args:
+        context: of the stage; the statement and the bundle are written into its directory.
+        place: where the image is.
+        verified: the image that it is about, and what is attached to it.
+        kind: the type of the statement.
+        predicate: what it says.
+        apart: keys of the predicate in which an earlier statement of the same may differ.
+    """
+    name = kind_name(kind)
+    where = context.out / name
+    where.mkdir(exist_ok=True)
+    reference = verified.reference
+    subject = Subject(f"{reference.registry}/{reference.repository}", reference.digest)
+    statement = where / "statement.json"
+    statement.write_bytes(Planned(name, kind, (subject,), predicate).canonical())
+    bundle = where / f"{name}.sigstore.json"
+    # Each authority of a dry run is a new one: nothing that another has certified is there to be adopted.
+    there = verified.bundle(statement.read_bytes(), apart) if context.world.public else None
+    if there is not None:
+        context.say(f"the {name} is attached already")
+        bundle.write_bytes(there)
+        return there
+    async with context.world.signer(context.tools, where) as signer:
+        _require_allowed(place.policy, signer, kind)
+        context.say(f"signing the {name}")
+        await signer.sign(statement, bundle)
+    await _attach(context, place.registry, reference.digest, kind, bundle.read_bytes(), verified.layout)
+    return bundle.read_bytes()
+
+
+async def _attach(
+    context: Context, registry: Registry, subject: Digest, kind: PredicateType, bundle: bytes, layout: Layout
+) -> None:
+    described, _ = layout.image(subject)
+    referrer = attach(bundle, kind, described, context.now)
+    for blob in (EMPTY, bundle, referrer.manifest):
+        layout.put(blob)
+    layout.list_more([referrer.descriptor])
+    digest = Digest.of(referrer.manifest)
+    await registry.push(layout.path, digest, recursive=False)
+    if str(digest) not in {str(item["digest"]) for item in await registry.referrers(subject)}:
+        raise RemoteFailed(f"{registry.host} does not list the {kind_name(kind)} at {subject}", do="run this again")
