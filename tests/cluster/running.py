@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,25 +20,26 @@ class Kubectl:
     Args:
         program: where it is.
         kubeconfig: how its user reaches the cluster; `HOME` is beside it, so that nobody's own settings matter.
-        namespace: where it works unless a command says otherwise.
+        namespace: where it works unless a command says otherwise; "" for wherever each object says.
     """
 
     program: Path
     kubeconfig: Path
     namespace: str = "default"
 
-    def __call__(self, *words: str, given: object = None, code: int = 0, timeout: float = 60) -> Ended:
-        """Run a command that is to end with a code; `given` is an object for its standard input."""
+    def __call__(self, *words: str, given: object = None, code: int | None = 0, timeout: float = 60) -> Ended:
+        """Run a command that is to end with a code, if one is named; `given` is for its standard input: objects."""
+        given = given if isinstance(given, list) else [given]
         done = subprocess.run(
             [self.program, f"--namespace={self.namespace}", *words],
-            input=json.dumps(given),
+            input="\n---\n".join(map(json.dumps, given)),
             env={"HOME": str(self.kubeconfig.parent), "KUBECONFIG": str(self.kubeconfig)},
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
-        assert code == done.returncode, done.stdout + done.stderr
+        assert code in {None, done.returncode}, done.stdout + done.stderr
         return Ended(done.returncode, done.stdout, done.stderr)
 
     def read(self, *words: str) -> Any:
@@ -48,6 +49,10 @@ class Kubectl:
     def within(self, namespace: str) -> "Kubectl":
         """Return the same in another namespace."""
         return replace(self, namespace=namespace)
+
+    def of(self, kubeconfig: Path) -> "Kubectl":
+        """Return the same as another user."""
+        return replace(self, kubeconfig=kubeconfig)
 
 
 @dataclass(frozen=True)
@@ -104,7 +109,12 @@ def processes_of(directory: Path) -> dict[int, str]:
 
 def gone(directory: Path, within: float = 10) -> bool:
     """Say whether no process of a directory is left, at the latest after so many seconds."""
+    return soon(lambda: not processes_of(directory), within)
+
+
+def soon(holds: Callable[[], bool], within: float = 10) -> bool:
+    """Say whether something holds, at the latest after so many seconds."""
     end = time.monotonic() + within
-    while processes_of(directory) and time.monotonic() < end:
+    while not (held := holds()) and time.monotonic() < end:
         time.sleep(0.05)
-    return not processes_of(directory)
+    return held

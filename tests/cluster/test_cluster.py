@@ -14,7 +14,7 @@ from pipeline.cli import main
 from pipeline.locked.inputs import Inputs
 from pipeline.locked.store import Store
 from pipeline.project.config import HOME
-from tests.cluster.running import Kubectl, Running
+from tests.cluster.running import Kubectl, Running, soon
 
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
 NAME = "registry.example:5000/acme/sample"
@@ -71,6 +71,17 @@ def test_its_nodes_are_ready_and_stand_in_two_zones(running: Running) -> None:
     assert zones == ["zone-a", "zone-b", "zone-a", "zone-b"]
     conditions = [each for node in nodes for each in node["status"]["conditions"] if each["type"] == "Ready"]
     assert [each["status"] for each in conditions] == ["True"] * 4
+
+
+def test_its_nodes_have_leases_as_kubelets_have(running: Running) -> None:
+    """Without them they would be lost within minutes, and no pod that ran on one would be ready again."""
+    nodes = {node["metadata"]["name"]: 40 for node in running.kubectl.read("nodes")["items"]}
+
+    def leases() -> dict[str, int]:
+        listed = running.kubectl.read("leases", "--namespace=kube-node-lease")["items"]
+        return {lease["metadata"]["name"]: lease["spec"]["leaseDurationSeconds"] for lease in listed}
+
+    assert soon(lambda: nodes == leases(), 15)
 
 
 def test_a_deployment_by_digest_becomes_available_and_each_pod_says_that_digest(kubectl: Kubectl) -> None:

@@ -21,10 +21,10 @@ from tests.cloud.terraform import (
     environment,
     quick_cli_configuration,
 )
+from tests.runbook import commands, follow
 
 from .drill import Drill
 from .life import Life, live
-from .runbook import commands, follow
 
 DOMAIN = "time.example.test"
 REQUIRED: dict[str, Any] = {

@@ -14,8 +14,7 @@ from typing import Any
 
 from tests.cloud.aws import Cloud
 from tests.cloud.terraform import Root
-
-from .runbook import commands, follow
+from tests.runbook import commands, follow
 
 PAGE = "regional-failure.md"
 

@@ -12,9 +12,9 @@ import pytest
 
 from tests.cloud.aws import Cloud
 from tests.cloud.terraform import Root
+from tests.runbook import commands, follow
 
 from .conftest import MakeRoot
-from .runbook import commands, follow
 
 KEY = "small/terraform.tfstate"
 

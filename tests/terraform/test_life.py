@@ -12,7 +12,8 @@ import pytest
 import yaml
 
 from pipeline.cli import main
-from pipeline.project.config import Config, Deploy
+from pipeline.project.config import Config
+from pipeline.project.deploy import Deploy
 from tests.cloud.aws import ACCOUNT, HOME, Cloud
 from tests.cloud.terraform import CONFIGURATION, Done
 

@@ -8,9 +8,9 @@ import pytest
 
 from tests.cloud.aws import Cloud
 from tests.cloud.terraform import Root, copy, environment
+from tests.runbook import commands, follow
 
 from .conftest import DOMAIN, REQUIRED
-from .runbook import commands, follow
 
 
 @pytest.fixture(scope="module")
