@@ -1,9 +1,11 @@
-"""`make bench`: the dry run, the stage `image`, then the writer. The service and engines have their own benchmarks."""
+"""`make bench`: dry run, stage `image`, writer, deploy, one after the other. Service and engines have their own."""
 
-from bench import dry_run, stage, writer
+from bench import deploy, dry_run, stage, writer
 
 dry_run.main()
 print()
 stage.main([])
 print()
 writer.main([])
+print()
+deploy.main([])
