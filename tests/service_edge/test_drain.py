@@ -7,7 +7,7 @@ import socket
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from pathlib import Path
 from string import Template
 
@@ -64,7 +64,9 @@ def await_up(folder: Path) -> None:
     """Wait until the balancer uses both servers."""
     end = time.monotonic() + 15
     while time.monotonic() < end:
-        with closing(socket.socket(socket.AF_UNIX)) as admin:
+        lines = list[str]()
+        # Its ports are open before its socket has the name that it was given.
+        with suppress(FileNotFoundError, ConnectionRefusedError), closing(socket.socket(socket.AF_UNIX)) as admin:
             admin.connect(str(folder / "admin.sock"))
             admin.sendall(b"show stat\n")
             lines = admin.makefile().read().splitlines()
