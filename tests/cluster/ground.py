@@ -159,6 +159,7 @@ def progress(process: "subprocess.Popen[str]") -> Iterator[str]:
         event = json.loads(line)
         if event["event"] == "progress":
             yield event["text"]
+    process.stdout.close()
 
 
 def until(process: "subprocess.Popen[str]", *cues: str) -> list[str]:
