@@ -15,7 +15,7 @@ from pipeline.attestation.predicates import read
 from pipeline.digest import Digest, Reference
 from pipeline.errors import VerificationFailed
 
-APART = frozenset({"sequence", "deployedAt", "deployer", "verification"})
+APART = frozenset({"deployedAt", "deployer", "verification"})
 """What a second run says otherwise of the same deployment: its receipt is adopted, and no other signed."""
 
 Image = Annotated[str, AfterValidator(lambda text: str(Reference.parse(text)))]

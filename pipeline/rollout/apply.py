@@ -17,6 +17,7 @@ from pipeline.errors import SubjectFailed
 from pipeline.rollout.names import FIRST_REPLICAS, INVENTORY, MANAGER, TOOLING
 from pipeline.rollout.rendered import Rendered
 
+_SERVERS_OWN = 500  # statuses from here on are the server's trouble, and say nothing of the object
 _WRITTEN = f"{MANAGER}.example/replicas-at-creation"
 
 
@@ -55,6 +56,23 @@ async def difference(api: Api, rendered: Rendered) -> Difference:
             do="correct the manifests: what is a warning for a Deployment is a refusal for its pods",
         )
     return Difference(tuple(found), tuple(Manifest(each).title for each in await _strays(api, rendered)))
+
+
+async def drift(api: Api, rendered: Rendered) -> tuple[str, ...]:
+    """Return what in the cluster is no longer as a set has it; a field that somebody else has taken is that, too."""
+    found = list[str]()
+    for manifest in rendered.manifests:
+        try:
+            answer = await api.apply(path(manifest), manifest.body, MANAGER, dry_run=True)
+        except Refused as refused:
+            if refused.code >= _SERVERS_OWN:
+                raise
+            causes = refused.causes or (("", refused.said),)
+            found += [f"{manifest.title}: {field.lstrip('.')}{': ' if field else ''}{why}" for field, why in causes]
+            continue
+        changed = changes(manifest.title, await api.get(path(manifest)), answer.body)
+        found += Difference(changed, ()).lines()
+    return (*found, *Difference((), tuple(Manifest(each).title for each in await _strays(api, rendered))).lines())
 
 
 async def apply(api: Api, rendered: Rendered, context: Context) -> None:

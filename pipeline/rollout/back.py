@@ -6,8 +6,10 @@
 from dataclasses import dataclass
 
 from pipeline.attestation import deployment
+from pipeline.deploying.manifests import parse
 from pipeline.digest import Digest, Reference
 from pipeline.errors import PolicyDenied, SubjectFailed, VerificationFailed
+from pipeline.rollout import apply
 from pipeline.rollout import rendered as sets
 from pipeline.rollout.deploy import Ground, carry_out
 from pipeline.rollout.history import Genuine
@@ -54,6 +56,21 @@ async def earlier(on: Ground, failed: Digest | None, image: Digest | None = None
         why=passed_over or ["there is none in this namespace"],
         do="what was healthy last is still there; deploy an image that passes: `python -m pipeline deploy --to DIGEST`",
     )
+
+
+async def left(on: Ground) -> Digest | None:
+    """Return the set that a rollback leaves: that of the newest receipt, or None where pods are of another by now.
+
+    A deploy that was killed while it waited has applied another set and left no receipt: what was healthy last is then
+    the newest one.
+    """
+    newest = on.history[0]
+    try:
+        found = await apply.difference(on.target.api, Rendered(parse(newest.kept.rendered)))
+    except SubjectFailed:  # somebody has taken a field of it: it was applied, all the same
+        return newest.receipt.rendered
+    other = any(each.path.startswith("spec.template") for each in found.changes)
+    return None if other else newest.receipt.rendered
 
 
 async def _checked(on: Ground, each: Genuine) -> Earlier:

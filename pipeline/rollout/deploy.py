@@ -133,10 +133,17 @@ async def carry_out(
 
 
 async def _keep(on: Ground, verified: Verified, rendered: Rendered, receipt: deployment.Receipt) -> deployment.Receipt:
-    """Sign and attach the receipt, and keep it in the namespace; return the one that says so already, if there is."""
-    bundle = await evidence.say(
-        on.context, on.place, verified, PredicateType.DEPLOYMENT, receipt.predicate(), deployment.APART
-    )
+    """Sign and attach the receipt, and keep it in the namespace; return the one that says so already, if there is.
+
+    That is the newest one, where nothing has changed since; an older one of the same set was followed by another.
+    """
+    kind, apart = PredicateType.DEPLOYMENT, deployment.APART
+    newest = on.history[0].receipt if on.history else None
+    if newest and (newest.sequence, newest.rendered) == (on.sequence - 1, receipt.rendered):
+        again = receipt.model_copy(update={"sequence": newest.sequence})
+        if evidence.attached(on.context, verified, kind, again.predicate(), apart):
+            receipt = again
+    bundle = await evidence.say(on.context, on.place, verified, kind, receipt.predicate(), apart)
     signed = deployment.of_bundle(bundle)
     await history.keep(on.target.api, rendered.namespace, signed, bundle, rendered.data)
     return signed

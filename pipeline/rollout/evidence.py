@@ -57,14 +57,9 @@ async def say(
     name = kind_name(kind)
     where = context.out / name
     where.mkdir(exist_ok=True)
-    reference = verified.reference
-    subject = Subject(f"{reference.registry}/{reference.repository}", reference.digest)
-    statement = where / "statement.json"
-    statement.write_bytes(Planned(name, kind, (subject,), predicate).canonical())
-    bundle = where / f"{name}.sigstore.json"
-    # Each authority of a dry run is a new one: nothing that another has certified is there to be adopted.
-    there = verified.bundle(statement.read_bytes(), apart) if context.world.public else None
-    if there is not None:
+    statement, bundle = where / "statement.json", where / f"{name}.sigstore.json"
+    statement.write_bytes(_statement(verified, kind, predicate))
+    if (there := attached(context, verified, kind, predicate, apart)) is not None:
         context.say(f"the {name} is attached already")
         bundle.write_bytes(there)
         return there
@@ -72,8 +67,27 @@ async def say(
         _require_allowed(place.policy, signer, kind)
         context.say(f"signing the {name}")
         await signer.sign(statement, bundle)
-    await _attach(context, place.registry, reference.digest, kind, bundle.read_bytes(), verified.layout)
+    await _attach(context, place.registry, verified.reference.digest, kind, bundle.read_bytes(), verified.layout)
     return bundle.read_bytes()
+
+
+def attached(
+    context: Context,
+    verified: Verified,
+    kind: PredicateType,
+    predicate: Mapping[str, Any],
+    apart: Collection[str] = (),
+) -> bytes | None:
+    """Return the bundle of a statement that says the same and is attached already; None where there is none."""
+    if not context.world.public:  # each authority of a dry run is a new one: another's is not adopted
+        return None
+    return verified.bundle(_statement(verified, kind, predicate), apart)
+
+
+def _statement(verified: Verified, kind: PredicateType, predicate: Mapping[str, Any]) -> bytes:
+    reference = verified.reference
+    subject = Subject(f"{reference.registry}/{reference.repository}", reference.digest)
+    return Planned(kind_name(kind), kind, (subject,), predicate).canonical()
 
 
 async def _attach(

@@ -82,6 +82,6 @@ async def roll_back(context: Context, where: Published, access: Access, to: Dige
         async with ground(context, place, access, platform.namespace, platform.rights) as on:
             if not on.history:
                 raise UsageError("there is no receipt to roll back from", do="deploy first")
-            last = on.history[0].receipt
-            found = await back.earlier(on, last.rendered if to is None else None, to)
-            return await back.roll_back(on, found, last.reference, "somebody asked for it")
+            left = None if to is not None else await back.left(on)
+            found = await back.earlier(on, left, to)
+            return await back.roll_back(on, found, on.history[0].receipt.reference, "somebody asked for it")

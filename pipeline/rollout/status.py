@@ -127,7 +127,7 @@ async def _standing(on: Ground, namespace: str, newest: Genuine) -> Standing:
         refused = (failure.what, *failure.why)
     try:
         rendered = await sets.read(context, newest.kept.rendered, reference)
-        drift = tuple((await apply.difference(api, rendered)).lines())
+        drift = await apply.drift(api, rendered)
     except SubjectFailed as failure:
         return Standing(namespace, on.target, newest, (*refused, failure.what, *failure.why))
     digests = verified.digests if verified else {reference.digest}

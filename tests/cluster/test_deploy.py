@@ -263,7 +263,6 @@ def test_whoever_asks_is_rolled_back_to_the_image_before(story: Story) -> None:
     }
 
 
-@pytest.mark.xfail(reason="a field that was taken from us is a conflict, and status tells it as a refused image")
 def test_what_somebody_changed_by_hand_is_drift(story: Story) -> None:
     story.ground.kubectl("label", "service", NAME, "app=other", "--overwrite")
     said = story.ground.status(code=7).output

@@ -111,7 +111,6 @@ def test_an_edited_receipt_is_refused_before_anything_is_applied(trial: Ground) 
     assert generation == trial.kubectl.read("deployment", NAME)["metadata"]["generation"]
 
 
-@pytest.mark.xfail(reason="what is left is taken to be the set of the newest receipt, though another was applied since")
 def test_whoever_asks_for_it_leaves_an_update_that_is_stuck(ground: Ground) -> None:
     """One whose deploy was killed, so that nothing was rolled back: what is left is what was applied last."""
     releases = ground.releases
@@ -122,3 +121,18 @@ def test_whoever_asks_for_it_leaves_an_update_that_is_stuck(ground: Ground) -> N
     ground.rollback()
     assert ground.kubectl.read("deployment", NAME)["status"].get("unavailableReplicas", 0) == 0
     assert newest(ground)["image"] == releases.reference(releases.a)
+
+
+def test_a_set_that_was_deployed_before_is_what_the_newest_receipt_names_when_it_is_deployed_again(
+    trial: Ground, healthy: Ground
+) -> None:
+    """Though no pod of it is another: only its Service was something else in between."""
+    image = trial.releases.a
+    trial.checkout.patch("affinity.yaml", {"spec": {"sessionAffinity": "ClientIP"}}, kind="Service", version="v1")
+    healthy.deploy(to=image)
+    before = newest(healthy)["manifests"]
+    trial.deploy(to=image)
+    assert before != newest(trial)["manifests"]
+    healthy.deploy(to=image)
+    assert before == newest(healthy)["manifests"]
+    healthy.status()
