@@ -14,9 +14,9 @@ from pipeline.engine.stage import Context
 from pipeline.errors import RemoteFailed, SubjectFailed
 from pipeline.rollout.rendered import Rendered
 
-_PAUSE = 0.5  # seconds between two looks
+_SOON, _PAUSE, _LATER = 5, 0.2, 1.0  # seconds: for so long, so much between two looks; afterwards so much
 _SPOKEN = 10  # seconds after which what is waited for is said again
-_SURE = 3  # looks: a controller that begins anew first repeats the condition of the rollout before
+_SURE = 1.5  # seconds: a controller that begins anew first repeats the condition of the rollout before
 _LOG = 4096  # bytes of a log
 
 
@@ -28,23 +28,23 @@ async def until_current(api: Api, rendered: Rendered, context: Context) -> None:
             know is the reason: conditions, states of containers, events, quota, last lines of logs.
     """
     left, said, began = dict[str, Status](), "", anyio.current_time()
-    spoken, failing = began, 0
+    spoken, failing = began, 0.0
     with anyio.move_on_after(context.config.deploy.timeout_seconds):
         while True:
             every = await statuses(api, rendered)
             left = {title: each for title, each in every.items() if each.state is not State.CURRENT}
             if not left:
                 return
-            failed = [title for title, each in left.items() if each.state is State.FAILED]
-            failing = failing + 1 if failed else 0
-            if failing >= _SURE:
-                raise await _failure(api, rendered, context, f"{failed[0]} has failed", left[failed[0]].message)
             now = anyio.current_time()
+            failed = [title for title, each in left.items() if each.state is State.FAILED]
+            failing = (failing or now) if failed else 0.0
+            if failed and now - failing >= _SURE:
+                raise await _failure(api, rendered, context, f"{failed[0]} has failed", left[failed[0]].message)
             text = "; ".join(f"{title}: {each.message}" for title, each in left.items())
             if text != said or now - spoken >= _SPOKEN:
                 context.say(f"waiting for {text}")
                 said, spoken = text, now
-            await anyio.sleep(_PAUSE)
+            await anyio.sleep(_PAUSE if now - began < _SOON else _LATER)
     title, last = next(iter(left.items()), ("nothing", Status(State.IN_PROGRESS, "it was never seen")))
     seconds = anyio.current_time() - began
     raise await _failure(api, rendered, context, f"{title} was not current within {seconds:.0f} s", last.message)
