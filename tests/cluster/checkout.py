@@ -65,9 +65,10 @@ class Checkout:
 
     def patch(self, file: str, body: Any, kind: str = "Deployment", version: str = "apps/v1") -> None:
         """Have the overlay change an object, by a file of its own; a second time that file is another."""
-        about = {"apiVersion": version, "kind": kind, "metadata": {"name": NAME, "namespace": self.namespace}}
+        metadata = {"name": NAME, "namespace": self.namespace, **body.get("metadata", {})}
         self._list("patches", {"path": file})
-        self.save(OVERLAY / file, yaml.safe_dump({**about, **body}))
+        whole = {"apiVersion": version, "kind": kind, **body, "metadata": metadata}
+        self.save(OVERLAY / file, yaml.safe_dump(whole))
 
     def add(self, file: str, *objects: Any) -> None:
         """Have the overlay bring more objects."""
