@@ -105,6 +105,7 @@ def plan(directory: Path, deployers: str = "") -> tuple[Path, list[Server]]:
         Server("kwok", (
             f"--kubeconfig={configs['admin']}", "--manage-all-nodes=true", "--node-ip=127.0.0.1",
             "--enable-crds=Stage", "--config=/dev/null",
+            "--cidr=198.18.0.0/15",  # RFC 2544: what is asked of a pod reaches nobody's machine
             "--node-lease-duration-seconds=40",  # as a kubelet's; otherwise there are none, and nodes are soon lost
         )),
     ]  # fmt: skip

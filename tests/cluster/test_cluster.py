@@ -5,6 +5,7 @@ import ssl
 import stat
 import urllib.error
 import urllib.request
+from ipaddress import ip_address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,15 @@ def test_a_deployment_by_digest_becomes_available_and_each_pod_says_that_digest(
     kubectl("create", "-f", "-", given=deployment())
     kubectl("rollout", "status", "deployment/sample", "--timeout=30s")
     assert [f"{NAME}@{DIGEST}"] * 4 == image_ids(kubectl)
+
+
+def test_no_pod_has_an_address_that_could_be_somebodys(kubectl: Kubectl) -> None:
+    """The API server passes requests on to pods, and there are none: 198.18.0.0/15 is for tests (RFC 2544)."""
+    kubectl("create", "-f", "-", given=deployment())
+    kubectl("rollout", "status", "deployment/sample", "--timeout=30s")
+    addresses = [ip_address(item["status"]["podIP"]) for item in kubectl.read("pods")["items"]]
+    assert len(set(addresses)) == 4
+    assert all(address in ip_network("198.18.0.0/15") for address in addresses)
 
 
 def test_pods_are_spread_over_the_nodes_by_the_real_scheduler(kubectl: Kubectl) -> None:
