@@ -1,6 +1,6 @@
-"""`make bench`: dry run, stage `image`, writer, deploy, one after the other. Service and engines have their own."""
+"""`make bench`: dry run, stage `image`, writer, publishing, verify, deploy, judging. Others have their own."""
 
-from bench import deploy, dry_run, stage, writer
+from bench import deploy, dry_run, judging, publishing, stage, verify, writer
 
 dry_run.main()
 print()
@@ -8,4 +8,10 @@ stage.main([])
 print()
 writer.main([])
 print()
+publishing.main()
+print()
+verify.main([])
+print()
 deploy.main([])
+print()
+judging.main([])

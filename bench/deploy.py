@@ -19,9 +19,9 @@ from itertools import pairwise
 from pathlib import Path
 from statistics import median
 
-from pipeline.local.sigstore import local_sigstore
-from pipeline.locked.inputs import Inputs
-from pipeline.locked.store import Store, default_root
+from shipseal.local.sigstore import local_sigstore
+from shipseal.locked.inputs import Inputs
+from shipseal.locked.store import Store, default_root
 from tests.cluster.checkout import NAME
 from tests.cluster.ground import Ground, make
 from tests.cluster.manifests import MANAGER

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.engine.record import Record
-from pipeline.engine.table import TABLE
-from pipeline.project.config import HOME
+from shipseal.engine.record import Record
+from shipseal.engine.table import TABLE
+from shipseal.project.config import HOME
 
 
 @dataclass(frozen=True)
@@ -84,7 +84,7 @@ def table(measured: dict[str, Row], whole: float) -> Iterator[str]:
 def _run(run: Path) -> float:
     began = time.monotonic()
     subprocess.run(
-        [sys.executable, "-m", "pipeline", "dry-run", "--run-dir", run], cwd=HOME, check=True, capture_output=True
+        [sys.executable, "-m", "shipseal", "dry-run", "--run-dir", run], cwd=HOME, check=True, capture_output=True
     )
     return time.monotonic() - began
 

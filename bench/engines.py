@@ -18,12 +18,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.engine.table import TABLE
-from pipeline.locked.store import default_root
-from pipeline.project.config import HOME
+from shipseal.engine.table import TABLE
+from shipseal.locked.store import default_root
+from shipseal.project.config import HOME
 
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
-STARTED = re.compile(r"^(\d+) +: .*withExec .*pipeline stage (\S+)")
+STARTED = re.compile(r"^(\d+) +: .*withExec .*shipseal stage (\S+)")
 ENDED = re.compile(r"^(\d+) +: .*withExec.* DONE.*?\[([0-9.]+)s\]|^(\d+) +: .*withExec.*\bCACHED\b")
 
 
@@ -58,7 +58,7 @@ def bodies(run: Path) -> dict[str, float]:
 
 def by_host(root: Path, run: Path) -> Measured:
     """Run the table in a process of this machine."""
-    command = [sys.executable, "-m", "pipeline", "dry-run", "--json", "--run-dir", str(run)]
+    command = [sys.executable, "-m", "shipseal", "dry-run", "--json", "--run-dir", str(run)]
     began = time.monotonic()
     done = subprocess.run(
         command, cwd=root, env={**os.environ, "PYTHONPATH": str(HOME)}, check=True, capture_output=True, text=True

@@ -12,21 +12,21 @@ from pathlib import Path
 
 import anyio
 
-from pipeline.cli import options as shared
-from pipeline.digest import Digest
-from pipeline.engine.run import Event
-from pipeline.engine.stage import Context, Stage
-from pipeline.engine.workspace import scratch
-from pipeline.errors import PipelineError
-from pipeline.image.bytecode import this_platform
-from pipeline.oci.layout import Layout
-from pipeline.oci.platform_image import Built
-from pipeline.platforms import Platform
-from pipeline.project.smoke import SmokeRequest
-from pipeline.smoke import suite
-from pipeline.smoke.asking import Limits, ask
-from pipeline.smoke.request import judge, wire
-from pipeline.smoke.sandbox import Sandbox, sandbox
+from shipseal.cli import options as shared
+from shipseal.digest import Digest
+from shipseal.engine.run import Event
+from shipseal.engine.stage import Context, Stage
+from shipseal.engine.workspace import scratch
+from shipseal.errors import ShipsealError
+from shipseal.image.bytecode import this_platform
+from shipseal.oci.layout import Layout
+from shipseal.oci.platform_image import Built
+from shipseal.platforms import Platform
+from shipseal.project.smoke import SmokeRequest
+from shipseal.smoke import suite
+from shipseal.smoke.asking import Limits, ask
+from shipseal.smoke.request import judge, wire
+from shipseal.smoke.sandbox import Sandbox, sandbox
 
 _CODE = (".pyc", ".so", ".py")
 _LIMITS = Limits(answer=3, stop=3)
@@ -78,7 +78,7 @@ async def _miss(context: Context, box: Sandbox, built: Built, platform: str, wor
             box, built, config.service.port, [wire(each) for each in requests], _LIMITS, work / "answers",
             settings=config.smoke.environment,
         )  # fmt: skip
-    except PipelineError:
+    except ShipsealError:
         return "the start"
     for request, answer in zip(requests, outcome.answers, strict=True):
         if not judge(request, answer)["passed"]:
@@ -87,7 +87,7 @@ async def _miss(context: Context, box: Sandbox, built: Built, platform: str, wor
         return "the stop"
     try:
         await suite.run(context, box, built, platform, await _fresh(work))
-    except PipelineError as failure:
+    except ShipsealError as failure:
         return failure.why[0].partition(":")[0] if failure.why else failure.what
     return ""
 

@@ -17,10 +17,10 @@ from pathlib import Path
 import anyio
 
 from bench.writer import MB, SIZES, sources
-from pipeline.digest import Digest
-from pipeline.locked.debian import Lock
-from pipeline.locked.store import Store, default_root
-from pipeline.project.config import HOME
+from shipseal.digest import Digest
+from shipseal.locked.debian import Lock
+from shipseal.locked.store import Store, default_root
+from shipseal.project.config import HOME
 from tests import archives
 from tests.stages.services import PROGRAM, Service
 
@@ -61,7 +61,7 @@ def make(work: Path, megabytes: int, least: int) -> None:
 
 def once(work: Path) -> str:
     """Do the stage by its command, and return seconds and MB."""
-    command = [sys.executable, "-m", "pipeline", "stage", "image", "--run-dir", ".run", "--store", f"{work}/store"]
+    command = [sys.executable, "-m", "shipseal", "stage", "image", "--run-dir", ".run", "--store", f"{work}/store"]
     environment, began, peak = {**os.environ, "PYTHONPATH": str(HOME)}, time.perf_counter(), 0
     with subprocess.Popen(command, cwd=work / "project", env=environment, stderr=subprocess.DEVNULL) as process:
         while process.poll() is None:

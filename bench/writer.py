@@ -16,10 +16,10 @@ from pathlib import Path
 
 import anyio
 
-from pipeline.digest import Digest
-from pipeline.oci.blobs import Blobs, is_sound
-from pipeline.oci.documents import Layer
-from pipeline.oci.layer import Entry
+from shipseal.digest import Digest
+from shipseal.oci.blobs import Blobs, is_sound
+from shipseal.oci.documents import Layer
+from shipseal.oci.layer import Entry
 
 MB = 1_000_000
 SIZES = (25, 100, 200)

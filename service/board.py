@@ -17,13 +17,17 @@ METHODS = ("GET", "HEAD", "OPTIONS", "other")
 CLASSES = ("2xx", "4xx", "5xx")
 ROUTES = ("/", "/health", "/livez", "/readyz", "/startupz", "/version", "/openapi.json", "/debug/ip", "other")
 
-CONNECTIONS, ACCEPTED, ACCEPT_FAILED, LOGS_DROPPED, PID, TURNS, DURATION, BUCKETS = range(8)
-REQUESTS = BUCKETS + len(BOUNDS) + 1
-SIZE = REQUESTS + len(ROUTES) * len(METHODS) * len(CLASSES)
+CONNECTIONS, ACCEPTED, ACCEPT_FAILED, LOGS_DROPPED, SPANS, SPANS_DROPPED, PID, TURNS, FIRST_ROUTE = range(9)
+
+# A route's cells stand together, so that one look-up finds all of them: the time, the buckets, the requests. A route's
+# number is that of its first bucket.
+_BUCKETS = len(BOUNDS) + 1
+_PER_ROUTE = 1 + _BUCKETS + len(METHODS) * len(CLASSES)
+SIZE = FIRST_ROUTE + len(ROUTES) * _PER_ROUTE
 
 _CLASS = {status: CLASSES.index({2: "2xx", 4: "4xx", 5: "5xx"}[status // 100]) for status in REASONS}
-_METHOD = {method: number * len(CLASSES) for number, method in enumerate(METHODS)}
-_ROUTE = {route: REQUESTS + number * len(METHODS) * len(CLASSES) for number, route in enumerate(ROUTES)}
+_METHOD = {method: _BUCKETS + number * len(CLASSES) for number, method in enumerate(METHODS)}
+_ROUTE = {route: FIRST_ROUTE + 1 + number * _PER_ROUTE for number, route in enumerate(ROUTES)}
 _OTHER_METHOD, _OTHER_ROUTE = _METHOD["other"], _ROUTE["other"]
 
 
@@ -31,7 +35,7 @@ class Board:
     """The shared memory: a column of unsigned 64-bit counters for each worker; and what the supervisor counts."""
 
     def __init__(self, workers: int) -> None:
-        self.restarts = self.hangs = 0
+        self.restarts = self.hangs = self.spans_sent = self.spans_dropped = 0
         self._memory = memoryview(mmap.mmap(-1, workers * SIZE * 8)).cast("Q")
         self.columns = [Column(self._memory[number * SIZE : (number + 1) * SIZE]) for number in range(workers)]
 
@@ -50,14 +54,19 @@ class Column:
 
     def count(self, route: str, method: str, status: int, seconds: float) -> None:
         """Count one request. `route` and `method` are as the client wrote them: what is unknown becomes `other`."""
-        cells = self.cells
-        cells[_ROUTE.get(route, _OTHER_ROUTE) + _METHOD.get(method, _OTHER_METHOD) + _CLASS[status]] += 1
-        cells[BUCKETS + bisect_left(BOUNDS, seconds)] += 1
-        cells[DURATION] += int(seconds * 1e9)
+        cells, first = self.cells, _ROUTE.get(route, _OTHER_ROUTE)
+        cells[first + _METHOD.get(method, _OTHER_METHOD) + _CLASS[status]] += 1
+        cells[first + bisect_left(BOUNDS, seconds)] += 1
+        cells[first - 1] += int(seconds * 1e9)
 
     def add(self, cell: int, amount: int) -> None:
         """Add to one of the plain cells."""
         self.cells[cell] += amount
+
+
+def duration_cells() -> list[tuple[str, range, int]]:
+    """Return every (route, the cells of its buckets, the cell of its time in nanoseconds)."""
+    return [(route, range(first, first + _BUCKETS), first - 1) for route, first in _ROUTE.items()]
 
 
 def request_cells() -> list[tuple[int, str, str, str]]:

@@ -33,11 +33,21 @@ class Crew:
         board: Board,
         logs: Logs,
         leave: Callable[[], None],
+        spans: int | None = None,
     ) -> None:
-        """Make a crew without members; `leave` is called in each new one, and closes what is the supervisor's."""
+        """Make a crew without members.
+
+        Args:
+            settings: what the operator chose.
+            listeners: one socket for each worker.
+            board: where they count.
+            logs: the supervisor's.
+            leave: is called in each new one, and closes what is the supervisor's.
+            spans: the pipe that takes their spans, if there is any.
+        """
         self.processes: dict[int, Process] = {}  # by the worker's number
         self._settings, self._listeners, self._board, self._logs = settings, listeners, board, logs
-        self._leave = leave
+        self._leave, self._spans = leave, spans
         self._missing: dict[int, float] = {}  # when to start a worker again, by its number
         self._orders = b""
         self._looked = monotonic()
@@ -49,6 +59,7 @@ class Crew:
             OSError: there are no more descriptors, processes or memory.
         """
         reading, writing = os.pipe()
+        os.write(writing, self._orders)  # before there is a worker, which may be quicker than this process is
         try:
             pid = os.fork()
         except OSError:
@@ -59,7 +70,6 @@ class Crew:
             self._be_worker(number, reading, writing)
         os.close(reading)
         self.processes[number] = Process(pid, writing)
-        os.write(writing, self._orders)
 
     def _be_worker(self, number: int, reading: int, writing: int) -> None:
         """Leave behind what is the supervisor's and the other workers', serve, and exit: this never returns."""
@@ -72,7 +82,8 @@ class Crew:
             for other, listener in enumerate(self._listeners):
                 if other != number:  # a copy would keep its queue open, and nobody would take from it
                     listener.close()
-            Worker(self._settings, self._listeners[number], reading, self._board.columns[number]).run()
+            column = self._board.columns[number]
+            Worker(self._settings, self._listeners[number], reading, column, self._spans).run()
             status = 0
         except Exception as problem:
             self._logs.event("error", "worker failed", problem=type(problem).__name__, detail=str(problem)[:300])

@@ -13,6 +13,8 @@ from service.trace import RequestIds, trace_id, valid_request_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from service.answer import Answer
     from service.board import Column
     from service.clock import Clock
@@ -50,12 +52,22 @@ def connection_options(field: str) -> set[str]:
 class Exchange:
     """Answers requests for one worker."""
 
-    def __init__(self, settings: Settings, handlers: Handlers, clock: Clock, column: Column, logs: Logs) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        handlers: Handlers,
+        clock: Clock,
+        column: Column,
+        logs: Logs,
+        ended: Callable[[Request, int, float], str] | None = None,
+    ) -> None:
+        """Answer by `handlers`; `ended` is told of each request, its status and seconds, and returns its trace."""
         self.draining = False
         self._answer = handlers.answer
         self._client = handlers.client
         self._clock = clock
         self._count = column.count
+        self._ended = ended
         self._logs = logs
         self._make_id = RequestIds().make
         self._render = Renderer().render
@@ -106,6 +118,8 @@ class Exchange:
         data = self._render(answer, clock.date, correlation, connection, request.method)
         seconds = perf_counter() - started
         self._count(request.path, request.method, answer.status, seconds)
+        if self._ended is not None:
+            trace = self._ended(request, answer.status, seconds).encode("ascii") or trace
         self._due += self._share
         if self._due >= 1 or (answer.status >= 500 and self._share):
             self._due %= 1

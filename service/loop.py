@@ -63,6 +63,16 @@ class PollMap(dict[int, wasyncore.dispatcher]):
             self._epoll.close()
 
 
+def turn(sockets: PollMap, seconds: float) -> None:
+    """Wait for at most `seconds`, then do what is ready."""
+    for descriptor, flags in sockets.wait(seconds):
+        thing = sockets.get(descriptor)
+        if thing is not None:
+            wasyncore.readwrite(thing, flags)
+            if descriptor in sockets:
+                sockets.refresh(descriptor, thing)
+
+
 class PipeEnd(wasyncore.file_dispatcher):
     """The reading end of a pipe, in a map of sockets."""
 

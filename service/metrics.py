@@ -11,12 +11,13 @@ from service.board import (
     ACCEPT_FAILED,
     ACCEPTED,
     BOUNDS,
-    BUCKETS,
     CONNECTIONS,
-    DURATION,
     LOGS_DROPPED,
     PID,
+    SPANS,
+    SPANS_DROPPED,
     Board,
+    duration_cells,
     request_cells,
 )
 from service.clock import Clock
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 FORMAT = b"text/plain; version=0.0.4; charset=utf-8"
 NAME = "simpletimeservice"
+LE = (*(f"{bound:g}" for bound in BOUNDS), "+Inf")
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -62,27 +64,29 @@ class MetricsExchange:
     def text(self) -> str:
         """Return all metrics."""
         lines: list[str] = []
-        for family in (self._requests, self._durations, self._plain, self._processes, self._build):
+        for family in (self._requests, self._durations, self._plain, self._spans, self._processes, self._build):
             lines += family()
         return "\n".join(lines) + "\n"
 
     def _requests(self) -> list[str]:
+        """Return every series from the start, at zero: of one that begins at one, `rate` misses the first error."""
         name = f"{NAME}_http_requests_total"
         lines = _family(name, "counter", "Requests answered, by route, method and status class.")
         for cell, route, method, status in request_cells():
             value = self._board.total(cell)
-            if value:
-                lines.append(f'{name}{{route="{route}",method="{method}",status="{status}"}} {value}')
+            lines.append(f'{name}{{route="{route}",method="{method}",status="{status}"}} {value}')
         return lines
 
     def _durations(self) -> list[str]:
-        name = f"{NAME}_http_request_duration_seconds"
-        lines = _family(name, "histogram", "From a request's last byte readable to its response made.")
-        count = 0
-        for number, bound in enumerate((*BOUNDS, float("inf"))):
-            count += self._board.total(BUCKETS + number)
-            lines.append(f'{name}_bucket{{le="{"+Inf" if bound == float("inf") else f"{bound:g}"}"}} {count}')
-        return [*lines, f"{name}_sum {self._board.total(DURATION) / 1e9:.9f}", f"{name}_count {count}"]
+        name, total = f"{NAME}_http_request_duration_seconds", self._board.total
+        lines = _family(name, "histogram", "From a request's last byte readable to its response made, by route.")
+        for route, buckets, nanoseconds in duration_cells():
+            count, label = 0, f'route="{route}"'
+            for bound, cell in zip(LE, buckets, strict=True):
+                count += total(cell)
+                lines.append(f'{name}_bucket{{{label},le="{bound}"}} {count}')
+            lines += [f"{name}_sum{{{label}}} {total(nanoseconds) / 1e9:.9f}", f"{name}_count{{{label}}} {count}"]
+        return lines
 
     def _plain(self) -> list[str]:
         total = self._board.total
@@ -97,6 +101,17 @@ class MetricsExchange:
             *_single("workers", "gauge", "Worker processes that run.", sum(map(bool, pids))),
             *_single("worker_restarts_total", "counter", "Worker processes replaced.", self._board.restarts),
             *_single("worker_hangs_total", "counter", "Worker processes killed by the watchdog.", self._board.hangs),
+        ]
+
+    def _spans(self) -> list[str]:
+        board = self._board
+        dropped = board.total(SPANS_DROPPED)
+        return [
+            *_single("spans_total", "counter", "Spans of traced requests.", board.total(SPANS) + dropped),
+            *_single("spans_sent_total", "counter", "Spans that the receiver took.", board.spans_sent),
+            *_single(
+                "spans_dropped_total", "counter", "Spans nobody took in time, or at all.", dropped + board.spans_dropped
+            ),
         ]
 
     def _processes(self) -> list[str]:

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 
+from service import otel
 from service.client_ip import Networks, parse_networks
-from service.cpus import available_cpus
+from service.values import Option, choice, port_or_off, seconds, share, switch, text, whole, workers
 
 TYPE_CHECKING = False  # `typing` costs 1.2 MB of memory at run time
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
 DEFAULT_PROXIES = "127.0.0.0/8 ::1/128 10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 fc00::/7 169.254.0.0/16 fe80::/10"
 LEVELS = ("debug", "info", "warning", "error")
 STRATEGIES = ("first", "trusted-hops")
-SWITCH = {"1": True, "on": True, "true": True, "yes": True, "0": False, "off": False, "false": False, "no": False}
 
 
 class SettingError(Exception):
@@ -42,6 +42,15 @@ class Settings:
     debug_ip: bool
     revision: str
     image_digest: str
+    otel_exporter_otlp_endpoint: otel.Endpoint | None
+    otel_exporter_otlp_protocol: str
+    otel_exporter_otlp_headers: dict[str, str]
+    otel_exporter_otlp_timeout: int
+    otel_bsp_schedule_delay: int
+    otel_service_name: str
+    otel_resource_attributes: dict[str, str]
+    otel_traces_sampler: str
+    otel_traces_sampler_arg: float
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Settings:
@@ -57,7 +66,7 @@ class Settings:
             try:
                 value = option.read(raw)
             except ValueError as problem:
-                shown = ascii(raw[:80])
+                shown = ascii(raw[:80]) if option.shown else "..."
                 raise SettingError(f"{option.name}={shown}: {problem}") from None
             setattr(settings, option.name.lower(), value)
         return settings
@@ -68,106 +77,32 @@ class Settings:
         return min(1.0, self.watchdog_seconds / 4) if self.watchdog_seconds else 1.0
 
 
-class Option:
-    """One environment variable: its default, how it is read, and its line in `--help`."""
-
-    __slots__ = ("default", "meaning", "name", "read")
-
-    def __init__(self, name: str, default: str, read: Callable[[str], object], meaning: str) -> None:
-        self.name, self.default, self.read, self.meaning = name, default, read, meaning
-
-
-def _text(raw: str) -> str:
-    if len(raw) > 200 or not raw.isascii() or not raw.isprintable():
-        raise ValueError("expected up to 200 printable ASCII characters")
-    return raw
-
-
-def _whole(low: int, high: int) -> Callable[[str], int]:
-    def read(raw: str) -> int:
-        if not (raw.isascii() and raw.isdigit()) or not low <= int(raw[:12]) <= high:
-            raise ValueError(f"expected a whole number from {low} to {high}")
-        return int(raw)
-
-    return read
-
-
-def _seconds(low: float, high: float, *, off: bool = False) -> Callable[[str], float]:
-    def read(raw: str) -> float:
-        try:
-            value = float(raw)
-        except ValueError:
-            value = -1
-        if not (low <= value <= high or (off and value == 0)):
-            raise ValueError(f"expected {'0 or ' * off}seconds from {low:g} to {high:g}")
-        return value
-
-    return read
-
-
-def _choice(*words: str) -> Callable[[str], str]:
-    def read(raw: str) -> str:
-        if raw.lower() not in words:
-            raise ValueError(f"expected one of {', '.join(words)}")
-        return raw.lower()
-
-    return read
-
-
-def _switch(raw: str) -> bool:
-    try:
-        return SWITCH[raw.lower()]
-    except KeyError:
-        raise ValueError("expected on or off") from None
-
-
-def _port_or_off(raw: str) -> int | None:
-    return None if raw.lower() == "off" else _whole(0, 65535)(raw)
-
-
-def _workers(raw: str) -> int:
-    return available_cpus() if raw.lower() == "auto" else _whole(1, 64)(raw)
-
-
-def _share(raw: str) -> float:
-    if raw.lower() in SWITCH:
-        return float(SWITCH[raw.lower()])
-    try:
-        value = float(raw)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 1:
-        raise ValueError("expected on, off or a share from 0 to 1")
-    return value
-
-
 OPTIONS = (
-    Option("HOST", "0.0.0.0", _text, "address to listen on; :: listens on IPv4 too"),  # noqa: S104
-    Option("PORT", "8080", _whole(0, 65535), "port of the service; 0 takes a free one"),
-    Option("METRICS_PORT", "9090", _port_or_off, "port of /metrics; 0 takes a free one, off closes it"),
-    Option("WORKERS", "auto", _workers, "processes that answer; auto: one for each CPU the cgroup grants"),
+    Option("HOST", "0.0.0.0", text, "address to listen on; :: listens on IPv4 too"),  # noqa: S104
+    Option("PORT", "8080", whole(0, 65535), "port of the service; 0 takes a free one"),
+    Option("METRICS_PORT", "9090", port_or_off, "port of /metrics; 0 takes a free one, off closes it"),
+    Option("WORKERS", "auto", workers, "processes that answer; auto: one for each CPU the cgroup grants"),
     Option("TRUSTED_PROXIES", DEFAULT_PROXIES, parse_networks, "networks whose X-Forwarded-For and X-Real-IP count"),
+    Option("CLIENT_IP_STRATEGY", "first", choice(*STRATEGIES), "first: leftmost address; trusted-hops: from the right"),
+    Option("TRUSTED_HOPS", "1", whole(1, 30), "proxies in front, for trusted-hops; the peer is the first"),
+    Option("DRAIN_SECONDS", "5", seconds(0, 3600), "time from SIGTERM, when /readyz fails, until no more is accepted"),
+    Option("STOP_SECONDS", "10", seconds(0, 3600), "longest wait after that for requests in flight"),
+    Option("IDLE_TIMEOUT", "75", seconds(1, 3600), "idle keep-alive; keep it above the balancer's (60)"),
+    Option("REQUEST_TIMEOUT", "20", seconds(0.1, 3600), "time a client has to send a request, or to read an answer"),
+    Option("CONNECTION_LIMIT", "4096", whole(16, 65536), "open connections of one worker; more wait in the queue"),
     Option(
-        "CLIENT_IP_STRATEGY", "first", _choice(*STRATEGIES), "first: leftmost address; trusted-hops: from the right"
+        "WATCHDOG_SECONDS", "15", seconds(0.5, 3600, off=True), "a worker that hangs so long is replaced; 0 never does"
     ),
-    Option("TRUSTED_HOPS", "1", _whole(1, 30), "proxies in front, for trusted-hops; the peer is the first"),
-    Option("DRAIN_SECONDS", "5", _seconds(0, 3600), "time from SIGTERM, when /readyz fails, until no more is accepted"),
-    Option("STOP_SECONDS", "10", _seconds(0, 3600), "longest wait after that for requests in flight"),
-    Option("IDLE_TIMEOUT", "75", _seconds(1, 3600), "idle keep-alive; keep it above the balancer's (60)"),
-    Option("REQUEST_TIMEOUT", "20", _seconds(0.1, 3600), "time a client has to send a request, or to read an answer"),
-    Option("CONNECTION_LIMIT", "4096", _whole(16, 65536), "open connections of one worker; more wait in the queue"),
-    Option(
-        "WATCHDOG_SECONDS", "15", _seconds(0.5, 3600, off=True), "a worker that hangs so long is replaced; 0 never does"
-    ),
-    Option("LOG_LEVEL", "info", _choice(*LEVELS), "least level that is logged; access lines are info"),
-    Option("ACCESS_LOG", "on", _share, "on, off, or the share of requests that is logged (0.01); errors always are"),
-    Option("DEBUG_IP", "off", _switch, "answer /debug/ip, which explains why an address was chosen"),
-    Option("REVISION", "unknown", _text, "source revision that /version tells"),
-    Option("IMAGE_DIGEST", "unknown", _text, "image digest that /version tells"),
+    Option("LOG_LEVEL", "info", choice(*LEVELS), "least level that is logged; access lines are info"),
+    Option("ACCESS_LOG", "on", share, "on, off, or the share of requests that is logged (0.01); errors always are"),
+    Option("DEBUG_IP", "off", switch, "answer /debug/ip, which explains why an address was chosen"),
+    Option("REVISION", "unknown", text, "source revision that /version tells"),
+    Option("IMAGE_DIGEST", "unknown", text, "image digest that /version tells"),
+    *otel.OPTIONS,
 )
 
 
 def help_text() -> str:
     """Return what `--help` prints: every setting with its default and its meaning."""
-    lines = [f"  {option.name:<19}{option.meaning}\n{'':21}default: {option.default}" for option in OPTIONS]
+    lines = [f"  {option.name:<29}{option.meaning}\n{'':31}default: {option.default}" for option in OPTIONS]
     return "usage: python -m service [--help | --version]\n\nSettings, from the environment:\n\n" + "\n".join(lines)

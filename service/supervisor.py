@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import os
-import select
 import signal
 from time import monotonic
 
@@ -12,17 +11,20 @@ from service.board import Board
 from service.crew import Crew
 from service.listen import listen
 from service.logs import Logs, take_over_logging
-from service.loop import PipeEnd
+from service.loop import PipeEnd, PollMap, turn
 from service.metrics import MetricsExchange
 from service.server import Server
 from service.worker import DRAIN, STOP
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from service.exporter import Exporter
     from service.settings import Settings
 
 SPARE = 2.0  # what a worker gets beyond STOP_SECONDS before it is killed
+LAST_SPANS = 2.0  # seconds in which a receiver may take what is left when the workers are gone
 OWN_DESCRIPTORS = 12  # the wake-up pipe, the metrics' listener, poller and first connection
+TRACING_DESCRIPTORS = 4  # the pipe, a connection, a name that is looked up
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -48,6 +50,7 @@ class Supervisor:
         self._logs = Logs(settings.log_level)
         take_over_logging(self._logs)
         self._metrics: Server | None = None
+        self._exporter: Exporter | None = None
         self._listeners = listen(settings.host, settings.port, "PORT", settings.workers)
         try:
             self._open()
@@ -56,16 +59,24 @@ class Supervisor:
 
     def _open(self) -> None:
         settings = self._settings
-        _try_descriptors(settings.workers + OWN_DESCRIPTORS, self._listeners[0].fileno())
+        endpoint = settings.otel_exporter_otlp_endpoint
+        own = OWN_DESCRIPTORS + (0 if endpoint is None else TRACING_DESCRIPTORS)
+        _try_descriptors(settings.workers + own, self._listeners[0].fileno())
         self._board = Board(settings.workers)
         self._wake, self._wake_write = os.pipe()
-        self._crew = Crew(settings, self._listeners, self._board, self._logs, self._leave)
         if settings.metrics_port is not None:
             (listener,) = listen(settings.host, settings.metrics_port, "METRICS_PORT")
             exchange = MetricsExchange(settings, self._board)
             held = 2 * settings.workers  # for each of them a listener and a pipe
             self._metrics = Server(listener, exchange, settings, Board(1).columns[0], held)
-            PipeEnd(self._wake, self._metrics.sockets)
+        self._sockets = self._metrics.sockets if self._metrics else PollMap()
+        PipeEnd(self._wake, self._sockets)
+        if endpoint is not None:
+            from service.exporter import Exporter  # noqa: PLC0415 without tracing nobody pays for it
+
+            self._exporter = Exporter(settings, endpoint, self._board, self._logs, self._sockets)
+        spans = self._exporter.writing if self._exporter else None
+        self._crew = Crew(settings, self._listeners, self._board, self._logs, self._leave, spans)
 
     def run(self) -> int:
         """Serve until a signal; return the exit status: 0, or 128 and the number of a second signal.
@@ -105,17 +116,21 @@ class Supervisor:
         signal.signal(signal.SIGCHLD, lambda *_: None)  # wakes the poll
 
     def _turn(self, seconds: float) -> None:
+        if self._exporter is not None:
+            self._exporter.turn()
+            seconds = min(seconds, self._exporter.pause)
         if self._metrics is not None:
             self._metrics.turn(seconds)
-        elif select.select([self._wake], [], [], seconds)[0]:
-            os.read(self._wake, 64)
+        else:
+            turn(self._sockets, seconds)
 
     def _leave(self) -> None:
         """In a new worker: close its copies of what is the supervisor's alone."""
         os.close(self._wake)
         os.close(self._wake_write)
-        if self._metrics is not None:
-            self._metrics.sockets.abandon()
+        self._sockets.abandon()
+        if self._exporter is not None:
+            self._exporter.leave()
 
     def _stop(self) -> int:
         settings = self._settings
@@ -127,7 +142,18 @@ class Supervisor:
                 listener.close()
             self._crew.order(STOP)
             self._wait(settings.stop_seconds + SPARE)
+        self._send_last()
         return self._end()
+
+    def _send_last(self) -> None:
+        """Give the receiver of spans a moment, unless a second signal came, and tell of what it does not take."""
+        if self._exporter is None:
+            return
+        end = monotonic() + LAST_SPANS
+        while len(self._signals) < 2 and self._exporter.last() and monotonic() < end:
+            self._turn(0.05)
+        if lost := self._exporter.give_up():
+            self._logs.event("warning", "spans lost", spans=lost)
 
     def _wait(self, seconds: float, *, replace: bool = False) -> bool:
         """Wait until the time is over or the workers are gone; return False when a second signal came."""

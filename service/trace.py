@@ -8,7 +8,7 @@ from itertools import count
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._~+/=-]{1,128}", re.ASCII)
 # https://www.w3.org/TR/trace-context/#traceparent-header: version 00 is fixed; a later one may add fields after it.
-TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
+TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})", re.ASCII)
 
 
 def valid_request_id(text: str) -> bool:
@@ -16,15 +16,19 @@ def valid_request_id(text: str) -> bool:
     return REQUEST_ID.fullmatch(text) is not None
 
 
-def trace_id(traceparent: str) -> bytes:
-    """Return the trace id of a valid traceparent header, or nothing."""
+def parent(traceparent: str) -> re.Match[str] | None:
+    """Return trace id, span id and flags of a valid traceparent header, or nothing."""
     match = TRACEPARENT.fullmatch(traceparent[:55])
-    if match is None:
-        return b""
     later = len(traceparent) > 55
     if later and (traceparent[:2] == "00" or traceparent[55] != "-"):
-        return b""
-    return match[1].encode("ascii")
+        return None
+    return match
+
+
+def trace_id(traceparent: str) -> bytes:
+    """Return the trace id of a valid traceparent header, or nothing."""
+    match = parent(traceparent)
+    return match[1].encode("ascii") if match else b""
 
 
 class RequestIds:

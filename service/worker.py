@@ -38,14 +38,21 @@ class Control(PipeEnd):
 class Worker:
     """A server and what it needs, in a process of its own."""
 
-    def __init__(self, settings: Settings, listener: socket.socket, control: int, column: Column) -> None:
+    def __init__(
+        self, settings: Settings, listener: socket.socket, control: int, column: Column, spans: int | None = None
+    ) -> None:
         column.cells[PID] = os.getpid()
         self._settings = settings
         self._logs = Logs(settings.log_level, dropped=lambda lines: column.add(LOGS_DROPPED, lines))
         take_over_logging(self._logs)
         clock = Clock()
         self._handlers = Handlers(settings, clock)
-        self._exchange = Exchange(settings, self._handlers, clock, column, self._logs)
+        ended = None
+        if spans is not None:
+            from service.spans import Spans  # noqa: PLC0415 without tracing nobody pays for it
+
+            ended = Spans(settings, spans, column).ended
+        self._exchange = Exchange(settings, self._handlers, clock, column, self._logs, ended)
         self._server = Server(listener, self._exchange, settings, column)
         self._control = Control(control, self._server.sockets)
 

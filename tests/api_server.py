@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from pipeline.cluster.access import Access
-from pipeline.local.cluster_keys import Authority
+from shipseal.cluster.access import Access
+from shipseal.local.cluster_keys import Authority
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
 

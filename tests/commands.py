@@ -47,7 +47,7 @@ def arguments(*words: str | Path) -> list[str]:
     said = list(map(str, words))
     if said[:1] == ["dry-run"] and "--as-of" not in said:
         said += ["--as-of", NOW.isoformat()]
-    return [sys.executable, "-P", "-m", "pipeline", *said]
+    return [sys.executable, "-P", "-m", "shipseal", *said]
 
 
 def pipeline(

@@ -3,18 +3,20 @@
 import fcntl
 import json
 import os
+import re
 from collections.abc import Callable
 from dataclasses import asdict
+from functools import cache
 from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Event, Run
-from pipeline.engine.world import choose
-from pipeline.locked.inputs import Inputs
-from pipeline.locked.store import Store, default_root
-from pipeline.project.config import Config
+from shipseal.digest import Digest
+from shipseal.engine.run import Event, Run
+from shipseal.engine.world import choose
+from shipseal.locked.inputs import Inputs
+from shipseal.locked.store import Store, default_root
+from shipseal.project.config import HOME, Config
 from tests.commands import NOW, Ended, clone, commit, pipeline
 
 __all__ = ["NOW", "OFFLINE", "PIPELINE_TOML", "MakeRun", "commit"]
@@ -42,14 +44,46 @@ MakeRun = Callable[..., Run]
 LONG = (
     *("test_same_digest.py", "test_samples.py", "test_interruptions.py", "test_smoke.py", "test_suite.py"),
     *("test_image.py", "test_smoke_docker.py", "test_malformed.py", "test_output.py", "test_dry_run.py"),
-    *("test_verify.py", "test_build_and_test.py"),
+    *("test_verify.py", "test_build_and_test.py", "test_newcomer.py", "test_attack.py", "test_taken_out.py"),
 )
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+# What a test cannot have where there is Python and nothing else, as fixtures and as words of its module.
+FILLED = frozenset({"store", "store_root", "locked", "finished", "project"})
+STARTS = re.compile(r"subprocess|run_process|open_process|\b[Tt]oolbox\b|docker|from shipseal\.cli")
+OURS = re.compile(r"^from (tests[\w.]*) import (.+)$", re.MULTILINE)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Know `--quick`: the tests that need no program, no store and no network."""
+    parser.addoption("--quick", action="store_true", help="leave out what needs more than Python")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Begin with the files that take longest, whatever their names; the Makefile has the workers keep to this order."""
     rank = {name: number for number, name in enumerate(LONG)}
     items.sort(key=lambda item: rank.get(item.path.name, len(LONG)))
+    if config.getoption("quick"):
+        left_out = [item for item in items if not needs_python_alone(item)]
+        items[:] = [item for item in items if item not in set(left_out)]
+        config.hook.pytest_deselected(items=left_out)
+
+
+def needs_python_alone(item: pytest.Item) -> bool:
+    """Tell whether a test runs where there is Python and nothing else."""
+    if not isinstance(item, pytest.Function) or FILLED & set(item.fixturenames):
+        return False
+    return not _starts(item.path)
+
+
+@cache
+def _starts(module: Path) -> bool:
+    """Tell whether a module starts programs, or a module of the tests that it imports does."""
+    text = module.read_text(encoding="utf-8")
+    names = [(package, name.strip()) for package, each in OURS.findall(text) for name in each.split(",")]
+    found = [Path(*package.split(".")) for package, _ in names] + [Path(*one.split("."), name) for one, name in names]
+    modules = {path for each in found if (path := (HOME / each).with_suffix(".py")).is_file()} - {Path(__file__)}
+    return bool(STARTS.search(text)) or any(map(_starts, modules))
 
 
 @pytest.fixture(scope="session")

@@ -45,15 +45,15 @@ def arm(root: Path, target: Path) -> None:
     _replace(root / "deploy" / "kustomization.yaml", "resources:\n", "resources:\n  - http://127.0.0.1:9/base.yaml\n")
     (root / ".gitignore").write_text("*_settings.py\n")
     (root / ".gitattributes").write_text("* filter=hostile\n")
-    (root / "pipeline" / "steals").symlink_to(target)
+    (root / "shipseal" / "steals").symlink_to(target)
     forged = root / ".run" / "build"
     forged.mkdir(parents=True)
     (forged / "record.json").write_text(json.dumps({"stage": "build", "headline": "owned"}))
     commit(root)
     shutil.rmtree(root / ".run")
     (root / ".run").symlink_to(target)
-    (root / "pipeline" / "local_settings.py").write_text("PASSWORD = 'hunter2'\n")
-    os.mkfifo(root / "pipeline" / "waits")
+    (root / "shipseal" / "local_settings.py").write_text("PASSWORD = 'hunter2'\n")
+    os.mkfifo(root / "shipseal" / "waits")
     for kind in ("clean", "smudge", "process"):
         _git(root, "config", f"filter.hostile.{kind}", f"touch {target}/betrayed-by-a-filter")
     _git(root, "config", "core.fsmonitor", f"touch {target}/betrayed-by-a-monitor")
@@ -89,11 +89,11 @@ def _without_the_lock(root: Path) -> None:
 
 
 def _without_the_pipe(root: Path) -> None:
-    (root / "pipeline" / "waits").unlink()
+    (root / "shipseal" / "waits").unlink()
 
 
 def _without_the_way_out(root: Path) -> None:
-    (root / "pipeline" / "steals").unlink()
+    (root / "shipseal" / "steals").unlink()
 
 
 def _without_the_address(root: Path) -> None:
@@ -109,8 +109,8 @@ TRICKS = (
     Trick(2, ".run is a link", _without_the_link),
     Trick(2, ".run comes out of the repository", _without_the_forgery),
     Trick(2, "-oDir::Bin::Methods", _without_the_lock),
-    Trick(7, "pipeline/waits is neither a file nor a link", _without_the_pipe),
-    Trick(7, "pipeline/steals is a link to", _without_the_way_out),
+    Trick(7, "shipseal/waits is neither a file nor a link", _without_the_pipe),
+    Trick(7, "shipseal/steals is a link to", _without_the_way_out),
     Trick(7, "http://127.0.0.1:9/base.yaml", _without_the_address),
     Trick(7, "privileged", _nothing),
 )

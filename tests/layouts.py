@@ -4,14 +4,14 @@ import json
 from pathlib import Path
 from typing import Any
 
-from pipeline.digest import Digest
+from shipseal.digest import Digest
 
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 INDEX = "application/vnd.oci.image.index.v1+json"
 EVIDENCE = "application/vnd.example.evidence"
 
 
-def write_layout(root: Path, evidence: int = 2) -> tuple[Digest, list[Digest]]:
+def write_layout(root: Path, evidence: int = 2, first: int = 0) -> tuple[Digest, list[Digest]]:
     """Write a layout; return the digests of its index and of its platform manifests."""
     (root / "blobs" / "sha256").mkdir(parents=True)
     (root / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
@@ -20,7 +20,7 @@ def write_layout(root: Path, evidence: int = 2) -> tuple[Digest, list[Digest]]:
     referrers = [
         _manifest(root, f"evidence {number}".encode(), subject=subject)
         for subject in [*platforms, index]
-        for number in range(evidence)
+        for number in range(first, first + evidence)
     ]
     (root / "index.json").write_text(json.dumps({"schemaVersion": 2, "manifests": [index, *referrers]}))
     return Digest.parse(index["digest"]), [Digest.parse(platform["digest"]) for platform in platforms]

@@ -15,11 +15,13 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from pipeline.digest import Digest
-from pipeline.locked.debian import Package
-from pipeline.locked.fetch import PROGRAMS
-from pipeline.locked.store import Store
-from pipeline.tools.toolbox import Toolbox
+from packaging.utils import canonicalize_name
+
+from shipseal.digest import Digest
+from shipseal.locked.debian import Package
+from shipseal.locked.fetch import PROGRAMS
+from shipseal.locked.store import Store
+from shipseal.tools.toolbox import Toolbox
 
 
 class _Handler(SimpleHTTPRequestHandler):
@@ -86,7 +88,7 @@ def make_wheel(directory: Path, name: str, version: str, tag: str = "py3-none-an
 def make_index(directory: Path, *files: Path) -> None:
     """Write a simple index (PEP 503) of files, in `simple/`."""
     for file in files:
-        project = directory / "simple" / file.name.partition("-")[0]
+        project = directory / "simple" / canonicalize_name(file.name.partition("-")[0])
         project.mkdir(parents=True, exist_ok=True)
         shutil.copy(file, project)
         links = (

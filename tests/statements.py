@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from pipeline.judging.rules import Rules, read_rules
-from pipeline.judging.vex import Document, read
-from pipeline.project.config import HOME
-from pipeline.scanning.findings import Finding, Fix, Severity
+from shipseal.judging.rules import Rules, read_rules
+from shipseal.judging.vex import Document, read
+from shipseal.project.config import HOME
+from shipseal.scanning.findings import Finding, Fix, Severity
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 RULES = (HOME / "policy" / "rules.toml").read_text()
@@ -50,6 +50,19 @@ def statement(**changes: Any) -> dict[str, Any]:
         **changes,
     }
     return {key: value for key, value in values.items() if value is not None}
+
+
+SCANF: dict[str, Any] = {
+    "vulnerability": {"name": "CVE-2026-5450"},
+    "products": [{"@id": "pkg:deb/debian/libc6"}],
+    "justification": "vulnerable_code_not_in_execute_path",
+    "conditions": [
+        {"no_import": "*scanf", "unless": ["usr/bin/python3.11"]},
+        {"no_file": "*_ctypes*"},
+        {"no_file": "*_cffi_backend*"},
+    ],
+}
+"""What a person states of scanf, with the conditions of it, for `statement`."""
 
 
 def document(*statements: dict[str, Any], **changes: Any) -> str:

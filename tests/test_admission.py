@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deploying.admission import problems, require, unmounted
-from pipeline.deploying.manifests import Manifest
-from pipeline.digest import Digest
-from pipeline.errors import SubjectFailed
+from shipseal.deploying.admission import problems, require, unmounted
+from shipseal.deploying.manifests import Manifest
+from shipseal.digest import Digest
+from shipseal.errors import SubjectFailed
 
 CONTAINER: dict[str, Any] = {
     "name": "app",

@@ -9,15 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.project.config import HOME
+from shipseal.project.config import HOME
 
 ORDER = (
     "__main__",
     "stages",
     "smoke cli",
-    "image reporting rollout",
+    "released attacks",
+    "image reporting rollout evidence",
     "engine",
-    "judging local doctor",
+    "judging local doctor scaffold",
     "attestation scanning",
     "distribution locked cluster",
     "oci deploying tools project",
@@ -80,7 +81,7 @@ def imported(source: str) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def ours(source: str, modules: Modules, top: str = "pipeline") -> set[str]:
+def ours(source: str, modules: Modules, top: str = "shipseal") -> set[str]:
     """Return the modules of the package that a source imports."""
     return {name.removeprefix(f"{top}.") for name in imported(source)} & modules.keys()
 
@@ -110,7 +111,7 @@ def imports_point_downwards(modules: Modules) -> Iterator[str]:
                 yield f"{name} imports {other}, and {two} does not stand below {one}"
 
 
-def nothing_imports_in_a_circle(modules: Modules, top: str = "pipeline") -> Iterator[str]:
+def nothing_imports_in_a_circle(modules: Modules, top: str = "shipseal") -> Iterator[str]:
     remaining = {name: ours(source, modules, top) - {name} for name, source in modules.items()}
     while free := [name for name, needs in remaining.items() if not needs & remaining.keys()]:
         for name in free:
@@ -231,12 +232,12 @@ LONG = "\n".join(["def long():", *(f"    x = {number}" for number in range(60))]
 
 
 RULES: dict[Rule, Modules] = {
-    imports_point_downwards: {"scanning.sbom": "from pipeline.judging import vex", "judging.vex": ""},
+    imports_point_downwards: {"scanning.sbom": "from shipseal.judging import vex", "judging.vex": ""},
     nothing_imports_in_a_circle: {
-        "cli.progress": "import pipeline.cli.screen",
-        "cli.screen": "from pipeline.cli import progress",
+        "cli.progress": "import shipseal.cli.screen",
+        "cli.screen": "from shipseal.cli import progress",
     },
-    only_world_imports_the_stand_ins: {"engine.run": "from pipeline.local import signer", "local.signer": ""},
+    only_world_imports_the_stand_ins: {"engine.run": "from shipseal.local import signer", "local.signer": ""},
     pure_modules_touch_nothing_outside: {"times": '"""Pure."""\nimport datetime\ndatetime.datetime.now()'},
     what_touches_nothing_outside_says_that_it_is_pure: {"judging.policy": '"""Judge."""'},
     only_one_module_starts_processes: {"locked.store": "import anyio\nanyio.run_process(['ls'])"},
@@ -252,9 +253,9 @@ RULES: dict[Rule, Modules] = {
 # What stands side by side in the checkout, and what each may import of that.
 BESIDE: dict[str, set[str]] = {
     "service": set(),
-    "pipeline": set(),
-    "tests": {"pipeline", "service"},
-    "bench": {"pipeline", "service", "tests"},
+    "shipseal": set(),
+    "tests": {"shipseal", "service"},
+    "bench": {"shipseal", "service", "tests"},
 }
 
 
@@ -276,7 +277,7 @@ def test_what_stands_side_by_side_imports_in_one_direction(top: str) -> None:
 
 @pytest.fixture(scope="module")
 def modules() -> dict[str, str]:
-    return read_modules(HOME / "pipeline")
+    return read_modules(HOME / "shipseal")
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.__name__)
@@ -290,14 +291,14 @@ def test_the_rule_sees_what_breaks_it(rule: Rule) -> None:
 
 
 def test_a_stage_may_not_import_another_one() -> None:
-    sources = {"stages.test": "from pipeline.stages.build import build", "stages.build": ""}
+    sources = {"stages.test": "from shipseal.stages.build import build", "stages.build": ""}
     assert list(imports_point_downwards(sources)) == [
         "stages.test imports stages.build, and stages does not stand below stages"
     ]
 
 
 def test_packages_of_one_row_do_not_import_each_other() -> None:
-    sources = {"cli.plan": "from pipeline.smoke import suite", "smoke.suite": ""}
+    sources = {"cli.plan": "from shipseal.smoke import suite", "smoke.suite": ""}
     assert list(imports_point_downwards(sources)) == [
         "cli.plan imports smoke.suite, and smoke does not stand below cli"
     ]
@@ -309,7 +310,7 @@ def test_what_a_package_says_of_itself_holds_for_all_that_is_in_it() -> None:
 
 
 def test_what_is_pure_imports_nothing_that_is_not() -> None:
-    sources = {"judging.vex": '"""Pure."""\nimport pipeline.disk', "disk": "import os"}
+    sources = {"judging.vex": '"""Pure."""\nimport shipseal.disk', "disk": "import os"}
     assert list(pure_modules_touch_nothing_outside(sources)) == ["judging.vex imports disk, not pure"]
 
 

@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 
-from pipeline.attestation.trust import Policy
-from pipeline.attestation.trust import _Document as Verification
-from pipeline.checked import check
-from pipeline.errors import ConfigError
-from pipeline.judging.rules import Rules
-from pipeline.judging.vex import Document
-from pipeline.judging.waivers import _Waivers as Waivers
-from pipeline.local.advisories import Advisories
-from pipeline.project.config import HOME, Config
+from shipseal.attestation.trust import Policy
+from shipseal.attestation.trust import _Document as Verification
+from shipseal.checked import check
+from shipseal.errors import ConfigError
+from shipseal.judging.rules import Rules
+from shipseal.judging.vex import Document
+from shipseal.judging.waivers import _Waivers as Waivers
+from shipseal.local.advisories import Advisories
+from shipseal.project.config import HOME, Config
 from tests.statements import document, statement
 
 WAIVER = {

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import ConfigError, SubjectFailed
-from pipeline.project.checkout import copy, copy_below, digest, listed, tracked_below
+from shipseal.errors import ConfigError, SubjectFailed
+from shipseal.project.checkout import copy, copy_below, digest, listed, tracked_below
 from tests.conftest import commit
 
 

@@ -5,9 +5,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from pipeline.errors import SubjectFailed
-from pipeline.image.closure import Closure, Module, Origin, close
-from pipeline.image.imports import imports
+from shipseal.errors import SubjectFailed
+from shipseal.image.closure import Closure, Module, Origin, close
+from shipseal.image.imports import imports
 
 BUILTIN = ("sys", "time")
 
@@ -40,6 +40,15 @@ def test_from_brings_a_submodule_and_takes_an_attribute_for_what_it_is() -> None
 def test_relative_imports_start_at_the_package_of_the_module() -> None:
     wheels = {"p": "from . import x", "p.x": "from .q.r import z", "p.q": "", "p.q.r": "from ..y import z", "p.y": ""}
     assert set(closed("import p", wheels).needed) == {"app", *wheels}
+
+
+def test_what_is_compiled_into_an_extension_module_is_needed_where_it_is_there() -> None:
+    """As code that cffi makes imports `_cffi_backend`, which no statement in Python shows."""
+    fast = Module("fast", "fast.so", Origin.WHEEL, compiled_in=("_backend", "_elsewhere"))
+    every = {"app": module("app", "import fast", Origin.SERVICE), "fast": fast}
+    backend = {"_backend": module("_backend", None, Origin.WHEEL)}
+    assert close({**every, **backend}, BUILTIN, ["app"]).needed == {"app": "", "fast": "app", "_backend": "fast"}
+    assert close(every, BUILTIN, ["app"]).needed == {"app": "", "fast": "app"}
 
 
 EXTRA = {"p": "", "p.http2": "from . import wire", "p.wire": "import h2"}

@@ -20,15 +20,20 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from pipeline.cluster import resources, tls
-from pipeline.cluster.access import Access
-from pipeline.cluster.api import Api, Refused, connect
-from pipeline.cluster.identity import Cluster, identify
-from pipeline.cluster.rights import lacking
-from pipeline.deploying.manifests import Manifest
-from pipeline.deploying.platform import Right
-from pipeline.errors import ConfigError, RemoteFailed, UsageError
-from pipeline.local.cluster_keys import Authority
+from shipseal.attestation.roots import public_root
+from shipseal.attestation.verifiers import trusted_root
+from shipseal.cluster import resources, tls
+from shipseal.cluster.access import Access
+from shipseal.cluster.api import Api, Refused, connect
+from shipseal.cluster.identity import Cluster, identify
+from shipseal.cluster.rights import lacking
+from shipseal.deploying.manifests import Manifest
+from shipseal.deploying.platform import Right
+from shipseal.errors import ConfigError, RemoteFailed, UsageError, VerificationFailed
+from shipseal.judging.policy_files import policy_of
+from shipseal.local.cluster_keys import Authority
+from shipseal.project.config import HOME, Config
+from shipseal.rollout import history
 from tests.api_server import ApiServer, Reply, api_server, cut, cut_within, endless, hang, refusal, reply
 from tests.origins import answering
 
@@ -517,3 +522,14 @@ async def test_a_right_that_is_not_plainly_given_is_lacking(reach: Reach, status
     right = Right("shop", "apps", "deployments", "patch")
     async with reach(reply(201, {"status": status})) as api:
         assert await lacking(api, [right, right]) == (right,)
+
+
+async def test_text_that_is_none_in_the_place_of_a_receipt_is_no_bundle_and_no_traceback(reach: Reach) -> None:
+    """JSON can say half of a pair (RFC 8259, 8.2), which is no UTF-8."""
+    data = {"receipt.sigstore.json": "\ud800", "rendered.yaml": "\ud800"}
+    listed = {"kind": "ConfigMapList", "items": [{"metadata": {"name": "deploy-receipt-000001"}, "data": data}]}
+    async with reach(reply(200, listed)) as api:
+        [found] = await history.kept(api, "shop")
+    root = trusted_root(public_root())
+    with pytest.raises(VerificationFailed, match="no receipt that anybody signed"):
+        history.verified(found, "shop", "uid", policy_of(Config.load(HOME / "pipeline.toml"), "production")[0], root)

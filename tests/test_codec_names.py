@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.image.closure import Closure, Origin, close
-from pipeline.image.codec_names import Codecs
+from shipseal.image.closure import Closure, Origin, close
+from shipseal.image.codec_names import Codecs
 from tests.test_closure import module
 
 HERE = Path(encodings.__file__).parent

@@ -5,13 +5,13 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipeline.project.config import HOME
+from shipseal.project.config import HOME
 from tests.commands import Ended
 
 
 def words_of_ours() -> set[str]:
     """Return every text that stands in the pipeline's own code, the beginnings of composed ones among them."""
-    trees = (ast.parse(path.read_text("utf-8")) for path in (HOME / "pipeline").rglob("*.py"))
+    trees = (ast.parse(path.read_text("utf-8")) for path in (HOME / "shipseal").rglob("*.py"))
     nodes = (node for tree in trees for node in ast.walk(tree))
     return {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 

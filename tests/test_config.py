@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Reference
-from pipeline.errors import ConfigError
-from pipeline.project import reads
-from pipeline.project.config import HOME, Config
-from pipeline.project.misconfigured import example_of
+from shipseal.digest import Reference
+from shipseal.errors import ConfigError
+from shipseal.project import reads
+from shipseal.project.config import HOME, Config
+from shipseal.project.misconfigured import example_of
 
 
 def rewritten(project: Path, old: str, new: str) -> Path:
@@ -70,6 +70,8 @@ def test_a_file_that_may_not_be_read_is_refused(tmp_path: Path) -> None:
         ('command = ["-m", "sample"]', 'command = ["-m", "a"]\ncallable = "a:b"', "exactly one of command"),
         ('command = ["-m", "sample"]', "", "exactly one of command"),
         ("acme/sample", "acme/sample:latest", "image.repository: "),
+        ("[test]", '[registry]\nrealm = "https://auth.example/token"\n[test]', "registry.realm: "),
+        ("[test]", '[registry]\nplain-http = true\nca-file = "ca.pem"\n[test]', "give one of them"),
         ("[image]", '[smoke]\nwritable = ["/tmp", "/tmp"]\n[image]', "smoke.writable: "),
         ("[image]", "[smoke]\nrequests = [{ }]\n[image]", "smoke.requests.0.path: "),
         ("[image]", '[smoke]\nrequests = [{ path = "/", headers = { content-length = "1" } }]\n[image]', "from body"),

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli import main
-from pipeline.deploying.cost import Bill, Prices, bill
-from pipeline.deploying.usage import extract, node_gigabytes, resources_of
-from pipeline.errors import ConfigError
-from pipeline.project.config import HOME
+from shipseal.cli import main
+from shipseal.deploying.cost import Bill, Prices, bill
+from shipseal.deploying.usage import extract, node_gigabytes, resources_of
+from shipseal.errors import ConfigError
+from shipseal.project.config import HOME
 
 TERRAFORM = HOME / "terraform"
 

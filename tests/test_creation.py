@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.deploying.creation import first_replicas
-from pipeline.deploying.manifests import Manifest
-from pipeline.errors import SubjectFailed
+from shipseal.deploying.creation import first_replicas
+from shipseal.deploying.manifests import Manifest
+from shipseal.errors import SubjectFailed
 
 DEPLOYMENT: dict[str, Any] = {
     "apiVersion": "apps/v1",

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.distribution.credentials import has_default_helper, login, login_for
-from pipeline.errors import UsageError
+from shipseal.distribution.credentials import has_default_helper, login, login_for
+from shipseal.errors import UsageError
 
 AUTH = base64.b64encode(b"publisher:correct horse").decode()
 CONTENT = json.dumps({"auths": {"registry.example": {"auth": AUTH}}})
@@ -43,7 +43,7 @@ def test_another_program_can_read_the_file_as_often_as_it_likes() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="only Linux has files without a place on a disk")
 def test_a_killed_run_leaves_no_password_behind(temporary: Path) -> None:
-    body = "import os, tempfile, sys\nfrom pipeline.distribution.credentials import login\n"
+    body = "import os, tempfile, sys\nfrom shipseal.distribution.credentials import login\n"
     body += "tempfile.tempdir = sys.argv[1]\n"
     body += "with login(os.environ): os.kill(os.getpid(), 9)"
     done = subprocess.run(

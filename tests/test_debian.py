@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError, SubjectFailed
-from pipeline.formats import deb
-from pipeline.locked import debian
-from pipeline.locked.debian import Lock
-from pipeline.project.config import HOME
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError, SubjectFailed
+from shipseal.formats import deb
+from shipseal.locked import debian
+from shipseal.locked.debian import Lock
+from shipseal.project.config import HOME
 from tests import archives
 from tests.archives import file, special
 

@@ -6,9 +6,9 @@ import sys
 
 import pytest
 
-from pipeline.image.closure import Origin, close
-from pipeline.image.deferred import DEFERRED, deferred, named, words
-from tests.test_closure import module
+from shipseal.image.closure import Origin, close
+from shipseal.image.deferred import DEFERRED, deferred, named, words
+from tests.test_closure import closed, module
 
 START = """
 for way in "fork", "spawn":
@@ -82,6 +82,24 @@ def test_a_word_counts_as_a_whole_and_only_where_its_module_is_needed() -> None:
 def test_a_dotted_name_counts_where_it_is_a_string_of_its_own() -> None:
     source = b"""LOOPS = {"auto": "loops.auto:factory", 'b': 'loops.other'}; "see loops.third for more"; loops.fourth"""
     assert named(source) == {"loops.auto", "loops.other"}
+
+
+PUT_TOGETHER = """
+from importlib import import_module
+def backend(name):
+    return import_module(f"io._backends._{name}")
+"""
+
+
+def test_of_a_name_that_is_put_together_each_module_comes_along_that_begins_like_it_and_can_be_imported() -> None:
+    """As anyio imports its backends, of which one needs what nobody may have."""
+    wheels = {"io": PUT_TOGETHER, "io._backends": "", "io._backends._one": "", "io._backends._two": "import trio"}
+    more = {"io._backends.other": ""}
+    standard = {"importlib": ""}
+    found = closed("import io", {**wheels, **more}, standard)
+    assert set(found.needed) == {"app", "importlib", "io", "io._backends", "io._backends._one"}
+    without = PUT_TOGETHER.replace("import_module", "print")
+    assert set(closed("import io", {**wheels, **more, "io": without}, standard).needed) == {"app", "importlib", "io"}
 
 
 def test_a_module_that_is_named_in_a_string_comes_along_where_it_can_be_imported() -> None:

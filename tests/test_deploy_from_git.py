@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.attestation.policy_file import read_policy
-from pipeline.deploying.images import written
-from pipeline.deploying.manifests import Manifest, parse
-from pipeline.digest import Digest
-from pipeline.distribution import manifests_artifact
-from pipeline.oci import documents
-from pipeline.project.config import HOME, Config
+from shipseal.attestation.policy_file import read_policy
+from shipseal.deploying.images import written
+from shipseal.deploying.manifests import Manifest, parse
+from shipseal.digest import Digest
+from shipseal.distribution import manifests_artifact
+from shipseal.oci import documents
+from shipseal.project.config import HOME, Config
 
 PAGE = (HOME / "docs" / "deploy-from-git.md").read_text(encoding="utf-8")
 DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+")

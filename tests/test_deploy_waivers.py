@@ -4,9 +4,9 @@ from datetime import date
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError
-from pipeline.judging.waivers import read_deploy_waivers, read_waivers
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError
+from shipseal.judging.waivers import read_deploy_waivers, read_waivers
 from tests.statements import rules
 
 IMAGE = Digest.of(b"image")

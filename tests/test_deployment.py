@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from pipeline.attestation.contents import About, object_to
-from pipeline.attestation.deployment import (
+from shipseal.attestation.contents import About, object_to
+from shipseal.attestation.deployment import (
     Manifests,
     Pod,
     Receipt,
@@ -17,10 +17,10 @@ from pipeline.attestation.deployment import (
     Where,
     of_bundle,
 )
-from pipeline.attestation.statements import PredicateType, Signed, Who
-from pipeline.digest import Digest
-from pipeline.errors import VerificationFailed
-from pipeline.times import read_time
+from shipseal.attestation.statements import PredicateType, Signed, Who
+from shipseal.digest import Digest
+from shipseal.errors import VerificationFailed
+from shipseal.times import read_time
 from tests.shapes import JSON
 
 IMAGE, OTHER = Digest.of(b"image"), Digest.of(b"another image")

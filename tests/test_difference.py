@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from pipeline.deploying.difference import Change, changes
+from shipseal.deploying.difference import Change, changes
 from tests.shapes import JSON, misshapen, places
 
 TITLE = "Deployment shop/app"

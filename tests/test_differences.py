@@ -9,15 +9,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.canonical import canonical
-from pipeline.digest import Digest
-from pipeline.errors import VerificationFailed
-from pipeline.oci import documents
-from pipeline.oci.blobs import Blobs
-from pipeline.oci.differences import Side, first_difference
-from pipeline.oci.documents import Runtime
-from pipeline.oci.layer import Entry
-from pipeline.oci.layout import Layout
+from shipseal.canonical import canonical
+from shipseal.digest import Digest
+from shipseal.errors import VerificationFailed
+from shipseal.oci import documents
+from shipseal.oci.blobs import Blobs
+from shipseal.oci.differences import Side, first_difference
+from shipseal.oci.documents import Runtime
+from shipseal.oci.layer import Entry
+from shipseal.oci.layout import Layout
 
 FILES = (Entry("etc/one", b"one"), Entry("usr/two", b"x" * 100_000, executable=True), Entry("usr/link", link="two"))
 RUNTIME = Runtime(("/usr/two",), {"A": "1"}, 8080, "65532:65532", {})

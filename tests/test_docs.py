@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from pipeline.cli import main
-from pipeline.project.config import HOME, Config
+from shipseal.cli import main
+from shipseal.project.config import HOME, Config
 
 PAGES = sorted([*HOME.glob("*.md"), *(HOME / "docs").rglob("*.md"), HOME / "tests" / "samples" / "README.md"])
 LINK = re.compile(r"(?<!!)\[[^\]]+\]\(([^)#\s]+)(?:#[^)]*)?\)")
 CODE = re.compile(r"```.*?```", re.DOTALL)
-COMMAND = re.compile(r"python -m pipeline ([a-z][^`\n)]*)")
+COMMAND = re.compile(r"shipseal ([a-z][^`\n)]*)")
 TYPED = sorted(
     {
         command.replace("\\|", "|").partition("#")[0].strip()
@@ -55,7 +55,7 @@ def test_each_command_is_one_that_the_command_line_takes(command: str, capsys: p
 
 def test_each_event_for_machines_is_described() -> None:
     text = (HOME / "docs" / "json.md").read_text(encoding="utf-8")
-    code = "".join(path.read_text(encoding="utf-8") for path in (HOME / "pipeline" / "cli").glob("*.py"))
+    code = "".join(path.read_text(encoding="utf-8") for path in (HOME / "shipseal" / "cli").glob("*.py"))
     events = set(re.findall(r'"event": "([a-z]+)"', code))
     assert events
     assert {event for event in events if f"`{event}`" not in text} == set()
@@ -85,11 +85,11 @@ def test_the_map_of_the_code_names_every_module_and_none_that_is_gone() -> None:
     text = CODE.sub("", (HOME / "docs" / "architecture.md").read_text(encoding="utf-8"))
     named = []
     for section in text.split("\n## ")[1:]:
-        package = re.search(r"`pipeline/([a-z_/]*)`", section.partition("\n")[0])
+        package = re.search(r"`shipseal/([a-z_/]*)`", section.partition("\n")[0])
         assert package, section
         rows = [line.split("|")[1] for line in section.splitlines() if line.startswith("| `")]
         named += [package[1] + name for row in rows for name in re.findall(r"`([a-z_]+)`", row)]
-    below = [path.relative_to(HOME / "pipeline").with_suffix("") for path in (HOME / "pipeline").rglob("*.py")]
+    below = [path.relative_to(HOME / "shipseal").with_suffix("") for path in (HOME / "shipseal").rglob("*.py")]
     whole = {"cli", "local", "stages"}  # described as a whole: one file a verb, a stand-in, a row
     there = {path.parts[0] if path.parts[0] in whole else str(path) for path in below if path.name != "__init__"}
     assert set(named) == there - {"__main__"}

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine.documents import require_shape
-from pipeline.errors import VerificationFailed
+from shipseal.engine.documents import require_shape
+from shipseal.errors import VerificationFailed
 
 DIGEST = f"sha256:{'1' * 64}"
 PLATFORM = {

@@ -8,13 +8,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.address import Address, without_secrets
-from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.locked.debian import Package
-from pipeline.locked.fetch_debian import fetch_packages
-from pipeline.locked.store import Store
-from pipeline.tools import download
+from shipseal.address import Address, without_secrets
+from shipseal.digest import Digest
+from shipseal.errors import RemoteFailed, VerificationFailed
+from shipseal.locked.debian import Package
+from shipseal.locked.fetch_debian import fetch_packages
+from shipseal.locked.store import Store
+from shipseal.tools import download
 from tests.origins import answering, toolbox
 
 Fetch = Callable[[str], Store]

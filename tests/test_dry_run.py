@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.distribution.referrers import BUNDLE_TYPE
-from pipeline.engine.table import TABLE
+from shipseal.digest import Digest
+from shipseal.distribution.referrers import BUNDLE_TYPE
+from shipseal.engine.table import TABLE
+from shipseal.locked.store import Store
 from tests.commands import Ended, flip, pipeline, read, stages
 
 ALL = {stage.name for stage in TABLE}
@@ -141,10 +142,12 @@ def test_one_flipped_byte_in_the_registry_is_refused_by_verify(copy: Path, kind:
     assert f"error: {said} was altered: sha256:" in ended.stderr
 
 
-def test_a_tool_with_one_flipped_byte_is_refused(copy: Path, tmp_path: Path, store_root: Path) -> None:
+def test_a_tool_with_one_flipped_byte_is_refused(
+    copy: Path, tmp_path: Path, store_root: Path, locked: dict[str, Digest]
+) -> None:
     other = tmp_path / "store"
     shutil.copytree(store_root, other, copy_function=os.link)
-    (syft,) = other.glob("sha256/*/syft")
+    syft = Store(other).get(locked["syft"])
     changed = syft.read_bytes()
     syft.unlink()
     syft.write_bytes(changed[:-1] + bytes([changed[-1] ^ 1]))

@@ -23,10 +23,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from pipeline.cluster.access import Access
-from pipeline.cluster.aws import Aws
-from pipeline.cluster.eks import PREFIX, RENEWED, Tokens, access, signed
-from pipeline.errors import ConfigError, PipelineError, RemoteFailed, UsageError
+from shipseal.cluster.access import Access
+from shipseal.cluster.aws import Aws
+from shipseal.cluster.eks import PREFIX, RENEWED, Tokens, access, signed
+from shipseal.errors import ConfigError, RemoteFailed, ShipsealError, UsageError
 
 SECRET, TOKEN = "a-secret-key", "a-session-token"
 LOGIN = {"AWS_ACCESS_KEY_ID": "AKIATESTING", "AWS_SECRET_ACCESS_KEY": SECRET, "AWS_SESSION_TOKEN": TOKEN}
@@ -95,7 +95,7 @@ def described(**changes: Any) -> bytes:
     return json.dumps({"cluster": {**cluster, **changes}}).encode()
 
 
-async def refused(environment: dict[str, str], kind: type[PipelineError], role: str = "") -> PipelineError:
+async def refused(environment: dict[str, str], kind: type[ShipsealError], role: str = "") -> ShipsealError:
     with pytest.raises(kind) as caught:
         await access("reached", "us-west-1", role, environment=environment)
     told = caught.value.explain()
@@ -130,7 +130,7 @@ async def test_what_is_no_name_of_aws_is_refused_before_anybody_is_asked(
 
 
 def test_botocore_is_imported_only_when_eks_is_asked() -> None:
-    code = "import pipeline.cluster.eks, sys; print('botocore' in sys.modules)"
+    code = "import shipseal.cluster.eks, sys; print('botocore' in sys.modules)"
     done = subprocess.run([sys.executable, "-P", "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
 

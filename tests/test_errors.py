@@ -2,8 +2,8 @@
 
 import pytest
 
-from pipeline import errors
-from pipeline.errors import PipelineError, PolicyDenied, RemoteFailed, ToolFailed, UsageError, exit_code, flatten
+from shipseal import errors
+from shipseal.errors import PolicyDenied, RemoteFailed, ShipsealError, ToolFailed, UsageError, exit_code, flatten
 
 DENIED = """\
 error: 2 findings are not allowed
@@ -54,4 +54,4 @@ def test_a_group_of_groups_is_flattened_in_order() -> None:
 
 def test_every_failure_of_ours_has_the_one_base() -> None:
     ours = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
-    assert all(issubclass(value, PipelineError) for value in ours)
+    assert all(issubclass(value, ShipsealError) for value in ours)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.record import Record, products
-from pipeline.errors import PolicyDenied, SubjectFailed
-from pipeline.reporting.evidence import gather
-from pipeline.reporting.summary import Outcome
+from shipseal.digest import Digest
+from shipseal.engine.record import Record, products
+from shipseal.errors import PolicyDenied, SubjectFailed
+from shipseal.reporting.evidence import gather
+from shipseal.reporting.summary import Outcome
 
 STAGES = ("build", "scan", "admit", "attest")
 

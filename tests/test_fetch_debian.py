@@ -12,12 +12,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.locked.debian import Package
-from pipeline.locked.fetch_debian import fetch_packages
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal.digest import Digest
+from shipseal.errors import RemoteFailed, VerificationFailed
+from shipseal.locked.debian import Package
+from shipseal.locked.fetch_debian import fetch_packages
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
 from tests.origins import apt_settings, make_deb, make_repository, served, toolbox
 
 pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this machine has no apt")
@@ -66,8 +66,8 @@ def test_apt_needs_no_rights(repository: tuple[str, list[Package]]) -> None:
         "import os, sys, anyio, anyio._backends._asyncio, anyio._core._subprocesses, encodings.idna\n"
         "from pathlib import Path\n"
         "from tests.test_fetch_debian import fetch\n"
-        "from pipeline.locked.debian import Package\n"
-        "from pipeline.digest import Digest\n"
+        "from shipseal.locked.debian import Package\n"
+        "from shipseal.digest import Digest\n"
         "os.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\nos.environ['HOME'] = sys.argv[1]\n"
         f"store, _ = fetch(Path(sys.argv[1]), {packages!r}, sys.argv[2])\nprint(len(list(store.entries())))\n"
     )

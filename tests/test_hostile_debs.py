@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.errors import PipelineError, SubjectFailed
-from pipeline.formats import deb
-from pipeline.image.tree import Component, Tree, unpack_deb
+from shipseal.errors import ShipsealError, SubjectFailed
+from shipseal.formats import deb
+from shipseal.image.tree import Component, Tree, unpack_deb
 from tests import archives
 
 DEB = Component("deb", "sample", "1:2-3", "amd64")
@@ -57,7 +57,7 @@ def check(data: bytes) -> None:
             for path, file in tree.files.items():
                 assert (tree.root / path).is_symlink() == bool(file.link)
                 assert file.link or b"of the build machine" not in tree.read(path)
-        except PipelineError as error:
+        except ShipsealError as error:
             refused = error.exit_code
         assert refused in {None, 7}
         assert {"root", "sample.deb", "secret"} >= {path.name for path in here.iterdir()}
@@ -146,8 +146,8 @@ def test_a_package_of_countless_files_is_refused() -> None:
 LIMITED = """
 import sys
 from pathlib import Path
-from pipeline.errors import SubjectFailed
-from pipeline.image.tree import Component, Tree, unpack_deb
+from shipseal.errors import SubjectFailed
+from shipseal.image.tree import Component, Tree, unpack_deb
 try:
     unpack_deb(Tree(Path(sys.argv[2])), Path(sys.argv[1]), Component("deb", "sample", "1", "amd64"))
 except SubjectFailed as error:

@@ -12,18 +12,18 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from pipeline import grammar
-from pipeline.errors import ConfigError, PipelineError
-from pipeline.judging.policy_files import PolicyFiles
-from pipeline.judging.rules import read_rules
-from pipeline.judging.vex import read
-from pipeline.judging.waivers import read_waivers
-from pipeline.local import advisories
-from pipeline.locked import debian_lock, lock_changes, locks, wheels
-from pipeline.locked.debian import Lock
-from pipeline.locked.inputs import Inputs
-from pipeline.project.config import HOME, Config
-from pipeline.project.reads import FILENAME
+from shipseal import grammar
+from shipseal.errors import ConfigError, ShipsealError
+from shipseal.judging.policy_files import PolicyFiles
+from shipseal.judging.rules import read_rules
+from shipseal.judging.vex import read
+from shipseal.judging.waivers import read_waivers
+from shipseal.local import advisories
+from shipseal.locked import debian_lock, lock_changes, locks, wheels
+from shipseal.locked.debian import Lock
+from shipseal.locked.inputs import Inputs
+from shipseal.project.config import HOME, Config
+from shipseal.project.reads import FILENAME
 from tests.statements import document, rules, statement
 
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -93,7 +93,7 @@ def sound(read: Callable[[], object]) -> None:
     """Read a file; what is raised has an exit code that blames the file, and its words can be told."""
     try:
         read()
-    except PipelineError as failure:
+    except ShipsealError as failure:
         refused = failure
     else:
         return
@@ -189,7 +189,7 @@ DEEP = "[" * 100_000
     ],
 )
 def test_what_is_nested_without_end_is_refused(tmp_path: Path, reader: Callable[[Path], object]) -> None:
-    with pytest.raises(PipelineError) as refused:
+    with pytest.raises(ShipsealError) as refused:
         reader(tmp_path / "file")
     assert refused.value.exit_code == 2
 

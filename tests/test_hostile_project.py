@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
+from shipseal.digest import Digest
 from tests.commands import Ended, pipeline
 from tests.conftest import OFFLINE
 from tests.hostile import SLEEPS, TRICKS, Trick, arm

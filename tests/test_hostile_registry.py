@@ -12,14 +12,23 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from pipeline.digest import Digest
-from pipeline.distribution.collecting import MOST, Collected, collect
-from pipeline.distribution.moving import moves
-from pipeline.distribution.referrers import BUNDLE_TYPE, EMPTY, MANIFEST_TYPE, PassedOver, attach, bundle_of, candidate
-from pipeline.distribution.registry import Registry
-from pipeline.errors import RemoteFailed, VerificationFailed
-from pipeline.oci.layout import INDEX_TYPE, Layout
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.distribution.collecting import MOST, MOST_BYTES, Collected, collect
+from shipseal.distribution.moving import moves
+from shipseal.distribution.referrers import (
+    BUNDLE_TYPE,
+    EMPTY,
+    LARGEST_BUNDLE,
+    MANIFEST_TYPE,
+    PassedOver,
+    attach,
+    bundle_of,
+    candidate,
+)
+from shipseal.distribution.registry import Registry
+from shipseal.errors import RemoteFailed, VerificationFailed
+from shipseal.oci.layout import INDEX_TYPE, Layout
+from shipseal.tools.toolbox import Toolbox
 from tests.conftest import NOW, MakeRun
 from tests.test_registry import server
 
@@ -174,6 +183,63 @@ async def test_an_artefact_of_any_size_is_not_downloaded(hostile: Hostile, tools
     hostile.add(changed(artifactType="application/x-archive", layers=layer(big)))
     hostile.add(changed(layers=layer(big, size=1 << 40)))
     await collected(hostile, tools, tmp_path / "layout")
+    assert hostile.sent < 1 << 20
+
+
+async def test_no_more_is_read_of_a_bundle_than_its_manifest_says(
+    hostile: Hostile, tools: Toolbox, tmp_path: Path
+) -> None:
+    """Whoever attaches one may say another size than it has, and registries do not look."""
+    endless = str(Digest.of(b"endless"))
+    hostile.add(changed(layers=[{"mediaType": BUNDLE_TYPE, "digest": endless, "size": 1000}]))
+    piece, pieces, sent = bytes(1 << 20), 512, 0
+
+    def answer(request: BaseHTTPRequestHandler) -> None:
+        nonlocal sent
+        if not request.path.endswith(endless):
+            hostile.answer(request)
+            return
+        request.send_response(200)
+        request.send_header("Content-Length", str(pieces * len(piece)))
+        request.end_headers()
+        with suppress(OSError):
+            for _ in range(pieces if request.command == "GET" else 0):
+                request.wfile.write(piece)
+                sent += len(piece)
+
+    layout = Layout.create(tmp_path / "layout")
+    layout.put(IMAGE)
+    with server(answer) as port:
+        registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True)
+        found = await collect(registry, {SUBJECT: "the image"}, layout)
+    assert [each.bundle for each in found.found] == [b"a bundle"]
+    assert list(found.passed_over.values()) == ["something that it names is not as it says"]
+    assert sent < 64 << 20
+
+
+async def test_what_many_have_attached_costs_two_processes_each_and_is_read_once(
+    hostile: Hostile, tools: Toolbox, tmp_path: Path
+) -> None:
+    for number in range(40):
+        data = b"junk %d" % number
+        hostile.blob(data)
+        hostile.add(changed(layers=layer(data)))
+        hostile.add(changed(layers=layer(data), annotations={}))
+    found = await collected(hostile, tools, tmp_path / "layout")
+    assert len(found.found) == 81
+    assert [each.arguments[:2] for each in tools.commands].count(("blob", "fetch")) == 41, "each bundle once"
+    assert len(tools.commands) == 1 + 81 + 41
+
+
+async def test_more_bytes_than_can_be_looked_at_are_not_fetched_and_that_is_said(
+    hostile: Hostile, tools: Toolbox, tmp_path: Path
+) -> None:
+    for number in range(6):
+        hostile.add(changed(layers=layer(b"big %d" % number, size=LARGEST_BUNDLE)))
+    found = await collected(hostile, tools, tmp_path / "layout")
+    too_many = [reason for reason in found.passed_over.values() if reason.startswith(f"more than {MOST_BYTES} bytes")]
+    assert len(too_many) >= 2
+    assert b"a bundle" in {each.bundle for each in found.found}
     assert hostile.sent < 1 << 20
 
 

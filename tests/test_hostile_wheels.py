@@ -10,13 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError, PipelineError, SubjectFailed
-from pipeline.image.tree import SITE, Component, Tree
-from pipeline.image.wheel import add_wheel
-from pipeline.locked import wheels
-from pipeline.locked.locks import Requirement
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError, ShipsealError, SubjectFailed
+from shipseal.image.tree import Component, Tree
+from shipseal.image.wheel import add_wheel
+from shipseal.locked import wheels
+from shipseal.locked.locks import Requirement
+from shipseal.runtime import BOOKWORM
 from tests import archives
+
+SITE = BOOKWORM.site
 
 NAME = "sample-1.0-py3-none-any.whl"
 WHEEL = Component("pypi", "sample", "1.0")
@@ -43,7 +46,7 @@ def check(data: bytes) -> None:
             add_wheel(tree, here / NAME, WHEEL)
             tree.unpack()
             assert {tree.read(path) == (tree.root / path).read_bytes() for path in tree.files} <= {True}
-        except PipelineError as error:
+        except ShipsealError as error:
             refused = error.exit_code
         assert refused in {None, 7}
         assert {"root", NAME} >= {path.name for path in here.iterdir()}

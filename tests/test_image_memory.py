@@ -17,11 +17,11 @@ _WRITE = """
 import resource, sys
 from pathlib import Path
 import anyio
-from pipeline.digest import Digest
-from pipeline.oci.blobs import Blobs, is_sound
-from pipeline.oci.layer import Entry
-from pipeline.image.tree import Component, Tree
-from pipeline.image.wheel import add_wheel
+from shipseal.digest import Digest
+from shipseal.oci.blobs import Blobs, is_sound
+from shipseal.oci.layer import Entry
+from shipseal.image.tree import Component, Tree
+from shipseal.image.wheel import add_wheel
 root = Path(sys.argv[1])
 tree = Tree(root / "tree")
 (wheel,) = root.glob("*.whl")

@@ -11,13 +11,13 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from pipeline.deploying.images import write, written
-from pipeline.deploying.kustomization import cut_off
-from pipeline.digest import Digest, Reference
-from pipeline.errors import ConfigError, SubjectFailed
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
-from pipeline.tools.toolbox import Toolbox
+from shipseal.deploying.images import write, written
+from shipseal.deploying.kustomization import cut_off
+from shipseal.digest import Digest, Reference
+from shipseal.errors import ConfigError, SubjectFailed
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
+from shipseal.tools.toolbox import Toolbox
 
 NAME = "set-by-deploy.invalid/app"
 REFERENCE = Reference.parse(f"registry.example:5000/acme/app@{Digest.of(b'the image')}")

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from pipeline.deploying.inventory import identifier, kind_of, kinds_of, member, parent, refusal, strays
-from pipeline.deploying.manifests import Manifest
-from pipeline.errors import SubjectFailed
+from shipseal.deploying.inventory import identifier, kind_of, kinds_of, member, parent, refusal, strays
+from shipseal.deploying.manifests import Manifest
+from shipseal.errors import SubjectFailed
 from tests.shapes import JSON, misshapen
 
 SET = identifier("app-set", "shop")

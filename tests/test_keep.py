@@ -2,9 +2,9 @@
 
 import pytest
 
-from pipeline.errors import ConfigError, SubjectFailed
-from pipeline.image.closure import Module, Origin
-from pipeline.image.keep import KeepList, check
+from shipseal.errors import ConfigError, SubjectFailed
+from shipseal.image.closure import Module, Origin
+from shipseal.image.keep import KeepList, check
 
 KEPT = KeepList(frozenset({"os", "re"}), frozenset({"waitress"}), frozenset({"libc.so.6"}))
 

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from pipeline.deploying.kstatus import State, Status, status
+from shipseal.deploying.kstatus import State, Status, status
 from tests.shapes import JSON, misshapen
 
 Body = dict[str, Any]

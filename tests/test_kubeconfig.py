@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.cluster import kubeconfig, plugin
-from pipeline.errors import ConfigError, ToolFailed
+from shipseal.cluster import kubeconfig, plugin
+from shipseal.errors import ConfigError, ToolFailed
 
 PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n"
 SECRET = "very-secret-word"

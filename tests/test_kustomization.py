@@ -12,11 +12,11 @@ from threading import Thread
 
 import pytest
 
-from pipeline.deploying.bases import require_own
-from pipeline.deploying.kustomization import NAMES, Named, cut_off, read
-from pipeline.digest import Digest
-from pipeline.errors import SubjectFailed
-from pipeline.locked.store import Store
+from shipseal.deploying.bases import require_own
+from shipseal.deploying.kustomization import NAMES, Named, cut_off, read
+from shipseal.digest import Digest
+from shipseal.errors import SubjectFailed
+from shipseal.locked.store import Store
 
 OBJECT = "apiVersion: v1\nkind: Namespace\nmetadata:\n  name: shop\n"
 

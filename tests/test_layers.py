@@ -9,15 +9,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.record import Record, products
-from pipeline.image import written
-from pipeline.image.rootfs import Part
-from pipeline.image.tree import Component, File, Tree
-from pipeline.image.written import Written
-from pipeline.oci.blobs import Blobs
-from pipeline.oci.documents import Layer
-from pipeline.oci.layer import Entry
+from shipseal.digest import Digest
+from shipseal.engine.record import Record, products
+from shipseal.image import written
+from shipseal.image.rootfs import Part
+from shipseal.image.tree import Component, File, Tree
+from shipseal.image.written import Written
+from shipseal.oci.blobs import Blobs
+from shipseal.oci.documents import Layer
+from shipseal.oci.layer import Entry
 
 OWNER = Component("pypi", "sample", "1.0")
 SMALL = (Entry("etc/name", b"value\n"), Entry("etc/link", link="name"))

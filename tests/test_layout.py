@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.distribution.referrers import BUNDLE_TYPE, attach, attached
-from pipeline.errors import VerificationFailed
-from pipeline.oci.layout import INDEX_TYPE, Layout
-from pipeline.platforms import platform_name
+from shipseal.digest import Digest
+from shipseal.distribution.referrers import BUNDLE_TYPE, attach, attached
+from shipseal.errors import VerificationFailed
+from shipseal.oci.layout import INDEX_TYPE, Layout
+from shipseal.platforms import platform_name
 from tests.conftest import NOW
 from tests.layouts import write_layout
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SubjectFailed
-from pipeline.image import below, links
-from pipeline.image.tree import Component, File, Tree, unpack_deb
+from shipseal.errors import SubjectFailed
+from shipseal.image import below, links
+from shipseal.image.tree import Component, File, Tree, unpack_deb
 from tests import archives
 from tests.archives import file, special
 

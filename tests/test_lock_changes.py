@@ -2,7 +2,7 @@
 
 import pytest
 
-from pipeline.locked.lock_changes import changes
+from shipseal.locked.lock_changes import changes
 
 OLD_PYTHON = """\
 # a==0
@@ -40,9 +40,15 @@ def debian(*packages: tuple[str, str, str]) -> str:
         ),
         ("debian", '[[package]]\nname = "a"\narchitecture = "all"\n', debian(("a", "1", "all")), ["a 1, new here"]),
         ("tools", '[grype]\nversion = "1"\n', '[grype]\nversion = "2"\n', ["grype 1 -> 2"]),
+        (
+            "base",
+            f'base-image = "python:3.11@sha256:{"0" * 64}"\n',
+            f'base-image = "python:3.11@sha256:{"1" * 64}"\n',
+            [f"python:3.11 sha256:{'0' * 64} -> sha256:{'1' * 64}"],
+        ),
         ("tools", "<<<<<<< HEAD\n", '[grype]\nversion = "2"\n', ["grype 2, new here"]),
     ],
-    ids=["wheels", "rebuilt on one architecture", "to be locked", "tools", "nobody can read it"],
+    ids=["wheels", "rebuilt on one architecture", "to be locked", "tools", "base image", "nobody can read it"],
 )
 def test_a_change_is_told_by_name_with_both_versions(kind: str, old: str, new: str, told: list[str]) -> None:
     assert [str(change) for change in changes(kind, old, new)] == told

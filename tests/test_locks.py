@@ -4,11 +4,11 @@ import re
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError, ToolFailed
-from pipeline.locked import locks
-from pipeline.locked.inputs import Inputs
-from pipeline.project.config import HOME, Config
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError, ToolFailed
+from shipseal.locked import locks
+from shipseal.locked.inputs import Inputs
+from shipseal.project.config import HOME, Config
 
 A, B = "a" * 64, "b" * 64
 LOCK = f"""\
@@ -120,11 +120,11 @@ def test_a_platform_is_named_as_oci_names_it() -> None:
     assert locks.platform_name("linux", "aarch64") == "linux/arm64"
 
 
-OURS = {"kubernetes": "k8s.io/kubernetes"}
+OURS = {"kubernetes": "k8s.io/kubernetes", "metrics-server": "sigs.k8s.io/metrics-server"}
 """Tools whose main package is our own, and the module that gives each its version."""
 
 
-@pytest.mark.parametrize("lock", ["tools.lock.toml", "cluster.lock.toml"])
+@pytest.mark.parametrize("lock", ["tools.lock.toml", "cluster.lock.toml", "sigstore.lock.toml"])
 def test_every_tool_is_locked_for_both_platforms_at_the_version_of_its_module_graph(lock: str) -> None:
     """`go.mod` decides what is built and the lock says what it is called: the two must not part."""
     path = HOME / "tools" / lock
@@ -151,11 +151,19 @@ def test_kubernetes_is_one_release_and_says_so() -> None:
     assert tool.ldflags.count(f"gitVersion=v{tool.version}") == 2
 
 
-def test_what_a_local_cluster_is_made_of_is_no_input_of_a_stage() -> None:
+OTHERS = {
+    "a cluster": (Inputs.of_cluster, {"kubernetes", "kwok", "metrics-server"}),
+    "a Sigstore": (Inputs.of_sigstore, {"fulcio", "rekor-tiles", "timestamp-authority"}),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_what_tests_alone_start_is_no_input_of_a_stage(name: str) -> None:
     """Nobody who only builds waits for Kubernetes to be compiled."""
     config = Config.load(HOME / "pipeline.toml")
-    cluster = {tool.name for tool in Inputs.of_cluster().tools}
-    assert cluster == {"kubernetes", "kwok"}
+    read, expected = OTHERS[name]
+    others = {tool.name for tool in read().tools}
+    assert others == expected
     for inputs in (Inputs.of_tools(), Inputs.of(config), Inputs.of(config).with_containers()):
-        assert not cluster & {tool.name for tool in inputs.tools}
-        assert not Inputs.of_cluster().named() & inputs.named()
+        assert not others & {tool.name for tool in inputs.tools}
+        assert not read().named() & inputs.named()

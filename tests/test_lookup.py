@@ -9,20 +9,20 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError, ToolFailed
-from pipeline.local import advisories
-from pipeline.locked import locks
-from pipeline.locked.debian import Lock, Package
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
-from pipeline.purl import Purl
-from pipeline.scanning.advisory_changes import AdvisoryChanges, Turn
-from pipeline.scanning.findings import Severity
-from pipeline.scanning.grype import Grype
-from pipeline.scanning.inventory import inventory, with_sources
-from pipeline.scanning.lookup import look_up
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError, ToolFailed
+from shipseal.local import advisories
+from shipseal.locked import locks
+from shipseal.locked.debian import Lock, Package
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
+from shipseal.purl import Purl
+from shipseal.scanning.advisory_changes import AdvisoryChanges, Turn
+from shipseal.scanning.findings import Severity
+from shipseal.scanning.grype import Grype
+from shipseal.scanning.inventory import inventory, with_sources
+from shipseal.scanning.lookup import look_up
+from shipseal.tools.toolbox import Toolbox
 
 PLATFORMS = ("linux/amd64", "linux/arm64")
 LOCK = Lock.parse((HOME / "image" / "debian.lock.toml").read_text())

@@ -5,11 +5,11 @@ import sys
 
 import pytest
 
-from pipeline.tools.loopback import is_loopback
+from shipseal.tools.loopback import is_loopback
 
 CODE = """
 import socket
-from pipeline.tools import loopback
+from shipseal.tools import loopback
 try:
     socket.create_connection(("127.0.0.1", 9), timeout=1)
 except OSError as error:

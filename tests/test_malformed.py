@@ -16,14 +16,14 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.record import Record, products
-from pipeline.engine.run import Run
-from pipeline.engine.table import TABLE
-from pipeline.engine.world import choose
-from pipeline.errors import PipelineError, VerificationFailed, flatten
-from pipeline.locked.store import Store
-from pipeline.project.config import Config
+from shipseal.digest import Digest
+from shipseal.engine.record import Record, products
+from shipseal.engine.run import Run
+from shipseal.engine.table import TABLE
+from shipseal.engine.world import choose
+from shipseal.errors import ShipsealError, VerificationFailed, flatten
+from shipseal.locked.store import Store
+from shipseal.project.config import Config
 from tests.commands import Ended
 from tests.conftest import NOW
 
@@ -31,10 +31,14 @@ pytestmark = pytest.mark.timeout(300)
 
 READERS = {
     "facts/facts.json": ("attest",),
+    "tools/tools.json": ("attest",),
     "inputs/inputs.json": ("build", "test", "image"),
     "image/image.json": ("smoke", "sbom", "scan", "vex", "assess", "attest", "publish", "promote", "deploy"),
     "image/layout/index.json": ("smoke", "sbom", "vex", "attest"),
+    "image/closure.json": ("vex",),
+    "image/offered.json": ("vex",),
     "smoke/smoke.json": (),
+    "smoke/trace.json": ("vex",),
     "sbom/linux-amd64/sbom.cdx.json": ("scan",),
     "sbom/linux-amd64/sbom.spdx.json": ("attest",),
     "scan/grype.json": ("vex", "assess", "attest"),
@@ -128,7 +132,7 @@ def test_a_document_of_another_shape_never_ends_as_a_bug(
     for number, value in enumerate(mutations(document, f"{name} {stage}")):
         rewrite(project / ".run", name, value)
         failure = run_stage(stage)
-        assert failure is None or isinstance(failure, PipelineError), (number, value)
+        assert failure is None or isinstance(failure, ShipsealError), (number, value)
         if number < 2:  # nothing at all is in it
             assert isinstance(failure, VerificationFailed), (number, value)
 

@@ -5,9 +5,9 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.deploying.manifests import Manifest, dump, image_of, parse, set_image
-from pipeline.digest import Digest, Reference
-from pipeline.errors import ConfigError, SubjectFailed
+from shipseal.deploying.manifests import Manifest, dump, image_of, parse, set_image
+from shipseal.digest import Digest, Reference
+from shipseal.errors import ConfigError, SubjectFailed
 
 REFERENCE = Reference("docker.io", "example/app", Digest.of(b"image"))
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.distribution.manifests_artifact import Artifact, artifact, publish
-from pipeline.distribution.referrers import attach, attached
-from pipeline.distribution.registry import Registry, altered_there
-from pipeline.engine.run import Run
-from pipeline.errors import RemoteFailed, UsageError
-from pipeline.oci.layout import Layout
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.distribution.manifests_artifact import Artifact, artifact, publish
+from shipseal.distribution.referrers import attach, attached
+from shipseal.distribution.registry import Registry, altered_there
+from shipseal.engine.run import Run
+from shipseal.errors import RemoteFailed, UsageError
+from shipseal.oci.layout import Layout
+from shipseal.tools.toolbox import Toolbox
 from tests.conftest import MakeRun
 
 RENDERED = b"---\napiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: a\n  namespace: a\n"
@@ -84,7 +84,7 @@ def test_the_same_manifests_are_the_same_artefact_in_another_process_and_whateve
 ) -> None:
     annotations = dict(reversed(ANNOTATIONS.items()))
     code = (
-        "from pipeline.distribution.manifests_artifact import artifact\n"
+        "from shipseal.distribution.manifests_artifact import artifact\n"
         f"print(artifact({RENDERED!r}, {annotations!r}).digest)"
     )
     environment = {"PYTHONHASHSEED": "7", "TZ": "Asia/Tokyo", "LC_ALL": "C"}

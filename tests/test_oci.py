@@ -12,13 +12,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.canonical import canonical
-from pipeline.digest import Digest
-from pipeline.errors import SubjectFailed, UsageError
-from pipeline.oci import documents
-from pipeline.oci.documents import Descriptor, Layer, Runtime
-from pipeline.oci.layer import Entry, check, tar
-from pipeline.platforms import Platform
+from shipseal.canonical import canonical
+from shipseal.digest import Digest
+from shipseal.errors import SubjectFailed, UsageError
+from shipseal.oci import documents
+from shipseal.oci.documents import Descriptor, Layer, Runtime
+from shipseal.oci.layer import Entry, check, tar
+from shipseal.platforms import Platform
 
 SMALL = (
     Entry("usr/bin/tool", b"#!", executable=True),
@@ -131,7 +131,7 @@ def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
     os.truncate(tmp_path / "big", 200 << 20)
     program = (
         "import resource, sys\nfrom pathlib import Path\n"
-        "from pipeline.oci import documents\nfrom pipeline.oci.layer import Entry, tar\n"
+        "from shipseal.oci import documents\nfrom shipseal.oci.layer import Entry, tar\n"
         "before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "sum(len(documents.compress(piece)) for piece in documents.cut(tar([Entry('big', Path(sys.argv[1]))])))\n"
         "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)\n"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.cli import main
-from pipeline.project.config import HOME
+from shipseal.cli import main
+from shipseal.project.config import HOME
 
 OUTPUTS: dict[str, Any] = {
     "namespace": "simpletimeservice",

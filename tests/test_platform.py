@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.deploying.manifests import Manifest
-from pipeline.deploying.platform import Platform, Right, read, resource_of
-from pipeline.errors import SubjectFailed
+from shipseal.deploying.manifests import Manifest
+from shipseal.deploying.platform import Platform, Right, read, resource_of
+from shipseal.errors import SubjectFailed
 
 NAMESPACE: dict[str, Any] = {
     "apiVersion": "v1",

@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pipeline.errors import ConfigError, PolicyDenied, VerificationFailed
-from pipeline.judging.claims import Claim, hold
-from pipeline.judging.policy import Database, Verdict, judge, require_fresh
-from pipeline.judging.rules import read_rules
-from pipeline.judging.waivers import Waiver, read_waivers
-from pipeline.project.config import HOME
-from pipeline.scanning.findings import Finding, Fix, Severity
-from pipeline.times import read_time
+from shipseal.errors import ConfigError, PolicyDenied, VerificationFailed
+from shipseal.judging.claims import Claim, hold
+from shipseal.judging.policy import Database, judge, require_fresh
+from shipseal.judging.rules import read_rules
+from shipseal.judging.verdict import Verdict
+from shipseal.judging.waivers import Waiver, read_waivers
+from shipseal.project.config import HOME
+from shipseal.scanning.findings import Finding, Fix, Severity
+from shipseal.times import read_time
 from tests.statements import NOW, RULES, finding, parsed, rules, statement
 
 FRESH = Database(NOW - timedelta(days=1), sample=False)

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.attestation import statements
-from pipeline.attestation.provenance import BUILD_TYPE, Source, provenance, verification_summary
-from pipeline.attestation.statements import RULES_PASSED, PredicateType, Subject, statement
-from pipeline.digest import Digest
-from pipeline.errors import VerificationFailed
+from shipseal.attestation import statements
+from shipseal.attestation.provenance import BUILD_TYPE, Source, provenance, verification_summary
+from shipseal.attestation.statements import RULES_PASSED, PredicateType, Subject, statement
+from shipseal.digest import Digest
+from shipseal.errors import VerificationFailed
 
 IMAGE = Digest.of(b"an image")
 WHEEL = Digest.of(b"a wheel")
@@ -91,6 +91,20 @@ def test_every_material_and_tool_of_every_record_is_a_dependency_once() -> None:
     ]
 
 
+def test_a_locked_tool_says_where_it_came_from() -> None:
+    other = Stage("smoke", tools={"bwrap": IMAGE})
+    found = provenance(
+        builder="b",
+        source=SOURCE,
+        parameters={},
+        records=[BUILD, other],
+        world="release",
+        origins={TOOL: "oci://a.b/c"},
+    )
+    annotations = {item["name"]: item["annotations"] for item in dependencies(found)[2:]}
+    assert annotations == {"bwrap": {"role": "tool"}, "syft": {"role": "tool", "origin": "oci://a.b/c"}}
+
+
 def test_a_material_of_two_digests_is_named_with_both() -> None:
     other = Stage("test", materials={"pkg:pypi/waitress@3.0.2": IMAGE})
     assert {
@@ -112,6 +126,13 @@ def test_times_span_all_records_and_the_last_names_the_run() -> None:
         "startedOn": "2026-11-24T08:00:00Z",
         "finishedOn": "2026-11-25T12:00:01Z",
     }
+
+
+def test_where_and_in_which_run_it_was_built_are_what_the_certificate_will_say() -> None:
+    claims = {"run_invocation_uri": "https://git.example/a/runs/1", "runner_environment": "github-hosted"}
+    found = provenance(builder="b", source=SOURCE, parameters={}, records=[BUILD], world="release", certified=claims)
+    assert found["runDetails"]["metadata"]["invocationId"] == "https://git.example/a/runs/1"
+    assert found["buildDefinition"]["internalParameters"] == {"world": "release", "runner": "github-hosted"}
 
 
 def test_evidence_is_a_byproduct_and_the_images_own_blobs_are_not() -> None:

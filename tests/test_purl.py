@@ -6,9 +6,9 @@ import subprocess
 
 import pytest
 
-from pipeline import versions
-from pipeline.errors import VerificationFailed
-from pipeline.purl import Purl
+from shipseal import versions
+from shipseal.errors import VerificationFailed
+from shipseal.purl import Purl
 
 ZLIB = "pkg:deb/debian/zlib1g@1%3A1.2.13.dfsg-1?arch=amd64&distro=debian-12"
 

@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.disk import disk
-from pipeline.distribution.fetch_image import fetch
-from pipeline.distribution.registry import Registry
-from pipeline.errors import PipelineError, Reason, SubjectFailed, ToolFailed
-from pipeline.locked.store import Store
-from pipeline.smoke.junit import Outcome
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.disk import disk
+from shipseal.distribution.fetch_image import fetch
+from shipseal.distribution.registry import Registry
+from shipseal.errors import Reason, ShipsealError, SubjectFailed, ToolFailed
+from shipseal.locked.store import Store
+from shipseal.smoke.junit import Outcome
+from shipseal.tools.toolbox import Toolbox
 
 NOWHERE = Digest.of(b"nowhere")
 
@@ -25,12 +25,12 @@ def messages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
     """Make every failure with other words than those that the code has for it."""
     if request.param == "as they are":
         return
-    made = PipelineError.__init__
+    made = ShipsealError.__init__
 
-    def reworded(self: PipelineError, what: str, *, why: str | Sequence[str] = (), do: str = "", **more: Any) -> None:
+    def reworded(self: ShipsealError, what: str, *, why: str | Sequence[str] = (), do: str = "", **more: Any) -> None:
         made(self, "words" if what else "", why=why, do="other words" if do else "", **more)
 
-    monkeypatch.setattr(PipelineError, "__init__", reworded)
+    monkeypatch.setattr(ShipsealError, "__init__", reworded)
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def registry(tools: Toolbox) -> Registry:
     ],
 )
 async def test_a_registry_is_at_fault_when_its_client_ran(tool: Tool, tmp_path: Path, script: str, code: int) -> None:
-    with pytest.raises(PipelineError) as caught:
+    with pytest.raises(ShipsealError) as caught:
         await fetch(registry(tool(script)), NOWHERE, tmp_path / "layout")
     assert code == caught.value.exit_code
 
@@ -95,7 +95,7 @@ async def test_a_full_disk_is_nobodys_fault_whoever_was_blamed_for_it(tool: Tool
         except ToolFailed as error:
             raise SubjectFailed("the tests failed", why=error.why) from error
 
-    with pytest.raises(PipelineError) as caught, disk(tmp_path):
+    with pytest.raises(ShipsealError) as caught, disk(tmp_path):
         await blame()
     assert (caught.value.exit_code, caught.value.reason) == (ToolFailed.exit_code, Reason.NO_SPACE)
     assert isinstance(caught.value.__cause__, SubjectFailed)

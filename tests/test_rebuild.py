@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.canonical import canonical
-from pipeline.digest import Digest
-from pipeline.oci.layout import Layout
+from shipseal.canonical import canonical
+from shipseal.digest import Digest
+from shipseal.oci.layout import Layout
+from shipseal.oci.pack import unpack
 from tests.commands import Ended, flip, pipeline, read
 from tests.conftest import OFFLINE, commit
 
@@ -113,3 +114,28 @@ def relayer(layout: Path) -> None:
     text = canonical(index)
     entry = {**found.listed()[0], "digest": str(found.put(text)), "size": len(text)}
     (layout / "index.json").write_bytes(canonical({"schemaVersion": 2, "manifests": [entry]}))
+
+
+def test_a_pack_of_the_run_has_the_whole_verdict_and_is_rebuilt_from_a_clone_on_the_word_of_its_signer(
+    released: Path, project: Path, tmp_path: Path
+) -> None:
+    file, run = tmp_path / "run.pack", released / ".run"
+    packed = pipeline("pack", "run", "-o", file, "--json", cwd=released, prefix=OFFLINE)
+    assert packed.code == 0, packed.output
+    assert json.loads(packed.stdout.splitlines()[-1])["missing"] == []
+    names = {each.name for each in unpack(file, tmp_path / "taken").members}
+    inputs = read(run, "assess/verdict.json")["inputs"]
+    assert {f"verdict/{name}" for name in inputs if "/" in name} <= names
+    (project / "app/greetings/web.py").write_text("LATER = 1\n")
+    commit(project)
+    signed = (
+        "--policy",
+        "rules/verification.toml",
+        "--as",
+        "dry-run",
+        "--trusted-root",
+        run / "attest/trusted_root.json",
+    )
+    ended = pipeline("rebuild", file, "--source", released, *signed, cwd=project, prefix=OFFLINE)
+    assert ended.code == 0, ended.output
+    assert ended.stdout.startswith(f"the same  {read(run, 'image/image.json')['digest']}, every byte of 6 blobs\n")

@@ -7,11 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.image import rootfs
-from pipeline.image.rootfs import Part
-from pipeline.image.tree import SITE, Component, Tree
-from pipeline.image.wheel import add_wheel
+from shipseal.image import rootfs
+from shipseal.image.rootfs import Part
+from shipseal.image.tree import Component, Tree
+from shipseal.image.wheel import add_wheel
+from shipseal.runtime import BOOKWORM
 from tests import archives
+
+SITE = BOOKWORM.site
 
 SAMPLE = Component("pypi", "sample-thing", "1.0")
 

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.distribution.registry import Registry
-from pipeline.engine.run import Run
-from pipeline.errors import RemoteFailed
-from pipeline.oci.layout import Layout
-from pipeline.stages.publish import compare, referrers_of
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.distribution.registry import Registry
+from shipseal.engine.run import Run
+from shipseal.errors import RemoteFailed
+from shipseal.oci.layout import Layout
+from shipseal.stages.publish import compare, referrers_of
+from shipseal.tools.toolbox import Toolbox
 from tests.conftest import MakeRun
 from tests.layouts import write_layout
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.attestation.certificate import require_promised
-from pipeline.attestation.identity import Certified, promised
-from pipeline.attestation.rehearsal import rehearse, require_trusted
-from pipeline.attestation.roots import certifying, newest, public_root
-from pipeline.attestation.statements import PredicateType, Subject, Who, statement
-from pipeline.errors import VerificationFailed
-from pipeline.local.sigstore import LocalSigstore
+from shipseal.attestation.certificate import require_promised
+from shipseal.attestation.identity import Certified, promised
+from shipseal.attestation.rehearsal import rehearse, require_trusted
+from shipseal.attestation.roots import certifying, newest, public_root
+from shipseal.attestation.statements import PredicateType, Subject, Who, statement
+from shipseal.errors import VerificationFailed
+from shipseal.local.sigstore import LocalSigstore
 from tests.test_signing import token
 from tests.test_verification import ALL, BUILDER, IMAGE, NOON, PROVENANCE, SCANNER, only, policy
 
@@ -96,6 +96,14 @@ def test_what_a_github_job_will_be_certified_as_is_known_from_its_token() -> Non
         "source_repository_digest": "4b825dc6",
         "source_repository_ref": "refs/tags/v1",
     }
+
+
+def test_where_and_in_which_run_a_github_job_is_are_known_from_its_token() -> None:
+    job: dict[str, object] = {"iss": "https://token.example", "job_workflow_ref": "a/b/w@r", "repository": "acme/app"}
+    run = {"run_id": "12", "run_attempt": "3", "runner_environment": "github-hosted", "event_name": "push"}
+    found = promised(token({**job, **run})).claims
+    assert found["run_invocation_uri"] == "https://github.com/acme/app/actions/runs/12/attempts/3"
+    assert (found["runner_environment"], found["build_trigger"]) == ("github-hosted", "push")
 
 
 def test_the_issuer_is_who_vouches_and_not_who_passes_it_on() -> None:

@@ -8,12 +8,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.errors import ConfigError, RemoteFailed
-from pipeline.locked import debian_lock
-from pipeline.locked.debian import Lock, Package
-from pipeline.locked.relock_debian import relock_debian
-from pipeline.locked.store import Store
-from pipeline.tools.toolbox import Toolbox
+from shipseal.errors import ConfigError, RemoteFailed
+from shipseal.locked import debian_lock
+from shipseal.locked.debian import Lock, Package
+from shipseal.locked.relock_debian import relock_debian
+from shipseal.locked.store import Store
+from shipseal.tools.toolbox import Toolbox
 from tests.origins import apt_settings, lock_text, make_deb, make_repository, served, suite, toolbox
 
 BOTH = ("amd64", "arm64")

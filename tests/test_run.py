@@ -10,13 +10,13 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.disk import alone
-from pipeline.engine.record import Record
-from pipeline.engine.run import Event, Run
-from pipeline.engine.schedule import execute, wanted
-from pipeline.engine.stage import Context, Stage
-from pipeline.errors import (
+from shipseal.digest import Digest
+from shipseal.disk import alone
+from shipseal.engine.record import Record
+from shipseal.engine.run import Event, Run
+from shipseal.engine.schedule import execute, wanted
+from shipseal.engine.stage import Context, Stage
+from shipseal.errors import (
     ConfigError,
     PolicyDenied,
     SubjectFailed,
@@ -25,7 +25,7 @@ from pipeline.errors import (
     VerificationFailed,
     told,
 )
-from pipeline.project.config import HOME
+from shipseal.project.config import HOME
 from tests.conftest import NOW, MakeRun
 
 
@@ -173,9 +173,9 @@ async def test_a_stage_is_done_again_when_the_policy_that_comes_with_the_pipelin
 ) -> None:
     home = tmp_path / "home"
     (home / "policy").mkdir(parents=True)
-    for needed in ("pipeline", "requirements.lock"):
+    for needed in ("shipseal", "requirements.lock"):
         (home / needed).symlink_to(HOME / needed)
-    monkeypatch.setattr("pipeline.engine.keys.HOME", home)
+    monkeypatch.setattr("shipseal.engine.keys.HOME", home)
     await kinds(make_run())
     assert (await kinds(make_run()))["second"] == "kept"
     (home / "policy" / "rules.toml").write_text("# stricter\n")

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.disk import alone, clear, empty, write
-from pipeline.engine import run_directory, seal
-from pipeline.engine.schedule import execute
-from pipeline.engine.stage import Context, Stage
-from pipeline.errors import ConfigError, UsageError, VerificationFailed
+from shipseal.disk import alone, clear, empty, write
+from shipseal.engine import run_directory, seal
+from shipseal.engine.schedule import execute
+from shipseal.engine.stage import Context, Stage
+from shipseal.errors import ConfigError, UsageError, VerificationFailed
 from tests.commands import pipeline
 from tests.conftest import MakeRun, commit
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from pipeline.deploying.running import Match, pods_of, running
-from pipeline.digest import Digest
+from shipseal.deploying.running import Match, pods_of, running
+from shipseal.digest import Digest
 from tests.shapes import JSON, misshapen
 
 INDEX, PLATFORM, OTHER = (Digest.of(each) for each in (b"index", b"platform", b"other"))

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
 from tests.commands import Ended, clone, pipeline, read
 
 NOBODY = 65534
@@ -127,7 +127,7 @@ def test_the_python_that_runs_the_pipeline_does_not_reach_it(tmp_path: Path, exp
         (site,) = (tmp_path / "environment").glob("lib/python*/site-packages")
         (site / "shared.pth").write_text(f"{sysconfig.get_path('purelib')}\n{HOME}\n")
     root = clone("greetings", tmp_path / "greetings")
-    command = [python, "-m", "pipeline", "dry-run", "--to", "image"]
+    command = [python, "-m", "shipseal", "dry-run", "--to", "image"]
     env = {**os.environ, "PYTHONPATH": str(HOME)}
     done = subprocess.run(command, cwd=root, env=env, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -154,11 +154,11 @@ def interpreter_of_nobody(where: Path) -> Path:
 def open_to_nobody(copies: Path) -> tuple[Path, Path]:
     """Return where the packages and our code are, or copies: a checkout in root's home is closed to others."""
     packages = Path(sysconfig.get_path("purelib"))
-    may_read = [*AS_NOBODY, "test", "-r", str(packages), "-a", "-r", str(HOME / "pipeline")]
+    may_read = [*AS_NOBODY, "test", "-r", str(packages), "-a", "-r", str(HOME / "shipseal")]
     if subprocess.run(may_read, check=False).returncode == 0:
         return packages, HOME
     shutil.copytree(packages, copies / "site-packages")
-    for name in ("pipeline", "policy", "tools", "image", "requirements.lock"):
+    for name in ("shipseal", "policy", "tools", "image", "requirements.lock"):
         source, target = HOME / name, copies / "code" / name
         target.parent.mkdir(exist_ok=True)
         shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
@@ -176,7 +176,7 @@ def test_another_user_with_a_store_that_it_may_only_read_gets_it_too(expected: s
         (base / "home").mkdir()
         for path in (base / "home", root, *root.rglob("*")):
             os.chown(path, NOBODY, NOBODY, follow_symlinks=False)
-        words = ["-m", "pipeline", "dry-run", "--to", "image", "--store", str(base / "store")]
+        words = ["-m", "shipseal", "dry-run", "--to", "image", "--store", str(base / "store")]
         done = subprocess.run(
             [*AS_NOBODY, str(python), *words],
             cwd=root,

@@ -12,8 +12,8 @@ from typing import Any, Self
 
 import pytest
 
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
 from tests import commands
 from tests.commands import arguments, commit
 
@@ -146,3 +146,15 @@ def test_a_service_that_has_nothing_to_do_with_ours_is_built_signed_and_verified
     assert deployed["state"] == ("checked, not applied" if objects else "not run")
     assert len(deployed.get("objects", [])) == (objects or 0)
     assert "SAMPLE" in (ended.run_dir / "report" / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.timeout(600)
+def test_what_attacks_a_service_of_others_is_refused_attack_by_attack(dry_run: DryRun, store: Store) -> None:
+    """As `tests/attacks` sees it of a sample and of this repository: here is a dry run that others have asked for."""
+    project = dry_run("compiled-wheel").run_dir.parent
+    ended = commands.pipeline("attack", "--json", "--store", store.root, cwd=project, timeout=280)
+    assert ended.code == 0, ended.output
+    told = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert [each["name"] for each in told if not each["ok"] and each["event"] == "attacked"] == []
+    assert len(told) > 60
+    assert told[-1]["left_out"] == {}

@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ToolFailed
-from pipeline.purl import Purl
-from pipeline.scanning.sbom import Package, Subject, cyclonedx, require_complete, spdx
+from shipseal.digest import Digest
+from shipseal.errors import ToolFailed
+from shipseal.purl import Purl
+from shipseal.scanning.sbom import Package, Subject, cyclonedx, require_complete, spdx
 
 ZLIB = "pkg:deb/debian/zlib1g@1%3A1.2?arch=amd64"
 SUBJECT = Subject(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import shown
-from pipeline.cli.events import line
-from pipeline.engine.run import Event
-from pipeline.errors import ConfigError
+from shipseal import shown
+from shipseal.cli.events import line
+from shipseal.engine.run import Event
+from shipseal.errors import ConfigError
 from tests.commands import pipeline
 
 HOSTILE = "\x1b]0;title\x07\x9b31m\u202egnp.exe\u2066\r\n::error::no\x00"
@@ -63,8 +63,13 @@ def test_a_hostile_key_of_a_configuration_reaches_no_terminal(project: Path) -> 
 def test_whatever_is_printed_is_made_fit_to_be_seen() -> None:
     """Also by a verb that forgets to: the stream itself is the gate."""
     program = (
-        f"from pipeline.cli.ending import end; raise SystemExit(end(lambda: print({HOSTILE!r}) or 0, as_json=False))"
+        f"from shipseal.cli.ending import end; raise SystemExit(end(lambda: print({HOSTILE!r}) or 0, as_json=False))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.replace("\n", "").isprintable()
     assert done.stderr == ""
+
+
+def test_a_long_text_is_cut_and_says_by_how_much() -> None:
+    assert shown.bounded("abc", 3) == "abc"
+    assert shown.bounded("a" * 2003, 3) == "aaa… (2,000 characters more)"

@@ -16,19 +16,19 @@ from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
-from pipeline.attestation.cosign import Accepted, agree
-from pipeline.attestation.identity import TOKEN_VARIABLE, promised
-from pipeline.attestation.roots import public_root
-from pipeline.attestation.signing import Signer, release_signer
-from pipeline.attestation.statements import PredicateType, Signed, Subject, Who, statement
-from pipeline.attestation.verifiers import trusted_root, verify_bundle
-from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
-from pipeline.local.signer import SUBJECT, dry_run_signer
-from pipeline.local.sigstore import ISSUER, local_sigstore
-from pipeline.locked.store import Store
-from pipeline.project.config import Sign
-from pipeline.tools.toolbox import Toolbox
+from shipseal.attestation.cosign import Accepted, agree
+from shipseal.attestation.identity import TOKEN_VARIABLE, promised
+from shipseal.attestation.roots import public_root
+from shipseal.attestation.signing import Signer, release_signer
+from shipseal.attestation.statements import PredicateType, Signed, Subject, Who, statement
+from shipseal.attestation.verifiers import trusted_root, verify_bundle
+from shipseal.digest import Digest
+from shipseal.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
+from shipseal.local.signer import SUBJECT, dry_run_signer
+from shipseal.local.sigstore import ISSUER, local_sigstore
+from shipseal.locked.store import Store
+from shipseal.project.config import Sign
+from shipseal.tools.toolbox import Toolbox
 
 BUILDER = Who(SUBJECT, ISSUER)
 STATEMENT = json.dumps(statement(PredicateType.SIGNATURE, [Subject("a", Digest.of(b"an image"))], {})).encode()

@@ -13,11 +13,12 @@ from http.client import HTTPConnection
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
-from pipeline.errors import ConfigError
-from pipeline.image import callable_server
-from pipeline.image.start import start
-from pipeline.project.config import Service
+from shipseal.errors import ConfigError
+from shipseal.image import callable_server
+from shipseal.image.start import start
+from shipseal.project.config import Service
 
 APP = """
 import time
@@ -61,6 +62,27 @@ def test_a_callable_gets_a_server() -> None:
     assert found.seeds == ("runpy", "serve_callable", "sample.web")
     (source,) = found.generated.values()
     assert source == Path(callable_server.__file__)
+
+
+@pytest.mark.parametrize(
+    ("server", "words"),
+    [
+        ("uvicorn", ("--host", "0.0.0.0", "--port", "9000", "sample.web:app")),
+        ("granian", ("--interface", "asgi", "--host", "0.0.0.0", "--port", "9000", "sample.web:app")),
+        ("gunicorn", ("--bind", "0.0.0.0:9000", "--worker-tmp-dir", "/dev/shm", "sample.web:app")),
+    ],
+)
+def test_another_server_is_started_with_the_callable_and_its_port(server: str, words: tuple[str, ...]) -> None:
+    there = {server: 1, f"{server}.__main__": 1, "sample.web": 1}
+    found = start(service(callable="sample.web:app", port=9000, server=server), there)
+    assert found.entrypoint[3:] == ("-m", server, *words)
+    assert found.seeds == ("runpy", server, f"{server}.__main__", "sample.web")
+    assert found.generated == {}
+
+
+def test_a_command_is_a_server_of_its_own() -> None:
+    with pytest.raises(ValidationError, match="a command is a server of its own"):
+        service(command=("-m", "sample"), server="uvicorn")
 
 
 @pytest.mark.parametrize("command", [("gunicorn", "sample"), ("-m",), ("-c", "print()"), ("/bin/sh", "-c", "x")])
@@ -109,6 +131,30 @@ def test_what_is_in_flight_when_it_is_stopped_is_finished_and_nothing_new_is_tak
         asking.join()
         assert process.wait(5) == 0
     assert answers == [(200, bytes(20_000_000))]
+
+
+def test_a_request_that_never_ends_keeps_it_no_longer_than_its_grace(tmp_path: Path) -> None:
+    """One grace for all that is to be waited for: Kubernetes gives half as much again, and no more."""
+    (tmp_path / "stuck.py").write_text(
+        "import sys, time\nsys.modules['__main__'].GRACE = 8\n\ndef app(environ, start):\n    time.sleep(600)\n"
+    )
+    with served(tmp_path, "stuck:app") as (process, port), socket.create_connection(("127.0.0.1", port)) as asking:
+        asking.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        time.sleep(0.4)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(14) == 0
+
+
+def test_a_signal_that_interrupts_no_wait_ends_it_soon(tmp_path: Path) -> None:
+    """As one does that comes right before the wait, or to another thread: to this one, which is never done."""
+    (tmp_path / "caught.py").write_text(
+        "import signal, sys, threading, time\nsys.modules['__main__'].GRACE = 1\n\n"
+        "def app(environ, start):\n"
+        "    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)\n    time.sleep(600)\n"
+    )
+    with served(tmp_path, "caught:app") as (process, port), socket.create_connection(("127.0.0.1", port)) as asking:
+        asking.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        assert process.wait(20) == 0
 
 
 def test_a_body_that_waitress_keeps_in_a_file_arrives_whole(tmp_path: Path) -> None:

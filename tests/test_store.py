@@ -12,11 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ToolFailed, UsageError, VerificationFailed
-from pipeline.locked.store import Store, default_root
-from pipeline.locked.store_cleaning import in_use, remove, stale, unused_by_others
-from pipeline.project.config import HOME
+from shipseal.digest import Digest
+from shipseal.errors import ToolFailed, UsageError, VerificationFailed
+from shipseal.locked.store import Store, default_root
+from shipseal.locked.store_cleaning import in_use, remove, stale, unused_by_others
+from shipseal.project.config import HOME
 
 CONTENT = b"the bytes of a wheel"
 DIGEST = Digest.of(CONTENT)
@@ -35,9 +35,9 @@ def receive(store: Store, content: bytes = CONTENT, name: str = "some.whl") -> P
 HEAD = """
 import io, subprocess, sys
 from pathlib import Path
-from pipeline.digest import Digest
-from pipeline.errors import PipelineError
-from pipeline.locked.store import Store
+from shipseal.digest import Digest
+from shipseal.errors import ShipsealError
+from shipseal.locked.store import Store
 store = Store(Path(sys.argv[1]))
 """
 
@@ -214,7 +214,7 @@ def test_a_full_disk_is_said_and_leaves_no_entry(tmp_path: Path) -> None:
         content = b"x" * (1 << 20)
         try:
             store.receive(io.BytesIO(content), "big.whl", Digest.of(content))
-        except PipelineError as failure:
+        except ShipsealError as failure:
             print(failure.explain())
         print(store.has(Digest.of(content)), [path.name for path in store.root.glob("arriving-*")])
     """
@@ -234,7 +234,7 @@ def test_a_read_only_store_gives_what_it_has_and_says_that_it_cannot_take(tmp_pa
         print(store.receive(io.BytesIO(b"here"), "here.whl", Digest.of(b"here")).name)
         try:
             store.receive(io.BytesIO(b"new"), "new.whl", Digest.of(b"new"))
-        except PipelineError as failure:
+        except ShipsealError as failure:
             print(type(failure).__name__, failure.explain())
     """
     lines = mounted(tmp_path, body, "1m").splitlines()

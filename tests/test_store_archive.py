@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ToolFailed, UsageError, VerificationFailed
-from pipeline.locked.store import Store
-from pipeline.locked.store_archive import export, import_
+from shipseal.digest import Digest
+from shipseal.errors import ToolFailed, UsageError, VerificationFailed
+from shipseal.locked.store import Store
+from shipseal.locked.store_archive import export, import_
 
 CONTENTS = [b"one", b"two" * 100_000, b"three"]
 DIGESTS = [Digest.of(content) for content in CONTENTS]

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import PolicyDenied
-from pipeline.reporting import story
-from pipeline.reporting.page import Section
-from pipeline.reporting.summary import Outcome, Row, Summary
+from shipseal.errors import PolicyDenied
+from shipseal.reporting import story
+from shipseal.reporting.page import Section
+from shipseal.reporting.summary import Outcome, Row, Summary
 
 DIGEST = "sha256:" + "a" * 64
 DENIAL: dict[str, Any] = {
@@ -19,6 +19,7 @@ DENIAL: dict[str, Any] = {
 }
 DOCUMENTS: dict[str, Any] = {
     "facts/facts.json": {"revision": "abc", "repository": "", "dirty": True},
+    "tools/tools.json": {"syft": {"version": "1.46.0", "from": "oci://mirror.example/inputs", "digest": DIGEST}},
     "image/image.json": {
         "reference": f"docker.io/example/app@{DIGEST}",
         "platforms": {"linux/amd64": {"digest": DIGEST, "size": 4700000, "packages": [{}, {}]}},
@@ -40,6 +41,13 @@ DOCUMENTS: dict[str, Any] = {
         "verifiers": ["sigstore-python", "cosign"],
         "refused": {"sha256:bb": "signed by a stranger"},
         "statements": [{"type": "provenance/v1", "signer": "me", "issuer": "it", "bundle": "sha256:cc"}],
+    },
+    "verify/discovery.json": {
+        "registry": {"host": "registry.example", "keeps": "referrers API"},
+        "ways": [
+            {"way": "cosign tree", "measured": True, "found": ["a", "b"], "missing": [], "says": ""},
+            {"way": "Kyverno", "measured": False, "found": ["a"], "missing": ["b"], "says": "it says so"},
+        ],
     },
     "promote/tags.json": {"digest": DIGEST, "tags": ["1.0.0"], "before": {"1.0.0": None}},
     "deploy/receipt.json": {
@@ -89,6 +97,9 @@ def test_without_an_image_the_title_says_so() -> None:
         ("Verification", "Accepted by sigstore-python and by cosign, by the policy dry-run"),
         ("Verification", "Refused: sha256:bb: signed by a stranger"),
         ("Verification", "provenance/v1 me it sha256:cc"),
+        ("Who finds the evidence", "registry.example keeps what is attached by referrers API."),
+        ("Who finds the evidence", "cosign tree measured 2 of 2 types"),
+        ("Who finds the evidence", "Kyverno emulated 1 of 2 types not b; it says so"),
         ("Tags", "1.0.0"),
         ("Deployment", "Checked, not applied: a dry run has no cluster."),
         ("Deployment", "Pod a"),

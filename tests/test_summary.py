@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import SubjectFailed
-from pipeline.reporting.summary import Outcome, Row, Summary, describe, lines, not_run, real, stand_ins, warnings
+from shipseal.errors import SubjectFailed
+from shipseal.reporting.summary import Outcome, Row, Summary, describe, lines, not_run, real, stand_ins, warnings
 
 STAGES = ("build", "scan", "attest", "publish", "verify", "deploy")
 SAMPLE = {"built": "2026-01-01T00:00:00Z", "sample": True}

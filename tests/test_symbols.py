@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from pipeline.formats.elf import imports, is_elf
+from shipseal.formats.elf import exports, imports, is_elf
+from shipseal.image.offered import symbols
 
 PROGRAM = Path("/bin/sh").read_bytes()
 
@@ -30,6 +31,37 @@ def test_what_a_library_offers_is_not_what_it_takes() -> None:
     assert found is not None
     assert "PyLong_FromLong" in found
     assert "PyInit__ctypes" not in found
+
+
+def test_a_library_offers_what_it_defines_and_not_what_it_takes() -> None:
+    found = exports(Path(_ctypes.__file__).read_bytes())
+    assert found is not None
+    assert "PyInit__ctypes" in found
+    assert "PyLong_FromLong" not in found
+
+
+def test_a_library_without_section_headers_does_not_say_what_it_offers() -> None:
+    assert exports(PROGRAM[:40] + bytes(8) + PROGRAM[48:60] + bytes(2) + PROGRAM[62:]) is None
+
+
+LISTED = """libz.so.1 zlib1g #MINVER#
+| zlib1g-dev
+* Build-Depends-Package: zlib1g-dev
+ ZLIB_1.2.0@ZLIB_1.2.0 1:1.2.0
+ (arch=amd64)crc32@Base 1:1.1.4
+ crc32@ZLIB_1.2.0 1:1.2.0
+ (symver)ZLIB_1.2.9 1:1.2.9
+libempty.so.1 zlib1g #MINVER#
+"""
+
+
+def test_debians_symbols_are_read_by_library_and_without_versions_and_patterns() -> None:
+    assert symbols(LISTED) == {"libz.so.1": ["crc32"]}
+
+
+@given(some.text(max_size=200))
+def test_a_symbols_file_of_any_text_raises_nothing(text: str) -> None:
+    symbols(text)
 
 
 def test_a_program_without_section_headers_does_not_say() -> None:

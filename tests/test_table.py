@@ -5,14 +5,15 @@ import sys
 from importlib import import_module
 from inspect import getsource, iscoroutinefunction
 
-from pipeline.engine.schedule import wanted
-from pipeline.engine.stage import INPUTS
-from pipeline.engine.table import TABLE
-from pipeline.stages.admit import admit
+from shipseal.engine.schedule import wanted
+from shipseal.engine.stage import INPUTS, TOOLS
+from shipseal.engine.table import TABLE
+from shipseal.locked.inputs import Inputs
+from shipseal.stages.admit import admit
 
 NAMES = [
-    *("facts", "inputs", "build", "test", "image", "smoke", "sbom", "scan", "vex", "assess", "admit", "attest"),
-    *("publish", "verify", "promote", "deploy", "report"),
+    *("facts", "inputs", "tools", "build", "test", "image", "smoke", "sbom", "scan", "vex", "assess", "admit"),
+    *("attest", "publish", "verify", "promote", "deploy", "report"),
 ]
 
 
@@ -42,7 +43,7 @@ def test_what_looks_or_writes_outside_is_live() -> None:
 
 
 def test_only_row_zero_is_done_in_every_run() -> None:
-    assert [stage.name for stage in TABLE if stage.always] == ["facts", "inputs"]
+    assert [stage.name for stage in TABLE if stage.always] == ["facts", "inputs", "tools"]
 
 
 def test_a_token_goes_to_the_stages_that_sign_and_to_no_other() -> None:
@@ -61,12 +62,12 @@ def test_what_opens_the_cluster_goes_to_the_stage_that_deploys_and_to_no_other()
 
 def test_every_row_has_its_body_in_a_module_of_its_own() -> None:
     for name in NAMES:
-        body = getattr(import_module(f"pipeline.stages.{name}"), name)
+        body = getattr(import_module(f"shipseal.stages.{name}"), name)
         assert iscoroutinefunction(body), name
 
 
 def test_reading_the_table_imports_no_body() -> None:
-    code = "import pipeline.engine.table, sys; print([m for m in sys.modules if m.startswith('pipeline.stages.')])"
+    code = "import shipseal.engine.table, sys; print([m for m in sys.modules if m.startswith('shipseal.stages.')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
 
@@ -76,8 +77,16 @@ def test_the_gate_is_one_short_stage() -> None:
 
 
 def test_a_row_that_takes_from_the_store_waits_for_what_fills_it() -> None:
-    late = [row.name for row in TABLE if (row.tools or row.inputs) and row.name != INPUTS and INPUTS not in row.after]
-    assert late == []
+    takes = [row for row in TABLE if (row.tools or row.inputs) and row.name not in {INPUTS, TOOLS}]
+    assert [row.name for row in takes if INPUTS not in row.after] == []
+
+
+def test_a_row_that_starts_a_locked_tool_waits_for_the_tools_and_no_other_does() -> None:
+    """What builds, tests and writes the image is done while they are built."""
+    locked = Inputs.of_tools().locked()
+    starts = {row.name for row in TABLE if locked.keys() & {*row.tools}}
+    assert {row.name for row in TABLE if TOOLS in row.after} == {*starts, "report"}  # which tells where they came from
+    assert {row.name for row in wanted(TABLE, "image", "test")} == {"inputs", "build", "test", "image"}
 
 
 def test_a_row_that_takes_nothing_from_the_store_waits_for_its_needs_alone() -> None:

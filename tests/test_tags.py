@@ -5,8 +5,8 @@ import re
 import pytest
 from packaging.version import Version
 
-from pipeline.distribution.tags import newer, tags_of
-from pipeline.errors import SubjectFailed
+from shipseal.distribution.tags import earlier, is_tag, newer, newest_first, tags_of
+from shipseal.errors import SubjectFailed
 
 
 @pytest.mark.parametrize(
@@ -29,6 +29,17 @@ from pipeline.errors import SubjectFailed
 )
 def test_a_release_moves_the_tags_of_its_line_and_anything_else_none_but_its_own(version: str, tags: list[str]) -> None:
     assert tags == tags_of(version)
+
+
+@pytest.mark.parametrize(("version", "moved"), [("1.4.2", True), ("0.4.2", True), ("1.4rc1", False), ("1.4+x", False)])
+def test_a_release_moves_latest_where_that_is_asked_for_and_what_is_none_never(version: str, moved: bool) -> None:
+    assert moved is ("latest" in tags_of(version, latest=True))
+    assert "latest" not in tags_of(version)
+
+
+def test_latest_stays_at_the_highest_release_of_all() -> None:
+    assert newer("1.4.2", ["2.0.0", "2.0", "3.0.0rc1"], latest=True) == {"latest": "2.0.0"}
+    assert newer("2.0.1", ["2.0.0", "1.9.9"], latest=True) == {}
 
 
 @pytest.mark.parametrize("version", ["1", "1.4", "0.1", "1.4.2", "1.4rc1", "1.4+5", "1.4.2.1", "2.dev1"])
@@ -94,3 +105,26 @@ def test_a_version_that_makes_no_tag_is_refused(version: str, why: str) -> None:
 )
 def test_no_tag_moves_back_from_a_newer_release(version: str, there: list[str], stay: dict[str, str]) -> None:
     assert stay == newer(version, there)
+
+
+def test_lists_of_evidence_are_no_tags_of_images_and_versions_come_first_by_what_they_mean() -> None:
+    lists = [f"sha256-{'0' * 64}", f"sha256-{'0' * 64}.att", "-x", "a b", ""]
+    assert [each for each in lists if is_tag(each)] == []
+    tags = ["latest", "1.2", "1.10.0", "1.9.0", "2.0.0rc1", "1", "stable"]
+    assert newest_first(tags) == ["2.0.0rc1", "1.10.0", "1.9.0", "1", "1.2", "latest", "stable"]
+
+
+@pytest.mark.parametrize(
+    ("version", "there", "expected"),
+    [
+        ("1.10.0", ["1.9.0", "1.2.0", "1", "latest", "1.11.0", "1.10.0", "1.10.0rc1", "nightly"], "1.9.0"),
+        ("1.10", ["1.9.0"], "1.9.0"),
+        ("1.0.0rc1", ["0.9.0", "1.0.0"], "0.9.0"),
+        ("0.1.0", ["0.1.0", "0.2.0"], ""),
+        ("0.1.0", [], ""),
+    ],
+)
+def test_the_release_before_a_version_is_the_highest_of_three_numbers_below_it(
+    version: str, there: list[str], expected: str
+) -> None:
+    assert expected == earlier(version, there)

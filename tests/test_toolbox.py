@@ -12,10 +12,11 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import RemoteFailed, ToolFailed, UsageError
-from pipeline.locked.store import Store
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.errors import RemoteFailed, ToolFailed, UsageError
+from shipseal.locked.store import Store
+from shipseal.tools.outputs import Held
+from shipseal.tools.toolbox import Toolbox
 
 PYTHON = Path(sys.executable)
 
@@ -127,6 +128,25 @@ async def test_what_another_block_has_started_is_left_alone(tmp_path: Path) -> N
         assert alive(server.pid)
 
 
+async def test_what_somebody_else_in_this_process_starts_meanwhile_is_left_to_them(tmp_path: Path) -> None:
+    """Whoever has started a child waits for it: its exit code is theirs, and it may outlive what is ours."""
+    tools = toolbox(tmp_path)
+
+    async def ready() -> bool:
+        return True
+
+    async with tools.serve(PYTHON, "-c", "import time; time.sleep(60)", ready=ready):
+        done = [await anyio.run_process(["/bin/sh", "-c", "exit 3"], check=False) for _ in range(40)]
+        lives = await anyio.open_process(["/bin/sleep", "60"])
+    try:
+        assert [each.returncode for each in done] == [3] * 40
+        assert lives.returncode is None
+        assert alive(lives.pid)
+    finally:
+        lives.kill()
+        await lives.wait()
+
+
 async def test_a_log_keeps_the_beginning_and_the_end_of_a_long_output_and_no_part_of_a_secret(tmp_path: Path) -> None:
     secret, half = "s3cret-" * 8, 32 * 1024
     tell = f"print('first' + 'x' * {half - 25} + 's3cret-' * 8 + 'y' * {3 * half} + 'last')"
@@ -174,8 +194,8 @@ def test_a_child_dies_with_its_parent_even_when_that_is_killed(tmp_path: Path) -
     script = textwrap.dedent(f"""
         import anyio, sys
         from pathlib import Path
-        from pipeline.locked.store import Store
-        from pipeline.tools.toolbox import Toolbox
+        from shipseal.locked.store import Store
+        from shipseal.tools.toolbox import Toolbox
         tools = Toolbox(Store(Path({str(tmp_path)!r})), {{}}, frozenset(), Path({str(tmp_path / "log")!r}))
         child = "import os, time; open({str(tmp_path / "pid")!r}, 'w').write(str(os.getpid())); time.sleep(60)"
         anyio.run(lambda: tools.run(Path(sys.executable), "-c", child))
@@ -266,3 +286,15 @@ async def test_a_server_that_does_not_come_up_says_why(tmp_path: Path) -> None:
         async with toolbox(tmp_path).serve(PYTHON, "-c", "import sys; sys.exit('port in use')", ready=ready, within=5):
             raise AssertionError("it was never ready")
     assert caught.value.why == ("port in use",)
+
+
+def test_content_that_was_asked_for_within_bounds_is_no_log() -> None:
+    held = Held(100, stops=True)
+    assert held.for_log() == b""
+    held.extend(b"a bundle of somebody's")
+    assert held.for_log() == b"[22 bytes]\n"
+    held.extend(b"x" * 200)
+    assert held.for_log().endswith(b"bytes and more]\n")
+    words = Held(100)
+    words.extend(b"what a tool says")
+    assert words.for_log() == b"what a tool says"

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import SubjectFailed
-from pipeline.formats import elf
-from pipeline.image import wheel
-from pipeline.image.libraries import needed
-from pipeline.image.tree import SITE, Component, File, Tree, unpack_deb
+from shipseal.errors import SubjectFailed
+from shipseal.formats import elf
+from shipseal.image import wheel
+from shipseal.image.libraries import needed
+from shipseal.image.tree import Component, File, Tree, unpack_deb
+from shipseal.runtime import BOOKWORM
 from tests import archives
 from tests.archives import file, special
 from tests.elfs import library
+
+SITE = BOOKWORM.site
 
 DEB = Component("deb", "sample", "1:2-3", "amd64")
 WHEEL = Component("pypi", "sample", "1.0")

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from pipeline.deploying.trouble import logs_wanted, trouble
+from shipseal.deploying.trouble import logs_wanted, trouble
 from tests.shapes import JSON, misshapen
 
 DEPLOYMENT: dict[str, Any] = {

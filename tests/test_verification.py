@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.attestation.provenance import BUILD_TYPE
-from pipeline.attestation.statements import (
+from shipseal.attestation.provenance import BUILD_TYPE
+from shipseal.attestation.statements import (
     RULES_PASSED,
     VERDICT_FIELD,
     PredicateType,
@@ -19,11 +19,11 @@ from pipeline.attestation.statements import (
     Who,
     statement,
 )
-from pipeline.attestation.trust import Policy, Scope, TrustRoot
-from pipeline.attestation.verification import Image, Statement, decide
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError, VerificationFailed
-from pipeline.project.config import HOME
+from shipseal.attestation.trust import Policy, Scope, TrustRoot
+from shipseal.attestation.verification import Image, Statement, decide
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError, VerificationFailed
+from shipseal.project.config import HOME
 
 INDEX, AMD64, ARM64 = (Digest.of(name) for name in (b"index", b"amd64", b"arm64"))
 IMAGE = Image(INDEX, {"linux/amd64": AMD64, "linux/arm64": ARM64})
@@ -116,7 +116,7 @@ def suite(result: str, passed: object, failed: object) -> dict[str, Any]:
 
 def reasons(policy: Policy, *statements: Statement, refused: Mapping[str, str] | None = None, name: str = "") -> str:
     with pytest.raises(VerificationFailed) as failure:
-        decide(policy, replace(IMAGE, name=name), statements, refused or {})
+        decide(policy, replace(IMAGE, name=name), statements, refused or {}, now=NOON)
     return "\n".join(failure.value.why)
 
 
@@ -126,7 +126,7 @@ def test_an_image_with_all_that_is_required_is_let_in() -> None:
         signed(PredicateType.CYCLONEDX, cyclonedx(AMD64), subjects=frozenset({INDEX, AMD64})),
         signed(PredicateType.CYCLONEDX, cyclonedx(ARM64), subjects=frozenset({INDEX, ARM64})),
     ]
-    assert [(each.kind.name, each.scope) for each in decide(policy(), IMAGE, statements, {})] == [
+    assert [(each.kind.name, each.scope) for each in decide(policy(), IMAGE, statements, {}, now=NOON)] == [
         ("PROVENANCE", "the image"),
         ("CYCLONEDX", "linux/amd64"),
         ("CYCLONEDX", "linux/arm64"),
@@ -158,13 +158,13 @@ def test_a_signer_may_sign_only_the_kinds_that_are_his() -> None:
     foreign = signed(PredicateType.PROVENANCE, PROVENANCE, who=SCANNER, claims={"build_signer_uri": BUILDER.identity})
     assert "https://scanner.invalid may not sign this" in reasons(only(PredicateType.PROVENANCE), foreign)
     own = signed(PredicateType.VULNS, {"scanner": {"result": [], "db": {"lastUpdate": "2026"}}}, who=SCANNER)
-    assert decide(only(PredicateType.VULNS), IMAGE, [own], {})
+    assert decide(only(PredicateType.VULNS), IMAGE, [own], {}, now=NOON)
 
 
 def test_any_one_of_several_provenances_will_do() -> None:
     other = {**PROVENANCE, "runDetails": {"builder": {"id": "https://other.invalid"}}}
     statements = [signed(PredicateType.PROVENANCE, other), signed(PredicateType.PROVENANCE, PROVENANCE)]
-    (found,) = decide(only(PredicateType.PROVENANCE), IMAGE, statements, {})
+    (found,) = decide(only(PredicateType.PROVENANCE), IMAGE, statements, {}, now=NOON)
     assert found.statement == statements[1]
 
 
@@ -203,6 +203,8 @@ def test_provenance_that_does_not_fit_its_signer_is_refused(change: Callable[[An
             {"source_repository_ref": "refs/heads/else"},
             "the ref refs/heads/main, and the certificate names refs/heads/else",
         ),
+        ({"run_invocation_uri": "https://git.example/a/runs/2"}, "the certificate names https://git.example/a/runs/2"),
+        ({"runner_environment": "self-hosted"}, "the runner (none), and the certificate names self-hosted"),
     ],
 )
 def test_provenance_is_held_against_the_certificate(claims: Mapping[str, str], objection: str) -> None:
@@ -210,10 +212,21 @@ def test_provenance_is_held_against_the_certificate(claims: Mapping[str, str], o
     assert objection in reasons(only(PredicateType.PROVENANCE), found)
 
 
+def test_provenance_that_says_what_the_certificate_says_is_accepted() -> None:
+    claims = {"run_invocation_uri": "https://git.example/a/runs/1", "runner_environment": "github-hosted"}
+    predicate = changed(lambda p: p["runDetails"].update(metadata={"invocationId": claims["run_invocation_uri"]}))
+    predicate["buildDefinition"]["internalParameters"] = {"runner": "github-hosted"}
+    found = signed(PredicateType.PROVENANCE, predicate, claims=claims)
+    assert decide(only(PredicateType.PROVENANCE), IMAGE, [found], {}, now=NOON)
+    other = signed(PredicateType.PROVENANCE, predicate, claims={**claims, "runner_environment": "self-hosted"})
+    why = reasons(only(PredicateType.PROVENANCE), other)
+    assert "the runner github-hosted, and the certificate names self-hosted" in why
+
+
 def test_provenance_of_a_checkout_on_no_branch_is_not_held_against_one() -> None:
     predicate = changed(lambda p: p["buildDefinition"]["externalParameters"]["source"].update(ref=""))
     found = signed(PredicateType.PROVENANCE, predicate, claims={"source_repository_ref": "refs/heads/main"})
-    assert decide(only(PredicateType.PROVENANCE), IMAGE, [found], {})
+    assert decide(only(PredicateType.PROVENANCE), IMAGE, [found], {}, now=NOON)
 
 
 @pytest.mark.parametrize("spelling", ["https://git.example/a.git", "ssh://git@GIT.example/a", "git@git.example:a.git"])
@@ -221,12 +234,12 @@ def test_another_spelling_of_the_source_is_the_same_source(spelling: str) -> Non
     predicate = changed(lambda p: p["buildDefinition"]["externalParameters"]["source"].update(uri=spelling))
     found = signed(PredicateType.PROVENANCE, predicate, claims={"source_repository_uri": "https://git.example/a"})
     for source in ("https://git.example/a", "https://git.example/a.git"):
-        assert decide(only(PredicateType.PROVENANCE, source=source), IMAGE, [found], {})
+        assert decide(only(PredicateType.PROVENANCE, source=source), IMAGE, [found], {}, now=NOON)
 
 
 def test_a_policy_can_name_the_source() -> None:
     found = signed(PredicateType.PROVENANCE, PROVENANCE)
-    assert decide(only(PredicateType.PROVENANCE, source="https://git.example/a"), IMAGE, [found], {})
+    assert decide(only(PredicateType.PROVENANCE, source="https://git.example/a"), IMAGE, [found], {}, now=NOON)
     why = reasons(only(PredicateType.PROVENANCE, source="https://git.example/b"), found)
     assert "it was built from https://git.example/a" in why
 
@@ -268,11 +281,64 @@ def test_a_statement_that_says_something_else_is_refused(
     ],
 )
 def test_a_statement_that_says_what_it_should_is_accepted(kind: PredicateType, predicate: Mapping[str, Any]) -> None:
-    assert decide(only(kind), IMAGE, [signed(kind, predicate)], {})
+    assert decide(only(kind), IMAGE, [signed(kind, predicate)], {}, now=NOON)
+
+
+def suite_of(tested: Mapping[str, Any], *, subjects: frozenset[Digest] = ALL) -> Statement:
+    """Return the statement that a suite passed, and of what."""
+    configuration = [{"name": "pipeline.toml", "digest": {"sha256": "00"}}, tested]
+    return signed(
+        PredicateType.TEST_RESULT, {**suite("PASSED", ["t"], []), "configuration": configuration}, subjects=subjects
+    )
+
+
+THE_WHEEL = suite_of({"name": "tested: a-1.whl", "digest": {"sha256": "11"}})
+STARTED = suite_of({"name": "the started image", "digest": {"sha256": ARM64.hex}}, subjects=frozenset({INDEX, ARM64}))
+NOTHING = suite_of({"name": "something", "digest": {"sha256": "22"}})
+ANOTHER_PLATFORM = suite_of({"name": "a", "digest": {"sha256": AMD64.hex}}, subjects=frozenset({INDEX, ARM64}))
+
+
+def of(tested: str, scope: Scope = Scope.IMAGE) -> Policy:
+    base = policy(TEXT.replace('"run"', f'"run"\ntest-result-of = "{tested}"'))
+    return replace(base, require={PredicateType.TEST_RESULT: scope})
+
+
+def test_the_suite_of_the_wheel_are_none_of_the_shipped_bytes_where_the_policy_asks_for_those() -> None:
+    why = reasons(of("image"), THE_WHEEL)
+    assert "it is of the wheel, and the policy asks for that of the image" in why
+    [found] = decide(of("image"), IMAGE, [THE_WHEEL, STARTED], {}, now=NOON)
+    assert (found.scope, found.statement) == ("linux/arm64", STARTED)
+
+
+def test_each_platform_is_tested_where_the_policy_asks_for_each() -> None:
+    why = reasons(of("image", Scope.PLATFORM), STARTED)
+    assert "test-result for linux/amd64: nothing that an allowed signer signed says so" in why
+    assert "linux/arm64" not in why
+
+
+def test_suite_of_the_image_are_none_of_the_wheel() -> None:
+    [found] = decide(of("wheel"), IMAGE, [THE_WHEEL], {}, now=NOON)
+    assert found.statement == THE_WHEEL
+    assert "it is of the image, and the policy asks for that of the wheel" in reasons(
+        of("wheel", Scope.PLATFORM), STARTED
+    )
+
+
+@pytest.mark.parametrize("statement", [NOTHING, ANOTHER_PLATFORM])
+def test_suite_of_something_else_are_of_nothing_known(statement: Statement) -> None:
+    assert "it is of nothing known" in reasons(of("image"), statement)
+
+
+def test_a_release_is_judged_by_the_suite_of_the_shipped_bytes() -> None:
+    data = (HOME / "policy" / "verification.toml").read_bytes()
+    assert [Policy.read(data, name).rules.test_result_of for name in ("production", "dry-run")] == ["image", None]
 
 
 # What is said of an image when it has been published, or deployed: no policy asks a release for it.
-AFTER_A_RELEASE = {PredicateType.SUMMARY, PredicateType.RENDERED_SET, PredicateType.DEPLOYMENT}
+AFTER_A_RELEASE = {
+    *(PredicateType.SUMMARY, PredicateType.RENDERED_SET, PredicateType.DEPLOYMENT, PredicateType.REVOCATION),
+    PredicateType.REBUILD,
+}
 
 
 def real(kind: PredicateType) -> Policy:
@@ -314,13 +380,13 @@ def test_nothing_made_to_try_things_out_passes_where_the_trust_is_real(
 
 def test_what_a_release_says_passes_where_the_trust_is_real() -> None:
     for kind, predicate in ((PredicateType.PROVENANCE, rehearsed()), (PredicateType.VULNS, scanned(False))):
-        assert decide(real(kind), IMAGE, [signed(kind, predicate)], {})
+        assert decide(real(kind), IMAGE, [signed(kind, predicate)], {}, now=NOON)
 
 
 def test_evidence_made_for_another_repository_is_none_here() -> None:
     found = signed(PredicateType.SIGNATURE, {})  # it names its subjects "a"
-    assert decide(only(PredicateType.SIGNATURE), replace(IMAGE, name="a"), [found], {})
-    assert decide(only(PredicateType.SIGNATURE), replace(IMAGE, name=""), [found], {})
+    assert decide(only(PredicateType.SIGNATURE), replace(IMAGE, name="a"), [found], {}, now=NOON)
+    assert decide(only(PredicateType.SIGNATURE), replace(IMAGE, name=""), [found], {}, now=NOON)
     why = reasons(only(PredicateType.SIGNATURE), found, name="registry.example/b")
     assert "it was made for a, and this is registry.example/b" in why
 
@@ -389,7 +455,8 @@ def test_malformed_subjects_name_nothing() -> None:
     [
         ('provenance = "image"', 'provenence = "image"', "is no kind of statement"),
         ('"image"', '"sometimes"', "require.provenance"),
-        ("slsa-build-level = 1", "slsa-build-level = 3", "slsa-build-level: 3 is above 2"),
+        ("slsa-build-level = 1", "slsa-build-level = 4", "slsa-build-level: 4 is above 3"),
+        ("slsa-build-level = 1", "slsa-build-level = 3", "3 is not for what a run signs by an authority of its own"),
         ('trust-root = "run"', 'trust-root = "file"', "trust-root-file"),
         ('trust-root = "run"', 'trust-rot = "run"', "did you mean trust-root?"),
         ('statements = ["vulns"]', 'statements = ["vuln"]', "is no kind of statement"),
@@ -429,8 +496,9 @@ def test_the_projects_own_policies_require_every_kind_but_the_summary_that_comes
 def test_production_trusts_nobody_of_a_dry_run() -> None:
     data = (HOME / "policy" / "verification.toml").read_bytes()
     production, dry_run = Policy.read(data, "production"), Policy.read(data, "dry-run")
-    assert not set(production.signers) & set(dry_run.signers)
-    assert all(who.issuer.endswith(".invalid") and ".invalid/" in who.identity for who in dry_run.signers)
+    assert (len(production.named), len(dry_run.named)) == (1, 1)
+    assert not production.named & dry_run.named
+    assert all(who.issuer.endswith(".invalid") and ".invalid/" in who.identity for who in dry_run.named)
 
 
 def test_whoever_brings_the_image_may_not_bring_the_reason_to_trust_it(tmp_path: Path) -> None:

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import ConfigError, VerificationFailed
-from pipeline.judging.claims import Claim, State, describe, hold, restore
-from pipeline.judging.openvex import cross_check, for_scanner, publish
-from pipeline.judging.vex import read
-from pipeline.project.config import HOME
-from pipeline.purl import Purl
-from pipeline.scanning.findings import Database, Finding, Report
+from shipseal.errors import ConfigError, VerificationFailed
+from shipseal.judging.claims import OURS, Claim, State, describe, hold, restore
+from shipseal.judging.openvex import cross_check, for_scanner, publish
+from shipseal.judging.vex import read
+from shipseal.project.config import HOME
+from shipseal.purl import Purl
+from shipseal.scanning.findings import Database, Finding, Report
 from tests.statements import NOW, document, finding, parsed, rules, statement
 
 ZLIB = Purl.parse("pkg:deb/debian/zlib1g@1.2?arch=amd64")
@@ -165,6 +165,18 @@ def test_a_claim_is_written_and_read_back_unchanged() -> None:
     (claim,) = held(statement(conditions=[{"no_file": "*libz.so*"}]))
     value = json.loads(json.dumps(describe(claim, NOW)))
     assert restore(value) == Claim(**{**vars(claim), "packages": (Purl.parse(str(ZLIB)),)})
+
+
+@pytest.mark.parametrize(
+    ("source", "told"),
+    [
+        ("policy/vex/test.json", "correct, renew or remove the statement"),
+        (f"{OURS}policy/vex/test.json", "write vex/test.json in the directory that [policy] directory names"),
+    ],
+)
+def test_a_project_that_has_never_heard_of_a_statement_is_told_of_no_file_of_its_own(source: str, told: str) -> None:
+    (claim,) = held(statement())
+    assert told in Claim(**{**vars(claim), "source": source}).remedy
 
 
 def test_what_is_published_is_about_this_image_and_the_platforms_that_hold_the_package() -> None:

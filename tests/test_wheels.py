@@ -2,10 +2,10 @@
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError
-from pipeline.locked import wheels
-from pipeline.locked.locks import Requirement
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError
+from shipseal.locked import wheels
+from shipseal.locked.locks import Requirement
 
 AMD64, ARM64 = wheels.image("linux/amd64"), wheels.image("linux/arm64")
 

@@ -8,25 +8,27 @@ from typing import Any
 
 import anyio
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Context, Stage
-from pipeline.engine.table import RECORDED
-from pipeline.engine.world import choose
-from pipeline.locked.store import Store
-from pipeline.oci.documents import CONFIG, INDEX, LAYER, MANIFEST
-from pipeline.project.config import HOME, Config
-from pipeline.stages.attest import attest
-from pipeline.stages.facts import facts
-from pipeline.stages.promote import promote
-from pipeline.stages.publish import publish
-from pipeline.stages.verify import verify
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Context, Stage
+from shipseal.engine.table import RECORDED
+from shipseal.engine.world import choose
+from shipseal.locked.store import Store
+from shipseal.oci.documents import CONFIG, INDEX, MANIFEST
+from shipseal.oci.documents import LAYER as LAYER_TYPE
+from shipseal.project.config import HOME, Config
+from shipseal.stages.attest import attest
+from shipseal.stages.facts import facts
+from shipseal.stages.promote import promote
+from shipseal.stages.publish import publish
+from shipseal.stages.verify import verify
 from tests.conftest import NOW, PIPELINE_TOML, commit
 
-PLATFORMS = ("linux/amd64", "linux/arm64")
+PLATFORMS: tuple[str, ...] = ("linux/amd64", "linux/arm64")
 NAME = "registry.example/acme/sample"
 VERSION = "1.2.3"
 WHEEL = Digest.of(b"a wheel")
+LAYER = "a layer"
 
 JUNIT = b"""<testsuites><testsuite><testcase classname="tests.test_it" name="test_works"/></testsuite></testsuites>"""
 
@@ -34,6 +36,14 @@ JUNIT = b"""<testsuites><testsuite><testcase classname="tests.test_it" name="tes
 async def inputs(context: Context) -> str:
     context.write_json("inputs.json", {})
     return "inputs"
+
+
+async def tools(context: Context) -> str:
+    named = {
+        name: {"version": "1.0.0", "digest": str(at), "from": "unknown"} for name, at in context.tools.locked.items()
+    }
+    context.write_json("tools.json", named)
+    return "tools"
 
 
 async def build(context: Context) -> str:
@@ -176,7 +186,7 @@ def _listed(digest: str) -> dict[str, Any]:
 
 def _platform(layout: Path, platform: str) -> dict[str, Any]:
     os, _, architecture = platform.partition("/")
-    layer = _bytes(layout, LAYER, f"a layer for {platform}".encode())
+    layer = _bytes(layout, LAYER_TYPE, f"{LAYER} for {platform}".encode())
     labels = {"org.opencontainers.image.version": VERSION}
     config = _blob(layout, CONFIG, {"os": os, "architecture": architecture, "config": {"Labels": labels}})
     manifest = {"schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": [layer]}
@@ -196,6 +206,7 @@ def _bytes(layout: Path, media_type: str, data: bytes) -> dict[str, Any]:
 BEFORE: Sequence[Stage] = (
     Stage("facts", facts, tools=("git",), always=True),
     Stage("inputs", inputs),
+    Stage("tools", tools),
     Stage("build", build),
     Stage("test", test),
     Stage("image", image),
@@ -214,7 +225,7 @@ VERIFY = Stage(
 PROMOTE = Stage(
     "promote",
     promote,
-    needs=("image", "publish", "verify"),
+    needs=("image", "attest", "publish", "verify"),
     tools=("cosign", "oras", "olareg"),
     reads=("policy",),
     live=True,

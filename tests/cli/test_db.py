@@ -15,11 +15,11 @@ from urllib.parse import quote
 
 import pytest
 
-from pipeline.cli import db, main
-from pipeline.digest import Digest
-from pipeline.local import advisories
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal.cli import db, growing, main
+from shipseal.digest import Digest
+from shipseal.local import advisories
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
 from tests.origins import answering
 
 SAMPLE = HOME / "tests" / "samples" / "greetings"
@@ -204,3 +204,26 @@ def test_a_directory_of_something_else_is_left_alone(project: Path, store: Store
 def test_a_file_that_is_not_there_is_named(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(store, "import", "nowhere.db") == 2
     assert "there is no file nowhere.db" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", [("import",), ("update", "--from")])
+def test_the_database_that_a_verdict_names_is_taken_and_no_other(
+    words: tuple[str, ...], project: Path, store: Store, mirror: str, file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    archive = project.parent / "mirror" / "whole.tar.gz"
+    source, named = (str(file), Digest.of_file(file)) if words == ("import",) else (mirror, Digest.of_file(archive))
+    assert run(store, *words, source, "--into", "database", "--checksum", f"sha256:{'0' * 64}") == 6
+    assert f"found    {named}" in capsys.readouterr().err
+    assert not (project / "database").exists()
+    assert run(store, *words, source, "--into", "database", "--checksum", str(named)) == 0
+
+
+def test_while_a_database_comes_in_people_are_told_how_much_is_there_and_then_how_old_it_is(
+    project: Path, store: Store, mirror: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(growing, "EVERY", 0.01)
+    assert run(store, "update", "--from", mirror, "--into", "database") == 0
+    told = capsys.readouterr()
+    assert "MiB so far" in told.err
+    assert f"{project / 'database'}: database of 2026-11-25, " in told.out
+    assert " days old, sha256:" in told.out

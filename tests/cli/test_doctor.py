@@ -3,17 +3,20 @@
 import json
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pipeline.cli import main
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal.cli import main
+from shipseal.local import advisories
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
 from tests.commands import commit
 
 SAMPLE = HOME / "tests" / "samples" / "greetings"
@@ -154,6 +157,31 @@ def test_a_database_that_nobody_imported_is_missing(project: Path, doctor: Docto
     assert (found["state"], "db import" in found["do"]) == ("MISSING", True)
 
 
+@pytest.mark.parametrize(("change", "state"), [("", "ok"), ("UPDATE db_metadata SET model = 99", "MISSING")])
+def test_the_locked_scanner_is_asked_whether_it_can_load_the_database(
+    change: str,
+    state: str,
+    *,
+    project: Path,
+    doctor: Doctor,
+    store_root: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A schema of another Grype is told before a run ends by it."""
+    source = tmp_path / "vulnerability.db"
+    advisories.build(advisories.read(HOME / "policy" / "sample-advisories.toml"), source, processor="tests")
+    assert main(["db", "import", str(source), "--into", "database", "--store", str(store_root)]) == 0
+    capsys.readouterr()
+    with closing(sqlite3.connect(project / "database" / "6" / "vulnerability.db")) as database, database:
+        database.execute(change or "SELECT 1")
+    path = project / "pipeline.toml"
+    path.write_text(path.read_text() + '[scan]\ndatabase = "database"\n')
+    found = doctor("--store", str(store_root))["scanner"]
+    assert found["state"] == state
+    assert ("schema v6.1.7" if state == "ok" else "Grype cannot load") in found["what"]
+
+
 @pytest.mark.parametrize(
     ("content", "mode", "state", "words"),
     [
@@ -178,7 +206,7 @@ def test_a_login_is_found_and_never_read_out(
 
 def test_people_get_a_line_for_each_thing_and_the_remedy_below_it(project: Path, tmp_path: Path) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "pipeline", "doctor", "--store", tmp_path / "store"],
+        [sys.executable, "-m", "shipseal", "doctor", "--store", tmp_path / "store"],
         env={**os.environ, "PYTHONPATH": str(HOME)},
         capture_output=True,
         text=True,
@@ -190,3 +218,25 @@ def test_people_get_a_line_for_each_thing_and_the_remedy_below_it(project: Path,
     assert "MISSING" in lines[index]
     assert lines[index + 1].strip().startswith("do: run `make tools`")
     assert done.returncode == 4
+
+
+def test_a_cluster_that_does_not_answer_is_a_line_and_no_minute_of_waiting(
+    doctor: Doctor, store: Store, tmp_path: Path
+) -> None:
+    context = {"context": {"cluster": "gone", "user": "ann"}, "name": "gone"}
+    document = {
+        "current-context": "gone",
+        "contexts": [context],
+        "clusters": [{"name": "gone", "cluster": {"server": "https://127.0.0.1:1"}}],
+        "users": [{"name": "ann", "user": {"token": "not-used"}}],
+    }
+    (tmp_path / "kubeconfig").write_text(json.dumps(document))
+    found = doctor("--store", str(store.root), "--kubeconfig", str(tmp_path / "kubeconfig"))["cluster"]
+    assert found["state"] == "without"
+    assert "the API server of gone did not answer for 5 s" in found["what"]
+
+
+def test_without_a_kubeconfig_there_is_no_cluster_and_that_is_no_harm(doctor: Doctor) -> None:
+    found = doctor(KUBECONFIG="")["cluster"]
+    assert found["state"] == "without"
+    assert "there is no kubeconfig" in found["what"]

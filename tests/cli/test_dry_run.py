@@ -9,11 +9,12 @@ from pathlib import Path
 import pytest
 
 from tests.commands import Ended, clone, pipeline
+from tests.statements import SCANF, document, statement
 
 BUGGY = """
 import sys
-from pipeline.cli import main
-from pipeline.stages import facts
+from shipseal.cli import main
+from shipseal.stages import facts
 def _ref(repository):
     raise KeyError("nobody foresaw this")
 facts._ref = _ref
@@ -59,8 +60,11 @@ def test_a_time_without_its_offset_is_no_time(project: Path, time: str) -> None:
 
 
 def test_a_dry_run_as_of_a_later_day_tells_what_will_have_expired(finished: tuple[Path, Ended], tmp_path: Path) -> None:
-    """The pipeline's own statement about glibc's scanf ends in 2027; the image of an earlier run is kept."""
+    """What a person states ends; evidence does not stand in for it unasked. The image of an earlier run is kept."""
     project = Path(shutil.copytree(finished[0], tmp_path / "greetings", symlinks=True))
+    (project / "rules" / "vex").mkdir()
+    (project / "rules" / "vex" / "scanf.json").write_text(document(statement(**SCANF, valid_until="2027-05-25")))
+    assert pipeline("dry-run", "--to", "admit", cwd=project).code == 0
     ended = pipeline("dry-run", "--as-of", "2028-06-01T00:00:00Z", cwd=project)
     assert ended.code == 3, ended.output
     assert "CVE-2026-5450" in ended.stderr
@@ -71,12 +75,12 @@ def test_a_dry_run_as_of_a_later_day_tells_what_will_have_expired(finished: tupl
 def test_a_command_line_that_says_nothing_sensible_is_refused_as_everything_else_is(project: Path) -> None:
     ended = pipeline("dry-run", "--frobnicate", cwd=project)
     assert ended.code == 2
-    assert ended.stderr == "error: unrecognized arguments: --frobnicate\n  do     see `pipeline --help`\n"
+    assert ended.stderr == "error: unrecognized arguments: --frobnicate\n  do     see `shipseal --help`\n"
 
 
 def test_output_that_cannot_be_written_is_said(project: Path) -> None:
     with Path("/dev/full").open("w") as full:
-        command = [sys.executable, "-m", "pipeline", "dry-run", "--to", "facts"]
+        command = [sys.executable, "-m", "shipseal", "dry-run", "--to", "facts"]
         done = subprocess.run(command, cwd=project, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     assert done.returncode == 2
     assert "error: the output cannot be written\n  why    no space left on device\n" in done.stderr

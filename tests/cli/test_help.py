@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main, parser
-from pipeline.project.config import HOME
+from shipseal.cli import main, parser
+from shipseal.project.config import HOME
 from tests.commands import arguments
 
 POLICY = str(HOME / "policy" / "verification.toml")

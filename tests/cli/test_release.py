@@ -6,12 +6,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.distribution.registry import Registry
-from pipeline.engine.table import TABLE
-from pipeline.engine.world import choose
-from pipeline.errors import UsageError
-from pipeline.project.config import HOME, Config
+from shipseal.digest import Digest
+from shipseal.distribution.registry import Registry
+from shipseal.engine.table import TABLE
+from shipseal.engine.world import choose
+from shipseal.errors import UsageError
+from shipseal.project.config import HOME, Config
 from tests.commands import clone, pipeline
 from tests.test_toolbox import toolbox
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.tools.toolbox import Toolbox
+from shipseal.tools.toolbox import Toolbox
 from tests.commands import clone
 from tests.test_toolbox import toolbox
 
@@ -37,10 +37,11 @@ async def test_our_interpreter_takes_no_module_of_the_directory_it_stands_in(
     assert not (tmp_path / "betrayed").exists()
 
 
-def test_a_verb_imports_nothing_of_the_project(tmp_path: Path, betrayed: Path) -> None:
+@pytest.mark.parametrize("called", ["shipseal", "pipeline"])
+def test_a_verb_imports_nothing_of_the_project(called: str, tmp_path: Path, betrayed: Path) -> None:
     project = clone("greetings", tmp_path / "greetings")
     shadow(project, betrayed, "queue.py", "anyio/__init__.py", "socket.py", "pydantic.py", "dulwich/__init__.py")
-    command = [sys.executable, "-m", "pipeline", "stage", "facts", "--run-dir", str(tmp_path / "run")]
+    command = [sys.executable, "-m", called, "stage", "facts", "--run-dir", str(tmp_path / "run")]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not betrayed.exists()
@@ -48,8 +49,8 @@ def test_a_verb_imports_nothing_of_the_project(tmp_path: Path, betrayed: Path) -
 
 def test_a_project_may_have_a_directory_called_pipeline(tmp_path: Path, betrayed: Path) -> None:
     project = clone("greetings", tmp_path / "greetings")
-    shadow(project, betrayed, "pipeline/__init__.py", "pipeline/__main__.py", "runpy.py")
-    command = [sys.executable, "-P", "-m", "pipeline", "stage", "facts", "--run-dir", str(tmp_path / "run")]
+    shadow(project, betrayed, "shipseal/__init__.py", "shipseal/__main__.py", "runpy.py")
+    command = [sys.executable, "-P", "-m", "shipseal", "stage", "facts", "--run-dir", str(tmp_path / "run")]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert not betrayed.exists()

@@ -16,11 +16,11 @@ SIGNALS = ((signal.SIGTERM, 143), (signal.SIGINT, 130))
 @pytest.mark.parametrize(("number", "code"), SIGNALS)
 def test_while_the_pipeline_is_imported(number: signal.Signals, code: int, tmp_path: Path) -> None:
     """The interpreter says what it has imported: that is how we know that there is more to come."""
-    line = [sys.executable, "-X", "importtime", "-m", "pipeline", "doctor"]
+    line = [sys.executable, "-X", "importtime", "-m", "shipseal", "doctor"]
     with subprocess.Popen(line, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         for said in process.stderr:
-            if said.rstrip().endswith("pipeline.project.config"):
+            if said.rstrip().endswith("shipseal.project.config"):
                 break
         process.send_signal(number)
         rest = process.stderr.read()
@@ -70,9 +70,9 @@ def command(verb: str) -> "subprocess.CompletedProcess[str]":
     """Run a program as the command line is run, whose one verb is the function that this code defines."""
     program = (
         "import asyncio, os, signal, sys\n"
-        "from pipeline.cli.ending import end\n"
-        "from pipeline.cli.engine import run_async\n"
-        "from pipeline.errors import Stopped\n"
+        "from shipseal.cli.ending import end\n"
+        "from shipseal.cli.engine import run_async\n"
+        "from shipseal.errors import Stopped\n"
         "def stop(*_): raise Stopped\n"
         "signal.signal(signal.SIGTERM, stop)\n"
         f"{verb}"

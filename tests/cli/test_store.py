@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main
-from pipeline.digest import Digest
-from pipeline.locked.inputs import Inputs
-from pipeline.locked.store import Store, default_root
-from pipeline.locked.store_cleaning import in_use
-from pipeline.project.config import HOME, Config
+from shipseal.cli import main
+from shipseal.digest import Digest
+from shipseal.locked.inputs import Inputs
+from shipseal.locked.store import Store, default_root
+from shipseal.locked.store_cleaning import in_use
+from shipseal.project.config import HOME, Config
 
 CONFIG = ["--config", str(HOME / "pipeline.toml")]
 
@@ -31,6 +31,37 @@ def test_a_store_is_carried_to_another_machine_and_serves_there(
     assert main(["store", "import", str(carried), *other]) == 0
     assert main(["store", "fetch", *CONFIG, *other]) == 0
     assert capsys.readouterr().out.splitlines()[-1].endswith("none of them fetched now")
+
+
+def test_a_directory_that_was_pushed_to_fills_another_store_with_no_network(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And it is the same after a second push: what is there is left."""
+    mirror, other = tmp_path / "mirror", ["--store", str(tmp_path / "other")]
+    assert main(["store", "push", str(mirror), *CONFIG]) == 0
+    there = {path: path.stat().st_ino for path in (mirror / "sha256").iterdir()}
+    assert main(["store", "push", str(mirror), *CONFIG]) == 0
+    assert {path: path.stat().st_ino for path in (mirror / "sha256").iterdir()} == there
+    monkeypatch.setenv("PIPELINE_MIRROR", str(mirror))
+    monkeypatch.setenv("PATH", "")  # no pip, no apt and no Go that could fetch anything
+    capsys.readouterr()
+    assert main(["store", "fetch", *CONFIG, *other]) == 0
+    told = capsys.readouterr()
+    assert "none of them fetched" not in told.out
+    assert f"from {mirror}" in told.err
+    assert {entry.path.name for entry in Store(tmp_path / "other").entries()} >= {"syft", "grype", "cosign", "oras"}
+
+
+def test_a_server_of_files_cannot_be_pushed_to(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "push", "https://mirror.invalid/inputs", *CONFIG]) == 2
+    assert "https://mirror.invalid/inputs cannot be written to" in capsys.readouterr().err
+
+
+def test_nothing_is_pushed_to_a_registry_that_nobody_agreed_to(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["store", "push", "oci://mirror.invalid/inputs", *CONFIG]) == 2
+    told = capsys.readouterr().err
+    assert "This pushes to oci://mirror.invalid/inputs, and signs" in told
+    assert "nothing was written outside" in told
 
 
 def test_gc_leaves_what_the_locks_name(carried: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

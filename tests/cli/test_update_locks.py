@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli import db, main
-from pipeline.digest import Digest
-from pipeline.local import advisories
-from pipeline.local.advisories import Advisory
-from pipeline.locked.debian import Lock, Package
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal.cli import db, main
+from shipseal.digest import Digest
+from shipseal.local import advisories
+from shipseal.local.advisories import Advisory
+from shipseal.locked.debian import Lock, Package
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
 from tests.commands import arguments
 from tests.origins import apt_settings, lock_text, make_deb, make_index, make_repository, make_wheel, served, suite
 
@@ -185,7 +185,7 @@ def test_without_a_database_the_advisories_are_not_looked_up_and_the_way_to_one_
     assert project.update("debian") == 0
     assert said(capsys).splitlines()[-1] == (
         f"advisories: not looked up: there is no vulnerability database in {project.root.parent}/cache/database; "
-        "type: python -m pipeline db update"
+        "type: shipseal db update"
     )
     assert Lock.parse(project.debian.read_text()).packages == tuple(project.packages)
 
@@ -193,7 +193,7 @@ def test_without_a_database_the_advisories_are_not_looked_up_and_the_way_to_one_
 def test_machines_are_told_that_nothing_was_looked_up(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert project.update("debian", "--json") == 0
     _, found = events(capsys)
-    assert (found["event"], found["looked_up"], found["do"]) == ("advisories", False, "python -m pipeline db update")
+    assert (found["event"], found["looked_up"], found["do"]) == ("advisories", False, "shipseal db update")
     assert "closed" not in found
 
 
@@ -232,7 +232,7 @@ def test_a_broken_database_fails_and_the_locks_are_written_and_told(
     assert "error: the advisories of the new locks cannot be looked up; the locks are written" in captured.err
     assert "is not the one that was imported" in captured.err
     assert captured.err.endswith(
-        "  do     find out who changed it; get a whole one: `python -m pipeline db update`, or `db import FILE`\n"
+        "  do     find out who changed it; get a whole one: `shipseal db update`, or `db import FILE`\n"
     )
     assert Lock.parse(project.debian.read_text()).packages == tuple(project.packages)
 
@@ -253,7 +253,7 @@ def test_a_machine_without_grype_is_told_to_fetch_it_and_the_locks_are_written(
     project.database(datetime.now(UTC), CLOSED)
     project.store = Store(tmp_path / "empty")
     assert project.update("debian") == 4
-    assert "do     run `python -m pipeline store fetch`" in capsys.readouterr().err
+    assert "do     run `shipseal store fetch`" in capsys.readouterr().err
     assert Lock.parse(project.debian.read_text()).packages == tuple(project.packages)
 
 
@@ -267,7 +267,7 @@ def test_a_lock_that_had_no_hashes_is_made_whole_and_nothing_is_called_closed(
     assert project.update("python") == 0
     assert said(capsys).splitlines()[-1] == (
         "advisories: not looked up: what was locked before cannot be read: run.lock:1: waitress 3.0.0 has no "
-        "--hash=sha256:…; type: python -m pipeline dry-run --to scan"
+        "--hash=sha256:…; type: shipseal dry-run --to scan"
     )
     assert "--hash=sha256:" in project.run.read_text()
 

@@ -8,14 +8,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.cli import main
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.engine.world import loopback_registry
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
-from pipeline.project.config import HOME
-from pipeline.tools.toolbox import Toolbox
+from shipseal.cli import main
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.engine.world import loopback_registry
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
+from shipseal.project.config import HOME
+from shipseal.tools.toolbox import Toolbox
 from tests import upstream
 
 POLICY = str(HOME / "policy" / "verification.toml")
@@ -56,6 +56,8 @@ def test_a_signed_layout_satisfies_the_policy_of_its_world(
     assert (code, said.splitlines()[0]) == (0, f"verified  layout/image@{digest(run)}")
     assert "accepted by sigstore-python and Cosign" in said
     assert "cyclonedx    linux/arm64" in said
+    assert "    built from " in said
+    assert "not proved\n  who ran it: the trust root is one that a run has left" in said
 
 
 def test_what_was_found_is_there_for_machines(
@@ -64,6 +66,8 @@ def test_what_was_found_is_there_for_machines(
     main(["verify", str(layout), "--policy", POLICY, "--as", "dry-run", "--trusted-root", root, "--json"])
     found = json.loads(capsys.readouterr().out)
     assert (found["digest"], len(found["statements"])) == (digest(run), 12)
+    assert len(found["required"]) + 1 == len(found["proved"])
+    assert any("could not reach the signer" in line for line in found["not_proved"])
 
 
 def test_a_dry_run_is_refused_by_production(layout: Path, root: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from pipeline.cluster import kubeconfig
-from pipeline.cluster.access import Access
-from pipeline.deploying.platform import Right
+from shipseal.cluster import kubeconfig
+from shipseal.cluster.access import Access
+from shipseal.deploying.platform import Right
 from tests.cluster.running import Kubectl
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.local.sigstore import local_sigstore
-from pipeline.locked.store import Store
+from shipseal.digest import Digest
+from shipseal.local.sigstore import local_sigstore
+from shipseal.locked.store import Store
 from tests.cluster.ground import Ground, make
 from tests.cluster.releases import Releases, release
 from tests.cluster.running import Kubectl, Running, cluster
@@ -16,6 +17,39 @@ from tests.cluster.visitors import Visitors
 from tests.release.registries import olareg
 
 MakeGround = Callable[[Path], Ground]
+Say = Callable[[str], None]
+
+_said = pytest.StashKey[list[str]]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have a list of what the run has to say at its end."""
+    config.stash[_said] = []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the list over, where this is one of several workers (pytest-xdist)."""
+    if (output := getattr(session.config, "workeroutput", None)) is not None:
+        output["said"] = session.config.stash[_said]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take over what a worker had to say."""
+    node.config.stash[_said] += getattr(node, "workeroutput", {}).get("said", [])
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Say it."""
+    said = terminalreporter.config.stash[_said]
+    for line in ("nodes were played by kwok: no container ran, no probe was asked, no packet went to a pod", *said):
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def say(request: pytest.FixtureRequest) -> Say:
+    """Give a function that keeps a line for the end of the run."""
+    return request.config.stash[_said].append
 
 
 @pytest.fixture(scope="session")

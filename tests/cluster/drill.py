@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-from pipeline.locked.store import default_root
+from shipseal.locked.store import default_root
 from tests.cloud.terraform import Done
 from tests.cluster.checkout import NAME
 from tests.cluster.ground import Ground

@@ -7,7 +7,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.project.config import HOME
+from shipseal.project.config import HOME
 from tests.cluster.running import Kubectl
 
 K8S = HOME / "k8s"

@@ -4,7 +4,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.local.sigstore import LocalSigstore
+from shipseal.local.sigstore import LocalSigstore
 from tests.release.projects import IDENTITY, POLICY, Project, import_database, make
 from tests.release.registries import Served
 

@@ -76,7 +76,7 @@ class Running:
 
 @contextmanager
 def cluster(log: Path, *words: str) -> Iterator[Running]:
-    """Run `pipeline cluster`; kill it at the end if it runs still."""
+    """Run `shipseal cluster`; kill it at the end if it runs still."""
     with log.open("w") as errors:
         process = subprocess.Popen(
             arguments("cluster", "--json", *words), stdout=subprocess.PIPE, stderr=errors, text=True

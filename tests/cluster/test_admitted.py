@@ -12,10 +12,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.deploying.manifests import Manifest, dump, parse
-from pipeline.deploying.platform import Right, read
-from pipeline.deploying.review import review
-from pipeline.digest import Digest, Reference
+from shipseal.deploying.manifests import Manifest, dump, parse
+from shipseal.deploying.platform import Right, read
+from shipseal.deploying.review import review
+from shipseal.digest import Digest, Reference
 from tests.cluster.manifests import K8S, OURS, REPLICAS, apply, bound, build, without
 from tests.cluster.running import Kubectl, Running, soon
 from tests.cluster.visitors import Visitors

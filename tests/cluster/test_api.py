@@ -8,13 +8,13 @@ import anyio
 import pytest
 import yaml
 
-from pipeline.cluster.access import Access
-from pipeline.cluster.api import Api, Refused, connect
-from pipeline.cluster.identity import identify
-from pipeline.cluster.resources import collection, member, path
-from pipeline.cluster.rights import lacking
-from pipeline.deploying.manifests import Manifest
-from pipeline.project.config import HOME
+from shipseal.cluster.access import Access
+from shipseal.cluster.api import Api, Refused, connect
+from shipseal.cluster.identity import identify
+from shipseal.cluster.resources import collection, member, path
+from shipseal.cluster.rights import lacking
+from shipseal.deploying.manifests import Manifest
+from shipseal.project.config import HOME
 from tests.cluster.apis import administrator, eventually, give, line_to, rights_of, user
 from tests.cluster.running import Kubectl
 

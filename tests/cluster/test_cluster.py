@@ -11,10 +11,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.cli import main
-from pipeline.locked.inputs import Inputs
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal.cli import main
+from shipseal.locked.inputs import Inputs
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
 from tests.cluster.running import Kubectl, Running, soon
 
 DIGEST, OTHER = "sha256:" + "a" * 64, "sha256:" + "b" * 64
@@ -219,6 +219,7 @@ def test_kubectl_and_the_api_server_are_of_one_version(running: Running) -> None
     [
         (["--nodes", "0"], "a cluster has no 0 nodes"),
         (["--nodes", "1000"], "a cluster has no 1000 nodes"),
+        (["--autoscaler", "16"], "no autoscaler is 16 times faster"),
         (["--zones", "a,,b"], "not names of zones: a,,b"),
         (["--zones", "a b"], "not names of zones: a b"),
     ],
@@ -236,7 +237,7 @@ def test_what_it_is_made_of_is_fetched_alone_and_kept(
     """`store gc` takes it for what it is: something that a lock names."""
     nowhere = ["--config", str(tmp_path / "absent.toml")]
     assert main(["store", "fetch", "--cluster", *nowhere]) == 0
-    assert capsys.readouterr().out == f"2 inputs are in {store.root}, none of them fetched now\n"
+    assert capsys.readouterr().out == f"3 inputs are in {store.root}, none of them fetched now\n"
     inputs = Inputs.of_cluster()
     copied = Store(tmp_path / "store")
     for digest in inputs.locked().values():

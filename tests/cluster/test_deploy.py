@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.digest import Digest
-from pipeline.local.sigstore import ISSUER
-from pipeline.locked.store import Store
-from pipeline.rollout.verified import STEPS
+from shipseal.digest import Digest
+from shipseal.local.sigstore import ISSUER
+from shipseal.locked.store import Store
+from shipseal.rollout.verified import STEPS
 from tests.cluster.checkout import NAME
 from tests.cluster.conftest import MakeGround
 from tests.cluster.ground import Ground, killed_at
@@ -187,7 +187,7 @@ def test_no_secret_is_on_a_command_line_and_only_who_signs_has_the_token(story: 
     holders: set[str] = set()
     for name, secret in secrets(story.ground).items():
         assert [line for line in lines if secret in line] == [], name
-        holders |= {line for line in story.started.holding(secret) if "-m pipeline deploy" not in line}
+        holders |= {line for line in story.started.holding(secret) if "-m shipseal deploy" not in line}
     assert holders, "no program was given the token"
     assert [line for line in holders if "/cosign attest-blob" not in line] == []
 

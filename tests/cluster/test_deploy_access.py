@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.deploying.manifests import Manifest
-from pipeline.deploying.platform import Right, read
+from shipseal.deploying.manifests import Manifest
+from shipseal.deploying.platform import Right, read
 from tests.cluster.ground import Ground
 from tests.cluster.said import written
 from tests.commands import Ended

@@ -1,7 +1,10 @@
 """What does not become healthy is rolled back to what today's policy takes; where there is nothing, that is said."""
 
 import json
+import re
+import stat
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,12 +16,22 @@ from tests.cluster.ground import Ground, killed_at
 from tests.cluster.releases import OTHER_SIGNER
 from tests.cluster.said import receipt
 
+NOTHING_WRONG = {"refusals": 0, "drift": 0, "waits": 0, "pods_equal": 3, "pods_different": 0, "pods_unproven": 0}
 pytestmark = pytest.mark.timeout(600)
 
 
 def newest(ground: Ground) -> Any:
     receipts = ground.receipts()
     return receipt(receipts[max(receipts)])
+
+
+def figures(file: Path) -> dict[str, float]:
+    """Return what `status` has written of what stands, by the names that alerts read."""
+    found = re.findall(r"^shipseal_(\w+)\{([^}]*)\} (\S+)$", file.read_text(), re.MULTILINE)
+    dated = {"status_timestamp_seconds", "deploy_receipt_timestamp_seconds", "trust_root_end_timestamp_seconds"}
+    assert dated <= {name for name, _, _ in found}
+    told = [(name, re.findall(r'match="(\w+)"', labels), float(value)) for name, labels, value in found]
+    return {"_".join([name, *match]): value for name, match, value in told if not name.endswith(("_seconds", "_info"))}
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +49,9 @@ def stuck(make_ground: MakeGround, tmp_path_factory: pytest.TempPathFactory) -> 
     ground.leave()
 
 
-def test_a_stuck_update_is_rolled_back_past_a_newer_receipt_whose_image_is_refused_by_now(stuck: Ground) -> None:
+def test_a_stuck_update_is_rolled_back_past_a_newer_receipt_whose_image_is_refused_by_now(
+    stuck: Ground, tmp_path: Path
+) -> None:
     releases = stuck.releases
     said = stuck.deploy(to=releases.b, code=7).output
     assert f"passed over receipt 2 ({releases.reference(releases.other)})" in said
@@ -47,12 +62,15 @@ def test_a_stuck_update_is_rolled_back_past_a_newer_receipt_whose_image_is_refus
     assert len(stuck.pods()) == 3
     assert newest(stuck)["image"] == releases.reference(releases.a)
     assert newest(stuck)["rollback"]["image"] == releases.reference(releases.b)
-    status = json.loads(stuck.status("--json").stdout.splitlines()[-1])
+    file = tmp_path / "status.prom"
+    status = json.loads(stuck.status("--json", "--metrics", str(file)).stdout.splitlines()[-1])
     assert status["receipt"] == newest(stuck)
     assert status["drift"] == status["refused"] == status["waits"] == []
+    assert figures(file) == {**NOTHING_WRONG, "deploy_receipt_sequence": 3}
+    assert stat.S_IMODE(file.stat().st_mode) == 0o644  # whoever collects it is another user
 
 
-def test_where_no_earlier_image_passes_that_is_said_and_what_was_healthy_runs_on(stuck: Ground) -> None:
+def test_where_no_earlier_image_passes_that_is_said_and_what_was_healthy_runs_on(stuck: Ground, tmp_path: Path) -> None:
     """After the test above; of its receipts only the one of the refused image is left."""
     releases = stuck.releases
     stuck.kubectl("delete", "configmap", "deploy-receipt-000001", "deploy-receipt-000003")
@@ -62,8 +80,11 @@ def test_where_no_earlier_image_passes_that_is_said_and_what_was_healthy_runs_on
     assert stuck.images() == {releases.a}
     assert stuck.kubectl.read("deployment", NAME)["status"]["availableReplicas"] == 3
     assert list(stuck.receipts()) == ["deploy-receipt-000002"]
-    standing = stuck.status(code=6).output
+    file = tmp_path / "status.prom"
+    standing = stuck.status("--metrics", str(file), code=6).output
     assert f"image     {releases.reference(releases.other)}, which no longer verifies" in standing
+    assert figures(file)["deploy_receipt_sequence"] == 2
+    assert figures(file)["refusals"] > 0
 
 
 def test_a_quota_that_is_used_up_is_named_and_what_ran_before_runs_on(trial: Ground) -> None:
@@ -136,3 +157,15 @@ def test_a_set_that_was_deployed_before_is_what_the_newest_receipt_names_when_it
     healthy.deploy(to=image)
     assert before == newest(healthy)["manifests"]
     healthy.status()
+
+
+def test_a_rollback_that_is_not_healthy_either_is_told_as_what_it_is(ground: Ground) -> None:
+    """What is asked answers nobody any longer: the earlier set was applied all the same, and runs."""
+    releases = ground.releases
+    ground.deploy(to=releases.a)
+    ground.checkout.configure(probe="http://127.0.0.1:1/", timeout_seconds=10)
+    said = ground.deploy(to=releases.b, code=7).output
+    assert f"receipt 1 ({releases.reference(releases.a)}) was applied again, and is not healthy either" in said
+    assert "not rolled back" not in said
+    assert ground.images() == {releases.a}
+    assert list(ground.receipts()) == ["deploy-receipt-000001"]

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.cluster import kubeconfig
-from pipeline.rollout.verified import STEPS
+from shipseal.cluster import kubeconfig
+from shipseal.rollout.verified import STEPS
 from tests.cluster.apis import line_to
 from tests.cluster.checkout import NAME
 from tests.cluster.conftest import MakeGround

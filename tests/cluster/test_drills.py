@@ -15,7 +15,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from pipeline.deploying.manifests import dig
+from shipseal.deploying.manifests import dig
 from tests.cluster.checkout import NAME, PLAYED
 from tests.cluster.drill import Drill, answering, nodes, watched, zones
 from tests.cluster.ground import Ground, make

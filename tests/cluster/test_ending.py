@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.cli import main
-from pipeline.errors import RemoteFailed
-from pipeline.local.cluster import cluster as in_process
-from pipeline.locked.inputs import Inputs
-from pipeline.locked.store import Store
-from pipeline.tools.toolbox import Toolbox
+from shipseal.cli import main
+from shipseal.errors import RemoteFailed
+from shipseal.local.cluster import cluster as in_process
+from shipseal.locked.inputs import Inputs
+from shipseal.locked.store import Store
+from shipseal.tools.toolbox import Toolbox
 from tests.cluster.running import cluster, gone, processes_of
 
 SERVERS = ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"]

@@ -4,8 +4,8 @@ import json
 import subprocess
 from typing import Any
 
-from pipeline.deploying.inventory import identifier, kind_of, member, parent
-from pipeline.deploying.manifests import Manifest
+from shipseal.deploying.inventory import identifier, kind_of, member, parent
+from shipseal.deploying.manifests import Manifest
 from tests.cluster.running import Kubectl
 
 

@@ -9,10 +9,10 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.cluster.api import Api, Refused, connect
-from pipeline.cluster.lease import held
-from pipeline.errors import RemoteFailed
-from pipeline.project.config import HOME
+from shipseal.cluster.api import Api, Refused, connect
+from shipseal.cluster.lease import held
+from shipseal.errors import RemoteFailed
+from shipseal.project.config import HOME
 from tests.cluster.apis import administrator, line_to, user
 from tests.cluster.running import Kubectl
 
@@ -21,9 +21,9 @@ HOLD = """
 import sys
 import anyio
 from pathlib import Path
-from pipeline.cluster import kubeconfig
-from pipeline.cluster.api import connect
-from pipeline.cluster.lease import held
+from shipseal.cluster import kubeconfig
+from shipseal.cluster.api import connect
+from shipseal.cluster.lease import held
 
 async def main() -> None:
     path, namespace = sys.argv[1:]

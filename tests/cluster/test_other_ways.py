@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.attestation.deployment import Receipt, of_bundle
-from pipeline.digest import Digest
-from pipeline.locked.store import Store
+from shipseal.attestation.deployment import Receipt, of_bundle
+from shipseal.digest import Digest
+from shipseal.locked.store import Store
 from tests.cluster.checkout import OVERLAY
 from tests.cluster.ground import Ground
 from tests.cluster.running import processes_of

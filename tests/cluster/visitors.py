@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from pipeline.local.cluster_keys import Authority, kubeconfig
-from pipeline.local.cluster_servers import Asked
+from shipseal.local.cluster_keys import Authority, kubeconfig
+from shipseal.local.cluster_parts import Asked
 from tests.cluster.running import Running, soon
 
 

@@ -41,6 +41,7 @@ type Container implements Node {
   withMountedSecret(path: String!, source: ID!): Container!
   withSecretVariable(name: String!, secret: ID!): Container!
   withEnvVariable(name: String!, value: String!): Container!
+  withServiceBinding(alias: String!, service: ID!): Container!
   withWorkdir(path: String!): Container!
   withoutMount(path: String!): Container!
 }
@@ -56,6 +57,7 @@ type Directory implements Node {
 type File implements Node { id: ID!  sync: ID!  contents: String! }
 type CacheVolume implements Node { id: ID! }
 type Secret implements Node { id: ID! }
+type Service implements Node { id: ID! }
 type CurrentModule implements Node { id: ID!  source: Directory! }
 """)
 

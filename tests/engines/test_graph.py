@@ -6,6 +6,7 @@ import subprocess
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,21 +14,21 @@ import dagger
 import pytest
 from dagger.mod import default_module
 
-from pipeline.engine import dagger_module
-from pipeline.engine.dagger_graph import CONFIG, COUNTED, MODULE, PROJECT, RUN, STORE
-from pipeline.engine.dagger_graph import HOME as OWN
-from pipeline.engine.stage import Stage
-from pipeline.engine.table import TABLE
-from pipeline.project import reads
-from pipeline.project.config import HOME
+from shipseal.engine import dagger_arguments, dagger_module
+from shipseal.engine.dagger_graph import CONFIG, COUNTED, GIVEN, MODULE, PROJECT, RUN, STORE
+from shipseal.engine.dagger_graph import HOME as OWN
+from shipseal.engine.stage import Stage
+from shipseal.engine.table import TABLE
+from shipseal.project import reads
+from shipseal.project.config import HOME
 from tests.engines.session import Call, Session, everything, serving
 
 ROWS = {row.name: row for row in TABLE}
 TOKEN, LOGIN = "SIGSTORE_ID_TOKEN", "DOCKER_AUTH_CONFIG"
-OFFLINE = ("unshare", "--net", "--", *MODULE, "pipeline.engine.offline", "without-privilege")
+OFFLINE = ("unshare", "--net", "--", *MODULE, "shipseal.engine.offline", "without-privilege")
 NAMESPACES = (
     *("unshare", "--user", "--map-root-user", "--net", "--"),
-    *(*MODULE, "pipeline.engine.offline", "within-namespaces"),
+    *(*MODULE, "shipseal.engine.offline", "within-namespaces"),
 )
 
 
@@ -53,11 +54,18 @@ GROUPS = {
 }  # fmt: skip
 
 OUTSIDE = """
+[registry]
+ca-file = "authority.pem"
 [scan]
 database = "advisories"
 [sign]
 signing-config = "services.json"
 """
+SERVICES = {
+    "caUrls": [{"url": "https://fulcio.example:8443"}],
+    "rekorTlogUrls": [{"url": "https://rekor.example:8443"}],
+    "tsaUrls": [{"url": "https://fulcio.example:8443/times"}],
+}
 
 
 def contents(call: Call) -> str:
@@ -69,6 +77,8 @@ def contents(call: Call) -> str:
             return json.dumps(INPUTS)
         case "record.json":
             return json.dumps({"headline": "it went well"})
+        case "services.json":
+            return json.dumps(SERVICES)
     return "some text"
 
 
@@ -118,18 +128,38 @@ def describe(server: None) -> Describe:
     """Give a function that calls one of the module, as an engine would, in a session; `again` gives another one."""
 
     @cache
-    def call(function: str, /, *, store: bool = True, again: bool = False, **arguments: Any) -> Described:
+    def call(
+        function: str,
+        /,
+        *,
+        store: bool = True,
+        again: bool = False,
+        mirror: str = "",
+        reached: tuple[str, ...] = (),
+        **arguments: Any,
+    ) -> Described:
         session = current[0] = Session(contents)
-        given = {"source": session.give("Directory", "source"), "base": dagger_module.BASE, "store": None}
+        given = {
+            "source": session.give("Directory", "source"),
+            "base": dagger_module.BASE,
+            "store": None,
+            "mirror": mirror,
+            "registry_service": None,
+            "signing_service": None,
+        }
+        for service in reached:
+            given[f"{service}_service"] = session.give("Service", service)
         if store:
             given["store"] = session.give("Directory", "store")
         for argument in ("token", "registry_auth", "kubeconfig"):
             if argument in arguments:
                 arguments[argument] = session.give("Secret", arguments[argument])
+        if "run" in arguments:
+            arguments["run"] = session.give("Directory", arguments["run"])
 
         async def main() -> Any:
             async with await dagger.connect():
-                return await default_module().get_result("Pipeline", given, function, arguments)
+                return await default_module().get_result("Shipseal", given, function, arguments)
 
         return Described(session, anyio.run(main))
 
@@ -151,8 +181,8 @@ def released(describe: Describe) -> Described:
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_stage_is_one_container_that_runs_the_command_of_the_host(whole: Described, row: Stage) -> None:
     command = whole.stages[row.name]["args"]
-    ours = command[command.index("pipeline.engine.offline") + 2 :] if "pipeline.engine.offline" in command else command
-    assert ours[:6] == (*MODULE, "pipeline", "stage", row.name)
+    ours = command[command.index("shipseal.engine.offline") + 2 :] if "shipseal.engine.offline" in command else command
+    assert ours[:6] == (*MODULE, "shipseal", "stage", row.name)
     assert ours[6:14] == ("--config", CONFIG, "--run-dir", RUN, "--store", STORE, "--world", "dry-run")
 
 
@@ -167,13 +197,13 @@ def test_a_stage_is_one_container_that_runs_the_command_of_the_host(whole: Descr
 def test_no_interpreter_imports_from_the_directory_that_it_stands_in(
     describe: Describe, function: str, given: dict[str, Any]
 ) -> None:
-    """A project may hold a `pipeline/`, a `socket.py` or an `anyio/`: none of them is what -m or import means."""
+    """A project may hold a `shipseal/`, a `socket.py` or an `anyio/`: none of them is what -m or import means."""
     described = describe(function, **given)
     commands = [" ".join(call["args"]) for call in described.execs]
     starts = [words for words in commands if " -m " in words]
     assert len(starts) > 2
     assert [words for words in starts if words.count("-m ") != words.count(" -P -m ")] == []
-    ours = [call for call in described.execs if "pipeline" in call["args"]]
+    ours = [call for call in described.execs if "shipseal" in call["args"]]
     assert {place for call in ours for place in places(call)} == {OWN}
     assert {each["value"] for call in ours for each in call.chain() if each["name"] == "PYTHONSAFEPATH"} == {"1"}
 
@@ -215,7 +245,7 @@ def test_all_that_a_stage_has_mounted_is_read_only(whole: Described, row: Stage)
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_a_stage_sees_its_own_tools_and_inputs_of_the_store_and_no_other(whole: Described, row: Stage) -> None:
     source = mounts(whole.stages[row.name])[STORE]["source"]
-    if row.name == "inputs":
+    if row.name in {"inputs", "tools"}:
         assert source == Call("Directory", "store")
         return
     numbers = [number for group in row.inputs for number in GROUPS[group]]
@@ -242,15 +272,15 @@ def test_a_stage_sees_what_it_reads_of_the_project_and_nothing_else(
     source = mounts(whole.stages[stage])[PROJECT]["source"]
     assert (source.name, source["include"]) == ("filter", paths)
     assert (source.on.name, source.on["path"]) == ("directory", COUNTED)
-    assert source.on.on["args"] == (*OFFLINE, *MODULE, "pipeline.project.checkout", PROJECT, COUNTED)
+    assert source.on.on["args"] == (*OFFLINE, *MODULE, "shipseal.project.checkout", PROJECT, COUNTED)
 
 
 @pytest.mark.parametrize(
     ("stage", "paths", "beside"),
     [
         ("scan", ("advisories", "advisories/**"), ()),
-        ("attest", ("services.json", "services.json/**"), ()),
-        ("deploy", ("services.json", "services.json/**"), ("k8s", "k8s/**")),
+        ("attest", ("services.json", "services.json/**", "authority.pem", "authority.pem/**"), ()),
+        ("deploy", ("authority.pem", "authority.pem/**", "services.json", "services.json/**"), ("k8s", "k8s/**")),
     ],
 )
 def test_files_that_a_configuration_names_for_a_tool_are_given_to_it_whether_or_not_git_ignores_them(
@@ -267,9 +297,52 @@ def test_facts_alone_is_given_the_repository_itself(whole: Described) -> None:
     assert [name for name, source in given.items() if source == Call("Directory", "source")] == ["facts"]
 
 
+REGISTRY, SIGNING = Call("Service", "registry"), Call("Service", "signing")
+NAMES = {"docker.io": REGISTRY, "fulcio.example": SIGNING, "rekor.example": SIGNING}
+
+
+def reaches(call: Call) -> dict[str, Call]:
+    """Return what a container reaches by the name of a service."""
+    return {name: each["service"] for name, each in mounts(call, "withServiceBinding", "alias").items()}
+
+
+def test_services_that_the_caller_reaches_have_their_own_names_in_the_stages_that_ask_them(describe: Describe) -> None:
+    told = {"token": "the token", "registry_auth": "the login", "reached": ("registry", "signing")}
+    described = describe("release", **told)
+    ask = {"attest", "publish", "verify", "promote"}
+    assert {name: reaches(call) for name, call in described.stages.items() if reaches(call)} == dict.fromkeys(
+        ask, NAMES
+    )
+    [sign] = [call for call in describe("sign", run="the run", **told).execs if "sign" in call["args"]]
+    assert reaches(sign) == NAMES
+
+
+def test_a_dry_run_has_its_own_registry_whatever_the_caller_reaches(describe: Describe) -> None:
+    described = describe("dry_run", reached=("registry", "signing"))
+    assert [call for call in described.execs if reaches(call)] == []
+
+
+def test_an_image_is_verified_in_the_registry_that_the_caller_reaches(describe: Describe) -> None:
+    described = describe("verify", reference=f"docker.io/acme/a@sha256:{1:064}", reached=("registry",))
+    [verify] = [call for call in described.execs if "verify" in call["args"]]
+    assert reaches(verify) == {"docker.io": REGISTRY}
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://localhost:8443", "https://127.0.0.1:8443", "https://fulcio", "https://a.example:x@b$", "", "//[::1"],
+)
+def test_a_name_that_no_container_can_be_given_is_refused(
+    describe: Describe, monkeypatch: pytest.MonkeyPatch, url: str
+) -> None:
+    monkeypatch.setitem(SERVICES, "rekorTlogUrls", [{"url": url}])
+    with pytest.raises(Exception, match="has no name that a container can be given a service by"):
+        describe("build", reached=("signing",))
+
+
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
 def test_the_policy_that_comes_with_the_pipeline_goes_to_the_stages_that_read_one(whole: Described, row: Stage) -> None:
-    assert ("/pipeline/policy" in mounts(whole.stages[row.name])) is ("policy" in row.reads)
+    assert ("/shipseal/policy" in mounts(whole.stages[row.name])) is ("policy" in row.reads)
 
 
 def test_the_run_is_named_in_live_stages_and_the_report_so_that_no_cache_answers_for_them_and_in_no_other(
@@ -297,9 +370,13 @@ def test_each_stage_is_finished_once_a_call(whole: Described, stage: str) -> Non
         ("build", {"inputs", "build", "image"}),
         ("image", {"inputs", "build", "image"}),
         ("test", {"inputs", "build", "test"}),
-        ("scan", {"inputs", "build", "image", "sbom", "scan"}),
-        ("admit", {"inputs", "build", "image", "sbom", "scan", "vex", "assess", "admit"}),
+        ("scan", {"inputs", "tools", "build", "image", "sbom", "scan"}),
+        (
+            "admit",
+            {"facts", "inputs", "tools", "build", "image", "smoke", "sbom", "scan", "vex", "assess", "admit"},
+        ),
         ("dry_run", set(ROWS)),
+        ("told", set(ROWS)),
     ],
 )
 def test_a_function_describes_the_stages_that_it_needs_and_no_other(
@@ -314,7 +391,7 @@ def test_deploying_asks_the_cluster_before_the_first_stage_and_gives_its_secrets
     told = {"token": "the token", "registry_auth": "the login", "kubeconfig": "the kubeconfig"}
     described = describe("deploy", **told)
     [check] = [call for call in described.execs if "--check" in call["args"]]
-    assert check["args"] == (*MODULE, "pipeline", "deploy", "--check", "--config", CONFIG, "--store", STORE)
+    assert check["args"] == (*MODULE, "shipseal", "deploy", "--check", "--config", CONFIG, "--store", STORE)
     evaluated = [set(execs(call)) for call in described.session.evaluated]
     assert next(index for index, calls in enumerate(evaluated) if check in calls) < next(
         index for index, calls in enumerate(evaluated) if any(map(stage_of, calls))
@@ -327,6 +404,13 @@ def test_deploying_asks_the_cluster_before_the_first_stage_and_gives_its_secrets
             "/run/secrets/KUBECONFIG": Call("Secret", "the kubeconfig")
         }
         assert mounts(call, "withEnvVariable", "name")["KUBECONFIG"]["value"] == "/run/secrets/KUBECONFIG"
+
+
+def test_a_run_that_is_given_is_told_by_its_own_report_and_no_stage_is_run(describe: Describe) -> None:
+    assert functions()["told"].cache_policy == "never"
+    described = describe("told", run="a run directory")
+    assert described.stages == {}
+    assert [call["path"] for call in described.session.evaluated] == ["report/summary.md"]
 
 
 @pytest.mark.parametrize("row", TABLE, ids=lambda row: row.name)
@@ -353,6 +437,31 @@ def test_a_release_says_yes_to_the_stages_that_write_outside_and_nothing_else_do
         assert [call for call in described.execs if "--yes" in call["args"]] == []
 
 
+def test_several_stages_are_one_run_directory_and_what_they_share_is_done_once(describe: Describe) -> None:
+    described = describe("stage", name="facts,test,admit", world="release")
+    assert {"facts", "build", "test", "scan", "admit"} <= described.stages.keys()
+    assert not {"attest", "publish"} & described.stages.keys()
+
+
+def test_a_release_comes_back_with_a_report_of_its_own(released: Described) -> None:
+    [report] = [call for call in released.execs if "report" in call["args"]]
+    ours = report["args"][report["args"].index("shipseal.engine.offline") + 2 :]
+    assert ours == (*MODULE, "shipseal", "report", "--config", CONFIG, "--run-dir", RUN)
+    assert mounts(report, "withSecretVariable", "name") == {}
+    assert report in set(released.session.known[released.result].chain())
+
+
+def test_a_run_of_another_job_is_signed_by_one_command_and_no_stage_is_described(describe: Describe) -> None:
+    described = describe("sign", run="the run", token="the token", registry_auth="the login")
+    assert described.stages == {}
+    [sign] = [call for call in described.execs if "sign" in call["args"]]
+    where = ("--config", CONFIG, "--store", STORE, "--run", GIVEN, "--run-dir", RUN, "--yes")
+    assert sign["args"] == (*MODULE, "shipseal", "sign", *where)
+    assert mounts(sign)[GIVEN]["source"] == Call("Directory", "the run")
+    assert mounts(sign, "withSecretVariable", "name").keys() == {TOKEN, LOGIN}
+    assert not sign["insecureRootCapabilities"]
+
+
 def test_a_release_reads_its_secrets_before_the_first_stage(released: Described) -> None:
     first = next(index for index, call in enumerate(released.session.evaluated) if any(map(stage_of, execs(call))))
     read = [
@@ -377,6 +486,7 @@ def test_every_image_is_named_by_digest(describe: Describe, function: str) -> No
 
 def test_the_image_of_the_module_itself_is_the_same_one() -> None:
     assert f'base-image = "{dagger_module.BASE}"' in (HOME / "pyproject.toml").read_text()
+    assert dagger_module.BASE not in Path(dagger_module.__file__).read_text()  # it stands once
 
 
 def networked(described: Described) -> set[tuple[str, ...]]:
@@ -403,6 +513,26 @@ def test_without_a_store_one_container_fetches_the_inputs_and_sees_the_locks_alo
     assert fetch in set(source.chain())
 
 
+def test_mirrors_are_told_to_the_container_that_fetches_and_to_no_other(describe: Describe) -> None:
+    mirror = "oci://registry.example/inputs https://mirror.example/inputs"
+    described = describe("build", store=False, mirror=mirror)
+    told = [
+        call
+        for call in described.execs
+        if any(each.name == "withEnvVariable" and each["value"] == mirror for each in call.chain())
+    ]
+    [fetch] = [call for call in described.execs if call["args"][4:6] == ("store", "fetch")]
+    assert fetch in told
+    assert [stage_of(call) for call in told if stage_of(call)] == []
+
+
+@pytest.mark.parametrize("mirror", ["/srv/mirror", "https://ann:secret@mirror.example/inputs", "ftp://mirror.example"])
+def test_a_mirror_that_no_container_could_or_should_know_is_refused(describe: Describe, mirror: str) -> None:
+    with pytest.raises(Exception, match=r"does not see it|is named with a login|is no mirror") as raised:
+        describe("build", store=False, mirror=mirror)
+    assert "secret" not in str(raised.value)
+
+
 def test_requirements_are_installed_by_hash_in_a_layer_that_no_code_is_in(describe: Describe) -> None:
     described = describe("build", store=False)
     (install,) = [call for call in described.execs if "pip install" in " ".join(call["args"])]
@@ -410,7 +540,7 @@ def test_requirements_are_installed_by_hash_in_a_layer_that_no_code_is_in(descri
     assert [call.name for call in install.chain() if call.name == "withDirectory"] == []
 
 
-@pytest.mark.parametrize("name", ["admit", "deploy", "dry_run", "release", "scan", "stage", "verify"])
+@pytest.mark.parametrize("name", ["admit", "deploy", "dry_run", "release", "scan", "sign", "stage", "verify"])
 def test_what_has_an_effect_or_a_clock_is_never_answered_from_the_cache(name: str) -> None:
     assert functions()[name].cache_policy == "never"
 
@@ -432,7 +562,7 @@ def test_every_function_and_argument_says_what_it_is() -> None:
 
 
 def functions() -> Mapping[str, Any]:
-    described = default_module().get_object("Pipeline")
+    described = default_module().get_object("Shipseal")
     return {name: each for name, each in described.functions.items() if name}
 
 
@@ -444,5 +574,5 @@ def test_what_git_ignores_here_is_sent_to_no_engine() -> None:
         for pattern in (HOME / file).read_text().split():
             name = pattern.strip("/")
             said = {f"{below}{name}"} if pattern.startswith("/") else {f"**/{name}", f"{below}**/{name}"}
-            missing += [] if said & set(dagger_module.IGNORED) else [f"{file}: {pattern}"]
+            missing += [] if said & set(dagger_arguments.IGNORED) else [f"{file}: {pattern}"]
     assert missing == []

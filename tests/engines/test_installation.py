@@ -10,7 +10,7 @@ from zipfile import ZipFile
 
 import pytest
 
-from pipeline.project.config import HOME
+from shipseal.project.config import HOME
 
 SDK = """\
 [build-system]
@@ -52,7 +52,7 @@ def module(tmp_path: Path) -> Path:
     root.mkdir()
     for name in ("pyproject.toml", "requirements.lock", "README.md", "LICENSE"):
         shutil.copy(HOME / name, root / name)
-    shutil.copytree(HOME / "pipeline", root / "pipeline", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(HOME / "shipseal", root / "shipseal", ignore=shutil.ignore_patterns("__pycache__"))
     (root / "sdk").mkdir()
     (root / "sdk" / "pyproject.toml").write_text(SDK)
     return root
@@ -93,7 +93,26 @@ def test_the_sdk_installs_the_module_and_its_requirements_together(module: Path,
         "from importlib.metadata import entry_points; print([each.value for each in entry_points(group='dagger.mod')])"
     )
     done = subprocess.run([module / ".venv/bin/python", "-c", found], capture_output=True, text=True, check=True)
-    assert done.stdout == "['pipeline.engine.dagger_module:Pipeline']\n"
+    assert done.stdout == "['shipseal.engine.dagger_module:Shipseal']\n"
+
+
+IMPORTS = """
+import builtins, sys
+asked, imports = set(), builtins.__import__
+def noting(name, about=None, *rest):
+    if str((about or {}).get("__name__", "")).startswith("shipseal"):
+        asked.add(name.partition(".")[0])
+    return imports(name, about, *rest)
+builtins.__import__ = noting
+import shipseal.engine.dagger_module
+print(*sorted(asked - sys.stdlib_module_names - {"shipseal"}))
+"""
+
+
+def test_the_module_of_dagger_imports_what_the_sdk_has_and_nothing_else() -> None:
+    """It is asked for its functions before anything of ours is there; what is named here comes with dagger-io."""
+    done = subprocess.run([sys.executable, "-P", "-c", IMPORTS], cwd=HOME, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["anyio", "dagger", "packaging"]
 
 
 def test_the_lock_leaves_the_sdk_to_the_engine() -> None:

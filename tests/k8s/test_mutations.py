@@ -12,10 +12,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.deploying.manifests import dump
-from pipeline.deploying.review import review
-from pipeline.digest import Digest, Reference
-from pipeline.errors import ConfigError, SubjectFailed
+from shipseal.deploying.manifests import dump
+from shipseal.deploying.review import review
+from shipseal.digest import Digest, Reference
+from shipseal.errors import ConfigError, SubjectFailed
 
 K8S = Path(__file__).resolve().parents[2] / "k8s"
 REFERENCE = Reference("docker.io", "example/app", Digest.of(b"image"))

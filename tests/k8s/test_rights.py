@@ -11,8 +11,8 @@ import kubernetes_validate  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from pipeline.deploying.manifests import Manifest, parse
-from pipeline.deploying.platform import Platform, Right, read, resource_of
+from shipseal.deploying.manifests import Manifest, parse
+from shipseal.deploying.platform import Platform, Right, read, resource_of
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"

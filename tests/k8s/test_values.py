@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.rollout.names import FIRST_REPLICAS, MANAGER
+from shipseal.rollout.names import FIRST_REPLICAS, MANAGER
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"

@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import ConfigError
-from pipeline.local.advisories import build, read
-from pipeline.project.config import HOME
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError
+from shipseal.local.advisories import build, read
+from shipseal.project.config import HOME
 
 SHIPPED = HOME / "policy" / "sample-advisories.toml"
 ADVISORY = """

@@ -19,9 +19,9 @@ from sigstore.sign import SigningContext
 from sigstore.verify import Verifier
 from sigstore.verify.policy import Identity
 
-from pipeline.local.sigstore import ISSUER, LocalSigstore, local_sigstore
-from pipeline.local.sigstore.merkle import inclusion_path, leaf_hash, root_hash
-from pipeline.local.sigstore.transparency import der
+from shipseal.local.sigstore import ISSUER, LocalSigstore, local_sigstore
+from shipseal.local.sigstore.merkle import inclusion_path, leaf_hash, root_hash
+from shipseal.local.sigstore.transparency import der
 
 SUBJECT = "https://dry-run.invalid/somebody"
 NOBODY = Identity(identity="https://dry-run.invalid/nobody", issuer=ISSUER)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.local.sigstore import LocalSigstore, local_sigstore
-from pipeline.locked.store import Store
+from shipseal.digest import Digest
+from shipseal.local.sigstore import LocalSigstore, local_sigstore
+from shipseal.locked.store import Store
 from tests.commands import Ended
 from tests.release.projects import REPOSITORY, Project, import_database, make
 from tests.release.registries import Served, docker_registry, olareg
@@ -51,6 +51,13 @@ def open_registry(
     store: Store, locked: dict[str, Digest], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Served]:
     """Give olareg: with the referrers API, without a login."""
+    with olareg(store.get(locked["olareg"]), tmp_path_factory.mktemp("olareg")) as served:
+        yield served
+
+
+@pytest.fixture(scope="module")
+def own_registry(store: Store, locked: dict[str, Digest], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    """Give olareg for one module alone: the same image is signed there in another way."""
     with olareg(store.get(locked["olareg"]), tmp_path_factory.mktemp("olareg")) as served:
         yield served
 

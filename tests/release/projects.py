@@ -3,14 +3,16 @@
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
-from pipeline.local import advisories
-from pipeline.local.sigstore import ISSUER, LocalSigstore
-from pipeline.project.config import HOME
+from shipseal.local import advisories
+from shipseal.local.sigstore import ISSUER
+from shipseal.project.config import HOME
 from tests.commands import SAMPLES, Ended, pipeline, read
 from tests.conftest import commit
 from tests.release.registries import Served
@@ -26,11 +28,29 @@ trust-root = "file"
 trust-root-file = "authority.json"
 slsa-build-level = 1
 source = "{SOURCE}"
+maximum-age-days = {{ vulns = 7, openvex = 1, verdict = 1 }}
 
 [[policies.production.signers]]
 identity = "{IDENTITY}"
 issuer = "{ISSUER}"
 """
+
+
+class Authority(Protocol):
+    """Whoever certifies the signer of a release, while it runs."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+
+    def token(self, identity: str, claims: Mapping[str, str]) -> str:
+        """Return an identity token."""
+
+    def signing_config(self) -> Mapping[str, Any]:
+        """Return where a signer finds the services."""
+
+    def trusted_root(self) -> Mapping[str, Any]:
+        """Return what a verifier has to trust."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +69,7 @@ class Project:
 
     root: Path
     registry: Served
-    authority: LocalSigstore
+    authority: Authority
     home: Path
     store: Path
     tokens: list[str] = field(default_factory=list)
@@ -67,8 +87,7 @@ class Project:
 
     def token(self, identity: str = IDENTITY) -> str:
         """Return an identity token as a CI job has one."""
-        head = subprocess.run(["git", "-C", self.root, "rev-parse", "HEAD"], check=True, capture_output=True, text=True)
-        claims = {"source_repository_uri": SOURCE, "source_repository_digest": head.stdout.strip()}
+        claims = {"source_repository_uri": SOURCE, "source_repository_digest": head(self.root)}
         claims |= {"source_repository_ref": BRANCH, "build_signer_uri": identity}
         self.tokens.append(self.authority.token(identity, claims))
         return self.tokens[-1]
@@ -101,10 +120,39 @@ class Project:
         return replace(self, root=Path(shutil.copytree(self.root, target, symlinks=True)))
 
 
-def make(directory: Path, registry: Served, authority: LocalSigstore, store: Path, *, database: bool = True) -> Project:
+def head(root: Path) -> str:
+    """Return the commit that is checked out."""
+    command = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def make(directory: Path, registry: Served, authority: Authority, store: Path, *, database: bool = True) -> Project:
     """Make the project: the sample, with a registry, a signing authority and, if wanted, a database of its own."""
-    root, home = directory / "greetings", directory / "home"
+    root = directory / "greetings"
     shutil.copytree(SAMPLES / "greetings", root)
+    return _set_up(root, registry, authority, store, database=database)
+
+
+def make_own(directory: Path, registry: Served, authority: Authority, store: Path) -> Project:
+    """Make a project of what the pipeline's own checkout releases: the same image, for all of its platforms.
+
+    Its suite does not run once more on the image's files: that has tests of its own, and they measure time.
+    """
+    root = directory / "own"
+    for name in ("service", "tests/service", "image", "k8s"):
+        shutil.copytree(HOME / name, root / name, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(HOME / "policy", root / "rules", ignore=shutil.ignore_patterns("vex"))
+    shutil.copy(SAMPLES / "greetings" / "rules" / "verification.toml", root / "rules")
+    text = (HOME / "pipeline.toml").read_text().replace('directory = "policy"', 'directory = "rules"')
+    before, _, after = text.partition('suite = ["tests/service"]')
+    text = before + after[after.index("[image]") :]
+    (root / "pipeline.toml").write_text(text.replace("example/simpletimeservice", "example/greetings"))
+    return _set_up(root, registry, authority, store, database=True)
+
+
+def _set_up(root: Path, registry: Served, authority: Authority, store: Path, *, database: bool) -> Project:
+    """Give a project its registry, its signer and its policy."""
+    home = root.parent / "home"
     home.mkdir()
     (home / "signing.json").write_text(json.dumps(authority.signing_config()))
     (root / "rules" / "authority.json").write_text(json.dumps(authority.trusted_root()))
@@ -116,7 +164,7 @@ def make(directory: Path, registry: Served, authority: LocalSigstore, store: Pat
     (root / "pipeline.toml").write_text(configuration)
     with (root / "rules" / "verification.toml").open("a") as policy:
         policy.write(POLICY)
-    _renew_statements(root / "rules" / "vex")
+    renew_statements(root / "rules" / "vex")
     commit(root)
     return Project(root, registry, authority, home, store)
 
@@ -125,11 +173,24 @@ def import_database(project: Project) -> Ended:
     """Import a vulnerability database of yesterday, as people do who have a file of one."""
     known = advisories.read(HOME / "policy" / "sample-advisories.toml")
     file = project.home / "vulnerability.db"
+    file.unlink(missing_ok=True)
     advisories.build(known.model_copy(update={"built": datetime.now(UTC) - timedelta(days=1)}), file, processor="tests")
     return project.run("db", "import", file)
 
 
-def _renew_statements(directory: Path) -> None:
+@contextmanager
+def another_database(project: Project) -> Iterator[Path]:
+    """Give the directory of a project's database, to change it for a while: copies of the project share it."""
+    own, before = project.home / "database", project.home / "before"
+    shutil.copytree(own, before)
+    try:
+        yield own
+    finally:
+        shutil.rmtree(own)
+        before.rename(own)
+
+
+def renew_statements(directory: Path) -> None:
     """Give the project the pipeline's own VEX statements with dates around today, so that no test ends with them."""
     directory.mkdir()
     today = datetime.now(UTC)

@@ -15,6 +15,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from shipseal.digest import Digest
+
 INDEX = "application/vnd.oci.image.index.v1+json"
 MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 CONFIGURATION = """\
@@ -91,12 +93,26 @@ class Served:
     def tag(self, repository: str, digest: str, *names: str) -> None:
         """Give tags to a manifest that is there, as somebody else would; this registry has to be open to all."""
         data = self.get(f"{repository}/manifests/{digest}", f"{INDEX}, {MANIFEST}")
-        headers = {"Content-Type": json.loads(data)["mediaType"]}
         for name in names:
-            url = f"http://{self.host}/v2/{repository}/manifests/{name}"
-            request = urllib.request.Request(url, data, headers, method="PUT")
-            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10):
-                pass
+            self.put(f"{repository}/manifests/{name}", data, json.loads(data)["mediaType"])
+
+    def put(self, path: str, data: bytes, kind: str, method: str = "PUT") -> str:
+        """Write something, as somebody else would, and return where the registry says that it is."""
+        url = path if path.startswith("http") else f"http://{self.host}/v2/{path}"
+        request = urllib.request.Request(url, data, {"Content-Type": kind}, method=method)
+        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=10) as answer:
+            return str(answer.headers.get("Location") or "")
+
+    def put_blob(self, repository: str, data: bytes) -> None:
+        """Write a blob."""
+        where = self.put(f"{repository}/blobs/uploads/", b"", "application/octet-stream", "POST")
+        where = where if where.startswith("http") else f"http://{self.host}{where}"
+        joint = "&" if "?" in where else "?"
+        self.put(f"{where}{joint}digest={Digest.of(data)}", data, "application/octet-stream")
+
+    def delete(self, path: str) -> None:
+        """Remove a manifest."""
+        self.put(path, b"", "application/octet-stream", "DELETE")
 
     def referrers(self, repository: str, digest: str) -> list[str]:
         """Return what refers to a manifest, by the API of the specification or by the tag in its place."""

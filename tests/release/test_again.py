@@ -1,36 +1,76 @@
-"""A release after others: the same bytes leave their own evidence once, and no tag goes back to an older release."""
+"""A release after others: the same bytes leave their evidence once, and no tag goes back to an older release."""
 
 import json
 import re
 import shutil
 import subprocess
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.locked.store import Store
+from shipseal.attestation.statements import PredicateType
+from shipseal.digest import Digest
+from shipseal.locked.store import Store
 from tests.release.conftest import MakeProject, Released
-from tests.release.projects import REPOSITORY, SOURCE
-from tests.release.registries import INDEX, MANIFEST, olareg
+from tests.release.projects import REPOSITORY, SOURCE, Project, another_database, import_database
+from tests.release.registries import INDEX, MANIFEST, Served, olareg
 
 pytestmark = pytest.mark.timeout(600)
 
 
-def test_the_same_bytes_again_add_one_set_of_evidence_and_move_no_tag(released: Released, tmp_path: Path) -> None:
+WRITES = re.compile(r'"(?:PUT|POST|PATCH|DELETE) [^"]*"')
+
+
+def content(registry: Served) -> dict[str, bytes]:
+    """Return every file that a registry keeps, but for uploads that were begun."""
+    files = (path for path in (registry.log.parent / "files").rglob("*") if path.is_file())
+    return {str(path): path.read_bytes() for path in files if "_uploads" not in path.parts}
+
+
+def kinds(project: Project) -> dict[str, Counter[str]]:
+    """Return what kinds of evidence each subject has, by the annotations of the manifests."""
+    found: dict[str, Counter[str]] = {}
+    for subject in project.read("publish/receipt.json")["subjects"]:
+        manifests = (f"{REPOSITORY}/manifests/{each}" for each in project.registry.referrers(REPOSITORY, subject))
+        read = (json.loads(project.registry.get(name, MANIFEST)) for name in manifests)
+        found[subject] = Counter(each["annotations"]["dev.sigstore.bundle.predicateType"] for each in read)
+    return found
+
+
+def test_unchanged_bytes_and_an_unchanged_database_only_read_from_this_machine_and_another(
+    released: Released, tmp_path: Path
+) -> None:
     project, registry = released.project.copy(tmp_path / "greetings"), released.project.registry
-    before = project.read("promote/tags.json")
-    first = {subject: registry.referrers(REPOSITORY, subject) for subject in released.referrers}
+    if registry.login:  # the run that has released it is known on this machine, and gone on another
+        shutil.rmtree(project.run_dir)
+    before, said = content(registry), len(registry.log.read_text())
     ended = project.release()
     assert ended.code == 0, ended.output
-    after = project.read("promote/tags.json")
-    assert after["digest"] == before["digest"]
-    assert after["before"] == dict.fromkeys(before["tags"], before["digest"])
-    assert registry.tags(REPOSITORY) == released.tags
-    for subject, referrers in first.items():
-        now = registry.referrers(REPOSITORY, subject)
-        assert len(now) == len(set(now)) == len(referrers) + len(released.referrers[subject])
-        assert set(referrers) < set(now)
+    assert content(registry) == before
+    assert WRITES.findall(registry.log.read_text()[said:]) == []
+    assert "0 statements signed by" in ended.stderr
+    assert "signing the verification summary" not in ended.stderr
+    tags = project.read("promote/tags.json")
+    assert tags["before"] == dict.fromkeys(tags["tags"], tags["digest"])
+
+
+def test_a_new_commit_adds_its_provenance_and_a_new_database_its_scans_and_verdict(copy: Project) -> None:
+    """And with either comes the summary that names it; nothing else is there twice."""
+    first = kinds(copy)
+    copy.commit("NOTES", "nothing that is in the image\n")
+    assert copy.release().code == 0
+    second = kinds(copy)
+    for subject in first:
+        assert second[subject] - first[subject] == Counter({PredicateType.PROVENANCE: 1, PredicateType.SUMMARY: 1})
+    with another_database(copy):
+        assert import_database(copy).code == 0
+        assert copy.release().code == 0
+    third = kinds(copy)
+    for subject in first:
+        scans = first[subject][PredicateType.VULNS]
+        added = Counter({PredicateType.VULNS: scans, PredicateType.VERDICT: 1, PredicateType.SUMMARY: 1})
+        assert third[subject] - second[subject] == added
 
 
 def test_a_tag_that_a_newer_release_has_stays_there(

@@ -3,14 +3,14 @@
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipeline.digest import Digest
-from pipeline.distribution.credentials import login
-from pipeline.distribution.manifests_artifact import artifact, publish
-from pipeline.distribution.referrers import attach
-from pipeline.distribution.registry import Registry
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.distribution.credentials import login
+from shipseal.distribution.manifests_artifact import artifact, publish
+from shipseal.distribution.referrers import attach
+from shipseal.distribution.registry import Registry
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
+from shipseal.tools.toolbox import Toolbox
 from tests.release.registries import docker_registry
 
 

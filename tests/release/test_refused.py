@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.local.sigstore import ISSUER, local_sigstore
-from pipeline.locked.store import Store
+from shipseal.digest import Digest
+from shipseal.local.sigstore import ISSUER, local_sigstore
+from shipseal.locked.store import Store
 from tests.release.conftest import MakeProject, Released
 from tests.release.projects import IDENTITY, REPOSITORY, SOURCE, Project
 from tests.release.registries import INDEX, Served, olareg
@@ -51,8 +51,13 @@ def test_other_bytes_for_a_version_that_is_released(copy: Project) -> None:
     assert (ended.code, content(copy.registry)) == (2, before), ended.output
     assert f"{REPOSITORY}:1.0.0 is another image already" in ended.stderr
     assert "give the service a new version" in ended.stderr
-    assert list(copy.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
+    assert signed(copy) == [], "nothing was signed"
     assert copy.run("plan").code == 2
+
+
+def signed(project: Project) -> list[Path]:
+    """Return the bundles that a release which was refused has made."""
+    return [*project.run_dir.glob("attest.part/bundles/*"), *project.run_dir.glob("attest.signed/*")]
 
 
 def test_a_login_that_may_read_and_not_write(
@@ -65,7 +70,7 @@ def test_a_login_that_may_read_and_not_write(
         assert (ended.code, content(registry)) == (5, set()), ended.output
     assert f"{registry.host} does not allow this login `oras blob` in {REPOSITORY}" in ended.stderr
     assert f"docker login {registry.host}" in ended.stderr
-    assert list(project.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
+    assert signed(project) == [], "nothing was signed"
 
 
 def test_no_vulnerability_database(make_project: MakeProject, open_registry: Served) -> None:
@@ -96,6 +101,7 @@ def test_nobody_who_signs(copy: Project, token: str, code: int, said: str) -> No
 
 def test_a_token_that_the_authority_does_not_take(copy: Project) -> None:
     before = content(copy.registry)
+    copy.commit("NOTES", "the provenance of a new commit has to be signed\n")
     with local_sigstore() as other:
         token = other.token(IDENTITY, {})
     ended = copy.release(SIGSTORE_ID_TOKEN=token)
@@ -110,7 +116,7 @@ def test_a_signer_whom_the_policy_does_not_name_signs_nothing(copy: Project) -> 
     ended = copy.release(SIGSTORE_ID_TOKEN=copy.token(stranger))
     assert (ended.code, content(copy.registry), tags(copy.registry)) == (6, before, logged), ended.output
     assert "the policy production does not name who would sign" in ended.stderr
-    assert list(copy.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
+    assert signed(copy) == [], "nothing was signed"
 
 
 def test_a_source_that_the_policy_does_not_name_signs_nothing(copy: Project) -> None:
@@ -121,7 +127,7 @@ def test_a_source_that_the_policy_does_not_name_signs_nothing(copy: Project) -> 
     ended = copy.release()
     assert (ended.code, content(copy.registry)) == (6, before), ended.output
     assert f"it was built from {SOURCE}" in ended.stderr
-    assert list(copy.run_dir.glob("attest.part/bundles/*")) == [], "nothing was signed"
+    assert signed(copy) == [], "nothing was signed"
 
 
 def test_an_authority_that_the_policy_does_not_trust_signs_nothing(copy: Project) -> None:
@@ -137,6 +143,22 @@ def test_an_authority_that_the_policy_does_not_trust_signs_nothing(copy: Project
     assert "does not trust the authority that would sign" in ended.stderr
 
 
+def test_a_signature_that_cannot_be_verified_is_the_only_one_and_is_not_published(copy: Project) -> None:
+    """The policy trusts the authority that certifies, and another log than the one that is written to."""
+    before = content(copy.registry)
+    mine = copy.home / "whole.json"
+    mine.write_text(json.dumps(copy.authority.trusted_root()))
+    with local_sigstore() as other:
+        root = {**copy.authority.trusted_root(), "tlogs": other.trusted_root()["tlogs"]}
+    copy.commit("rules/authority.json", json.dumps(root))
+    configuration = (copy.root / "pipeline.toml").read_text()
+    copy.commit("pipeline.toml", configuration.replace('"rules/authority.json"', f'"{mine}"'))
+    ended = copy.release()
+    assert (ended.code, content(copy.registry)) == (6, before), ended.output
+    assert "what was signed just now as signature.sigstore.json cannot be verified" in ended.stderr
+    assert len(signed(copy)) == 1
+
+
 def test_somebody_else_than_is_configured_is_certified(copy: Project) -> None:
     """With an authority of its own rules that is known when the first statement is signed, and no second one is."""
     before = content(copy.registry)
@@ -146,7 +168,7 @@ def test_somebody_else_than_is_configured_is_certified(copy: Project) -> None:
     ended = copy.release()
     assert (ended.code, content(copy.registry)) == (6, before), ended.output
     assert "the authority certified somebody else than was expected" in ended.stderr
-    assert len(list(copy.run_dir.glob("attest.part/bundles/*"))) == 1
+    assert len(signed(copy)) == 1
 
 
 def test_what_a_dry_run_signed_is_nothing_to_the_policy_of_a_release(copy: Project, released_openly: Released) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.distribution.referrers import BUNDLE_TYPE
-from pipeline.local.sigstore import ISSUER
-from pipeline.locked.store import Store
+from shipseal.digest import Digest
+from shipseal.distribution.referrers import BUNDLE_TYPE
+from shipseal.local.sigstore import ISSUER
+from shipseal.locked.store import Store
 from tests.release.conftest import Released
 from tests.release.projects import IDENTITY, REPOSITORY
 from tests.release.registries import INDEX, MANIFEST
@@ -138,7 +138,7 @@ def test_no_secret_is_on_a_command_line_and_only_who_needs_one_has_it(released: 
     holders: set[str] = set()
     for name, secret in secrets(released).items():
         assert [line for line in lines if secret in line] == [], name
-        holding = {line for line in released.seen.holding(secret) if "-m pipeline release" not in line}
+        holding = {line for line in released.seen.holding(secret) if "-m shipseal release" not in line}
         assert [line for line in holding if "/cosign attest-blob" not in line] == [], name
         assert not holding or name.startswith("token")
         holders |= holding

@@ -11,7 +11,12 @@ from pathlib import Path
 _TRACE = ("strace", "-f", "--seccomp-bpf", "-qq", "-e", "trace=execve,execveat", "-e", "signal=none")
 _IN_FULL = ("-v", "-xx", "-s", "1000000")
 _STARTED = re.compile(r'execve\("[^"]*", (\[[^]]*\]), (\[[^]]*\])|execveat\(.*?, "[^"]*", (\[[^]]*\]), (\[[^]]*\])')
-_CALL = re.compile(r"\d+ +execve")
+_CALL = re.compile(r"(\d+) +execve")
+# A process that was killed just as it asked: its memory was gone when strace looked, and its program has never run.
+_KILLED = re.compile(
+    r"(\d+) +execve(?:at)?\((?:0x[0-9a-f]+|AT_FDCWD)(?:, (?:0x[0-9a-f]+|NULL|0))* <(?:unfinished|detached) \.\.\.>$"
+)
+_RESUMED = re.compile(r"(\d+) +<\.\.\. execve(?:at)? resumed>.*= 0$")
 _STRING = re.compile(r'"([^"]*)"')
 
 
@@ -47,9 +52,15 @@ def files_with(secret: str, *directories: Path) -> list[Path]:
 
 
 def _started(log: Path) -> Iterator[tuple[str, str]]:
+    never: set[str] = set()
     with log.open() as lines:
         for line in lines:
-            if _CALL.match(line):  # others are the ends of calls that were begun before, and of processes
+            if killed := _KILLED.match(line):
+                never.add(killed[1])
+            elif resumed := _RESUMED.match(line):
+                assert resumed[1] not in never, f"a program was started that strace could not see: {line[:200]}"
+            elif call := _CALL.match(line):  # others are the ends of calls that were begun before, and of processes
+                never.discard(call[1])
                 match = _STARTED.search(line)
                 assert match, line[:200]
                 arguments, environment = filter(None, match.groups())

@@ -69,11 +69,30 @@ def test_the_histogram_is_cumulative_and_can_show_1_and_5_milliseconds(start: St
         service.ask("/")
     samples = scrape(service)
     name = "simpletimeservice_http_request_duration_seconds"
-    buckets = [samples[f'{name}_bucket{{le="{bound:g}"}}'] for bound in BOUNDS]
+    buckets = [samples[f'{name}_bucket{{route="/",le="{bound:g}"}}'] for bound in BOUNDS]
     assert {0.001, 0.005} <= set(BOUNDS)
     assert buckets == sorted(buckets)
-    assert samples[f'{name}_bucket{{le="+Inf"}}'] == samples[f"{name}_count"] == 20
-    assert 0 < samples[f"{name}_sum"] < 1
+    assert samples[f'{name}_bucket{{route="/",le="+Inf"}}'] == samples[f'{name}_count{{route="/"}}'] == 20
+    assert 0 < samples[f'{name}_sum{{route="/"}}'] < 1
+
+
+def test_each_known_route_has_a_histogram_of_its_own_and_all_others_share_one(start: Start) -> None:
+    service = start()
+    for target in ("/health", "/health", "/client/input", "/more/input", "/?tz=No/Where"):
+        service.ask(target)
+    service.raw(b"nonsense\r\n\r\n")
+    name = "simpletimeservice_http_request_duration_seconds_count"
+    counts = {key: value for key, value in scrape(service).items() if key.startswith(name)}
+    assert counts.keys() == {f'{name}{{route="{route}"}}' for route in ROUTES}
+    assert {key: value for key, value in counts.items() if value} == {
+        f'{name}{{route="{route}"}}': value for route, value in {"/": 1, "/health": 2, "other": 3}.items()
+    }
+
+
+def test_a_series_is_there_before_its_first_request_so_that_the_first_error_is_an_increase(start: Start) -> None:
+    samples = scrape(start())
+    for route in ROUTES:
+        assert samples[f'simpletimeservice_http_requests_total{{route="{route}",method="GET",status="5xx"}}'] == 0
 
 
 def test_counters_are_the_sum_over_all_workers(start: Start) -> None:

@@ -33,6 +33,15 @@ BAD = {
     "DEBUG_IP": "maybe",
     "REVISION": "x" * 201,
     "IMAGE_DIGEST": "\N{SNOWMAN}",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "https://collector:4318",
+    "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc",
+    "OTEL_EXPORTER_OTLP_HEADERS": "host=other",
+    "OTEL_EXPORTER_OTLP_TIMEOUT": "0",
+    "OTEL_BSP_SCHEDULE_DELAY": "5s",
+    "OTEL_SERVICE_NAME": "x" * 201,
+    "OTEL_RESOURCE_ATTRIBUTES": "a=%0a",
+    "OTEL_TRACES_SAMPLER": "jaeger_remote",
+    "OTEL_TRACES_SAMPLER_ARG": "2",
 }
 
 
@@ -48,6 +57,45 @@ def test_a_bad_value_is_one_line_that_names_the_setting(name: str) -> None:
     with pytest.raises(SettingError, match=rf"^{name}=[^\n]*: ") as caught:
         Settings.from_environment({name: BAD[name]})
     assert str(caught.value).isascii()
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "collector:4318",
+        "http://",
+        "http://collector:0",
+        "http://collector:65536",
+        "http://user:word@collector",
+        "http://collector/?a",
+        "http://[::1/",
+        "http://a b",
+        "http://collector\r\nHost: x",
+    ],
+)
+def test_what_is_no_http_url_is_no_receiver(url: str) -> None:
+    with pytest.raises(SettingError, match="OTEL_EXPORTER_OTLP_ENDPOINT"):
+        Settings.from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": url})
+
+
+@pytest.mark.parametrize(
+    ("url", "expected"),
+    [
+        ("http://collector:4318", ("collector", 4318, "/v1/traces")),
+        ("http://collector", ("collector", 80, "/v1/traces")),
+        ("http://[::1]:4318/otlp/", ("::1", 4318, "/otlp/v1/traces")),
+    ],
+)
+def test_traces_go_below_the_url_that_is_given(url: str, expected: tuple[str, int, str]) -> None:
+    endpoint = Settings.from_environment({"OTEL_EXPORTER_OTLP_ENDPOINT": url}).otel_exporter_otlp_endpoint
+    assert endpoint
+    assert (endpoint.host, endpoint.port, endpoint.path) == expected
+
+
+def test_an_error_shows_no_header_that_may_be_a_credential() -> None:
+    with pytest.raises(SettingError) as caught:
+        Settings.from_environment({"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20secret,host=x"})
+    assert "secret" not in str(caught.value)
 
 
 def test_bad_has_every_setting_that_can_be_wrong() -> None:

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
-from pipeline.digest import Digest
-from pipeline.engine.stage import Context, Stage
+from shipseal.digest import Digest
+from shipseal.engine.stage import Context, Stage
 
 OS_RELEASE = """PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
 NAME="Debian GNU/Linux"
@@ -18,8 +18,17 @@ VERSION_ID="12"
 VERSION="12 (bookworm)"
 ID=debian
 """
-SOURCES = {"zlib1g": "zlib", "libexpat1": "expat", "libc6": "glibc"}
+SOURCES = {"zlib1g": "zlib", "libexpat1": "expat", "libc6": "glibc", "python3.11-minimal": "python3.11"}
 SITE = "opt/site"
+# What the packages of a small image would bring besides, and it has left out.
+OFFERED = {
+    "files": [
+        *("lib/x86_64-linux-gnu/libc.so.6", "lib/x86_64-linux-gnu/libz.so.1"),
+        *("usr/lib/python3.11/tarfile.py", "usr/lib/python3.11/venv/__init__.py"),
+    ],
+    "inside": [],
+    "symbols": {},
+}
 
 
 @dataclass(frozen=True)
@@ -50,6 +59,8 @@ class SmallImage:
 
         async def image(context: Context) -> str:
             context.write_json("image.json", self.write(context.out / "layout"))
+            context.write_json("closure.json", {name: {"needed": {}, "left_out": {}} for name in self.platforms})
+            context.write_json("offered.json", dict.fromkeys(self.platforms, OFFERED))
             return "a small image"
 
         return Stage("image", image)
@@ -64,7 +75,7 @@ class SmallImage:
             for platform in platforms
         ]
         index = {"schemaVersion": 2, "mediaType": _type("index"), "manifests": entries}
-        digest, size = _blob(layout, json.dumps(index).encode())
+        digest, size = blob(layout, json.dumps(index).encode())
         (layout / "index.json").write_text(
             json.dumps({"schemaVersion": 2, "manifests": [_descriptor("index", str(digest), size)]})
         )
@@ -77,22 +88,22 @@ class SmallImage:
 
     def _platform(self, layout: Path, platform: str) -> dict[str, Any]:
         files, packages = self._contents(platform.rpartition("/")[2])
-        raw = _tar(files, directories=self.directories)
-        layer, layer_size = _blob(layout, gzip.compress(raw, mtime=0))
+        raw = tar(files, directories=self.directories)
+        layer, layer_size = blob(layout, gzip.compress(raw, mtime=0))
         diff_id = Digest.of(raw)
         config = {
             "architecture": platform.rpartition("/")[2],
             "os": "linux",
             "rootfs": {"type": "layers", "diff_ids": [str(diff_id)]},
         }
-        config_digest, config_size = _blob(layout, json.dumps(config).encode())
+        config_digest, config_size = blob(layout, json.dumps(config).encode())
         manifest = {
             "schemaVersion": 2,
             "mediaType": _type("manifest"),
             "config": _descriptor("config", str(config_digest), config_size),
             "layers": [_descriptor("layer", str(layer), layer_size)],
         }
-        digest, size = _blob(layout, json.dumps(manifest).encode())
+        digest, size = blob(layout, json.dumps(manifest).encode())
         return {
             "digest": str(digest),
             "size": size,
@@ -140,7 +151,8 @@ def _dpkg(name: str, version: str, architecture: str, own: Mapping[str, object])
     return {f"var/lib/dpkg/status.d/{name}": control.encode(), f"var/lib/dpkg/status.d/{name}.md5sums": sums.encode()}
 
 
-def _tar(files: Mapping[str, bytes | str], *, directories: bool) -> bytes:
+def tar(files: Mapping[str, bytes | str], *, directories: bool) -> bytes:
+    """Return a layer: a text is where a link points."""
     buffer = io.BytesIO()
     parents = {str(parent) for path in files for parent in Path(path).parents} - {"."}
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as archive:
@@ -165,7 +177,8 @@ def _descriptor(kind: str, digest: str, size: int) -> dict[str, Any]:
     return {"mediaType": _type(kind), "digest": digest, "size": size}
 
 
-def _blob(layout: Path, data: bytes) -> tuple[Digest, int]:
+def blob(layout: Path, data: bytes) -> tuple[Digest, int]:
+    """Write a blob into a layout, and return its digest and size."""
     digest = Digest.of(data)
     (layout / "blobs" / "sha256" / digest.hex).write_bytes(data)
     return digest, len(data)

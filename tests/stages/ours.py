@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.engine.schedule import wanted
-from pipeline.engine.table import TABLE
-from pipeline.engine.world import choose
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
-from pipeline.project.config import HOME, Config
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.engine.schedule import wanted
+from shipseal.engine.table import TABLE
+from shipseal.engine.world import choose
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
+from shipseal.project.config import HOME, Config
 
 
 @dataclass(frozen=True)

@@ -4,20 +4,28 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Stage
-from pipeline.stages.admit import admit
-from pipeline.stages.assess import assess
-from pipeline.stages.sbom import sbom
-from pipeline.stages.scan import scan
-from pipeline.stages.vex import vex
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Context, Stage
+from shipseal.stages.admit import admit
+from shipseal.stages.assess import assess
+from shipseal.stages.sbom import sbom
+from shipseal.stages.scan import scan
+from shipseal.stages.vex import vex
 from tests.stages.images import SmallImage
 
 SBOM = Stage("sbom", sbom, needs=("image",), tools=("syft",))
 SCAN = Stage("scan", scan, needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True)
-VEX = Stage("vex", vex, needs=("image", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True)
-ASSESS = Stage("assess", assess, needs=("image", "scan", "vex"), reads=("policy",), live=True)
+VEX = Stage("vex", vex, needs=("image", "smoke", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True)
+ASSESS = Stage("assess", assess, needs=("image", "sbom", "scan", "vex"), reads=("policy",), live=True)
 ADMIT = Stage("admit", admit, needs=("assess",), live=True)
+
+
+async def _unwatched(context: Context) -> str:
+    context.write_json("trace.json", {"how": "not watched", "why": "a small image starts no service"})
+    return "nobody has watched"
+
+
+SMOKE = Stage("smoke", _unwatched, needs=("image",))
 
 ONE_PLATFORM = SmallImage(platforms=("linux/amd64",))
 
@@ -36,7 +44,7 @@ async def begin(run: Run, image: SmallImage = ONE_PLATFORM, *, scanned: bool = T
 
     It is done once for each image and copied from then on: the stages behind it cannot tell.
     """
-    stages = (image.stage(), SBOM, SCAN) if scanned else (image.stage(), SBOM)
+    stages = (image.stage(), SMOKE, SBOM, SCAN) if scanned else (image.stage(), SBOM)
     done = Path(_begun.name) / f"{hash((repr(image), scanned, run.world.name)):x}"
     if not done.exists():
         await perform(run, *stages)

@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Context, Stage
-from pipeline.engine.world import choose
-from pipeline.locked.inputs import Inputs
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME, Config
-from pipeline.stages.image import image
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Context, Stage
+from shipseal.engine.world import choose
+from shipseal.locked.inputs import Inputs
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME, Config
+from shipseal.stages.image import image
 from tests import archives
 from tests.conftest import NOW
 

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine.stage import Context, Stage
-from pipeline.errors import PolicyDenied
+from shipseal.engine.stage import Context, Stage
+from shipseal.errors import PolicyDenied
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ADMIT, ASSESS, VEX, begin, perform

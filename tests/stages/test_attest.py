@@ -10,18 +10,18 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.attestation.statements import RULES_PASSED, Who
-from pipeline.attestation.verifiers import trusted_root, verify_bundle
-from pipeline.digest import Digest
-from pipeline.distribution.referrers import attached
-from pipeline.engine.record import Record
-from pipeline.engine.run import Run
-from pipeline.engine.table import RECORDED
-from pipeline.errors import PolicyDenied, VerificationFailed
-from pipeline.local.signer import SUBJECT
-from pipeline.local.sigstore import ISSUER
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
+from shipseal.attestation.statements import RULES_PASSED, Who
+from shipseal.attestation.verifiers import trusted_root, verify_bundle
+from shipseal.digest import Digest
+from shipseal.distribution.referrers import attached
+from shipseal.engine.record import Record
+from shipseal.engine.run import Run
+from shipseal.engine.table import RECORDED
+from shipseal.errors import PolicyDenied, VerificationFailed
+from shipseal.local.signer import SUBJECT
+from shipseal.local.sigstore import ISSUER
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
 from tests import upstream
 from tests.conftest import NOW
 
@@ -200,4 +200,4 @@ def test_a_verdict_of_the_day_before_is_not_signed(unsigned: Run) -> None:
     unsigned.clock = lambda: NOW + timedelta(hours=25)
     with pytest.raises(PolicyDenied, match="the verdict was given at 2026-11-25T12:00"):
         anyio.run(unsigned.perform, upstream.ATTEST)
-    assert not list((unsigned.directory / "attest.part").glob("bundles/*"))
+    assert not [*unsigned.directory.glob("attest.part/bundles/*"), *unsigned.directory.glob("attest.signed/*")]

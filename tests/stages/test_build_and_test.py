@@ -7,16 +7,16 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Stage
-from pipeline.engine.world import choose
-from pipeline.errors import SubjectFailed, ToolFailed
-from pipeline.locked.store import Store
-from pipeline.project.config import Config
-from pipeline.stages.build import build
-from pipeline.stages.inputs import inputs
-from pipeline.stages.test import test as run_tests
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Stage
+from shipseal.engine.world import choose
+from shipseal.errors import SubjectFailed, ToolFailed
+from shipseal.locked.store import Store
+from shipseal.project.config import Config
+from shipseal.stages.build import build
+from shipseal.stages.inputs import inputs
+from shipseal.stages.test import test as run_tests
 from tests.conftest import MakeRun
 
 SAMPLES = Path(__file__).parent.parent / "samples"

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine import confined
-from pipeline.engine.run import Event, Run
-from pipeline.engine.stage import Context, Stage
-from pipeline.project.config import Config
+from shipseal.engine import confined
+from shipseal.engine.run import Event, Run
+from shipseal.engine.stage import Context, Stage
+from shipseal.project.config import Config
 from tests.commands import SAMPLES
 from tests.conftest import MakeRun
 from tests.stages.test_build_and_test import BUILD, INPUTS, TEST, perform
@@ -121,7 +121,7 @@ needs_bubblewrap = pytest.mark.skipif(
 
 
 @needs_bubblewrap
-async def test_tests_of_a_project_reach_nothing_and_leave_nothing_behind(asking: Run, events: list[Event]) -> None:
+async def test_suite_of_a_project_reach_nothing_and_leave_nothing_behind(asking: Run, events: list[Event]) -> None:
     asking.observe = events.append
     assert await perform(asking, INPUTS, BUILD, TEST) == "11 passed"
     assert [event.text for event in events if "bubblewrap" in event.text] == []

@@ -7,16 +7,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.attestation.cosign import Cosign, lay_out
-from pipeline.attestation.statements import Who
-from pipeline.digest import Digest
-from pipeline.distribution.referrers import attached
-from pipeline.engine.run import Run
-from pipeline.local.signer import SUBJECT
-from pipeline.local.sigstore import ISSUER
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
-from pipeline.tools.toolbox import Toolbox
+from shipseal.attestation.cosign import Cosign, lay_out
+from shipseal.attestation.statements import Who
+from shipseal.digest import Digest
+from shipseal.distribution.referrers import attached
+from shipseal.engine.run import Run
+from shipseal.local.signer import SUBJECT
+from shipseal.local.sigstore import ISSUER
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
+from shipseal.tools.toolbox import Toolbox
 from tests import upstream
 
 BUILDER = Who(SUBJECT, ISSUER)

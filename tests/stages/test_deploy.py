@@ -15,19 +15,19 @@ import anyio
 import pytest
 import yaml
 
-from pipeline.digest import Digest
-from pipeline.engine.stage import Context, Stage
-from pipeline.engine.world import choose
-from pipeline.errors import ConfigError, PipelineError, SubjectFailed, VerificationFailed
-from pipeline.project.config import HOME, Config
-from pipeline.stages.deploy import deploy
+from shipseal.digest import Digest
+from shipseal.engine.stage import Context, Stage
+from shipseal.engine.world import choose
+from shipseal.errors import ConfigError, ShipsealError, SubjectFailed, VerificationFailed
+from shipseal.project.config import HOME, Config
+from shipseal.stages.deploy import deploy
 from tests.conftest import MakeRun, commit
 
 BUILT = Digest.of(b"the image that was built")
 REFERENCE = f"docker.io/example/greetings@{BUILT}"
 SAMPLE = HOME / "tests" / "samples" / "greetings"
 Deployed = Callable[..., Path]
-Refused = Callable[[type[PipelineError]], PipelineError]
+Refused = Callable[[type[ShipsealError]], ShipsealError]
 ROW = Stage("deploy", deploy, needs=("image", "verify"), tools=("kustomize",))
 
 
@@ -40,8 +40,8 @@ async def image(context: Context) -> str:
     return "built"
 
 
-def verified(digest: Digest) -> dict[str, str]:
-    return {"digest": str(digest), "reference": f"registry.example/acme/sample@{digest}"}
+def verified(digest: Digest) -> dict[str, Any]:
+    return {"digest": str(digest), "reference": f"registry.example/acme/sample@{digest}", "statements": []}
 
 
 async def verify(context: Context) -> str:
@@ -90,7 +90,7 @@ def deployed(project: Path, make_run: MakeRun) -> Deployed:
 def refused(project: Path, deployed: Deployed) -> Refused:
     """Give a function that runs the stage to its refusal, and returns that."""
 
-    def perform(kind: type[PipelineError]) -> PipelineError:
+    def perform(kind: type[ShipsealError]) -> ShipsealError:
         with pytest.raises(kind) as failure:
             deployed()
         assert not (project / ".run" / "deploy").exists()

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Stage
-from pipeline.errors import ConfigError, UsageError
-from pipeline.stages.facts import facts
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Stage
+from shipseal.errors import ConfigError, UsageError
+from shipseal.stages.facts import facts
 from tests.conftest import MakeRun, commit
 
 AS_SOMEBODY = ("-c", "user.name=A Tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")

@@ -18,18 +18,21 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.errors import ConfigError, SubjectFailed, UsageError
-from pipeline.image.bytecode import Interpreter, Job, start, this_platform
-from pipeline.image.tree import SITE, Component, Tree, unpack_deb
-from pipeline.locked.debian import Lock
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
-from pipeline.oci.platform_image import Built
-from pipeline.project.config import HOME
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.errors import ConfigError, SubjectFailed, UsageError
+from shipseal.image.bytecode import Interpreter, Job, start, this_platform
+from shipseal.image.tree import Component, Tree, unpack_deb
+from shipseal.locked.debian import Lock
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
+from shipseal.oci.platform_image import Built
+from shipseal.project.config import HOME
+from shipseal.runtime import BOOKWORM
+from shipseal.tools.toolbox import Toolbox
 from tests.stages.services import FILES, PROGRAM, SERVER, Service
+
+SITE = BOOKWORM.site
 
 APP = "greet.py"
 CALLABLE = 'callable = "greet:app"'
@@ -259,13 +262,13 @@ def test_another_writer_takes_no_layer_over(store: Store, tmp_path: Path) -> Non
     """A copy of the pipeline with one line changed goes on in the run directory of this one."""
     run = Service().run(store, tmp_path / "project")
     before = anyio.run(Service().image, run)
-    for name in ("pipeline", "image", "policy", "tools"):
+    for name in ("shipseal", "image", "policy", "tools"):
         shutil.copytree(HOME / name, tmp_path / "other" / name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copyfile(HOME / "requirements.lock", tmp_path / "other" / "requirements.lock")
-    writer = tmp_path / "other" / "pipeline" / "image" / "rootfs.py"
+    writer = tmp_path / "other" / "shipseal" / "image" / "rootfs.py"
     writer.write_text(writer.read_text().replace("/sbin/nologin", "/sbin/nobody"))
     subprocess.run(
-        [sys.executable, "-m", "pipeline", "stage", "image", "--run-dir", run.directory, "--store", store.root],
+        [sys.executable, "-m", "shipseal", "stage", "image", "--run-dir", run.directory, "--store", store.root],
         cwd=run.config.root,
         env={**os.environ, "PYTHONPATH": str(tmp_path / "other")},
         check=True,
@@ -316,7 +319,7 @@ def test_it_is_the_same_whatever_this_machine_is_set_to(
         os.utime(path, (1, 1))
     subprocess.run(
         [
-            *("sh", "-c", f'umask {umask} && exec "$0" -m pipeline stage image --run-dir .run --store "$1"'),
+            *("sh", "-c", f'umask {umask} && exec "$0" -m shipseal stage image --run-dir .run --store "$1"'),
             *(sys.executable, plain.run.store.root),
         ],
         cwd=elsewhere,

@@ -7,13 +7,16 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.image.bytecode import start, this_platform
-from pipeline.image.tree import SITE, STANDARD
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
-from pipeline.oci.platform_image import Built
+from shipseal.digest import Digest
+from shipseal.image.bytecode import start, this_platform
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
+from shipseal.oci.platform_image import Built
+from shipseal.runtime import BOOKWORM
 from tests.stages.services import PROGRAM, Service
+
+SITE = BOOKWORM.site
+STANDARD = BOOKWORM.standard
 
 PLATFORM = this_platform(["linux/amd64", "linux/arm64"])
 SERVER = """

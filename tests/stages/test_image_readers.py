@@ -13,13 +13,13 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.distribution.registry import Registry
-from pipeline.locked.debian import Lock
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
-from pipeline.project.config import HOME
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.distribution.registry import Registry
+from shipseal.locked.debian import Lock
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
+from shipseal.project.config import HOME
+from shipseal.tools.toolbox import Toolbox
 from tests.stages.ours import Ours, ours
 
 PLATFORMS = ("linux/amd64", "linux/arm64")

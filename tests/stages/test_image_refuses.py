@@ -9,16 +9,18 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import PipelineError, exit_code, flatten
-from pipeline.image.tree import SITE
-from pipeline.locked.debian import Lock
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME
+from shipseal.digest import Digest
+from shipseal.errors import ShipsealError, exit_code, flatten
+from shipseal.locked.debian import Lock
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME
+from shipseal.runtime import BOOKWORM
 from tests import archives
 from tests.archives import file, special
 from tests.elfs import library
 from tests.stages.services import FILES, Service
+
+SITE = BOOKWORM.site
 
 COPYRIGHT = file("./usr/share/doc/sample/copyright", b"public domain\n")
 Member = tuple[tarfile.TarInfo, bytes]
@@ -167,10 +169,10 @@ def test_it_is_refused_by_name_with_what_to_do_and_nothing_is_left(own: Store, t
     wheels = [wheel(own, made, bad)] if bad.wheel or bad.links else []
     service = Service(files=bad.files, settings={"image": settings}, tag=bad.tag, wheels=wheels)
     run = service.run(own, project)
-    with pytest.raises((PipelineError, ExceptionGroup)) as caught:
+    with pytest.raises((ShipsealError, ExceptionGroup)) as caught:
         anyio.run(service.image, run)
     (failure,) = flatten(caught.value)
-    assert isinstance(failure, PipelineError)
+    assert isinstance(failure, ShipsealError)
     assert (failure.stage, exit_code([failure])) == ("image", bad.code)
     assert bad.named in "\n".join([failure.what, *failure.why])
     assert failure.do

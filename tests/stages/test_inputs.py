@@ -1,5 +1,6 @@
 """The `inputs` stage, on locks of its own and a store of its own."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -11,17 +12,18 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Stage
-from pipeline.errors import ConfigError, PipelineError, RemoteFailed, ToolFailed, VerificationFailed
-from pipeline.locked import locks, wheels
-from pipeline.locked.fetch import PROGRAMS, fill
-from pipeline.locked.fetch_debian import MIRROR
-from pipeline.locked.inputs import Group, Inputs, digests
-from pipeline.locked.store import Store
-from pipeline.project.config import HOME, Config
-from pipeline.stages.inputs import inputs
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Stage
+from shipseal.errors import ConfigError, RemoteFailed, ShipsealError, ToolFailed, VerificationFailed
+from shipseal.locked import locks, wheels
+from shipseal.locked.fetch import PROGRAMS, fill
+from shipseal.locked.fetch_debian import MIRROR
+from shipseal.locked.inputs import Group, Inputs, digests
+from shipseal.locked.store import Store
+from shipseal.project.config import HOME, Config
+from shipseal.stages.inputs import inputs
+from shipseal.stages.tools import tools as tools_stage
 from tests.conftest import MakeRun
 from tests.origins import (
     apt_settings,
@@ -34,6 +36,7 @@ from tests.origins import (
     toolbox,
 )
 
+TOOLS = Stage("tools", tools_stage, tools=("python", "go"), network=True, always=True)
 ROW = Stage("inputs", inputs, tools=PROGRAMS, reads=("locks",), network=True, always=True)
 
 
@@ -65,7 +68,7 @@ def test_everything_locked_is_listed_with_its_digest(own: Store, wheel: Path, ma
     record = anyio.run(run.perform, ROW)
     listing = (run.directory / "inputs" / "inputs.json").read_text()
     assert str(own.root) not in listing
-    assert record.headline == "1 wheels, 15 Debian packages, 6 tools, all from the store"
+    assert record.headline == "1 wheels, 15 Debian packages, all from the store"
     entry = {"name": "sample", "version": "1.0", "filename": wheel.name, "digest": str(Digest.of_file(wheel))}
     found = Inputs.of(run.config).listing(own)
     assert found["wheels"]["linux/amd64"] == found["wheels"]["linux/arm64"] == [entry]
@@ -122,7 +125,18 @@ def test_a_flipped_byte_in_a_tool_is_a_tool_failure(
     path.unlink()  # it is a link to the real store's file
     path.write_bytes(content)
     with pytest.raises(ToolFailed, match="olareg was altered in the store"):
-        anyio.run(make_run(store=own).perform, ROW)
+        anyio.run(make_run(store=own).perform, TOOLS)
+
+
+def test_the_tools_are_listed_with_where_each_came_from(own: Store, make_run: MakeRun) -> None:
+    run = make_run(store=own)
+    own.note_origin(run.locked["syft"], "oci://mirror.invalid/inputs\x1b[2J")
+    record = anyio.run(run.perform, TOOLS)
+    assert record.headline == "6 tools, all from the store"
+    found = json.loads((run.directory / "tools" / "tools.json").read_bytes())
+    assert found["syft"]["digest"] == str(run.locked["syft"])
+    assert found["syft"]["from"] == "oci://mirror.invalid/inputs\\x1b[2J"
+    assert found["grype"]["from"] == "unknown"
 
 
 def test_a_lock_that_is_missing_is_named(own: Store, project: Path, make_run: MakeRun) -> None:
@@ -192,7 +206,7 @@ def test_fetching_replaces_what_was_altered(index: tuple[Inputs, dict[str, str]]
 @pytest.mark.skipif(not shutil.which("unshare"), reason="this machine has no network namespaces")
 def test_a_full_store_needs_no_network(tmp_path: Path) -> None:
     """The pipeline's own inputs, in a network namespace without even loopback."""
-    command = ["unshare", "--map-root-user", "--net", sys.executable, "-m", "pipeline", "stage", "inputs"]
+    command = ["unshare", "--map-root-user", "--net", sys.executable, "-m", "shipseal", "stage", "inputs"]
     done = subprocess.run([*command, "--run-dir", tmp_path], cwd=HOME, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "all from the store" in done.stderr
@@ -206,7 +220,7 @@ def apart(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, address: str) -> None
     monkeypatch.setenv(MIRROR, address)
 
 
-def refused(run: Run, error: type[PipelineError]) -> PipelineError:
+def refused(run: Run, error: type[ShipsealError]) -> ShipsealError:
     """Perform the stage, which must fail in one way, and leave nothing."""
     with pytest.raises(error) as raised:
         anyio.run(run.perform, ROW)

@@ -8,12 +8,12 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.record import products
-from pipeline.engine.run import Run
-from pipeline.errors import VerificationFailed
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
+from shipseal.digest import Digest
+from shipseal.engine.record import products
+from shipseal.engine.run import Run
+from shipseal.errors import VerificationFailed
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
 from tests import upstream
 
 

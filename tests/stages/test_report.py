@@ -6,8 +6,8 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.engine.stage import Context, Stage
-from pipeline.stages.report import report
+from shipseal.engine.stage import Context, Stage
+from shipseal.stages.report import report
 from tests.conftest import MakeRun
 
 DIGEST = "sha256:" + "a" * 64

@@ -8,8 +8,8 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.errors import PipelineError, ToolFailed, flatten
+from shipseal.digest import Digest
+from shipseal.errors import ShipsealError, ToolFailed, flatten
 from tests.conftest import MakeRun
 from tests.stages.images import SITE, SmallImage
 from tests.stages.rows import ONE_PLATFORM, SBOM, begin, perform
@@ -31,7 +31,7 @@ async def refusal(make_run: MakeRun, image: SmallImage) -> str:
         await perform(make_run(), image.stage(), SBOM)
     failures = flatten(failed.value)
     assert all(isinstance(failure, ToolFailed) for failure in failures)
-    return "\n".join(failure.explain() for failure in failures if isinstance(failure, PipelineError))
+    return "\n".join(failure.explain() for failure in failures if isinstance(failure, ShipsealError))
 
 
 async def test_the_same_image_gives_the_same_bytes_in_another_directory(make_run: MakeRun, tmp_path: Path) -> None:

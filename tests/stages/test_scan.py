@@ -9,13 +9,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Context, Stage
-from pipeline.errors import ConfigError, PipelineError, ToolFailed, VerificationFailed
-from pipeline.local import advisories
-from pipeline.project.config import HOME, Config
-from pipeline.scanning.grype import Grype
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Context, Stage
+from shipseal.errors import ConfigError, ShipsealError, ToolFailed, VerificationFailed
+from shipseal.local import advisories
+from shipseal.project.config import HOME, Config
+from shipseal.scanning.grype import Grype
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ONE_PLATFORM, SCAN, begin, perform
@@ -183,7 +183,7 @@ async def test_an_identity_that_no_import_wrote_is_none(
     ],
 )
 async def test_an_sbom_without_packages_is_no_clean_bill(
-    make_run: MakeRun, sbom: object, failure: type[PipelineError], said: str
+    make_run: MakeRun, sbom: object, failure: type[ShipsealError], said: str
 ) -> None:
     async def listed(context: Context) -> str:
         context.write_json("linux-amd64/sbom.cdx.json", sbom)

@@ -12,13 +12,13 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Stage
-from pipeline.errors import SubjectFailed, VerificationFailed
-from pipeline.locked.inputs import sandbox
-from pipeline.locked.store import Store
-from pipeline.stages.smoke import smoke
+from shipseal.digest import Digest
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Stage
+from shipseal.errors import SubjectFailed, VerificationFailed
+from shipseal.locked.inputs import sandbox
+from shipseal.locked.store import Store
+from shipseal.stages.smoke import smoke
 from tests.commands import pipeline
 from tests.stages.services import PROGRAM, SERVER, Service
 
@@ -160,7 +160,7 @@ async def test_a_module_that_reading_could_not_find_is_named_with_where_to_add_i
     with pytest.raises(SubjectFailed, match="ended by itself") as caught:
         await smoked(served({"connection.sendall(": late}), store, tmp_path / "late")
     assert "ModuleNotFoundError: No module named 'colorsys'" in caught.value.why
-    assert "image.modules" in caught.value.do
+    assert '[image] modules = ["colorsys"]' in caught.value.do
 
 
 @pytest.fixture

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from pipeline.errors import SubjectFailed
-from pipeline.locked.store import Store
-from pipeline.project.smoke import SmokeRequest
-from pipeline.smoke.namespaces import forbidden
-from pipeline.smoke.request import judge, wire
+from shipseal.errors import SubjectFailed
+from shipseal.locked.store import Store
+from shipseal.project.smoke import SmokeRequest
+from shipseal.smoke.namespaces import forbidden
+from shipseal.smoke.request import judge, wire
 from tests.stages.services import Service
 from tests.stages.test_smoke import needs_bubblewrap, smoked
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from pipeline.errors import ConfigError, SubjectFailed
-from pipeline.locked.store import Store
-from pipeline.smoke.namespaces import command
-from pipeline.tools.toolbox import Toolbox
+from shipseal.errors import ConfigError, SubjectFailed
+from shipseal.locked.store import Store
+from shipseal.smoke.namespaces import command
+from shipseal.tools.toolbox import Toolbox
 from tests.stages.services import PROGRAM, SERVER, Service
 from tests.stages.test_smoke import NEITHER, PORT, needs_bubblewrap, smoked
 from tests.stages.test_smoke_emulated import BOTH, EMULATED, needs_emulator
@@ -75,7 +75,7 @@ async def test_a_writable_file_or_link_of_the_image_is_refused(store: Store, tmp
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "run").symlink_to(tmp_path)
     with pytest.raises(ConfigError) as caught:
-        command("bwrap", tmp_path / "root", ("/run/cache",))
+        command("bwrap", tmp_path / "root", "/usr/bin/python3", ("/run/cache",))
     assert caught.value.why == ("/run is a link in the image",)
     assert not (tmp_path / "cache").exists()
 

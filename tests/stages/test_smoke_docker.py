@@ -17,14 +17,14 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.stage import Stage
-from pipeline.engine.table import TABLE
-from pipeline.errors import SubjectFailed
-from pipeline.image.bytecode import this_platform
-from pipeline.locked.store import Store
-from pipeline.stages.smoke import smoke
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.engine.stage import Stage
+from shipseal.engine.table import TABLE
+from shipseal.errors import SubjectFailed
+from shipseal.image.bytecode import this_platform
+from shipseal.locked.store import Store
+from shipseal.stages.smoke import smoke
+from shipseal.tools.toolbox import Toolbox
 from tests.stages.ours import Ours, ours
 from tests.stages.services import PROGRAM, Service
 from tests.stages.test_smoke import probing, require_isolated, smoked

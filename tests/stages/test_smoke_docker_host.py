@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.stage import Stage
-from pipeline.engine.world import choose
-from pipeline.locked.store import Store
-from pipeline.stages.smoke import smoke
-from pipeline.tools.toolbox import Toolbox
+from shipseal.digest import Digest
+from shipseal.engine.stage import Stage
+from shipseal.engine.world import choose
+from shipseal.locked.store import Store
+from shipseal.stages.smoke import smoke
+from shipseal.tools.toolbox import Toolbox
 from tests.release.registries import olareg
 from tests.stages.services import Service
 from tests.stages.test_smoke import needs_bubblewrap, served, smoked

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.engine.record import Record
-from pipeline.engine.stage import Stage
-from pipeline.errors import SubjectFailed
-from pipeline.locked.store import Store
-from pipeline.smoke.sandbox import EMULATORS
-from pipeline.stages.smoke import smoke
+from shipseal.engine.record import Record
+from shipseal.engine.stage import Stage
+from shipseal.errors import SubjectFailed
+from shipseal.locked.store import Store
+from shipseal.smoke.sandbox import EMULATORS
+from shipseal.stages.smoke import smoke
 from tests.stages.services import PROGRAM, SERVER, Service
 from tests.stages.test_smoke import ASKS, NEITHER, PORT, needs_bubblewrap, smoked
 

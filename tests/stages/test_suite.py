@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Stage
-from pipeline.errors import SubjectFailed, ToolFailed
-from pipeline.locked.store import Store
-from pipeline.smoke.junit import Outcome
-from pipeline.stages.smoke import smoke
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Stage
+from shipseal.errors import SubjectFailed, ToolFailed
+from shipseal.locked.store import Store
+from shipseal.smoke.junit import Outcome
+from shipseal.stages.smoke import smoke
 from tests.stages.services import FILES, PROGRAM, SERVER, Service
 from tests.stages.test_smoke import needs_bubblewrap
 
@@ -51,6 +51,41 @@ async def test_tests_that_pass_leave_their_report_and_what_they_touched(store: S
     assert trace["opened_by_the_service"] > 10
     # os.py is in the image for its place, by which the interpreter finds its library, and is frozen besides.
     assert "usr/lib/python3.11/os.pyc" in trace["never_opened"]
+
+
+IN_PYTEST = """
+import stringprep, subprocess, sys
+
+import sample.server
+
+
+def test_something_is_imported_here_and_something_by_what_is_started_here():
+    assert stringprep
+    subprocess.run([sys.executable, "-c", "import encodings.latin_1"], check=True)
+"""
+
+
+@needs_bubblewrap
+async def test_what_asks_and_what_tests_is_not_taken_for_the_service(store: Store, tmp_path: Path) -> None:
+    """To look up a host's name takes `encodings.idna`: the one who asks does, and this service does not."""
+    run, found = await ran(with_tests(IN_PYTEST), store, tmp_path / "in-pytest")
+    trace = json.loads((run.directory / "smoke" / "trace.json").read_bytes())
+    at = {
+        name: [
+            key
+            for key in ("loaded", "opened_during_tests_only", "never_opened")
+            if f"usr/lib/python3.11/{name}.pyc" in trace[key]
+        ]
+        for name in ("socket", "stringprep", "encodings/idna", "encodings/latin_1")
+    }
+    assert at == {
+        "socket": ["loaded"],
+        "stringprep": ["never_opened"],
+        "encodings/idna": ["never_opened"],
+        "encodings/latin_1": ["opened_during_tests_only"],
+    }
+    assert trace["digest"] == found["digest"]
+    assert trace["workload"] | {"digest": ""} == {"digest": "", "requests": 1, "tests": 1, "loaded": 3, "modules": 3}
 
 
 PLACES = """

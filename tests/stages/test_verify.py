@@ -10,19 +10,19 @@ from typing import Any
 import anyio
 import pytest
 
-from pipeline.attestation.statements import PredicateType
-from pipeline.digest import Digest
-from pipeline.distribution.referrers import EMPTY, attach
-from pipeline.engine.record import Record, products
-from pipeline.engine.run import Run
-from pipeline.engine.stage import Stage
-from pipeline.engine.world import choose
-from pipeline.errors import ConfigError, RemoteFailed, VerificationFailed
-from pipeline.local.signer import SUBJECT
-from pipeline.locked.store import Store
-from pipeline.oci.layout import Layout
-from pipeline.project.config import HOME, Config
-from pipeline.stages.attest import attest
+from shipseal.attestation.statements import PredicateType
+from shipseal.digest import Digest
+from shipseal.distribution.referrers import EMPTY, attach
+from shipseal.engine.record import Record, products
+from shipseal.engine.run import Run
+from shipseal.engine.stage import Stage
+from shipseal.engine.world import choose
+from shipseal.errors import ConfigError, RemoteFailed, VerificationFailed
+from shipseal.local.signer import SUBJECT
+from shipseal.locked.store import Store
+from shipseal.oci.layout import Layout
+from shipseal.project.config import HOME, Config
+from shipseal.stages.attest import attest
 from tests import upstream
 from tests.conftest import NOW, PIPELINE_TOML
 
@@ -109,9 +109,15 @@ def test_cosign_is_really_asked_for_all_that_it_accepts_on_every_subject(run: Ru
     ]
     subjects = [image(run)["digest"], *(entry["digest"] for entry in image(run)["platforms"].values())]
     # What was fetched, and no registry: to Cosign what it cannot reach is not there.
-    assert {arguments[-2] for arguments in asked} == {"--local-image"}
-    assert sorted(arguments[-1].rpartition("/")[2] for arguments in asked) == sorted(subjects)
-    assert {tuple(arguments[:3]) for arguments in asked} == {("verify", "--output", "text")}
+    judged, looked = (
+        [arguments for arguments in asked if ("--local-image" in arguments) is here] for here in (True, False)
+    )
+    assert {arguments[-2] for arguments in judged} == {"--local-image"}
+    assert sorted(arguments[-1].rpartition("/")[2] for arguments in judged) == sorted(subjects)
+    assert {tuple(arguments[:3]) for arguments in judged} == {("verify", "--output", "text")}
+    assert sorted(arguments[0] for arguments in looked) == ["tree", "verify"], (
+        "which is who finds it, and judges nothing"
+    )
 
 
 def test_the_summary_speaks_of_the_image_and_lists_what_was_looked_at(run: Run) -> None:

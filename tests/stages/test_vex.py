@@ -6,17 +6,21 @@ from typing import Any
 
 import pytest
 
-from pipeline.digest import Digest
-from pipeline.engine.run import Event, Run
-from pipeline.engine.stage import Context, Stage
-from pipeline.errors import ConfigError
-from pipeline.scanning.grype import Grype
+from shipseal.digest import Digest
+from shipseal.engine.run import Event, Run
+from shipseal.engine.stage import Context, Stage
+from shipseal.errors import ConfigError
+from shipseal.scanning.grype import Grype
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ONE_PLATFORM, VEX, begin, perform
-from tests.statements import statement, write
+from tests.statements import SCANF, statement, write
 
 ODD = Path("/bin/sh").read_bytes().replace(b"\0malloc\0", b"\0sscanf\0")
+FOLLOWS = ("CVE-2026-27171", "CVE-2026-5450", "CVE-2026-5928")
+"""What a small image lacks: it has the records of the packages, and no library."""
+HIDDEN = {"opt/more.zip": b"PK\x03\x04"}
+"""A file that nobody has looked into, which may hold anything."""
 MEDIUM = {"vulnerability": {"name": "CVE-2026-27171"}}
 
 
@@ -37,9 +41,9 @@ def states(run: Run) -> dict[str, str]:
 async def test_what_we_state_of_the_runtime_applies_and_grype_reads_it_alike(make_run: MakeRun) -> None:
     run = make_run()
     headline = await stated(run, SmallImage())
-    assert headline == "2 statements (2 applied); Grype agrees"
-    assert states(run) == {"CVE-2023-45853": "applied", "CVE-2026-5450": "applied"}
-    assert written(run, "evidence.json")["suppressed_by_grype_too"] == 2  # one on each platform
+    assert headline == "4 statements (4 applied), 3 of them by evidence; Grype agrees"
+    assert states(run) == dict.fromkeys(("CVE-2023-45853", *FOLLOWS), "applied")
+    assert written(run, "evidence.json")["suppressed_by_grype_too"] == 6  # three on each platform
 
 
 async def test_the_published_document_speaks_of_the_index_and_of_each_platform(make_run: MakeRun) -> None:
@@ -54,29 +58,29 @@ async def test_the_published_document_speaks_of_the_index_and_of_each_platform(m
 async def test_a_projects_own_statement_is_added(make_run: MakeRun, project: Path) -> None:
     write(project / "policy", statement(**MEDIUM))
     run = make_run()
-    await stated(run)
-    assert states(run)["CVE-2026-27171"] == "applied"
-    assert written(run, "evidence.json")["suppressed_by_grype_too"] == 2
+    await stated(run, ONE_PLATFORM.having(more=HIDDEN))
+    assert states(run) == {"CVE-2023-45853": "applied", "CVE-2026-27171": "applied"}
+    assert written(run, "evidence.json")["suppressed_by_grype_too"] == 1
 
 
 async def test_a_statement_under_the_name_of_one_of_ours_replaces_it(make_run: MakeRun, project: Path) -> None:
     write(project / "policy", statement(**MEDIUM))
-    (project / "policy" / "vex" / "test.json").rename(project / "policy" / "vex" / "glibc-scanf.json")
+    (project / "policy" / "vex" / "test.json").rename(project / "policy" / "vex" / "zlib-minizip.json")
     run = make_run()
     await stated(run)
-    assert "CVE-2026-5450" not in states(run)
+    assert "CVE-2023-45853" not in states(run)
 
 
 async def test_where_no_statement_applies_the_document_that_is_published_says_nothing_and_that_is_said(
     make_run: MakeRun, project: Path, events: list[Event]
 ) -> None:
-    for name in ("glibc-scanf.json", "zlib-minizip.json"):
-        write(project / "policy", statement(products=[{"@id": "pkg:pypi/not-in-this-image"}]))
-        (project / "policy" / "vex" / "test.json").rename(project / "policy" / "vex" / name)
+    write(project / "policy", statement(products=[{"@id": "pkg:pypi/not-in-this-image"}]))
+    (project / "policy" / "vex" / "test.json").rename(project / "policy" / "vex" / "zlib-minizip.json")
     run = make_run(observe=events.append)
-    headline = await stated(run)
+    headline = await stated(run, ONE_PLATFORM.having(more=HIDDEN))
     assert headline == (
-        "2 statements (2 not-in-image); none applies, so what is published states nothing; Grype agrees"
+        "1 statements (1 not-in-image), 0 of them by evidence; none applies, so what is published states nothing; "
+        "Grype agrees"
     )
     assert written(run, "openvex.json")["statements"] == []
     assert any("no VEX statement applies" in event.text for event in events)
@@ -88,10 +92,13 @@ async def test_an_expired_statement_is_evidence_but_not_published(make_run: Make
     await stated(run)
     assert states(run)["CVE-2026-27171"] == "expired"
     published = {each["vulnerability"]["name"] for each in written(run, "openvex.json")["statements"]}
-    assert published == {"CVE-2023-45853", "CVE-2026-5450"}
+    assert published == {"CVE-2023-45853", "CVE-2026-5450", "CVE-2026-5928"}
 
 
-async def test_a_program_that_calls_what_nobody_looked_at_refutes_the_statement(make_run: MakeRun) -> None:
+async def test_a_program_that_calls_what_nobody_looked_at_refutes_the_statement(
+    make_run: MakeRun, project: Path
+) -> None:
+    write(project / "policy", statement(**SCANF))
     image = ONE_PLATFORM.having(more={"usr/bin/odd": ODD})
     run = make_run()
     await stated(run, image)

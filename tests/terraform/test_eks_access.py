@@ -13,9 +13,9 @@ from botocore.awsrequest import AWSRequest  # type: ignore[import-untyped]
 from botocore.credentials import Credentials  # type: ignore[import-untyped]
 from cryptography import x509
 
-from pipeline.cluster.access import Access
-from pipeline.cluster.eks import HEADER, PREFIX, access
-from pipeline.errors import RemoteFailed, UsageError
+from shipseal.cluster.access import Access
+from shipseal.cluster.eks import HEADER, PREFIX, access
+from shipseal.errors import RemoteFailed, UsageError
 from tests.cloud.aws import ACCOUNT, Cloud
 
 NAME, REGION = "reached", "us-west-1"

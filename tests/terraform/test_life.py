@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.cli import main
-from pipeline.project.config import Config
-from pipeline.project.deploy import Deploy
+from shipseal.cli import main
+from shipseal.project.config import Config
+from shipseal.project.deploy import Deploy
 from tests.cloud.aws import ACCOUNT, HOME, Cloud
 from tests.cloud.terraform import CONFIGURATION, Done
 

@@ -1,11 +1,11 @@
-"""What `python -m pipeline cost` counts is what a real plan of each environment really holds."""
+"""What `shipseal cost` counts is what a real plan of each environment really holds."""
 
 import json
 from pathlib import Path
 
 import pytest
 
-from pipeline.deploying.usage import extract
+from shipseal.deploying.usage import extract
 from tests.cloud.aws import Cloud
 from tests.cloud.terraform import CONFIGURATION, Root, copy, environment
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.project.config import HOME
+from shipseal.project.config import HOME
 
 CONFIGURED = "_EXPERIMENTAL_DAGGER_RUNNER_HOST"
 

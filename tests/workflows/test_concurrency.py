@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from pipeline.project.config import HOME
+from shipseal.project.config import HOME
 
 CONCURRENCY = yaml.safe_load((HOME / ".github" / "workflows" / "pipeline.yml").read_bytes())["concurrency"]
 PUSHES = [{"event_name": "push", "ref": "refs/heads/main", "run_id": str(run)} for run in (101, 102, 103)]

@@ -52,7 +52,7 @@ variable "node_size" {
 }
 
 variable "monthly_budget" {
-  description = "US dollars a month, for what carries the tag Environment, that development may cost. The architecture says about 100; its own prices come to more (python -m pipeline cost)."
+  description = "US dollars a month, for what carries the tag Environment, that development may cost. The architecture says about 100; its own prices come to more (shipseal cost)."
   type        = number
   default     = 180
 }

@@ -24,7 +24,7 @@ output "application_role_arn" {
 }
 
 output "overlay" {
-  description = "What the manifests have to know of this region: `terraform output -json overlay` to `python -m pipeline overlay k8s/overlays/recovery`, which writes it into them."
+  description = "What the manifests have to know of this region: `terraform output -json overlay` to `shipseal overlay k8s/overlays/recovery`, which writes it into them."
   value       = module.region.overlay
 }
 

@@ -26,7 +26,7 @@ output "application_role_arn" {
 }
 
 output "overlay" {
-  description = "What the manifests have to know of this region, for `python -m pipeline overlay`, which writes it into them. The role is null where pods get theirs by Pod Identity, which asks for no annotation."
+  description = "What the manifests have to know of this region, for `shipseal overlay`, which writes it into them. The role is null where pods get theirs by Pod Identity, which asks for no annotation."
   value = {
     namespace       = var.application.namespace
     service_account = var.application.service_account

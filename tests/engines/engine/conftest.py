@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.project.config import HOME
+from shipseal.project.config import HOME
 from tests.commands import clone
 from tests.conftest import commit
 from tests.engines.command import Dagger

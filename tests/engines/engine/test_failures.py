@@ -73,7 +73,7 @@ def test_an_unknown_stage_is_refused_with_the_names_of_those_there_are(greetings
     assert ended.code != 0
     assert failures(ended.stderr) == 1
     assert "there is no stage nonsense" in ended.stderr
-    assert "choose one of facts, inputs, build" in ended.stderr
+    assert "choose one of facts, inputs, tools, build" in ended.stderr
 
 
 def test_a_directory_without_a_configuration_is_refused(greetings: Dagger, tmp_path: Path) -> None:
@@ -97,7 +97,7 @@ def test_a_secret_that_is_not_there_is_named_before_anything_is_done(greetings: 
     ended = greetings.call(*arguments, progress="--progress=plain", env={"EMPTY": ""})
     assert ended.code != 0
     assert f"the secret SIGSTORE_ID_TOKEN {said}" in ended.stderr
-    assert "pipeline stage" not in ended.stderr
+    assert "shipseal stage" not in ended.stderr
 
 
 def test_a_release_needs_its_secrets_to_be_named(greetings: Dagger) -> None:
@@ -124,7 +124,7 @@ def test_deploying_is_refused_before_anything_is_signed_where_the_cluster_cannot
     ended = greetings.call(*arguments, progress="--progress=plain", env={"SECRET": "not used"})
     assert ended.code == code, ended.output[-3000:]
     assert said in ended.stderr
-    assert "pipeline stage" not in ended.stderr
+    assert "shipseal stage" not in ended.stderr
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 
-from pipeline.engine.table import TABLE
+from shipseal.engine.table import TABLE
 from tests.commands import Ended, pipeline, read, stages
 from tests.engines.command import Dagger, interrupt, run
 from tests.engines.ports import free_port
 
 pytestmark = pytest.mark.timeout(1200)
 
-FUNCTIONS = {"admit", "build", "deploy", "dry-run", "image", "release", "scan", "stage", "test", "verify"}
+FUNCTIONS = {
+    *("admit", "build", "deploy", "dry-run", "image", "release", "scan", "sign", "stage", "test", "told", "verify"),
+}
 LIVE = {stage.name for stage in TABLE if stage.live}
 
 
@@ -56,7 +58,7 @@ def test_functions_lists_each_function_with_one_sentence(checkout: Path) -> None
     ("function", "said"),
     [
         ("release", ["--registry-auth", "Docker config.json", "--token", "audience sigstore"]),
-        ("stage", ["--name", "python -m pipeline stage --help", "--world", "dry-run or release"]),
+        ("stage", ["--name", "shipseal stage --help", "--world", "dry-run or release"]),
         ("verify", ["--reference", "resolved once", "--policy"]),
         ("build", ["OCI layout"]),
     ],
@@ -158,16 +160,17 @@ def test_one_stage_gives_the_run_directory_up_to_it(greetings: Dagger, tmp_path:
 def test_check_runs_each_check_by_itself_with_the_settings_of_a_file(ours: Dagger, greetings: Dagger) -> None:
     """The constructor's arguments come from .env, where Dagger 0.21 looks for what nobody gave."""
     named = [argument.removeprefix("--").partition("=") for argument in ours.given]
-    settings = [f"PIPELINE_{name.upper()}={value}" for name, _, value in named]
+    settings = [f"SHIPSEAL_{name.upper()}={value}" for name, _, value in named]
     file = ours.module / ".env"
-    file.write_text("\n".join([*settings, f"PIPELINE_SOURCE={greetings.project}"]) + "\n")
+    file.write_text("\n".join([*settings, f"SHIPSEAL_SOURCE={greetings.project}"]) + "\n")
     try:
         listed = run(["dagger", "--silent", "check", "--list"], ours.module)
         ended = run(["dagger", "--progress=plain", "check"], ours.module)
     finally:
         file.unlink()
-    assert set(re.findall(r"^pipeline:([a-z-]+) {2,}", listed.stdout, re.MULTILINE)) == {"admit", "scan", "test"}
+    assert listed.code == 0, listed.output
+    assert set(re.findall(r"^shipseal:([a-z-]+) {2,}", listed.stdout, re.MULTILINE)) == {"admit", "scan", "test"}
     assert ended.code == 0, ended.output
     plain = re.sub(r"\x1b\[[0-9;]*m", "", ended.output)
-    assert set(re.findall(r"pipeline:([a-z-]+) DONE", plain)) == {"admit", "scan", "test"}
+    assert set(re.findall(r"shipseal:([a-z-]+) DONE", plain)) == {"admit", "scan", "test"}
     assert "may ship" in plain

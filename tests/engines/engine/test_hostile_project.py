@@ -18,7 +18,7 @@ def test_what_it_holds_is_refused_before_anything_of_it_runs_and_what_runs_betra
     project, target = tmp_path / "hostile", tmp_path / "target"
     target.mkdir()
     arm(project, target)
-    (project / "pipeline" / "waits").unlink()  # `dagger` itself sends no pipe
+    (project / "shipseal" / "waits").unlink()  # `dagger` itself sends no pipe
     hostile = greetings.of(project)
     ended = hostile.call("dry-run")
     assert "BETRAYED" not in ended.output

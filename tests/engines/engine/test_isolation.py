@@ -4,17 +4,19 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.commands import clone, read
+from shipseal.local import advisories
+from shipseal.project.config import HOME
+from tests.commands import clone, pipeline, read
 from tests.conftest import commit
 from tests.engines.command import Dagger
 from tests.engines.engine.conftest import with_suite
@@ -165,7 +167,7 @@ def test_smoke_itself_may_make_namespaces_and_nothing_that_reaches_out_of_them(
 ) -> None:
     """Its own code is replaced by one that asks, and is started as it is."""
     shutil.copytree(greetings.module, tmp_path / "module")
-    (tmp_path / "module/pipeline/stages/smoke.py").write_text(SMOKE)
+    (tmp_path / "module/shipseal/stages/smoke.py").write_text(SMOKE)
     asking = replace(greetings, module=tmp_path / "module")
     ended = asking.call("stage", "--name=smoke", "export", f"--path={tmp_path}/run")
     assert ended.code == 0, ended.output
@@ -185,12 +187,12 @@ def test_a_project_whose_files_have_the_names_of_our_modules_runs_none_of_them(
     project = clone("greetings", tmp_path / "shadowing")
     configuration = (project / "pipeline.toml").read_text()
     (source,) = re.findall(r'^source = "(.*)"$', configuration, re.MULTILINE) or ["service"]
-    (project / source).rename(project / "pipeline")
-    moved = configuration.replace(f'"{source}/', '"pipeline/').replace(f'source = "{source}"', 'source = "pipeline"')
+    (project / source).rename(project / "shipseal")
+    moved = configuration.replace(f'"{source}/', '"shipseal/').replace(f'source = "{source}"', 'source = "shipseal"')
     (project / "pipeline.toml").write_text(moved)
     for name in ("offline.py", "socket.py", "__main__.py", "checkout.py"):
-        (project / "pipeline" / name).write_text(BETRAYS)
-    for name in ("anyio", "pipeline"):
+        (project / "shipseal" / name).write_text(BETRAYS)
+    for name in ("anyio", "shipseal"):
         (project / "rules" / name).mkdir()
         (project / "rules" / name / "__init__.py").write_text(BETRAYS)
     commit(project)
@@ -252,14 +254,15 @@ issuer = "https://issuer.invalid"
 
 
 @pytest.fixture
-def release(greetings: Dagger, dry_run: Path, tmp_path: Path) -> Dagger:
+def release(greetings: Dagger, tmp_path: Path) -> Dagger:
     """Give `dagger` on a project that may be released: it has a database, and its signer cannot be reached."""
     project = clone("greetings", tmp_path / "release")
-    subprocess.run(["cp", "-r", dry_run / "scan" / "database", project / "database"], check=True)
-    identity = read(project, "database/database.json")
-    (project / "database" / "database.json").write_text(json.dumps({**identity, "sample": False}))
     with (project / "pipeline.toml").open("a") as configuration:
         configuration.write('\n[scan]\ndatabase = "database"\n')
+    known = advisories.read(HOME / "policy" / "sample-advisories.toml")
+    yesterday = known.model_copy(update={"built": datetime.now(UTC) - timedelta(days=1)})
+    advisories.build(yesterday, tmp_path / "vulnerability.db", processor="tests")
+    assert pipeline("db", "import", tmp_path / "vulnerability.db", cwd=project).code == 0
     with (project / "rules" / "verification.toml").open("a") as policy:
         policy.write(POLICY)
     commit(project)

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pipeline.image.tree import Component
-from pipeline.locked.inputs import sandbox
+from shipseal.image.tree import Component
+from shipseal.locked.inputs import sandbox
 from tests.commands import read
 from tests.engines.command import Dagger, run
 
@@ -70,7 +70,7 @@ def first_difference(host: Any, other: Any, may_differ: Collection[str] = ()) ->
 def on_host(greetings: Dagger, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give the run directory of a dry run of the same commit by the host engine, on the same day: Dagger's is today."""
     run_dir = tmp_path_factory.mktemp("host") / "run"
-    command = [sys.executable, "-P", "-m", "pipeline", "dry-run", "--run-dir", str(run_dir)]
+    command = [sys.executable, "-P", "-m", "shipseal", "dry-run", "--run-dir", str(run_dir)]
     ended = run(command, greetings.project, {"PYTHONPATH": str(greetings.module)})
     assert ended.code == 0, ended.output
     return run_dir

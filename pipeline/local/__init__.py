@@ -1,4 +1,0 @@
-"""Stand-ins that make a dry run work without an account or a network. Only `pipeline.engine.world` imports them.
-
-Every name in here says that it is local: nothing that these parts say is worth anything outside the run that made it.
-"""

@@ -1,0 +1,87 @@
+"""Verify one bundle for one file or digest, as the clients of Sigstore's public conformance suite do. Pure.
+
+Protocol: sigstore-conformance, docs/cli_protocol.md. Identities are compared exactly; what is signed as a statement
+must have the file among its subjects (in-toto attestation, spec/v1/statement.md).
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from sigstore.errors import Error as SigstoreError
+from sigstore.hashes import Hashed
+from sigstore.models import Bundle, TrustedRoot
+from sigstore.verify.policy import Identity
+from sigstore_models.common.v1 import HashAlgorithm
+
+from shipseal.attestation.certificates_verifier import CertificatesVerifier, words_of
+from shipseal.attestation.managed import verify_kept
+from shipseal.attestation.material import Material
+from shipseal.attestation.proto_json import filled_bundle
+from shipseal.attestation.statements import PAYLOAD_TYPE, Who
+from shipseal.errors import VerificationFailed
+
+_TYPES = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
+_MOST_SUBJECTS = 1024  # as sigstore-go bounds them
+
+
+def verify_artifact(bundle: bytes, root: TrustedRoot, signer: Who | Material, hashed: Mapping[str, bytes]) -> None:
+    """Raise `VerificationFailed` unless a signer has signed a file, or a statement about it.
+
+    Args:
+        bundle: the Sigstore bundle.
+        root: whom to trust.
+        signer: an identity that a certificate must name, or a key.
+        hashed: digests of the file, by the name of the hash; of sha256 at least.
+    """
+    if isinstance(signer, Material):
+        kept = verify_kept(bundle, root, signer, hashed)
+        if kept.payload is not None:
+            _require_subject(kept.payload_type, kept.payload, hashed)
+        return
+    try:
+        _by_certificate(Bundle.from_json(filled_bundle(bundle)), root, signer, hashed)
+    except SigstoreError as error:
+        raise VerificationFailed("sigstore-python refuses the signature", why=words_of(error)) from error
+    except VerificationFailed:
+        raise
+    except Exception as error:  # whatever it raises on input that nobody foresaw, it has not verified
+        raise VerificationFailed(
+            "sigstore-python cannot read the signature", why=[type(error).__name__, *words_of(error)]
+        ) from error
+
+
+def _by_certificate(bundle: Bundle, root: TrustedRoot, who: Who, hashed: Mapping[str, bytes]) -> None:
+    verifier, policy = CertificatesVerifier(trusted_root=root), Identity(identity=who.identity, issuer=who.issuer)
+    if bundle._dsse_envelope is not None:
+        kind, payload = verifier.verify_dsse(bundle, policy)
+        _require_subject(kind, payload, hashed)
+    else:
+        digest = Hashed(algorithm=HashAlgorithm.SHA2_256, digest=hashed["sha256"])
+        verifier.verify_artifact(digest, bundle, policy)
+
+
+def _require_subject(kind: str, payload: bytes, hashed: Mapping[str, bytes]) -> None:
+    """Raise `VerificationFailed` unless a payload is a statement about a file."""
+    if kind != PAYLOAD_TYPE:
+        raise VerificationFailed("what was signed is not an in-toto statement", why=f"its type is {kind}")
+    try:
+        statement = json.loads(payload)
+        if statement["_type"] not in _TYPES or not isinstance(statement["predicateType"], str):
+            raise VerificationFailed(f"there is no statement of the type {statement['_type']}")
+        subjects = list(statement["subject"])
+        if len(subjects) > _MOST_SUBJECTS:
+            raise VerificationFailed(f"a statement about {len(subjects)} subjects is not read")
+        if any(_is(subject["digest"], hashed) for subject in subjects):
+            return
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise VerificationFailed(
+            "what was signed is no statement that can be read", why=f"{type(error).__name__}: {error}"
+        ) from error
+    raise VerificationFailed("the statement is about something else than this file")
+
+
+def _is(digests: Mapping[str, Any], hashed: Mapping[str, bytes]) -> bool:
+    """Say whether a subject is the file: every digest that is known of both is the same, and there is one."""
+    known = [(digests[name], digest.hex()) for name, digest in hashed.items() if name in digests]
+    return bool(known) and all(said == digest for said, digest in known)

@@ -1,0 +1,200 @@
+"""The shape of what signed statements say, as far as anything is decided by it. Pure.
+
+Types are strict: text that contains a word is no list that holds it, and 0 is not `false`. What a specification lets
+others add is passed over. Each model is named for its predicate; `contents` has the rules.
+"""
+
+from typing import Annotated, Any, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+
+class _Said(BaseModel):
+    model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel)
+
+
+class Descriptor(_Said):
+    """A resource descriptor (in-toto attestation, spec/v1/resource_descriptor.md)."""
+
+    name: str = ""
+    uri: str = ""
+    digest: dict[str, str] = {}
+    annotations: dict[str, Any] = {}
+
+
+class _Source(_Said):
+    uri: str
+    ref: str
+
+
+class _External(_Said):
+    source: _Source
+
+
+class _Internal(_Said):
+    world: str = ""
+    runner: str = ""
+
+
+class _Definition(_Said):
+    build_type: str
+    external_parameters: _External
+    internal_parameters: _Internal = _Internal()
+    resolved_dependencies: list[Descriptor]
+
+
+class _Identified(_Said):
+    id: str
+
+
+class _BuildMetadata(_Said):
+    invocation_id: str = ""
+    started_on: str = ""
+    finished_on: str = ""
+
+
+class _Run(_Said):
+    builder: _Identified
+    metadata: _BuildMetadata = _BuildMetadata()
+    byproducts: list[Descriptor] = []
+
+
+class Provenance(_Said):
+    """SLSA provenance v1, with the parameters of our build type."""
+
+    build_definition: _Definition
+    run_details: _Run
+
+
+class _Component(_Said):
+    name: str
+    version: str = ""
+
+
+class _Described(_Said):
+    component: _Component
+
+
+class CycloneDx(_Said):
+    """A CycloneDX bill of materials."""
+
+    bom_format: str
+    components: list[_Component]
+    metadata: _Described
+
+
+class _Package(_Said):
+    spdx_id: str = Field(alias="SPDXID")
+    version_info: str = ""
+
+
+class _Relationship(_Said):
+    spdx_element_id: str
+    relationship_type: str
+    related_spdx_element: str
+
+
+class Spdx(_Said):
+    """An SPDX 2 document."""
+
+    spdx_version: str
+    packages: list[_Package]
+    relationships: list[_Relationship]
+
+
+class _Product(_Said):
+    id: str = Field(alias="@id")
+
+
+class _Vulnerability(_Said):
+    name: str
+
+
+class _VexStatement(_Said):
+    vulnerability: _Vulnerability
+    products: Annotated[list[_Product], Field(min_length=1)]
+    status: str
+
+
+class OpenVex(_Said):
+    """An OpenVEX document."""
+
+    context: str = Field(alias="@context")
+    statements: list[_VexStatement]
+
+
+class _Marks(_Said):
+    sample: bool = False
+    checksum: str = ""
+
+
+class _Database(_Said):
+    uri: str = ""
+    version: str = ""
+    last_update: str
+    annotations: _Marks = _Marks()
+
+
+class _Scanner(_Said):
+    uri: str = ""
+    version: str = ""
+    db: _Database
+    result: list[dict[str, Any]]
+
+
+class Vulns(_Said):
+    """What a scanner found (vulns v0.2)."""
+
+    scanner: _Scanner
+
+
+class TestResult(_Said):
+    """What tests gave (test-result v0.1)."""
+
+    result: str
+    passed_tests: list[str]
+    failed_tests: list[str]
+    warned_tests: list[str] = []
+    configuration: list[Descriptor] = []
+
+
+class _Excused(_Said):
+    code: str = ""
+    finding: str = ""
+    package: str = ""
+    until: str = ""
+
+
+class _Whole(_Said):
+    allowed: bool
+    excused: list[_Excused] = []
+    inputs: dict[str, str] = {}
+
+
+class Verdict(_Said):
+    """A simple verification result (SVR v0.2), with the whole verdict beside it where this pipeline made it."""
+
+    properties: list[str]
+    whole: _Whole | None = Field(default=None, alias="https://supply-chain-pipeline.example/verdict/v1")
+
+
+class Summary(_Said):
+    """A SLSA verification summary v1."""
+
+    verification_result: str
+    resource_uri: str = ""
+    verified_levels: list[str] = []
+
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def read(model: type[Model], predicate: object) -> Model:
+    """Return a predicate as its model; raise `ValueError` that names the first place where it is another thing."""
+    try:
+        return model.model_validate(predicate)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the predicate"
+        raise ValueError(f"{where}: {first['msg'].lower()}") from error

@@ -1,0 +1,177 @@
+"""Say things about an image in in-toto statements (version 1), one function a predicate. Values in, values out. Pure.
+
+Statement and resource descriptors: in-toto attestation, spec/v1. Every predicate names its own specification.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+from xml.etree import ElementTree
+
+from shipseal.digest import Digest
+from shipseal.errors import VerificationFailed
+from shipseal.times import timestamp
+
+STATEMENT_TYPE = "https://in-toto.io/Statement/v1"
+PAYLOAD_TYPE = "application/vnd.in-toto+json"
+# Where the terms that we had to coin are described: docs/provenance.md. The name is reserved (RFC 2606), so it is
+# nobody's, and a fork of the pipeline need not change it.
+VOCABULARY = "https://supply-chain-pipeline.example"
+RULES_PASSED = "SUPPLY_CHAIN_PIPELINE_RULES_PASSED"
+VERDICT_FIELD = f"{VOCABULARY}/verdict/v1"
+
+
+class PredicateType(StrEnum):
+    """What a statement may be about. The values are the URIs that consumers look for."""
+
+    PROVENANCE = "https://slsa.dev/provenance/v1"
+    CYCLONEDX = "https://cyclonedx.org/bom"
+    SPDX = "https://spdx.dev/Document"
+    OPENVEX = "https://openvex.dev/ns"
+    VULNS = "https://in-toto.io/attestation/vulns/v0.2"
+    TEST_RESULT = "https://in-toto.io/attestation/test-result/v0.1"
+    VERDICT = "https://in-toto.io/attestation/svr/v0.2"
+    SIGNATURE = "https://sigstore.dev/cosign/sign/v1"
+    SUMMARY = "https://slsa.dev/verification_summary/v1"
+    RENDERED_SET = f"{VOCABULARY}/rendered-set/v1"
+    DEPLOYMENT = f"{VOCABULARY}/deployment/v1"
+    REVOCATION = f"{VOCABULARY}/revocation/v1"
+    REBUILD = f"{VOCABULARY}/rebuild/v1"
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a statement speaks of: a name for people, a digest for everybody else."""
+
+    name: str
+    digest: Digest
+
+
+@dataclass(frozen=True, order=True)
+class Who:
+    """An identity, and the issuer that vouches for it. Both are compared exactly."""
+
+    identity: str
+    issuer: str
+
+
+@dataclass(frozen=True)
+class Signed:
+    """What a verified bundle proves: these bytes were signed, by whom, when, and what the certificate says."""
+
+    statement: bytes
+    who: Who
+    signed_at: datetime
+    claims: Mapping[str, str]
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the statement."""
+        return Digest.of(self.statement)
+
+
+def statement(kind: PredicateType, subjects: Sequence[Subject], predicate: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a statement; raise `VerificationFailed` when it would speak of nothing."""
+    if not subjects:
+        raise VerificationFailed(f"a statement of type {kind} would have no subject")
+    return {
+        "_type": STATEMENT_TYPE,
+        "subject": [{"name": item.name, "digest": {item.digest.algorithm: item.digest.hex}} for item in subjects],
+        "predicateType": str(kind),
+        "predicate": dict(predicate),
+    }
+
+
+def signature() -> dict[str, Any]:
+    """Return the predicate of a plain signature, as `cosign sign` makes it: it says nothing but "this one"."""
+    return {}
+
+
+def test_result(junit: bytes, configuration: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return what a JUnit report says (test-result v0.1); a skipped test is a warning, and no test is a failure.
+
+    Args:
+        junit: the report, as pytest writes it.
+        configuration: resource descriptors of what decided how the tests ran.
+
+    Raises:
+        VerificationFailed: the report cannot be read.
+    """
+    names: dict[str, list[str]] = {"passed": [], "warned": [], "failed": []}
+    try:
+        cases = list(ElementTree.fromstring(junit).iter("testcase"))  # noqa: S314 - written by our own test stage
+    except ElementTree.ParseError as error:
+        raise VerificationFailed("the test report is not JUnit", why=str(error)) from error
+    for case in cases:
+        names[_outcome(case)].append(f"{case.get('classname', '')}::{case.get('name', '')}")
+    failed = names["failed"] or not names["passed"]
+    return {
+        "result": "FAILED" if failed else "WARNED" if names["warned"] else "PASSED",
+        "configuration": [dict(item) for item in configuration],
+        **{f"{outcome}Tests": sorted(found) for outcome, found in names.items()},
+    }
+
+
+def _outcome(case: ElementTree.Element) -> str:
+    if case.find("failure") is not None or case.find("error") is not None:
+        return "failed"
+    return "warned" if case.find("skipped") is not None else "passed"
+
+
+def vulnerabilities(
+    report: Mapping[str, Any], database: Mapping[str, Any], *, started: str, finished: str
+) -> dict[str, Any]:
+    """Return what Grype found on one platform (vulns v0.2).
+
+    Args:
+        report: Grype's JSON for one platform.
+        database: what the scan recorded of its database: `built`, `schema`, `checksum`, `source`, `sample`.
+        started: when the scan began, RFC 3339.
+        finished: when it ended.
+    """
+    descriptor = report["descriptor"]
+    return {
+        "scanner": {
+            "uri": f"pkg:golang/github.com/anchore/grype@v{descriptor['version']}",
+            "version": descriptor["version"],
+            "db": {
+                "uri": database["source"],
+                "version": str(database["schema"]),
+                "lastUpdate": database["built"],
+                "annotations": {"checksum": database["checksum"], "sample": database["sample"]},
+            },
+            "result": [_finding(match) for match in report["matches"]],
+        },
+        "metadata": {"scanStartedOn": started, "scanFinishedOn": finished},
+    }
+
+
+def _finding(match: Mapping[str, Any]) -> dict[str, Any]:
+    found, package = match["vulnerability"], match["artifact"]
+    scores = [
+        {"method": f"CVSS {score['version']}", "score": str(score["metrics"]["baseScore"])}
+        for score in found.get("cvss") or []
+    ]
+    return {
+        "id": found["id"],
+        "severity": [{"method": "grype", "score": found.get("severity") or "Unknown"}, *scores],
+        "annotations": [{"package": package.get("purl") or f"{package['name']}@{package['version']}"}],
+    }
+
+
+def verdict(
+    verdict: Mapping[str, Any], *, verifier: str, policies: Sequence[Mapping[str, Any]], now: datetime
+) -> dict[str, Any]:
+    """Return the verdict as a simple verification result (SVR v0.2).
+
+    A result lists what holds and cannot say "denied": when the verdict is not to allow, the list is empty. The whole
+    verdict stands beside it, under a name of ours.
+    """
+    return {
+        "verifier": {"id": verifier, "policies": [dict(policy) for policy in policies]},
+        "timeCreated": timestamp(now),
+        "properties": [RULES_PASSED] if verdict["allowed"] is True else [],
+        VERDICT_FIELD: dict(verdict),
+    }

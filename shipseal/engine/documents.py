@@ -1,0 +1,234 @@
+"""Know the documents that stages hand to each other, as far as others rely on them. Pure.
+
+A record proves that nobody altered a file since its stage had finished. It does not prove that the stage, or whoever
+wrote both, gave it the shape that the next one expects: that is looked at here, before anything is taken out. Pure.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from types import UnionType
+from typing import Any
+
+from shipseal.digest import Digest, Reference
+from shipseal.errors import VerificationFailed
+from shipseal.purl import Purl
+from shipseal.scanning.findings import Fix, Severity
+
+_SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text of one form: what that is called, and what raises `ValueError` or `VerificationFailed` for others."""
+
+    form: str
+    read: Callable[[str], object]
+
+
+@dataclass(frozen=True)
+class Each:
+    """A list of things of one shape; `some` where an empty one would pass for good news."""
+
+    shape: "Shape"
+    some: bool = False
+
+
+@dataclass(frozen=True)
+class Named:
+    """An object whose keys are names that the document gives, its values of one shape; `some` as for `Each`."""
+
+    shape: "Shape"
+    some: bool = False
+
+
+@dataclass(frozen=True)
+class Maybe:
+    """What may be missing, and has this shape where it is there."""
+
+    shape: "Shape"
+
+
+Shape = type | UnionType | Text | Each | Named | Maybe | Mapping[str, Any]
+
+
+def _platform(text: str) -> None:
+    if not re.fullmatch(r"[a-z0-9]+(/[a-z0-9]+){1,2}", text):
+        raise ValueError(text)
+
+
+DIGEST = Text("sha256 digest", Digest.parse)
+REFERENCE = Text("reference by digest", Reference.parse)
+PURL = Text("package URL", Purl.parse)
+PLATFORM = Text("platform", _platform)
+
+_PLATFORM: Shape = {
+    "digest": DIGEST,
+    "size": int,
+    "layers": Each({"digest": DIGEST}, some=True),
+    "packages": Each({"purl": PURL, "files": Each(str)}, some=True),
+    "generated": Each(str),
+}
+_VULNERABILITY: Shape = {
+    "id": str,
+    "severity": Text("severity", lambda text: Severity(text.lower())),
+    "fix": {"state": Text("state of a fix", lambda text: Fix(text or "unknown")), "versions": Each(str)},
+    "cvss": Maybe(Each({"version": str, "metrics": {"baseScore": int | float}})),
+}
+_MATCH: Shape = {
+    "vulnerability": _VULNERABILITY,
+    "relatedVulnerabilities": Each({"id": str}),
+    "artifact": {"name": str, "version": str, "purl": PURL},
+}
+_REPORT: Shape = {
+    "matches": Each(_MATCH),
+    "ignoredMatches": Maybe(Each(_MATCH)),
+    "descriptor": {"version": str, "db": {"status": {"built": str, "schemaVersion": str}}},
+}
+_CLAIM: Shape = {
+    "source": str,
+    "author": str,
+    "state": str,
+    "product": PURL,
+    "packages": Each(PURL),
+    "refuted_by": Each(str),
+    "seen": Maybe(Each({"tier": str, "on": DIGEST, "says": str})),
+    "statement": dict,
+}
+
+_SHAPES: Mapping[str, Shape] = {
+    "facts/facts.json": {"revision": str, "repository": str, "ref": str, "dirty": bool, "tree": DIGEST},
+    "inputs/inputs.json": {"wheels": Named(Each({"name": str, "version": str, "digest": DIGEST}))},
+    "tools/tools.json": Named({"version": str, "digest": DIGEST, "from": str}, some=True),
+    "image/image.json": {
+        "reference": REFERENCE,
+        "digest": DIGEST,
+        "platforms": Named(_PLATFORM, some=True),
+        "service": {"version": str},
+    },
+    "image/closure.json": Named({"needed": Named(str), "left_out": Named(str)}, some=True),
+    "image/offered.json": Named({"files": Each(str), "inside": Each(str), "symbols": Named(Each(str))}, some=True),
+    "smoke/trace.json": {
+        "how": str,
+        "digest": Maybe(DIGEST),
+        "loaded": Maybe(Each(str)),
+        "opened_during_tests_only": Maybe(Each(str)),
+        "never_opened": Maybe(Each(str)),
+        "workload": Maybe({"digest": DIGEST, "requests": int, "tests": int, "loaded": int, "modules": int}),
+    },
+    "smoke/smoke.json": {"platform": PLATFORM},
+    "smoke/tests.json": {"platform": PLATFORM, "digest": str, "run": bool, "passed": int},
+    "sbom/sbom.cdx.json": {"components": Each(dict, some=True)},
+    "sbom/sbom.spdx.json": {"packages": Each(dict, some=True)},
+    "scan/grype.json": Named(_REPORT, some=True),
+    "scan/database.json": {
+        "built": str,
+        "schema": str,
+        "checksum": DIGEST,
+        "source": str,
+        "sample": bool,
+    },
+    "sbom/sbom.syft.json": {"source": {"metadata": dict}},
+    "scan/imported.json": {"content": DIGEST},
+    "vex/openvex.json": {"statements": Each(dict)},
+    "vex/evidence.json": {"image": DIGEST, "claims": Each(_CLAIM)},
+    "vex/proposals.json": Each({"finding": str, "package": PURL, "told": Each(str), "draft": dict}),
+    "assess/verdict.json": {
+        "allowed": object,  # `admit` itself takes nothing but true
+        "image": str,
+        "judged": str,
+        "denied": Each({"message": str, "remedy": str}),
+        "excused": Each(dict),
+        "inputs": Named(DIGEST),
+    },
+    "publish/receipt.json": {
+        "reference": REFERENCE,
+        "bundles": Each(DIGEST, some=True),
+        "subjects": Each(DIGEST, some=True),
+    },
+    "verify/verification.json": {
+        "digest": DIGEST,
+        "reference": REFERENCE,
+        "statements": Each({"type": str, "signer": str, "issuer": str}),
+    },
+    "promote/tags.json": {"digest": DIGEST, "tags": Each(str, some=True)},
+}
+
+
+def require_shape(stage: str, relative: str, value: Any) -> None:
+    """Compare a stage's document with what others rely on; what is not known here may have any shape.
+
+    Args:
+        stage: who wrote it.
+        relative: its path in the stage's directory; a directory in between is a platform.
+        value: the parsed document.
+
+    Raises:
+        VerificationFailed: something that others rely on is missing or of another kind.
+    """
+    shape = _SHAPES.get(f"{stage}/{relative.rpartition('/')[2]}")
+    wrong = list(_wrong(value, shape, "")) if shape is not None else []
+    if wrong:
+        raise VerificationFailed(
+            f"{stage}/{relative} has a shape that this pipeline does not know",
+            why=wrong[:_SHOWN],
+            do=f"run `shipseal stage {stage}` again, and find out who wrote it",
+        )
+
+
+def _wrong(value: Any, shape: Shape, where: str) -> Iterator[str]:
+    match shape:
+        case Text():
+            if not _fits(value, shape):
+                yield f"{where or 'it'} is no {shape.form}"
+        case Each():
+            yield from _wrong_list(value, shape, where)
+        case Named():
+            yield from _wrong_names(value, shape, where)
+        case Mapping():
+            yield from _wrong_object(value, shape, where)
+        case Maybe():
+            yield from _wrong(value, shape.shape, where)
+        case _:
+            # To Python a bool is an int; to JSON it is none.
+            if not isinstance(value, shape) or (isinstance(value, bool) and shape not in {bool, object}):
+                yield f"{where or 'it'} is no {'object' if shape is dict else getattr(shape, '__name__', shape)}"
+
+
+def _fits(value: Any, text: Text) -> bool:
+    try:
+        return isinstance(value, str) and bool(text.read(value) or True)
+    except (ValueError, VerificationFailed):
+        return False
+
+
+def _wrong_list(value: Any, shape: Each, where: str) -> Iterator[str]:
+    if not isinstance(value, list):
+        yield f"{where or 'it'} is no list"
+    elif shape.some and not value:
+        yield f"{where or 'it'} lists nothing"
+    else:
+        for index, each in enumerate(value):
+            yield from _wrong(each, shape.shape, f"{where}[{index}]")
+
+
+def _wrong_names(value: Any, shape: Named, where: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{where or 'it'} is no object"
+    elif shape.some and not value:
+        yield f"{where or 'it'} names nothing"
+    else:
+        for name, each in value.items():
+            yield from _wrong(each, shape.shape, f"{where}.{name}" if where else name)
+
+
+def _wrong_object(value: Any, shape: Mapping[str, Any], where: str) -> Iterator[str]:
+    if not isinstance(value, dict):
+        yield f"{where or 'it'} is no object"
+        return
+    for key, inner in shape.items():
+        path = f"{where}.{key}" if where else key
+        if key in value:
+            yield from _wrong(value[key], inner, path)
+        elif not isinstance(inner, Maybe):
+            yield f"{path} is missing"

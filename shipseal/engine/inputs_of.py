@@ -1,0 +1,43 @@
+"""Give a stage the wheels that earlier stages name, verified."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from shipseal.digest import Digest
+from shipseal.engine.stage import Context
+from shipseal.errors import VerificationFailed
+
+
+def locked_wheels(context: Context, group: str) -> list[dict[str, Any]]:
+    """Return a group of wheels of `inputs.json`; raise `VerificationFailed` when it has no such group."""
+    groups: dict[str, list[dict[str, Any]]] = context.read_json("inputs", "inputs.json")["wheels"]
+    if group not in groups:
+        raise VerificationFailed(
+            f"inputs/inputs.json has no wheels.{group}",
+            why=f"it has {', '.join(sorted(groups)) or 'none'}",
+            do="run `shipseal stage inputs` again",
+        )
+    return groups[group]
+
+
+def service_wheel(context: Context) -> Path:
+    """Return the service's own wheel; raise `VerificationFailed` unless `build` has left exactly one."""
+    found = sorted((context.of("build") / "wheels" / "service").glob("*.whl"))
+    if len(found) != 1:
+        raise VerificationFailed(
+            f"build/wheels/service holds {len(found)} wheels, and must hold one",
+            why=[path.name for path in found],
+            do="run `shipseal stage build` again",
+        )
+    return found[0]
+
+
+def stored(context: Context, wheels: Iterable[dict[str, Any]]) -> list[Path]:
+    """Return wheels of `inputs.json` as verified paths in the store, and record each as a material."""
+    paths = []
+    for wheel in wheels:
+        digest = Digest.parse(wheel["digest"])
+        context.material(f"pkg:pypi/{wheel['name']}@{wheel['version']}", digest)
+        paths.append(context.store.get(digest))
+    return paths

@@ -1,0 +1,168 @@
+"""Foresee what a release does outside: from what the stages before it have left, and from what the registry has."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Self
+
+from shipseal.attestation.adoption import Adoption, attached_there
+from shipseal.attestation.both import Both
+from shipseal.attestation.piece import Piece
+from shipseal.attestation.planned import Planned
+from shipseal.attestation.rehearsal import require_trusted
+from shipseal.attestation.roots import public_root
+from shipseal.attestation.services import PUBLIC, services_of
+from shipseal.attestation.signing import Signer
+from shipseal.attestation.verification import Image
+from shipseal.digest import Digest, Reference
+from shipseal.distribution.moving import Moves, moves
+from shipseal.distribution.referrers import EMPTY, Attached
+from shipseal.distribution.registry import Registry
+from shipseal.distribution.state import State, look
+from shipseal.distribution.tags import tags_of
+from shipseal.engine.stage import Context
+from shipseal.evidence.effects import Effects, Kind, Part, effects_of
+from shipseal.evidence.statements import SUMMARY, claims_of, plan, summary
+from shipseal.oci.bytes import checked_json
+from shipseal.oci.layout import Layout
+
+
+@dataclass(frozen=True)
+class There:
+    """What a registry has before a release.
+
+    Args:
+        moves: where its tags are.
+        state: what it has of the image, and lists beside it.
+        attached: the bundles there.
+    """
+
+    moves: Moves
+    state: State = field(default_factory=State)
+    attached: Sequence[Attached] = ()
+
+    @classmethod
+    def nothing(cls, version: str, *, latest: bool = False) -> Self:
+        """Return what a registry has that is empty: that of a dry run."""
+        return cls(Moves(dict.fromkeys(tags_of(version, latest=latest)), {}))
+
+
+async def look_there(
+    registry: Registry, image: Mapping[str, Any], layout: Layout, work: Path, *, latest: bool = False
+) -> There:
+    """Ask a registry for all that decides what a release has to do; nothing is written.
+
+    Args:
+        registry: where it goes.
+        image: `image/image.json`.
+        layout: with the image.
+        work: a directory for what is fetched.
+        latest: whether a release moves that tag.
+
+    Raises:
+        RemoteFailed, UsageError, SubjectFailed: as `distribution.moving.moves`.
+        VerificationFailed: the registry gives other bytes than those of a digest.
+    """
+    digest = Digest.parse(image["digest"])
+    where = await moves(registry, str(image["service"]["version"]), digest, latest=latest)
+    subjects = {digest: "the image", **{at: name for name, at in _platforms(image).items()}}
+    parts = parts_of(layout, digest)
+    of = {kind: [part.digest for part in parts if part.kind is kind] for kind in (Kind.BLOB, Kind.MANIFEST)}
+    state = await look(registry, [*of[Kind.BLOB], Digest.of(EMPTY)], of[Kind.MANIFEST], subjects)
+    seen = Layout.create(work / "there")
+    for subject in subjects:
+        seen.put(layout.read(subject))
+    return There(where, state, await attached_there(registry, subjects, seen))
+
+
+def parts_of(layout: Layout, digest: Digest) -> list[Part]:
+    """Return the blobs and manifests of an image, each once, as they are pushed: what is named before what names it."""
+    index, platforms = layout.image(digest)
+    found: dict[Digest, Part] = {}
+    for platform in platforms:
+        manifest = checked_json(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
+        for role, blob in (("configuration", manifest["config"]), *(("layer", each) for each in manifest["layers"])):
+            part = Part(Kind.BLOB, f"{role} for {platform.name}", Digest.parse(blob["digest"]), int(blob["size"]))
+            found.setdefault(part.digest, part)
+        size = int(platform.descriptor["size"])
+        found[platform.digest] = Part(Kind.MANIFEST, platform.name, platform.digest, size)
+    found[digest] = Part(Kind.MANIFEST, "index", digest, int(index["size"]))
+    return list(found.values())
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a release will do.
+
+    Args:
+        planned: every statement but the summary.
+        adoption: who decides what is adopted.
+        pieces: what is signed and attached already, by the names of the statements that it stands for.
+        effects: all of it.
+    """
+
+    planned: tuple[Planned, ...]
+    adoption: Adoption
+    pieces: dict[str, Piece]
+    effects: Effects
+
+
+async def foresee(
+    context: Context, image: Mapping[str, Any], layout: Layout, signer: Signer, there: There, work: Path
+) -> Foreseen:
+    """Return what a release will do.
+
+    Args:
+        context: of the stage that signs; nothing is written.
+        image: `image/image.json`.
+        layout: with the image.
+        signer: who will sign.
+        there: what the registry has.
+        work: a directory for what Cosign is asked about.
+
+    Raises:
+        VerificationFailed: the evidence is not of this image, the policy trusts another authority, or the two
+            verifiers disagree about what is attached.
+    """
+    planned = tuple(plan(context, image, signer.promise(claims_of(context))))
+    adoption = replace(adoption_of(context, image), found=there.attached)
+    if signer.root and not signer.key:  # of a key the policy itself says that it is trusted
+        require_trusted(adoption.policy, adoption.both.root.read_bytes(), signer.root.read_bytes())
+    pieces = await adoption.adopt({each.name: each.canonical() for each in planned}, work)
+    reference = Reference.parse(f"{context.config.image.repository}@{image['digest']}")
+    evidence = [Digest.of(piece.bundle) for piece in pieces.values()]
+    said = summary(reference, adoption.image, evidence, adoption.policy, context.now)
+    verified: dict[str, Piece] = {}
+    if len(pieces) == len(planned):  # a summary names the evidence: where any is new, it is
+        verified = await adoption.adopt({SUMMARY: said.canonical()}, work)
+    index, platforms = layout.image(adoption.image.digest)
+    effects = effects_of(
+        context.config.image.repository,
+        parts_of(layout, adoption.image.digest),
+        [*((each, pieces.get(each.name)) for each in planned), (said, verified.get(SUMMARY))],
+        services_of(signer.signing_config, certified=not signer.key),
+        (there.state, there.moves),
+        [index, *(each.descriptor for each in platforms)],
+    )
+    return Foreseen(planned, adoption, pieces, effects)
+
+
+def of_image(repository: str, image: Mapping[str, Any], layout: Layout, there: There) -> Effects:
+    """Return the effects that are known of an image when nobody knows yet what is said of it."""
+    digest = Digest.parse(image["digest"])
+    index, _ = layout.image(digest)
+    return effects_of(repository, parts_of(layout, digest), (), PUBLIC, (there.state, there.moves), [index])
+
+
+def adoption_of(context: Context, image: Mapping[str, Any]) -> Adoption:
+    """Return what decides which statements are adopted, of nothing yet."""
+    policy, directory = context.world.policy()
+    left = context.out / "trusted_root.json"
+    root = policy.root(left if left.exists() else None, public_root(), directory)
+    name = policy.rules.repository or str(image["reference"]).partition("@")[0]
+    judged = Image(Digest.parse(image["digest"]), _platforms(image), name)
+    return Adoption(policy, judged, Both.by(context.tools, root, policy.keys), context.now)
+
+
+def _platforms(image: Mapping[str, Any]) -> dict[str, Digest]:
+    return {name: Digest.parse(entry["digest"]) for name, entry in image["platforms"].items()}

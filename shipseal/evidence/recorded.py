@@ -1,0 +1,191 @@
+"""Read a verdict with all that it was given on: out of a run directory, or out of a pack that somebody hands over.
+
+Every input is held against the digest that the verdict has of it, and its shape against the one that stages rely on,
+before anything is taken out of it.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from shipseal import strict
+from shipseal.digest import Digest, opened
+from shipseal.engine.documents import require_shape
+from shipseal.errors import UsageError, VerificationFailed
+from shipseal.judging.case import TESTS, Case
+from shipseal.judging.catalogue import VERSION
+from shipseal.oci import pack
+from shipseal.shown import line
+from shipseal.times import read_time
+
+NAME = "verdict.json"
+MOST_SHOWN = 20  # differences
+_INPUT = re.compile(r"(policy|scan|vex|image|sbom|facts|smoke)(/[A-Za-z0-9_][A-Za-z0-9._-]{0,80}){1,3}")
+_LARGEST = 256 << 20  # bytes
+_MOST = 10_000  # inputs
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A verdict, and the case that it was given on.
+
+    Args:
+        place: where it was read, as the reader named it.
+        verdict: as it was written.
+        case: its inputs, each with the bytes that the verdict names.
+        run: the run directory, where it is in one.
+    """
+
+    place: str
+    verdict: Mapping[str, Any]
+    case: Case
+    run: Path | None
+
+
+def recorded(place: Path, work: Path) -> Recorded:
+    """Read a verdict.
+
+    Args:
+        place: a run directory, the `verdict.json` in one, or a pack.
+        work: an empty directory, for what is in a pack.
+
+    Raises:
+        UsageError: there is no verdict, it is older than what a replay needs, or one of its inputs is not there.
+        VerificationFailed: an input has other bytes than the verdict says, or a document another shape.
+    """
+    file, run = _find(place, work)
+    verdict = _document(file, f"{place}: the verdict")
+    require_shape("assess", NAME, verdict)
+    _require_version(verdict, place)
+    files = dict(_inputs(verdict["inputs"], file.parent, run, place))
+    judged = read_time(verdict["judged"])
+    return Recorded(str(place), verdict, Case(files, judged, release=verdict.get("release") is True), run)
+
+
+def _find(place: Path, work: Path) -> tuple[Path, Path | None]:
+    """Return the file of a verdict, and the run directory that it is in."""
+    if place.is_file() and place.name == NAME:
+        return place, place.parent.parent if place.parent.name == "assess" else None
+    if place.is_file():
+        pack.unpack(place, work / "pack")
+        if (work / "pack" / "verdict" / NAME).is_file():
+            return work / "pack" / "verdict" / NAME, None
+        raise UsageError(f"{place} is a pack without a verdict", do="pack a run: `shipseal pack run -o FILE`")
+    if (place / "assess" / NAME).is_file():
+        return place / "assess" / NAME, place
+    raise UsageError(
+        f"{place} holds no verdict",
+        why=f"there is no assess/{NAME}",
+        do=f"name a run directory, the {NAME} in one, or a pack; `shipseal dry-run --to assess` makes one",
+    )
+
+
+def _require_version(verdict: Mapping[str, Any], place: Path) -> None:
+    said = verdict.get("version")
+    if said is None:
+        raise UsageError(
+            f"{place}: the verdict was given before verdicts kept what they rest on",
+            do="judge again: `shipseal dry-run`",
+        )
+    if said != VERSION:
+        raise UsageError(
+            f"{place}: the verdict was given by rules of version {str(said)[:20]}, and this pipeline has {VERSION}",
+            do="replay it by the pipeline that gave it",
+        )
+
+
+def _inputs(inputs: Mapping[str, str], beside: Path, run: Path | None, place: Path) -> Iterator[tuple[str, bytes]]:
+    if len(inputs) > _MOST:
+        raise VerificationFailed(f"{place}: the verdict names {len(inputs)} inputs, and {_MOST} are the most")
+    for name, digest in sorted(inputs.items()):
+        if "/" not in name:  # the image, and the database: named, and not read
+            continue
+        if not _INPUT.fullmatch(name):
+            raise VerificationFailed(f"{place}: the verdict names {name[:100]!a}, which is the input of no verdict")
+        kept = name == TESTS or name.startswith("policy/")  # by `assess` itself
+        file = (run if run and not kept else beside) / name
+        data = _bytes(file, f"{place}: {name}")
+        if str(Digest.of(data)) != digest:
+            raise VerificationFailed(
+                f"{place}: {name} is not the one that was judged",
+                why=(f"expected {digest}", f"found    {Digest.of(data)}"),
+                do="find out who changed it; the stages from `scan` on, run again, give a new verdict",
+            )
+        _require_document(name, data, place)
+        yield name, data
+
+
+def _require_document(name: str, data: bytes, place: Path) -> None:
+    """Look at the shape of a stage's document; the policy's files are read by what reads a policy."""
+    stage, _, relative = name.partition("/")
+    if stage != "policy":
+        require_shape(stage, relative, _parsed(data, f"{place}: {name}"))
+
+
+def _document(file: Path, what: str) -> Any:
+    return _parsed(_bytes(file, what), what)
+
+
+def _parsed(data: bytes, what: str) -> Any:
+    try:
+        return strict.loads(data)
+    except (ValueError, RecursionError) as error:
+        raise VerificationFailed(f"{what} is not JSON", why=line(str(error))[:200], do="get it again, whole") from error
+
+
+def _bytes(file: Path, what: str) -> bytes:
+    try:
+        with opened(file) as stream:
+            data = stream.read(_LARGEST + 1)
+    except OSError as error:
+        raise UsageError(f"{what} is not there", why=str(error), do="name a run whose files are whole") from error
+    if len(data) > _LARGEST:
+        raise VerificationFailed(f"{what} has more than {_LARGEST >> 20} MiB", do="get it again")
+    return bytes(data)
+
+
+def require_same(place: str, found: Sequence[str]) -> None:
+    """Raise `VerificationFailed` where a verdict, given again, differs from the one on record.
+
+    Args:
+        place: where the one on record is.
+        found: the first of the places where they differ: `differences`.
+    """
+    if found:
+        raise VerificationFailed(
+            f"{place}: judged again, something else comes out",
+            why=[*found[:MOST_SHOWN], *(["and more"] if len(found) > MOST_SHOWN else [])],
+            do="the verdict was changed, or given by another version of the pipeline: find out which",
+        )
+
+
+def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
+    """Yield each place where two documents differ, as a path of keys with both values, shortened.
+
+    Args:
+        one: the one on record.
+        other: the other one.
+        where: the path that led here.
+    """
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in sorted(one.keys() | other.keys()):
+            path = f"{where}.{key}" if where else str(key)
+            if key not in one or key not in other:
+                yield f"{path}: {'only on record' if key in one else 'not on record'}"
+            else:
+                yield from differences(one[key], other[key], path)
+    elif isinstance(one, list) and isinstance(other, list) and len(one) == len(other):
+        for number, pair in enumerate(zip(one, other, strict=True)):
+            yield from differences(*pair, f"{where}[{number}]")
+    elif one != other or type(one) is not type(other):
+        yield f"{where}: on record {_short(one)}, now {_short(other)}"
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, list):
+        return f"{len(value)} entries"
+    text = json.dumps(value, ensure_ascii=False)
+    return line(text if len(text) <= 120 else f"{text[:120]}…")

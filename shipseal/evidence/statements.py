@@ -1,0 +1,186 @@
+"""Say what there is to sign about an image: each statement, from what the stages before have left."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from shipseal.attestation import statements
+from shipseal.attestation.identity import Certified
+from shipseal.attestation.planned import Planned
+from shipseal.attestation.provenance import VERIFIER, Source, provenance, verification_summary
+from shipseal.attestation.spelling import repository_uri
+from shipseal.attestation.statements import PredicateType, Subject
+from shipseal.attestation.trust import FILENAME as FILE
+from shipseal.attestation.trust import Policy
+from shipseal.attestation.verification import Image
+from shipseal.digest import Digest, Reference
+from shipseal.engine.record import FILENAME, Record
+from shipseal.engine.stage import Context
+from shipseal.errors import VerificationFailed
+from shipseal.locked.store import BUILT, UNKNOWN
+from shipseal.platforms import Platform
+
+SUMMARY = "summary"
+"""The name of the statement that `promote` signs: that an image was verified, and by what."""
+
+_NO_REMOTE = "urn:supply-chain-pipeline:no-remote"
+
+
+def claims_of(context: Context) -> dict[str, str]:
+    """Return what this build says of itself, by the names of certificates."""
+    source = _source(context)
+    return {
+        "source_repository_uri": source.uri,
+        "source_repository_digest": source.revision,
+        "source_repository_ref": source.ref,
+    }
+
+
+def plan(context: Context, image: Mapping[str, Any], promise: Certified) -> Iterator[Planned]:
+    """Yield every statement about an image.
+
+    Args:
+        context: of the stage that signs, which needs every stage before it.
+        image: `image/image.json`.
+        promise: who will sign, whom provenance names as the builder.
+
+    Raises:
+        VerificationFailed: what an earlier stage has left is not of this image.
+    """
+    name = str(image["reference"]).partition("@")[0]
+    index = Subject(name, Digest.parse(image["digest"]))
+    platforms = {
+        platform: Subject(name, Digest.parse(entry["digest"])) for platform, entry in image["platforms"].items()
+    }
+    everything = (index, *platforms.values())
+    yield Planned("signature", PredicateType.SIGNATURE, everything, statements.signature())
+    yield Planned("provenance", PredicateType.PROVENANCE, everything, _provenance(context, promise))
+    yield from _tests(context, index, platforms)
+    yield Planned("vex", PredicateType.OPENVEX, everything, context.read_json("vex", "openvex.json"))
+    yield Planned("verdict", PredicateType.VERDICT, everything, _verdict(context))
+    for platform, subject in platforms.items():
+        yield from _for_platform(context, platform, (index, subject))
+
+
+def summary(reference: Reference, image: Image, evidence: Iterable[Digest], policy: Policy, now: datetime) -> Planned:
+    """Plan what is said of a verification: it names the evidence of this release, and nothing that came later.
+
+    Args:
+        reference: the image.
+        image: its manifests.
+        evidence: the bundles that this release stands for.
+        policy: what was applied.
+        now: when it was verified.
+    """
+    name = f"{reference.registry}/{reference.repository}"
+    predicate = verification_summary(
+        resource=str(reference),
+        policy=(f"{FILE}#{policy.name}", policy.digest),
+        inputs=[(f"{name}@{bundle}", bundle) for bundle in evidence],
+        level=policy.rules.slsa_build_level,
+        now=now,
+    )
+    subjects = tuple(Subject(name, digest) for digest in (image.digest, *image.platforms.values()))
+    return Planned(SUMMARY, PredicateType.SUMMARY, subjects, predicate)
+
+
+def _for_platform(context: Context, platform: str, subjects: tuple[Subject, ...]) -> Iterator[Planned]:
+    place = Platform.parse(platform).directory
+    for kind, form, file in (
+        (PredicateType.CYCLONEDX, "cyclonedx", "sbom.cdx.json"),
+        (PredicateType.SPDX, "spdx", "sbom.spdx.json"),
+    ):
+        yield Planned(f"sbom-{form}-{place}", kind, subjects, context.read_json("sbom", f"{place}/{file}"))
+    record = _record(context, "scan")
+    reports, database = context.read_json("scan", "grype.json"), context.read_json("scan", "database.json")
+    if platform not in reports:
+        raise VerificationFailed(f"scan/grype.json has no report for {platform}", do="run the stage scan again")
+    found = statements.vulnerabilities(reports[platform], database, started=record.started, finished=record.finished)
+    yield Planned(f"scan-{place}", PredicateType.VULNS, subjects, found)
+
+
+def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -> Iterator[Planned]:
+    """Plan what the tests of the wheel gave, which every platform holds, and the suite in the started image.
+
+    Each names what it was that was tested: the one says nothing of the image, and the other nothing of other platforms.
+    """
+    wheels = {name: at for name, at in _record(context, "build").products.items() if name.endswith(".whl")}
+    tested = [_resource(f"tested: {name.rpartition('/')[2]}", digest) for name, digest in sorted(wheels.items())]
+    yield _test_result(context, "test", (index, *platforms.values()), tested)
+    if (context.of("smoke") / "junit.xml").exists():  # on one platform: nothing is said of the others
+        started = context.read_json("smoke", "smoke.json")["platform"]
+        if started not in platforms:
+            raise VerificationFailed(
+                f"smoke/smoke.json names the platform {started}, which the image has not",
+                do="run the stage smoke again",
+            )
+        tested = [_resource(f"tested: the started image, {started}", platforms[started].digest)]
+        yield _test_result(context, "smoke", (index, platforms[started]), tested)
+
+
+def _test_result(
+    context: Context, stage: str, subjects: tuple[Subject, ...], tested: Sequence[Mapping[str, Any]]
+) -> Planned:
+    configuration = [_resource("pipeline.toml, as it was understood", context.config.digest), *tested]
+    result = statements.test_result(context.read(stage, "junit.xml"), configuration)
+    return Planned(stage, PredicateType.TEST_RESULT, subjects, result)
+
+
+def _provenance(context: Context, promise: Certified) -> dict[str, Any]:
+    return provenance(
+        builder=promise.builder,
+        source=_source(context),
+        parameters=_parameters(context),
+        records=[_record(context, stage) for stage in context.stage.needs],
+        world=context.world.name,
+        certified=promise.claims,
+        origins=_origins(context),
+    )
+
+
+def _origins(context: Context) -> dict[Digest, str]:
+    """Return where each locked tool came from; of a directory of somebody's machine, no more than that it was one."""
+    tools = context.read_json("tools", "tools.json").values()
+    said = {Digest.parse(tool["digest"]): str(tool["from"]) for tool in tools}
+    return {
+        digest: origin if "://" in origin or origin in {BUILT, UNKNOWN} else "a directory"
+        for digest, origin in said.items()
+    }
+
+
+def _verdict(context: Context) -> dict[str, Any]:
+    verdict = context.read_json("assess", "verdict.json")
+    inputs = sorted(verdict["inputs"].items())
+    policies = [_resource(name, Digest.parse(text)) for name, text in inputs if name.startswith("policy/")]
+    return statements.verdict(verdict, verifier=VERIFIER, policies=policies, now=context.now)
+
+
+def _resource(name: str, digest: Digest) -> dict[str, Any]:
+    return {"name": name, "digest": {digest.algorithm: digest.hex}}
+
+
+def _record(context: Context, stage: str) -> Record:
+    try:
+        return Record.read(context.of(stage))
+    except FileNotFoundError as error:
+        raise VerificationFailed(
+            f"{stage}/{FILENAME} is missing, and provenance is made from it", do=f"run the stage {stage} again"
+        ) from error
+
+
+def _parameters(context: Context) -> dict[str, Any]:
+    """Return what decides the image, from the configuration, with paths as they stand in the file."""
+    parts = context.config.model_dump_json(include={"service", "test", "smoke", "image"}, by_alias=True)
+    return dict(json.loads(parts.replace(f"{context.config.root}/", "")))
+
+
+def _source(context: Context) -> Source:
+    facts = context.read_json("facts", "facts.json")
+    return Source(
+        uri=repository_uri(context.config.image.source or facts["repository"] or _NO_REMOTE),
+        ref=facts["ref"],
+        revision=facts["revision"],
+        tree=Digest.parse(facts["tree"]),
+        dirty=facts["dirty"],
+    )

@@ -1,0 +1,159 @@
+"""Tell the findings of a run: how many of each severity, what became of each and why, without VEX and with it. Pure.
+
+What became of them stands in the verdict; how bad each is, in the scanner's report. Where a report cannot be read, or
+a finding is in none, the severity is what the verdict's own rule says, and else it is not known.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shipseal.errors import ToolFailed
+from shipseal.judging.verdict import reasons
+from shipseal.reporting.summary import Fact, Summary
+from shipseal.scanning.findings import Severity, read
+
+VERSION = 2
+"""The version of verdicts that is read here; one that names none is from before they had any."""
+
+SOURCE = "assess/verdict.json"
+_MOST = 200  # that are told with their reasons; the others are named
+_NAMED = 20_000  # of those; what is left is counted
+_ACROSS = 520  # units of the picture for the longest bar
+NO_FINDING = "no finding"  # a reason that is about the image: a licence, a test, a date
+_ORDER = [*(each.value for each in Severity), NO_FINDING]
+
+
+@dataclass(frozen=True)
+class Reason:
+    """A line of the verdict with its severity."""
+
+    severity: str
+    ruling: str
+    finding: str
+    package: str
+    message: str
+    remedy: str
+    until: str
+
+
+@dataclass(frozen=True)
+class Level:
+    """How many of one severity there are, and what became of them: without VEX, then with it."""
+
+    severity: str
+    total: int
+    without: int
+    denied: int
+    excused: int
+    noted: int
+
+
+@dataclass(frozen=True)
+class Findings:
+    """Everything that the verdict says of them.
+
+    Args:
+        allowed: the answer.
+        notices: what people must hear.
+        levels: the worst first; those of which there are none are left out.
+        told: with their reasons, the worst first.
+        others: the rest, by package: the name of each with what became of it.
+        left: how many are told without their reasons.
+        unnamed: how many of those are not even named.
+        bare: what the answer would be without VEX.
+    """
+
+    allowed: bool
+    notices: tuple[str, ...]
+    levels: tuple[Level, ...]
+    told: tuple[Reason, ...]
+    others: tuple[tuple[str, tuple[str, ...]], ...]
+    bare: str
+    left: int
+    unnamed: int
+
+    @property
+    def scale(self) -> float:
+        """Units of the picture for one finding."""
+        return _ACROSS / max([level.total for level in self.levels] or [1])
+
+
+def findings(summary: Summary) -> Findings:
+    """Return what the verdict says; raise `ValueError` for one of a version that is not known here."""
+    verdict = summary.documents[SOURCE]
+    if verdict.get("version", VERSION) != VERSION:
+        raise ValueError(f"it is of version {verdict['version']}, and this program reads version {VERSION}")
+    known = _severities(summary)
+    every = sorted((_reason(ruling, each, known) for ruling, each in reasons(verdict)), key=_worst_first)
+    bare = verdict.get("without_vex")
+    rest: dict[str, list[str]] = defaultdict(list)
+    for each in every[_MOST : _MOST + _NAMED]:
+        rest[each.package].append(f"{each.finding} ({each.severity}, {each.ruling})")
+    return Findings(
+        allowed=verdict["allowed"] is True,
+        notices=tuple(map(str, verdict["notices"])),
+        levels=tuple(_levels(every, bare, known)),
+        told=tuple(every[:_MOST]),
+        others=tuple((package, tuple(names)) for package, names in rest.items()),
+        bare=_bare(bare),
+        left=max(len(every) - _MOST, 0),
+        unnamed=max(len(every) - _MOST - _NAMED, 0),
+    )
+
+
+def severities(levels: tuple[Level, ...]) -> Fact:
+    """Return how many there are of each severity, as a sentence."""
+    counted = [f"{level.total:,} {level.severity}" for level in levels if level.severity != NO_FINDING]
+    return Fact(f"Found: {', '.join(counted) or 'nothing that the database knows'}.", SOURCE)
+
+
+def _severities(summary: Summary) -> dict[tuple[str, str], str]:
+    try:
+        reports = [read(report) for report in summary.documents["scan/grype.json"].values()]
+    except (KeyError, AttributeError, TypeError, ToolFailed):
+        return {}
+    return {
+        (each.id, f"{each.package} {each.version}"): each.severity.value
+        for report in reports
+        for each in reversed(report.findings)  # the worst is told, where one is told twice
+    }
+
+
+def _reason(ruling: str, each: Mapping[str, Any], known: Mapping[tuple[str, str], str]) -> Reason:
+    named = str(each["finding"] or each["code"])
+    texts = [str(each.get(key, "")) for key in ("message", "remedy", "until")]
+    return Reason(_severity(each, known), ruling, named, str(each["package"]), *texts)
+
+
+def _severity(each: Mapping[str, Any], known: Mapping[tuple[str, str], str]) -> str:
+    if not each["finding"]:
+        return NO_FINDING
+    said = str(each["code"]).removeprefix("severity-")
+    return known.get((each["finding"], each["package"]), said if said in _ORDER else Severity.UNKNOWN.value)
+
+
+def _worst_first(reason: Reason) -> tuple[int, int, str, str]:
+    rulings = ["denied", "excused", "noted"]
+    return rulings.index(reason.ruling), _ORDER.index(reason.severity), reason.package, reason.finding
+
+
+def _levels(every: list[Reason], bare: Any, known: Mapping[tuple[str, str], str]) -> list[Level]:
+    counts = Counter((each.severity, each.ruling) for each in every)
+    without = Counter(_severity(each, known) for each in bare["denied"]) if bare else None
+    levels = []
+    for severity in _ORDER:
+        denied, excused, noted = (counts[severity, ruling] for ruling in ("denied", "excused", "noted"))
+        if total := denied + excused + noted:
+            levels.append(Level(severity, total, without[severity] if without else denied, denied, excused, noted))
+    return levels
+
+
+def _bare(bare: Any) -> str:
+    if not bare:
+        return "The verdict does not say what it would be without VEX statements."
+    if bare["allowed"] is True:
+        return "Without VEX statements it would be allowed too."
+    count = len(bare["denied"])
+    return f"Without VEX statements it would be denied, for {count:,} reason{'s' * (count != 1)}."

@@ -1,0 +1,1 @@
+"""What `init` finds in somebody's project, and what it writes there."""

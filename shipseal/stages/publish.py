@@ -1,0 +1,129 @@
+"""Push the image by digest, then its evidence, and read all of it back before anybody is told."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from shipseal.digest import Digest
+from shipseal.distribution.following import Progress, following, sizes_of
+from shipseal.distribution.listing import require_listed
+from shipseal.distribution.registry import Registry
+from shipseal.engine.stage import Context
+from shipseal.engine.workspace import scratch
+from shipseal.errors import RemoteFailed, VerificationFailed
+from shipseal.evidence.meanwhile import without_seconds
+from shipseal.oci.bytes import checked_json
+from shipseal.oci.layout import Layout
+
+
+async def publish(context: Context) -> str:
+    """Write receipt.json; raise `RemoteFailed` when the registry does not give back what it was given."""
+    image = context.read_json("image", "image.json")
+    index = Digest.parse(image["digest"])
+    layout = Layout.of_image(context.of("attest") / "layout", index)
+    layout.check_image(index)
+    subjects = [Digest.parse(platform["digest"]) for platform in image["platforms"].values()] + [index]
+    files = context.world.content(context.out)
+    async with (
+        context.world.registry(context.tools, files, writable=True) as registry,
+        scratch(context) as work,
+    ):
+        if context.world.public:
+            layout = await without_seconds(context, registry, image, layout, work)
+        expected = referrers_of(layout)
+        bundles = bundles_of(layout, expected)
+        context.say(f"pushing {index} and its evidence")
+        sent = await _push(context, registry, layout, index, work)
+        context.say("reading everything back")
+        for subject in subjects:
+            ours = {str(digest) for digest in expected.get(subject, ())}
+            listed = [item for item in layout.listed() if item["digest"] in ours]
+            await require_listed(registry, subject, listed, work)
+        await registry.pull(index, work / "layout")
+        for referrer in sorted({each for found in expected.values() for each in found}):
+            await registry.pull(referrer, work / "layout")  # nothing that others have attached
+        count, size = compare(layout.path, work / "layout", registry.host)
+    where = "a local stand-in" if files else registry.host
+    evidence = sum(len(found) for found in expected.values())
+    context.write_json(
+        "receipt.json",
+        {
+            "reference": f"{context.config.image.repository}@{index}",
+            "registry": where,
+            "bundles": sorted(map(str, bundles)),
+            "subjects": [str(subject) for subject in subjects],
+            "referrers": {str(subject): sorted(map(str, found)) for subject, found in expected.items()},
+            "blobs": count,
+            "bytes": size,
+            "sent": sent,
+        },
+    )
+    return f"{count} blobs and {evidence} referrers pushed to {where}, read back and compared"
+
+
+async def _push(context: Context, registry: Registry, layout: Layout, index: Digest, work: Path) -> int:
+    """Push, tell how far that is, and return how many bytes were sent: what the registry has is not sent again."""
+    last = Progress(0, 0, 0)
+
+    def tell(now: Progress) -> None:
+        nonlocal last
+        last = now
+        context.count(f"{now.done} of {now.total} bytes are there, {now.sent} of them sent now", now.done, now.total)
+
+    said = work / "oras.txt"
+    async with following(said, sizes_of(layout.path), tell):
+        await registry.push(layout.path, index, said=said)
+    return last.sent
+
+
+def referrers_of(layout: Layout) -> dict[Digest, set[Digest]]:
+    """Return the digests of the manifests of a layout's index that refer to each subject."""
+    found: dict[Digest, set[Digest]] = {}
+    for digest, manifest in _manifests(layout, (Digest.parse(item["digest"]) for item in layout.listed())):
+        if "subject" in manifest:
+            with _known_shape(digest):
+                found.setdefault(Digest.parse(manifest["subject"]["digest"]), set()).add(digest)
+    return found
+
+
+def bundles_of(layout: Layout, referrers: Mapping[Digest, set[Digest]]) -> set[Digest]:
+    """Return the digests of the bundles that referrers carry."""
+    bundles: set[Digest] = set()
+    for digest, manifest in _manifests(layout, (each for found in referrers.values() for each in found)):
+        with _known_shape(digest):
+            bundles |= {Digest.parse(layer["digest"]) for layer in manifest["layers"]}
+    return bundles
+
+
+def _manifests(layout: Layout, digests: Iterable[Digest]) -> Iterator[tuple[Digest, dict[str, Any]]]:
+    for digest in digests:
+        yield digest, checked_json(layout.read(digest), digest, "a manifest of attest/layout")
+
+
+@contextmanager
+def _known_shape(digest: Digest) -> Iterator[None]:
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise VerificationFailed(
+            f"attest/layout has a manifest of unknown shape: {digest}",
+            why=f"{type(error).__name__}: {error}",
+            do="run `shipseal stage attest` again",
+        ) from error
+
+
+def compare(pushed: Path, pulled: Path, host: str) -> tuple[int, int]:
+    """Compare two layouts blob by blob; return how many blobs there are, and their bytes."""
+    size = 0
+    names = sorted(path.name for path in (pushed / "blobs" / "sha256").iterdir())
+    for name in names:
+        ours, theirs = (layout / "blobs" / "sha256" / name for layout in (pushed, pulled))
+        if not theirs.exists() or Digest.of_file(theirs).hex != name:
+            raise RemoteFailed(
+                f"{host} does not give back sha256:{name} as it was pushed",
+                why="it is missing" if not theirs.exists() else f"the digest of its bytes is {Digest.of_file(theirs)}",
+                do="nothing was tagged; run this again, and use another registry if it happens again",
+            )
+        size += ours.stat().st_size
+    return len(names), size

@@ -1,0 +1,131 @@
+"""State which vulnerabilities matter in this image, on evidence."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+import anyio.to_thread
+
+from shipseal.digest import Digest
+from shipseal.engine.stage import Context
+from shipseal.image import contents
+from shipseal.judging import following, held
+from shipseal.judging.advisories import texts
+from shipseal.judging.advisory_files import AdvisoryFiles
+from shipseal.judging.claims import Claim, State, describe, hold
+from shipseal.judging.drafts import proposal
+from shipseal.judging.escapes import WORDS
+from shipseal.judging.following import Following
+from shipseal.judging.held import Holdings
+from shipseal.judging.openvex import cross_check, for_scanner, publish
+from shipseal.judging.policy_files import PolicyFiles
+from shipseal.oci.layout import Layout
+from shipseal.platforms import Platform
+from shipseal.scanning import findings
+from shipseal.scanning.grype import Grype, Identity
+from shipseal.times import read_time
+
+
+async def vex(context: Context) -> str:
+    """Hold the statements of the policy against this image, add what follows from evidence, and publish what applies.
+
+    Grype is given the same statements.
+    """
+    image = context.read_json("image", "image.json")
+    policy, files = PolicyFiles.load(context.config), AdvisoryFiles.load(context.config)
+    layout = Layout.of_image(context.of("image") / "layout", Digest.parse(image["digest"]))
+    layout.check_image(Digest.parse(image["digest"]))
+    holdings = await anyio.to_thread.run_sync(_holdings, context, layout, image, files)
+    parts = (context.read_json("scan", name) for name in ("database.json", "imported.json"))
+    identity = Identity.restore({key: value for part in parts for key, value in part.items()})
+    raw = context.read_json("scan", "grype.json")
+    found = findings.merge({name: findings.read(report) for name, report in raw.items()})
+    stated = hold(
+        *(policy.documents, holdings.packages, holdings.imports, sorted(holdings.paths | holdings.directories)),
+        *(context.now, _day_of_sample(context, identity)),
+        holdings=holdings,
+    )
+    followed = following.follow(found, files.known, holdings)
+    claims = following.together(stated, followed, found, context.now)
+    agreed = await _cross_check(context, claims, identity)
+    context.write_json("openvex.json", publish(claims, image, context.now))
+    digests = {**policy.digests, **files.digests}
+    context.write_json(
+        "evidence.json",
+        {
+            "image": image["digest"],
+            "held": context.now.isoformat(),
+            "claims": [describe(claim, context.now) for claim in claims],
+            "looked_at": [_describe(each) for each in followed],
+            "policy": {name: str(digest) for name, digest in digests.items()},
+            "suppressed_by_grype_too": agreed,
+        },
+    )
+    context.write_json("proposals.json", [proposal(each, context.now) for each in followed if each.proposed])
+    return _headline(context, claims, followed)
+
+
+def _headline(context: Context, claims: Sequence[Claim], followed: Sequence[Following]) -> str:
+    states = [f"{n} {each.value}" for each in State if (n := sum(claim.state is each for claim in claims))]
+    made = sum(bool(claim.seen) for claim in claims)
+    told = f"{len(claims)} statements ({', '.join(states) or 'none'}), {made} of them by evidence"
+    for each in followed:
+        if each.proposed:
+            context.say(
+                f"{each.finding.id} in {each.finding.package}: {each.standing.value}; read the proposal: "
+                f"`shipseal vex propose {each.finding.id}`"
+            )
+    if not any(claim.state is State.APPLIED for claim in claims):
+        context.say("no VEX statement applies: the document that is published has none")
+        told += "; none applies, so what is published states nothing"
+    return f"{told}; Grype agrees"
+
+
+def _day_of_sample(context: Context, identity: Identity) -> datetime | None:
+    """Return the day by which a dry run's sample is looked at, which stands still; none where another day was asked."""
+    judges_nothing = identity.sample and context.as_of is None and not context.world.public
+    return read_time(identity.built) if judges_nothing else None
+
+
+async def _cross_check(context: Context, claims: tuple[Claim, ...], identity: Identity) -> int:
+    statements = context.write_json("scanner.json", for_scanner(claims, context.now))
+    database = context.config.scan.database or context.of("scan") / "database"
+    grype = Grype(context.tools, database, context.out)
+    grype.require_same(identity)
+    agreed = 0
+    for platform, raw in sorted(context.read_json("scan", "grype.json").items()):
+        before = findings.read(raw)
+        document = context.of("sbom") / Platform.parse(platform).directory / "sbom.cdx.json"
+        after = findings.read(await grype.scan(document, statements))
+        agreed += cross_check(claims, before, after)
+    statements.unlink()
+    return agreed
+
+
+def _holdings(context: Context, layout: Layout, image: dict[str, Any], files: AdvisoryFiles) -> Holdings:
+    """Read what the image holds, anew for each image, and what earlier stages have seen of this one."""
+    advisories = [each for _, each in files.known.advisories]
+    names = {*WORDS, *(name for each in advisories for code in each.code if code.module for name in code.functions)}
+    return contents.read(layout, image, names, texts(advisories)).with_what_was_seen(
+        context.read_json("image", "closure.json"),
+        context.read_json("image", "offered.json"),
+        held.trace(context.read_json("smoke", "trace.json"), image),
+    )
+
+
+def _describe(each: Following) -> dict[str, Any]:
+    """Return what was seen for one finding, whatever followed, as `evidence.json` keeps it."""
+    return {
+        "finding": each.finding.id,
+        "package": str(each.finding.subject),
+        "fact": each.source,
+        "standing": each.standing.name.lower().replace("_", "-"),
+        "parts": [
+            {
+                "standing": part.standing.value,
+                "seen": [{"tier": seen.tier, "on": seen.on, "says": seen.says} for seen in part.seen],
+                "against": list(part.against),
+            }
+            for part in each.parts
+        ],
+    }

@@ -1,0 +1,235 @@
+"""The page and its Markdown are made of any run: one that went well, one that ended anywhere, one that is damaged."""
+
+import re
+import shlex
+import shutil
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
+
+import pytest
+
+from shipseal.errors import PolicyDenied, ShipsealError, ToolFailed
+from shipseal.reporting import drawn
+from shipseal.reporting.chain import KINDS, chain
+from shipseal.reporting.decision import Answer, decision
+from shipseal.reporting.essence import essence
+from shipseal.reporting.panels import panels
+from shipseal.reporting.summary import Outcome, Summary
+from tests.commands import Ended, pipeline
+from tests.report import runs
+
+HREF = re.compile(r'href="\.\./([^"]+)"')
+
+
+@pytest.fixture(scope="module")
+def run(finished: tuple[Path, Ended]) -> Summary:
+    """Give the summary of a run that went well."""
+    return runs.gathered(finished[0])
+
+
+@pytest.fixture
+def left(finished: tuple[Path, Ended], tmp_path: Path) -> Path:
+    """Give a copy of a project that was run, for a test to take from."""
+    return Path(shutil.copytree(finished[0], tmp_path / "project", symlinks=True))
+
+
+def lines(summary: Summary) -> list[str]:
+    return essence(summary).splitlines()
+
+
+def test_a_run_that_went_well_may_ship_and_is_told_in_bounds(run: Summary) -> None:
+    page = drawn.page(run)
+    assert len(page.encode()) < 300_000
+    assert len(lines(run)) < 100
+    assert (decision(run).answer, decision(run).rehearsed) == (Answer.MAY_SHIP, True)
+    assert "Rehearsed, not released" in page
+    assert [panel.title for panel in panels(run) if panel.missing] == []
+    assert page.count("<svg") == page.count("<title id=") == page.count("<desc id=") > 2
+
+
+def test_each_link_leads_to_a_file_of_the_run(finished: tuple[Path, Ended], run: Summary) -> None:
+    found = {unquote(each) for each in HREF.findall(drawn.page(run))}
+    assert len(found) > 30
+    assert [each for each in found if not (finished[0] / ".run" / each).is_file()] == []
+
+
+def test_each_sentence_of_the_decision_and_of_what_was_real_names_its_file(run: Summary) -> None:
+    kinds = next(panel.value for panel in panels(run) if panel.name == "reality")
+    facts = [decision(run).because, *decision(run).facts, *(fact for _, every in kinds for fact in every)]
+    assert len(facts) > 12
+    assert [fact.text for fact in facts if not fact.source] == []
+
+
+def test_what_it_says_to_type_shows_that_it_is_true(finished: tuple[Path, Ended], run: Summary) -> None:
+    commands = [shlex.split(command.line) for command in decision(run).commands]
+    assert [words[:2] for words in commands] == [["shipseal", "verify"], ["shipseal", "replay"]]
+    for words in commands:
+        ended = pipeline(*words[1:], cwd=finished[0])
+        assert ended.code == 0, ended.output
+
+
+def test_the_chain_has_every_link_and_each_digest_once(run: Summary) -> None:
+    stations = chain(run)
+    assert [station.kind for station in stations if station.links] == list(KINDS)
+    digests = [each.digest for station in stations for each in station.links if each.digest]
+    assert len(digests) == len(set(digests)) > 12
+    said = [each.says for station in stations if station.kind == "statements" for each in station.links]
+    assert [each for each in said if not each.startswith("verified: ")] == []
+
+
+@pytest.mark.parametrize("stage", runs.STAGES)
+def test_a_failure_in_each_stage_is_told_with_its_reason_and_remedy(finished: tuple[Path, Ended], stage: str) -> None:
+    failure: ShipsealError = ToolFailed(f"{stage} went wrong", why=["because of this", "and that"], do="do something")
+    summary = runs.gathered(finished[0], failure, stage)
+    assert decision(summary).answer is Answer.FAILED
+    assert len(lines(summary)) < 100
+    for text in (drawn.page(summary), essence(summary)):
+        for said in (f"{stage}: {stage} went wrong", "Exit code 4", "because of this", "and that", "do something"):
+            assert said in text
+    if stage != runs.STAGES[-1]:
+        assert f"{runs.STAGES[-1]}: the run ended before it" in drawn.page(summary)
+
+
+def test_a_denial_is_told_as_that(finished: tuple[Path, Ended]) -> None:
+    failure = PolicyDenied("2 findings are not allowed", why=["CVE-2026-1"], do="upgrade")
+    summary = runs.gathered(finished[0], failure, "admit")
+    assert decision(summary).answer is Answer.DENIED
+    assert decision(summary).commands == ()
+    assert "Nothing was signed in this run" in drawn.page(summary)
+    assert "## Denied, rehearsed: a dry run" in essence(summary)
+
+
+def test_a_verdict_that_says_no_is_a_denial_though_nothing_has_failed() -> None:
+    documents = {"assess/verdict.json": runs.verdict(denied=[runs.reason("CVE-2026-1", "severity-high")])}
+    assert decision(runs.summary(documents)).answer is Answer.DENIED
+
+
+def test_a_release_says_that_it_is_real_and_how_a_stranger_verifies_it(run: Summary) -> None:
+    released = replace(run, world="release")
+    page = drawn.page(released)
+    assert "Real: a release" in page
+    assert "Rehearsed" not in page
+    [command] = decision(released).commands
+    assert command.line.startswith(f"shipseal verify {run.documents['image/image.json']['reference']} --policy ")
+
+
+def test_no_word_of_a_document_becomes_a_word_of_the_command(run: Summary) -> None:
+    documents = {**run.documents, "verify/verification.json": {"policy": {"name": "x; rm -rf ~ #"}}}
+    for world in ("dry-run", "release"):
+        command = decision(replace(run, documents=documents, world=world)).commands[0].line
+        assert "x; rm -rf ~ #" in shlex.split(command)
+
+
+@pytest.mark.parametrize("stage", ["facts", "build", "image", "sbom", "scan", "assess", "attest", "verify", "deploy"])
+def test_a_stage_that_is_gone_is_said_to_be_missing(left: Path, stage: str) -> None:
+    shutil.rmtree(left / ".run" / stage)
+    summary = runs.gathered(left)
+    page = drawn.page(summary)
+    assert f"{stage}: not asked for" in page
+    assert len(lines(summary)) < 100
+    assert (decision(summary).answer is Answer.MAY_SHIP) is (stage != "assess")
+
+
+def _empty(run: Path) -> None:
+    for each in run.iterdir():
+        if each.is_dir():
+            shutil.rmtree(each)
+
+
+def _no_directory(run: Path) -> None:
+    shutil.rmtree(run / "attest" / "bundles")
+    (run / "attest" / "bundles").write_text("")
+
+
+DAMAGE: dict[str, Callable[[Path], object]] = {
+    "half a document": lambda run: (run / "assess" / "verdict.json").write_text("{"),
+    "no text": lambda run: (run / "image" / "image.json").write_bytes(b"\xff\xfe"),
+    "too deep": lambda run: (run / "verify" / "record.json").write_text("[" * 100_000),
+    "no record": lambda run: (run / "scan" / "record.json").write_text('{"stage": 1}'),
+    "no run": lambda run: (run / "run.json").write_text("[]"),
+    "a file for a directory": _no_directory,
+    "all gone": _empty,
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
+def test_a_directory_that_is_damaged_has_a_report_that_says_so(left: Path, damage: Callable[[Path], object]) -> None:
+    damage(left / ".run")
+    summary = runs.gathered(left)
+    page = drawn.page(summary)
+    told = [row for row in summary.rows if row.outcome in {Outcome.FAILED, Outcome.NOT_RUN}]
+    assert told or not summary.world
+    assert "Not known: " in page or "cannot be believed" in page or not summary.world
+    assert len(lines(summary)) < 100
+
+
+@pytest.mark.parametrize("value", [None, [], {}, "text", 3, [None], {"a": None}, [[["x"]]]], ids=repr)
+def test_a_document_of_any_other_shape_takes_no_part_of_the_page_with_it(run: Summary, value: Any) -> None:
+    for name in run.documents:
+        summary = replace(run, documents={**run.documents, name: value})
+        assert "</html>" in drawn.page(summary)
+        assert len(lines(summary)) < 100
+
+
+def test_no_text_that_is_of_another_kind_ends_in_a_traceback(run: Summary) -> None:
+    kinds: tuple[Any, ...] = (None, 7, -1, 1e400, True, [], {}, "")
+    for other in kinds:
+        for name in run.documents:
+            changed = runs.replaced(run.documents[name], other)
+            assert "</html>" in drawn.page(replace(run, documents={**run.documents, name: changed}))
+
+
+def test_a_verdict_of_another_version_is_not_guessed_at() -> None:
+    later = {**runs.verdict(), "version": 3}
+    page = drawn.page(runs.summary({"assess/verdict.json": later}))
+    assert "it is of version 3, and this program reads version 2" in page
+
+
+def test_a_document_that_could_not_be_read_is_named_with_the_reason() -> None:
+    page = drawn.page(runs.summary({}, unreadable={"image/image.json": "PermissionError"}))
+    assert "Not known: image/image.json cannot be read (PermissionError)." in page
+
+
+def test_twenty_thousand_findings_are_all_named_and_most_of_them_folded() -> None:
+    summary = runs.summary(runs.many(20_000, 150))
+    page = drawn.page(summary)
+    assert len(page.encode()) < 2_000_000
+    assert len(set(re.findall(r"CVE-2026-\d{5}", page))) == 20_000
+    visible = re.sub(r'<details class="many">.*</details>', "", page, flags=re.DOTALL)
+    assert len(set(re.findall(r"CVE-2026-\d{5}", visible))) <= 200
+    assert len(lines(summary)) < 100
+    assert "20,000 high" in essence(summary)
+
+
+def test_an_attack_that_was_not_refused_is_seen(run: Summary) -> None:
+    def page(document: Any) -> str:
+        return drawn.page(replace(run, documents={**run.documents, "attack/attack.json": document}))
+
+    told = page(runs.attacked(True, True, False))
+    assert "2 of 3 attacks, each on a copy of a run, and 1 of 1 untouched controls came out as expected" in told
+    assert told.count("✗ NO") == told.count("nothing: it was accepted") - 1 == 1
+    assert "Not attacked, and why" in told
+    another = "another image than this run"
+    own = run.documents["image/image.json"]["reference"]
+    assert another in told
+    assert another not in page({**runs.attacked(True), "image": own})
+    assert "it lists no attack" in page(runs.attacked())
+    assert "it lists no control" in page({**runs.attacked(True), "control": []})
+    assert "Attacks that were tried" not in drawn.page(run)
+
+
+def test_no_number_of_findings_files_or_characters_makes_a_page_without_end(run: Summary) -> None:
+    lines_of = [runs.reason(f"CVE-{number}", "noted", "lib 1") for number in range(40_000)]
+    long = {"code": "x", "finding": "y" * 10**6, "package": "z" * 10**6, "message": "m" * 10**6, "remedy": "r" * 10**6}
+    documents = {**run.documents, "assess/verdict.json": runs.verdict(denied=[{**long, "until": ""}], noted=lines_of)}
+    products = {f"test/{number}": runs.DIGEST for number in range(20_000)}
+    summary = replace(run, documents=documents, products=products)
+    page = drawn.page(summary)
+    assert len(page.encode()) < 2_000_000
+    assert "19,801 more are in the file alone" in page
+    assert "20000 files with their digests, 1000 of them here" in page
+    assert "996,000 characters more" in page
+    assert len(essence(summary)) < 60_000

@@ -1,0 +1,118 @@
+"""What two sets of tools say of the same image is held against each other by name and field."""
+
+from typing import Any
+
+import pytest
+
+from shipseal.cli import update_told
+from shipseal.evidence.tool_answers import Difference, accepted, differences, found, judged, listed
+from shipseal.locked.upgrade_tools import Left
+
+PLATFORM = "linux/amd64"
+ZLIB = "pkg:deb/debian/zlib1g@1?arch=amd64"
+
+
+def documents(**artifact: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Return the three documents of an image that holds one package; keywords are what Syft says of it."""
+    own = {"id": "5d0f", "name": "zlib1g", "purl": ZLIB, "licenses": ["Zlib"], "cpes": ["a", "b"], **artifact}
+    component = {"type": "library", "bom-ref": f"{ZLIB}&package-id={own['id']}", "name": "zlib1g", "purl": ZLIB}
+    package = {"SPDXID": f"SPDXRef-{own['id']}", "name": "zlib1g", "versionInfo": "1"}
+    return (
+        {"artifacts": [own], "files": [{"id": "1", "location": {"path": "/lib/z"}, "metadata": {"mimeType": "x"}}]},
+        {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [component]},
+        {"spdxVersion": "SPDX-2.3", "packages": [package]},
+    )
+
+
+def match(package: str = ZLIB, severity: str = "High") -> dict[str, Any]:
+    return {
+        "vulnerability": {"id": "CVE-1", "severity": severity, "fix": {"state": "fixed"}, "namespace": "debian"},
+        "artifact": {"name": "zlib1g", "purl": package},
+        "matchDetails": [{"type": "exact-direct-match"}],
+    }
+
+
+def test_names_within_a_document_and_the_order_of_lists_are_no_difference() -> None:
+    before, after = documents(), documents(id="c0ffee", cpes=["b", "a"])
+    assert list(differences(listed(PLATFORM, *before), listed(PLATFORM, *after))) == []
+
+
+def test_a_field_of_a_package_is_named() -> None:
+    before, after = documents(), documents(licenses=["MIT"], foundBy="another")
+    expected = [Difference(f"packages on {PLATFORM}", "changed", ZLIB, ("foundBy", "licenses"))]
+    assert expected == list(differences(listed(PLATFORM, *before), listed(PLATFORM, *after)))
+
+
+def test_a_field_within_a_field_is_named_with_both() -> None:
+    before, after = documents(), documents()
+    after[0]["files"][0]["metadata"]["mimeType"] = "y"
+    expected = [Difference(f"files on {PLATFORM}", "changed", "/lib/z", ("metadata.mimeType",))]
+    assert expected == list(differences(listed(PLATFORM, *before), listed(PLATFORM, *after)))
+
+
+def test_a_component_that_is_no_longer_listed_is_gone() -> None:
+    before, after = documents(), documents()
+    after[1]["components"].clear()
+    expected = [Difference(f"CycloneDX on {PLATFORM}", "gone", f"library {ZLIB}")]
+    assert expected == list(differences(listed(PLATFORM, *before), listed(PLATFORM, *after)))
+
+
+def test_a_finding_that_is_new_and_one_that_is_worse_are_told() -> None:
+    before = found(PLATFORM, {"matches": [match()]})
+    after = found(PLATFORM, {"matches": [match(severity="Critical"), match("pkg:pypi/other@1")]})
+    assert [
+        Difference(f"findings on {PLATFORM}", "changed", f"CVE-1 {ZLIB}", ("severity",)),
+        Difference(f"findings on {PLATFORM}", "new", "CVE-1 pkg:pypi/other@1"),
+    ] == list(differences(before, after))
+
+
+def test_another_verdict_is_told() -> None:
+    before: dict[str, Any] = {"allowed": True, "denied": [], "judged": "yesterday"}
+    after: dict[str, Any] = {"allowed": False, "denied": [], "judged": "today"}
+    expected = [Difference("the verdict", "changed", "on the image", ("allowed",))]
+    assert expected == list(differences(judged(before), judged(after)))
+
+
+def test_signatures_of_one_type_fewer_are_told_and_their_digests_are_not() -> None:
+    def verification(*types: str) -> dict[str, Any]:
+        statements = [{"type": each, "signer": "me", "bundle": str(id(each))} for each in types]
+        empty: dict[str, Any] = {"required": [], "refused": {}, "proved": [], "passed_over": {}, "verifiers": ["a"]}
+        return {"statements": statements, "slsa_build_level": 1, **empty}
+
+    before, after = accepted(verification("t", "t", "u")), accepted(verification("t"))
+    assert [
+        Difference("signatures", "changed", "t by me", ("count",)),
+        Difference("signatures", "gone", "u by me"),
+    ] == list(differences(before, after))
+
+
+def test_people_read_one_line_for_all_that_differ_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    """A hostile name reaches no terminal as it is."""
+    every = [Difference("files", "changed", name, ("size",)) for name in ("/a", "/b", "/c", "/d\x1b[2J", "/e")]
+    left = Left("kustomize", "5.8.2", "5.8.3 cannot be had:\x07 403")
+    update_told.tools([left], [*every, Difference("files", "gone", "/f\x1b")], as_json=False)
+    assert capsys.readouterr().out.splitlines() == [
+        "  note    kustomize stays at 5.8.2: 5.8.3 cannot be had:\\x07 403",
+        "the sample: told otherwise by the new tools",
+        "  files: 5 changed in size: /a, /b, /c and 2 more",
+        "  files: 1 gone: /f\\x1b",
+    ]
+
+
+def test_people_read_that_nothing_differs(capsys: pytest.CaptureFixture[str]) -> None:
+    update_told.tools([], [], as_json=False)
+    assert capsys.readouterr().out == "the sample: as before, by the new tools too\n"
+
+
+def test_machines_get_every_difference(capsys: pytest.CaptureFixture[str]) -> None:
+    update_told.tools([Left("a", "1", "b")], [Difference("files", "new", "/a")], as_json=True)
+    assert capsys.readouterr().out == (
+        '{"event": "tools", "compared": true, "differences": [{"where": "files", "what": "new", "name": "/a", '
+        '"fields": []}], "left": [{"name": "a", "version": "1", "why": "b"}]}\n'
+    )
+
+
+def test_where_no_tool_was_asked_for_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    for as_json in (True, False):
+        update_told.tools([], None, as_json=as_json)
+    assert not capsys.readouterr().out
