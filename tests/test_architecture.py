@@ -22,7 +22,7 @@ ORDER = (
     "attestation scanning",
     "distribution locked cluster",
     "oci deploying tools project",
-    "formats",
+    "formats documents",
     "values",
 )
 """The rooms of the house: a package imports only what stands in a row below its own. `values` are the loose modules."""

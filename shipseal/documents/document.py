@@ -1,0 +1,171 @@
+"""Say what a document is: values of known types, read as a whole or refused, and written the same every time. Pure."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, RootModel, ValidationError
+from pydantic import WithJsonSchema as Schema
+
+from shipseal import checked
+from shipseal.digest import Digest, Reference
+from shipseal.errors import VerificationFailed
+from shipseal.purl import Purl
+from shipseal.times import read_time
+
+_MOST_SHOWN = 5
+# In the words of JSON, where a file that people write has others.
+_WORDS = {
+    "extra_forbidden": "there is no such key",
+    "json_invalid": "it is not JSON",
+    "model_type": "it is not an object",
+    "model_attributes_type": "it is not an object",
+    "dict_type": "it is not an object",
+    "mapping_type": "it is not an object",
+}
+_RULES = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Readable(Protocol):
+    """What documents are read from: a stage's context, which refuses stages that its row does not name."""
+
+    def read(self, stage: str, relative: str) -> bytes:
+        """Return what a stage has left; raise `VerificationFailed` where there is nothing."""
+
+
+class Writable(Protocol):
+    """What documents are written to: a stage's context."""
+
+    def write_json(self, relative: str, value: object) -> Path:
+        """Write a value, the same bytes for the same value, and return where."""
+
+
+class _Kept(BaseModel):
+    """What every document has: a stage that writes it, and a name in that stage's directory."""
+
+    STAGE: ClassVar[str]
+    NAME: ClassVar[str]
+
+    @classmethod
+    def read(cls, context: Readable, place: str = "") -> Self:
+        """Read it from a needed stage; raise `VerificationFailed` for anything that is not this document.
+
+        Args:
+            context: of the stage that reads.
+            place: the directory it is in below the stage's own: one for each platform has its name.
+        """
+        relative = f"{place}/{cls.NAME}" if place else cls.NAME
+        return cls.parse(context.read(cls.STAGE, relative), f"{cls.STAGE}/{relative}")
+
+    @classmethod
+    def parse(cls, data: bytes, file: str = "") -> Self:
+        """Read its bytes; raise `VerificationFailed` with each key at fault, and the file's name."""
+        try:
+            return cls.model_validate_json(data)
+        except ValidationError as error:
+            raise VerificationFailed(
+                f"{file or f'{cls.STAGE}/{cls.NAME}'} has a shape that this pipeline does not know",
+                why=[_say(problem) for problem in error.errors()[:_MOST_SHOWN]],
+                do=f"run `shipseal stage {cls.STAGE}` again, and find out who wrote it",
+            ) from error
+
+    def write(self, context: Writable) -> Path:
+        """Write it for people and machines, and return where."""
+        return context.write_json(self.NAME, self.as_json())
+
+    def as_json(self) -> Any:
+        """Return it as JSON has it."""
+        return self.model_dump(mode="json", by_alias=True)
+
+
+class Part(BaseModel):
+    """An object in a document: frozen, of the very types it names, and no key in it that its model does not know."""
+
+    model_config = ConfigDict(**_RULES, extra="forbid")
+
+
+class Foreign(BaseModel):
+    """An object that somebody else's program writes: what is relied on has its type, and the rest is passed over."""
+
+    model_config = ConfigDict(**_RULES, extra="ignore")
+
+
+class Document(Part, _Kept):
+    """A document whose keys are known."""
+
+
+Value = TypeVar("Value")
+
+
+class Names(RootModel[Value], _Kept):
+    """A document whose keys are names, or that is a list; `root` is what it holds."""
+
+    model_config = _RULES
+
+
+def _say(problem: Any) -> str:
+    """Return a finding of pydantic with its place as JavaScript would name it: `platforms.linux/amd64.layers[0]`."""
+    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in problem["loc"]).removeprefix(".")
+    said = _WORDS.get(problem["type"]) or checked.say({**problem, "loc": ()}, ())
+    return f"{place}: {said}" if place else said
+
+
+def _typed(form: str, read: Any) -> PlainValidator:
+    """Return what reads a text of one form, and takes a value that has been read already."""
+
+    def validate(value: Any) -> Any:
+        if not isinstance(value, str):
+            if type(value) is getattr(read, "__self__", None):
+                return value
+            raise ValueError(f"it is not a {form}")
+        try:
+            return read(value)
+        except (ValueError, VerificationFailed) as error:
+            raise ValueError(f"it is not a {form}") from error
+
+    return PlainValidator(validate)
+
+
+_AS_TEXT = PlainSerializer(str, return_type=str)
+
+DigestText = Annotated[
+    Digest,
+    _typed("sha256 digest", Digest.parse),
+    _AS_TEXT,
+    Schema({"type": "string", "pattern": "^sha256:[0-9a-f]{64}$"}),
+]
+"""A digest, which JSON has as a text (image-spec, descriptor.md, "Digests")."""
+
+ReferenceText = Annotated[
+    Reference, _typed("reference by digest", Reference.parse), _AS_TEXT, Schema({"type": "string"})
+]
+"""The name of an image, by its digest."""
+
+
+def _checked(form: str, read: Any) -> PlainValidator:
+    """Return what leaves a text of one form as it is written: its spelling is part of what was said."""
+
+    def validate(value: Any) -> str:
+        try:
+            if isinstance(value, str) and read(value) is not False:
+                return value
+        except (ValueError, VerificationFailed) as error:
+            raise ValueError(f"it is not a {form}") from error
+        raise ValueError(f"it is not a {form}")
+
+    return PlainValidator(validate, json_schema_input_type=str)
+
+
+PurlText = Annotated[str, _checked("package URL", Purl.parse), Schema({"type": "string", "pattern": "^pkg:"})]
+"""A package URL as it is written; `Purl.parse` gives its parts, by which two are compared."""
+
+TimeText = Annotated[str, _checked("time with its zone", read_time), Schema({"type": "string", "format": "date-time"})]
+"""A time as it is written, RFC 3339; `read_time` gives the time."""
+
+PlatformText = Annotated[str, Field(pattern=r"^[a-z0-9]+(/[a-z0-9]+){1,2}$")]
+"""A platform, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT."""
+
+
+def schema(document: type[_Kept]) -> str:
+    """Return the JSON Schema of a document (draft 2020-12), as its file in `docs/schemas` has it."""
+    return json.dumps(document.model_json_schema(by_alias=True, mode="serialization"), indent=2, sort_keys=True) + "\n"
