@@ -27,7 +27,7 @@ _FILES, _EACH = 50, 10 * MB
 
 def contents() -> Iterator[tuple[str, bytes]]:
     """Yield the wheel's files, the same ones every time."""
-    chance = random.Random(0)  # noqa: S311 - nobody has to be surprised by it
+    chance = random.Random(0)
     yield "heavy/__init__.py", b""
     for number in range(_FILES):
         yield f"heavy/{number}.bin", chance.randbytes(_EACH)
@@ -67,7 +67,9 @@ def main() -> None:
             print(*table(rows(root / ".run"), whole), "", sep="\n")
         every, taken = disk(root / ".run")
         _, image = disk(root / ".run" / "image")
-        print(f"the run directory: {every / MB:.0f} MB in files, {taken / MB:.0f} MB on disk; image: {image / MB:.0f} MB")
+        print(
+            f"the run directory: {every / MB:.0f} MB in files, {taken / MB:.0f} MB on disk; image: {image / MB:.0f} MB"
+        )
 
 
 if __name__ == "__main__":
