@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote
 
-from service.values import Option, choice, text, whole
+from service.values import Option, choice, share, text, whole
 
 NAME = re.compile(r"[A-Za-z0-9_.~!#$%&'*+^`|-]{1,128}", re.ASCII)  # a token, RFC 9110 section 5.6.2
 URL = re.compile(r"http://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([0-9]{1,5}))?(/[!-~]*)?", re.ASCII)
@@ -63,17 +63,6 @@ def headers(raw: str) -> dict[str, str]:
     return found
 
 
-def ratio(raw: str) -> float:
-    """Read the share of traces that are sampled."""
-    try:
-        value = float(raw)
-    except ValueError:
-        value = -1
-    if not 0 <= value <= 1:
-        raise ValueError("expected a share from 0 to 1")
-    return value
-
-
 OPTIONS = (
     Option("OTEL_EXPORTER_OTLP_ENDPOINT", "", endpoint, "http://HOST:PORT that takes traces; none: there are none"),
     Option("OTEL_EXPORTER_OTLP_PROTOCOL", "http/json", choice("http/json"), "how they are written"),
@@ -83,5 +72,5 @@ OPTIONS = (
     Option("OTEL_SERVICE_NAME", "", text, "service.name of the traces; else that of the attributes"),
     Option("OTEL_RESOURCE_ATTRIBUTES", "", pairs, "what the traces tell of this instance: NAME=VALUE,NAME=VALUE"),
     Option("OTEL_TRACES_SAMPLER", "parentbased_always_on", choice(*SAMPLERS), "which requests are traced"),
-    Option("OTEL_TRACES_SAMPLER_ARG", "1", ratio, "share of them, for traceidratio"),
+    Option("OTEL_TRACES_SAMPLER_ARG", "1", share(), "share of them, for traceidratio"),
 )

@@ -94,7 +94,12 @@ OPTIONS = (
         "WATCHDOG_SECONDS", "15", seconds(0.5, 3600, off=True), "a worker that hangs so long is replaced; 0 never does"
     ),
     Option("LOG_LEVEL", "info", choice(*LEVELS), "least level that is logged; access lines are info"),
-    Option("ACCESS_LOG", "on", share, "on, off, or the share of requests that is logged (0.01); errors always are"),
+    Option(
+        "ACCESS_LOG",
+        "on",
+        share(words=True),
+        "on, off, or the share of requests that is logged (0.01); errors always are",
+    ),
     Option("DEBUG_IP", "off", switch, "answer /debug/ip, which explains why an address was chosen"),
     Option("REVISION", "unknown", text, "source revision that /version tells"),
     Option("IMAGE_DIGEST", "unknown", text, "image digest that /version tells"),

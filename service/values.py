@@ -44,10 +44,7 @@ def seconds(low: float, high: float, *, off: bool = False) -> Callable[[str], fl
     """Return what reads seconds in these bounds, or 0 where that switches something off."""
 
     def read(raw: str) -> float:
-        try:
-            value = float(raw)
-        except ValueError:
-            value = -1
+        value = _number(raw)
         if not (low <= value <= high or (off and value == 0)):
             raise ValueError(f"expected {'0 or ' * off}seconds from {low:g} to {high:g}")
         return value
@@ -84,14 +81,21 @@ def workers(raw: str) -> int:
     return available_cpus() if raw.lower() == "auto" else whole(1, 64)(raw)
 
 
-def share(raw: str) -> float:
-    """Read a share from 0 to 1; on is 1, off is 0."""
-    if raw.lower() in SWITCH:
-        return float(SWITCH[raw.lower()])
+def share(*, words: bool = False) -> Callable[[str], float]:
+    """Return what reads a share from 0 to 1, or on for 1 and off for 0 where words may say it."""
+
+    def read(raw: str) -> float:
+        value = float(SWITCH[raw.lower()]) if words and raw.lower() in SWITCH else _number(raw)
+        if not 0 <= value <= 1:
+            raise ValueError(f"expected {'on, off or ' * words}a share from 0 to 1")
+        return value
+
+    return read
+
+
+def _number(raw: str) -> float:
+    """Read a number; what is none is -1, which no setting allows."""
     try:
-        value = float(raw)
+        return float(raw)
     except ValueError:
-        value = -1
-    if not 0 <= value <= 1:
-        raise ValueError("expected on, off or a share from 0 to 1")
-    return value
+        return -1

@@ -52,6 +52,8 @@ AUTOSCALER: dict[str, Any] = {
     "spec": {"scaleTargetRef": {"kind": "Deployment", "name": "app"}},
 }
 
+APPARMOR = "container.apparmor.security.beta.kubernetes.io/"
+
 Change = Callable[[dict[str, Any]], object]
 
 
@@ -73,6 +75,20 @@ def pod(body: dict[str, Any]) -> dict[str, Any]:
 def container(body: dict[str, Any]) -> dict[str, Any]:
     first: dict[str, Any] = pod(body)["containers"][0]
     return first
+
+
+def outdone(body: dict[str, Any]) -> dict[str, Any]:
+    """Return what a pod says for its containers, once its container says all of that for itself."""
+    container(body)["securityContext"].update(
+        runAsNonRoot=True,
+        runAsUser=1000,
+        seccompProfile={"type": "RuntimeDefault"},
+        appArmorProfile={"type": "RuntimeDefault"},
+        seLinuxOptions={"type": "container_t"},
+        windowsOptions={"hostProcess": False},
+    )
+    said: dict[str, Any] = pod(body)["securityContext"]
+    return said
 
 
 def test_a_deployment_with_its_service_and_its_autoscaler_is_in_order() -> None:
@@ -154,6 +170,21 @@ def test_a_deployment_with_its_service_and_its_autoscaler_is_in_order() -> None:
             lambda d: pod(d)["securityContext"].update(windowsOptions={"hostProcess": True}),
             "windowsOptions.hostProcess is true",
         ),
+        *(
+            (lambda d, said=said: outdone(d).update(said), f"the pod's securityContext: {what}")
+            for said, what in (
+                ({"runAsNonRoot": False}, "runAsNonRoot is not true"),
+                ({"runAsUser": 0}, "runAsUser is 0"),
+                ({"seccompProfile": {"type": "Unconfined"}}, "seccompProfile is neither"),
+                ({"appArmorProfile": {"type": "Unconfined"}}, "appArmorProfile is neither"),
+                ({"seLinuxOptions": {"type": "spc_t"}}, "seLinuxOptions are others"),
+                ({"windowsOptions": {"hostProcess": True}}, "windowsOptions.hostProcess is true"),
+            )
+        ),
+        (
+            lambda d: d["spec"]["template"]["metadata"].update(annotations={f"{APPARMOR}app": "unconfined"}),
+            f"annotation {APPARMOR}app is neither runtime/default nor localhost/",
+        ),
         (lambda d: pod(d).pop("automountServiceAccountToken"), "gets a token for the cluster"),
     ],
 )
@@ -172,6 +203,7 @@ def test_what_the_standard_allows_is_in_order() -> None:
         pod(body)["securityContext"]["appArmorProfile"] = {"type": "RuntimeDefault"}
         container(body)["securityContext"]["seLinuxOptions"] = {"type": "container_t", "level": "s0:c1,c2"}
         container(body)["ports"] = [{"containerPort": 8080}]
+        body["spec"]["template"]["metadata"]["annotations"] = {f"{APPARMOR}app": "localhost/ours"}
 
     assert judged(changed(DEPLOYMENT, allowed)) == []
 

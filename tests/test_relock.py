@@ -88,7 +88,7 @@ TOOLS_LOCK = f"""\
 # why
 
 [hello]
-version = "1.2.3"
+version = '1.2.3'  # which one
 package = "tools.invalid/hello"
 ldflags = "-s -w -X main.version=1.2.3"
 
@@ -116,7 +116,7 @@ def test_a_tool_moves_to_the_version_of_its_module_graph(tmp_path: Path, monkeyp
     text = anyio.run(relock_tools, tools, store, tmp_path / "tools", TOOLS_LOCK, print)
     tool = locks.tools(text, "tools.lock.toml")["hello"]
     assert (tool.version, tool.ldflags) == ("1.3.0", "-s -w -X main.version=1.3.0")
-    assert text.startswith("# why\n\n[hello]\nversion = ")
+    assert text.startswith('# why\n\n[hello]\nversion = "1.3.0"  # which one\npackage = ')
     amd64, arm64 = (store.get(tool.digest(platform)).read_bytes() for platform in ("linux/amd64", "linux/arm64"))
     assert (amd64[18:20], arm64[18:20]) == (b"\x3e\x00", b"\xb7\x00")  # e_machine of each, in the ELF header
 

@@ -168,10 +168,29 @@ def test_comments_and_layout_of_a_debian_lock_stay() -> None:
         text.replace("'1'", '"1:2"')
         .replace("0" * 64, "1" * 64)
         .replace("1_000", "2")
-        .replace('[\n    "libz.so.1",\n]\n', '["libz.so.1"]\nsource = "zlib"\n')
+        .replace("]\n\n# The end.", ']\nsource = "zlib"\n\n# The end.')
     )
 
 
+def test_what_is_new_of_a_package_stands_above_a_comment_that_is_of_the_next() -> None:
+    text = f"{COMMENTED.replace('{old}', '0' * 64)}{ENTRY}"
+    first, second = Lock.parse(text).packages
+    now = [replace(first, version="2", source="aa"), replace(second, libraries=("libz.so.2",), source="zlib")]
+    changed = debian_lock.rewrite(text, {(each.name, each.architecture): each for each in now})
+    assert Lock.parse(changed).packages == tuple(now)
+    assert 'libraries = ["libz.so.2"]\nsource = "zlib"\n\n# The end.\n[[package]]\nname = "aa"\n' in changed
+
+
+ENTRY = f"""\
+[[package]]
+name = "aa"
+architecture = "all"
+version = "1"
+sha256 = "{"0" * 64}"
+size = 1
+path = "a"
+"""
+INLINE = f"package = [{{{', '.join(ENTRY.splitlines()[1:])}}}]\n"
 HEAD = 'suite = "bookworm"\npython = "3.11"\nbase = []\n[[package]]\n'
 
 
@@ -186,9 +205,20 @@ def test_a_lock_that_cannot_be_read_is_refused_with_what_it_needs(text: str) -> 
     assert "each [[package]] a name and an architecture" in refused.value.do
 
 
-def test_a_lock_of_another_form_is_refused_and_not_half_changed() -> None:
-    entry = f'name = "aa", architecture = "all", version = "1", sha256 = "{"0" * 64}", size = 1, path = "a"'
-    text = f'suite = "bookworm"\npython = "3.11"\nbase = []\npackage = [{{{entry}}}]\n'
+@pytest.mark.parametrize(
+    "written",
+    [ENTRY, ENTRY.replace("[[package]]", '[[ "package" ]]'), ENTRY.replace("version", '"version"'), INLINE],
+    ids=["tables", "a name in quotes", "a key in quotes", "in a line"],
+)
+def test_a_lock_is_changed_in_whatever_form_it_is_written(written: str) -> None:
+    text = f'suite = "bookworm"\npython = "3.11"\nbase = []\n{written}'
+    (package,) = Lock.parse(text).packages
+    changed = debian_lock.rewrite(text, {("aa", "all"): replace(package, version="2")})
+    assert changed == text.replace('"1"', '"2"')
+
+
+def test_a_lock_whose_form_cannot_be_kept_is_refused_and_not_half_changed() -> None:
+    text = f'suite = "bookworm"\npython = "3.11"\nbase = []\nother = {"[" * 200}{"]" * 200}\n{ENTRY}'
     (package,) = Lock.parse(text).packages
     with pytest.raises(ConfigError, match="cannot be changed in its place"):
-        debian_lock.rewrite(text, {("a", "all"): replace(package, version="2")})
+        debian_lock.rewrite(text, {("aa", "all"): replace(package, version="2")})

@@ -209,10 +209,29 @@ def test_an_identity_is_what_the_authority_will_certify(claims: dict[str, object
     assert promised(token(claims)).builder == identity
 
 
-@pytest.mark.parametrize("text", ["", "a", "a.b.c", "a.e30.c", "a.W10.c"])
+SAID = base64.urlsafe_b64encode(b'{"sub":"https://b"}').decode().rstrip("=")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", ".", "..", "a", "a.b.c", "a.e30.c", "a.W10.c", "e30.e30.c2ln"),
+        *(f"e30.{SAID}", f"{SAID}.{SAID}.c2ln.c2ln", f"e30.{SAID[:-3]}.c2ln"),
+        *(f"e30.{SAID}!.c2ln", f"e30. {SAID}.c2ln", f"W10.{SAID}.c2ln", f"{SAID[:-3]}.{SAID}.c2ln"),
+        *(f"e30.{SAID}.c2l", f"e30.{SAID}.\udce9", "e30.MQ.c2ln", "e30.W1sic3ViIiwiYiJdXQ.c2ln"),
+        f"e30.{base64.urlsafe_b64encode(b'[' * 99_999).decode()}.c2ln",
+        f"e30.{base64.urlsafe_b64encode(b'9' * 9_999).decode()}.c2ln",
+    ],
+)
 def test_a_token_that_cannot_be_read_is_the_users_to_correct(text: str) -> None:
-    with pytest.raises(UsageError, match="cannot be read"):
+    with pytest.raises(UsageError, match="cannot be read") as refused:
         promised(text)
+    assert refused.value.do == f"correct {TOKEN_VARIABLE}"
+
+
+def test_a_token_is_read_whoever_has_signed_it_and_however_old_it_is() -> None:
+    assert promised(f"e30.{SAID}.c2ln").builder == "https://b"
+    assert promised(token({"sub": "https://b", "exp": 1, "nbf": 1 << 40, "aud": "other"})).builder == "https://b"
 
 
 @pytest.fixture

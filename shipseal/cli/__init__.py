@@ -112,6 +112,9 @@ def _run(words: Sequence[str]) -> int:
 
 
 def _asked(words: Sequence[str]) -> Sequence[str]:
+    """Return the verbs that a command line needs described: its own, none for the version, and all for `--help`."""
+    if words[:1] == ["--version"]:
+        return ()
     return words[:1] if words and words[0] in _VERBS else _VERBS
 
 

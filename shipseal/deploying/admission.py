@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from shipseal.deploying.manifests import Manifest, Object, containers_of, dig, entries
-from shipseal.deploying.pods import weaknesses, writable_paths
+from shipseal.deploying.pods import unconfined, weaknesses, writable_paths
 from shipseal.deploying.rights import excesses
 from shipseal.errors import SubjectFailed
 
@@ -102,6 +102,7 @@ def _alone(manifest: Manifest) -> Iterator[str]:
         yield from _service(manifest)
     if manifest.kind in _MAKE_PODS.get(version, ()) and not any(manifest.containers()):
         yield "it has no container"
+    yield from unconfined(manifest.body)
     for pod in manifest.pods():
         yield from _pod(pod, manifest)
 

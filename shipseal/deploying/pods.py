@@ -2,6 +2,8 @@
 
 The restricted Pod Security Standard (kubernetes.io, "Pod Security Standards"), which a dry run of a Deployment only
 warns about, and what neither it nor the schemas ask for: images by digest, resources, a read-only root file system.
+There is no schema of the standard: its own samples (`k8s.io/pod-security-admission`, in the version that is locked for
+the local cluster) are what the tests hold these rules against.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -19,6 +21,7 @@ _SYSCTLS = (
 )  # fmt: skip
 _SELINUX = (None, "", "container_t", "container_init_t", "container_kvm_t", "container_engine_t")
 _PROFILES = ("RuntimeDefault", "Localhost")
+_APPARMOR = "container.apparmor.security.beta.kubernetes.io/"  # what it was before it was a field, and still counts
 _PROBES, _HOOKS = ("livenessProbe", "readinessProbe", "startupProbe"), ("postStart", "preStop")
 _HANDLERS = (*((name,) for name in _PROBES), *(("lifecycle", name) for name in _HOOKS))
 _REQUIRED = (("requests", "cpu"), ("requests", "memory"), ("limits", "memory"))
@@ -33,11 +36,28 @@ def weaknesses(pod: Object) -> Iterator[str]:
         if pod.get(field):
             yield f"{field} gives the pod the node's own"
     yield from _node(pod)
+    yield from (f"the pod's securityContext: {what}" for what in _for_all(dig(pod, "securityContext")))
     if pod.get("automountServiceAccountToken") is not False:
         yield "it gets a token for the cluster: set automountServiceAccountToken: false"
     for container in containers_of(pod):
         for check in _CONTAINER_CHECKS:
             yield from (f"container {container.get('name')}: {what}" for what in check(container, pod))
+
+
+def unconfined(value: Any) -> Iterator[str]:
+    """Yield the annotations of an object, and of the pods that it makes, that take a container out of AppArmor."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            if (
+                str(key).startswith(_APPARMOR)
+                and inner != "runtime/default"
+                and not str(inner).startswith("localhost/")
+            ):
+                yield f"annotation {key} is neither runtime/default nor localhost/"
+            yield from unconfined(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from unconfined(inner)
 
 
 def writable_paths(pod: Object, container: Object) -> Iterator[str]:
@@ -104,16 +124,30 @@ def _host(container: Object, _pod: Object) -> Iterator[str]:
                 yield f"{'.'.join(handler)}.{kind}.host has the node ask {host}"
 
 
-def _confinement(container: Object, pod: Object) -> Iterator[str]:
-    inherited = _inherited(container, pod)
-    if dig(inherited, "appArmorProfile").get("type", "RuntimeDefault") not in _PROFILES:
+def _for_all(context: Object) -> Iterator[str]:
+    """Yield what a pod must not say for its containers, though each may say otherwise: the pod itself is one more."""
+    if context.get("runAsNonRoot") is False:
+        yield "runAsNonRoot is not true"
+    if context.get("runAsUser") == 0:
+        yield "runAsUser is 0"
+    if dig(context, "seccompProfile").get("type", "RuntimeDefault") not in _PROFILES:
+        yield "seccompProfile is neither RuntimeDefault nor Localhost"
+    yield from _loosened(context)
+
+
+def _confinement(container: Object, _pod: Object) -> Iterator[str]:
+    yield from _loosened(dig(container, "securityContext"))
+
+
+def _loosened(context: Object) -> Iterator[str]:
+    if dig(context, "appArmorProfile").get("type", "RuntimeDefault") not in _PROFILES:
         yield "appArmorProfile is neither RuntimeDefault nor Localhost"
-    labels = dig(inherited, "seLinuxOptions")
+    labels = dig(context, "seLinuxOptions")
     if labels.get("type") not in _SELINUX or labels.get("user") or labels.get("role"):
         yield "seLinuxOptions are others than a container's"
-    if (inherited.get("procMount") or "Default") != "Default":
+    if (context.get("procMount") or "Default") != "Default":
         yield "procMount is not Default"
-    if dig(inherited, "windowsOptions").get("hostProcess"):
+    if dig(context, "windowsOptions").get("hostProcess"):
         yield "windowsOptions.hostProcess is true"
 
 

@@ -1,13 +1,11 @@
 """Review rendered manifests: first whether each is what Kubernetes takes, then the image, then what it would weaken.
 
 The order is the point: what judges the manifests need not ask again whether a list is a list. Pure: the schemas are
-files of the package that knows them (kubernetes-validate). Pure.
+files of the package that knows them (kubernetes-validate).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
-
-import kubernetes_validate  # type: ignore[import-untyped]
 
 from shipseal.deploying.admission import Problem, problems, require
 from shipseal.deploying.manifests import Manifest, image_of, parse, set_image
@@ -53,6 +51,8 @@ def _strangers(manifests: Sequence[Manifest], known: Collection[Reference]) -> I
 
 def _misfits(manifests: Sequence[Manifest], version: str) -> Iterator[Problem]:
     """Yield where a manifest differs from the schema of its kind, unknown fields included."""
+    import kubernetes_validate  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few verbs come this far
+
     known = {known.rpartition(".")[0] for known in kubernetes_validate.utils.all_versions()}
     if version not in known:  # the library would quietly take the nearest older one
         raise ConfigError(

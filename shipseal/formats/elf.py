@@ -1,23 +1,29 @@
 """Read from an ELF file what it needs to be loaded, and which symbols it imports. Pure.
 
 Specification: System V ABI, "Object Files", "Symbol Table" and "Dynamic Linking"; 64-bit little-endian files only,
-which is what amd64 and arm64 Linux have.
+which is what amd64 and arm64 Linux have. A file may be hostile: no more is read of it than is there, whatever it says.
 """
 
+import io
 import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from shipseal.errors import SubjectFailed
 
 MAGIC = b"\x7fELF"
 MACHINES = {62: "amd64", 183: "arm64"}
 
+_OURS = MAGIC + b"\x02\x01"  # ELFCLASS64, ELFDATA2LSB
 _PT_LOAD, _PT_DYNAMIC, _PT_INTERP = 1, 2, 3
 _DT_NULL, _DT_NEEDED, _DT_STRTAB, _DT_SONAME, _DT_RPATH, _DT_RUNPATH = 0, 1, 5, 14, 15, 29
 _SHT_DYNSYM, _SHT_DYNAMIC = 11, 6
-_SYMBOL = struct.Struct("<IBBHQQ")
+_SEGMENT, _SECTION = struct.Struct("<IIQQQQ"), struct.Struct("<IIQQQQIIQQ")  # of a segment all that is read here
+_SYMBOL, _TAG = struct.Struct("<IBBHQQ"), struct.Struct("<qQ")
 _UNDEFINED = 0  # st_shndx
+_PATH_MAX = 4096  # bytes
+_SHARED = 16  # times that names may be longer in all than the file, for one may be the end of another
 
 
 @dataclass(frozen=True)
@@ -47,6 +53,48 @@ class _Segment:
     size: int
 
 
+class _File:
+    """The tables of a file, by what its header says of them.
+
+    Raises:
+        struct.error: it is shorter than a header.
+    """
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self.length = stream.seek(0, io.SEEK_END)
+        header = self.at(0, 64)
+        self.ours = header[: len(_OURS)] == _OURS
+        if self.ours:
+            (machine,) = struct.unpack_from("<H", header, 18)
+            self.architecture = MACHINES.get(machine, str(machine))
+            self._segments, self._sections = struct.unpack_from("<QQ", header, 32)
+            self._sizes = struct.unpack_from("<HHHH", header, 54)
+
+    def at(self, offset: int, size: int) -> bytes:
+        """Return the bytes at a place; fewer, where the file ends before."""
+        self._stream.seek(min(offset, self.length))
+        return self._stream.read(min(size, self.length))
+
+    def text(self, offset: int, most: int = _PATH_MAX) -> str:
+        """Return the text at a place; raise `ValueError` where none ends within so many bytes."""
+        data = self.at(offset, most)
+        return data[: data.index(0)].decode()
+
+    def segments(self) -> list[_Segment]:
+        """Return what the loader maps."""
+        found = self._table(_SEGMENT, self._segments, *self._sizes[:2])
+        return [_Segment(kind, offset, address, size) for kind, _, offset, address, _, size in found]
+
+    def sections(self) -> list[tuple[Any, ...]]:
+        """Return the section headers, their fields in the order of the ABI."""
+        return self._table(_SECTION, self._sections, *self._sizes[2:])
+
+    def _table(self, entry: struct.Struct, offset: int, size: int, count: int) -> list[tuple[Any, ...]]:
+        data = self.at(offset, size * count + entry.size)
+        return [entry.unpack_from(data, number * size) for number in range(count)]
+
+
 def read(stream: BinaryIO, name: str) -> Elf:
     """Read the headers and the dynamic section; `name` is for the message.
 
@@ -54,45 +102,33 @@ def read(stream: BinaryIO, name: str) -> Elf:
         SubjectFailed: it is no 64-bit little-endian ELF file, or is cut short.
     """
     try:
-        header = stream.read(64)
-        if header[:6] != MAGIC + b"\x02\x01":
+        file = _File(stream)
+        if not file.ours:
             raise SubjectFailed(f"{name} is not a 64-bit little-endian ELF file", do="give a wheel for this platform")
-        machine = struct.unpack_from("<H", header, 18)[0]
-        segments = _segments(stream, header)
-        interpreter = next((_text(stream, s.offset, s.size) for s in segments if s.kind == _PT_INTERP), "")
-        return _dynamic(stream, segments, MACHINES.get(machine, str(machine)), interpreter)
+        segments = file.segments()
+        interpreter = next((file.text(s.offset, s.size) for s in segments if s.kind == _PT_INTERP), "")
+        return _dynamic(file, segments, interpreter)
     except (struct.error, ValueError, StopIteration) as error:
         raise SubjectFailed(f"{name} is damaged: its ELF headers cannot be read", why=str(error)) from error
 
 
-def _segments(stream: BinaryIO, header: bytes) -> list[_Segment]:
-    offset, entry_size, count = *struct.unpack_from("<Q", header, 32), *struct.unpack_from("<HH", header, 54)
-    found = []
-    for number in range(count):
-        stream.seek(offset + number * entry_size)
-        kind, _, where, address, _, size = struct.unpack("<IIQQQQ", stream.read(40))
-        found.append(_Segment(kind, where, address, size))
-    return found
-
-
-def _dynamic(stream: BinaryIO, segments: list[_Segment], architecture: str, interpreter: str) -> Elf:
+def _dynamic(file: _File, segments: list[_Segment], interpreter: str) -> Elf:
     section = next((segment for segment in segments if segment.kind == _PT_DYNAMIC), None)
     if section is None:  # statically linked
-        return Elf(architecture, interpreter=interpreter)
-    stream.seek(section.offset)
+        return Elf(file.architecture, interpreter=interpreter)
     values: dict[int, list[int]] = {}
-    for tag, value in struct.iter_unpack("<qQ", stream.read(section.size)):
+    for tag, value in _TAG.iter_unpack(file.at(section.offset, section.size)):
         if tag == _DT_NULL:
             break
         values.setdefault(tag, []).append(value)
     strings = _offset(segments, values[_DT_STRTAB][0]) if _DT_STRTAB in values else 0
 
     def names(tag: int) -> list[str]:
-        return [_text(stream, strings + value) for value in values.get(tag, [])]
+        return [*_bounded((file.text(strings + value) for value in values.get(tag, [])), _SHARED * file.length)]
 
     searched = names(_DT_RUNPATH) or names(_DT_RPATH)
     return Elf(
-        architecture,
+        file.architecture,
         tuple(names(_DT_NEEDED)),
         next(iter(names(_DT_SONAME)), ""),
         interpreter,
@@ -106,15 +142,18 @@ def _offset(segments: list[_Segment], address: int) -> int:
     return segment.offset + address - segment.address
 
 
-def _text(stream: BinaryIO, offset: int, most: int = 4096) -> str:
-    stream.seek(offset)
-    data = stream.read(most)
-    return data[: data.index(0)].decode()
+def _bounded(names: Iterable[str], most: int) -> Iterator[str]:
+    """Yield names while they have no more characters in all: each entry of a table can name the same megabytes."""
+    for name in names:
+        most -= len(name)
+        if most < 0:
+            raise ValueError("its names are longer than the file")
+        yield name
 
 
 def is_elf(data: bytes) -> bool:
     """Say whether these are the first bytes of an ELF file."""
-    return data[:4] == b"\x7fELF"
+    return data.startswith(MAGIC)
 
 
 def imports(data: bytes) -> frozenset[str] | None:
@@ -135,20 +174,20 @@ def exports(data: bytes) -> frozenset[str] | None:
 
 def _symbols(data: bytes, *, taken: bool) -> frozenset[str] | None:
     try:
-        if data[:6] != b"\x7fELF\x02\x01":
+        file = _File(io.BytesIO(data))
+        if not file.ours:
             return None
-        offset = struct.unpack_from("<Q", data, 40)[0]
-        size, count = struct.unpack_from("<HH", data, 58)
-        sections = [struct.unpack_from("<IIQQQQIIQQ", data, offset + number * size) for number in range(count)]
+        sections = file.sections()
         kinds = [section[1] for section in sections]
         if _SHT_DYNSYM not in kinds:
             return None if _SHT_DYNAMIC in kinds or not sections else frozenset()
         table = sections[kinds.index(_SHT_DYNSYM)]
         strings = sections[table[6]]
-        names = data[strings[4] : strings[4] + strings[5]]
-        symbols = _SYMBOL.iter_unpack(data[table[4] : table[4] + table[5]])
-        return frozenset(_name(names, each[0]) for each in symbols if each[0] and (each[3] == _UNDEFINED) is taken)
-    except (struct.error, ValueError, IndexError, UnicodeDecodeError):
+        names = file.at(strings[4], strings[5])
+        symbols = _SYMBOL.iter_unpack(file.at(table[4], table[5]))
+        starts = {each[0] for each in symbols if each[0] and (each[3] == _UNDEFINED) is taken}
+        return frozenset(_bounded((_name(names, start) for start in starts), _SHARED * file.length))
+    except (struct.error, ValueError, IndexError):
         return None
 
 

@@ -1,19 +1,18 @@
 """Change the lock of Debian packages in its place: comments, order and layout stay as people wrote them. Pure."""
 
-import json
-import re
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+import tomlkit
+from tomlkit.exceptions import TOMLKitError
+from tomlkit.items import InlineTable, Table
 
 from shipseal.errors import ConfigError
 from shipseal.locked.debian import Lock, Package, named
 
 Key = tuple[str, str]
 """A package's name and architecture."""
-
-_TABLE = re.compile(r"^(?=\[\[package\]\])", re.MULTILINE)
-_VALUE = r"\"[^\"\n]*\"|'[^'\n]*'|\[[^\]]*\]|[0-9_]+"
 
 
 def read(text: str, name: str = "debian.lock.toml") -> tuple[Lock, list[Key]]:
@@ -40,13 +39,15 @@ def rewrite(text: str, packages: Mapping[Key, Package]) -> str:
     """Return the lock with each of its packages as it is now.
 
     Raises:
-        ConfigError: the file is TOML of another form than a `[[package]]` table for each, a line for each key.
+        ConfigError: the file is TOML of a form that cannot be kept.
     """
-    head, *tables = _TABLE.split(text)
-    changed = head + "".join(_rewritten(table, packages) for table in tables)
     try:
+        document: Any = tomlkit.parse(text)
+        for entry in document["package"]:
+            _bring_up_to_date(entry, packages[entry["name"], entry["architecture"]])
+        changed = str(document.as_string())
         kept = Lock.parse(changed).packages == tuple(sorted(packages.values()))
-    except ConfigError:
+    except (ConfigError, TOMLKitError):
         kept = False
     if not kept:
         raise ConfigError(
@@ -57,27 +58,13 @@ def rewrite(text: str, packages: Mapping[Key, Package]) -> str:
     return changed
 
 
-def _rewritten(table: str, packages: Mapping[Key, Package]) -> str:
-    entry = tomllib.loads(table)["package"][0]
-    end = 0
-    for key, value in _values(packages[entry["name"], entry["architecture"]], entry):
-        found = re.search(rf"^[ \t]*{key}[ \t]*=[ \t]*({_VALUE})", table, re.MULTILINE)
-        if found:
-            table = table[: found.start(1)] + value + table[found.end(1) :]
-            end = found.start(1) + len(value)
-        else:
-            line, newline, rest = table[end:].partition("\n")
-            before = f"{table[:end]}{line}\n"
-            table = f"{before}{key} = {value}{newline or chr(10)}{rest}"
-            end = len(before)
-    return table
-
-
-def _values(package: Package, entry: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    yield from ((key, json.dumps(getattr(package, key))) for key in ("name", "version", "architecture"))
-    yield "sha256", json.dumps(package.digest.hex)
-    yield "size", str(package.size)
-    yield "path", json.dumps(package.path)
-    if package.libraries or "libraries" in entry:
-        yield "libraries", json.dumps(list(package.libraries))
-    yield "source", json.dumps(package.source)
+def _bring_up_to_date(entry: Table | InlineTable, package: Package) -> None:
+    """Change the values that are others now. What is new goes below the last key: comments below may be of the next."""
+    body = entry.value.body
+    end = next(index for index in range(len(body), 0, -1) if body[index - 1][0] is not None)
+    below, body[end:] = body[end:], []
+    now = {key: getattr(package, key) for key in ("version", "size", "path", "source")}
+    for key, value in {**now, "sha256": package.digest.hex, "libraries": [*package.libraries]}.items():
+        if value != entry.get(key, type(value)()):
+            entry[key] = value
+    body.extend(below)

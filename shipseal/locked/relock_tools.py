@@ -1,12 +1,14 @@
 """Lock the tools again: build each from its module graph, and record what came out."""
 
-import re
 import shutil
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
+from typing import Any
+
+import tomlkit
 
 from shipseal.digest import Digest
 from shipseal.locked import locks
@@ -95,14 +97,15 @@ class _Builder:
 
     async def lock(self, text: str, locked: Iterable[LockedTool]) -> str:
         """Build tools for all their platforms; return the lock with their versions and what came out."""
+        document: Any = tomlkit.parse(text)  # keeps comments, order and layout as people wrote them
         for tool in locked:
-            version = _version(self.sources, tool)
+            version, entry = _version(self.sources, tool), document[tool.name]
             moved = replace(tool, version=version, ldflags=tool.ldflags.replace(tool.version, version))
-            text = _replaced(_replaced(text, tool, "version", version), tool, "ldflags", moved.ldflags)
+            entry.update({key: getattr(moved, key) for key in ("version", "ldflags") if key in entry})
             for platform in tool.digests:
                 self.say(f"building {tool.name} {version} for {platform}")
-                text = _replaced(text, tool, f'"{platform}"', (await self._built(moved, platform)).hex)
-        return text
+                entry["sha256"][platform] = (await self._built(moved, platform)).hex
+        return str(document.as_string())
 
     async def _built(self, tool: LockedTool, platform: str) -> Digest:
         with tempfile.TemporaryDirectory(prefix="build-") as scratch:
@@ -115,9 +118,3 @@ class _Builder:
 
 def _version(sources: Path, tool: LockedTool) -> str:
     return holding(sources / tool.name / "go.mod", tool)[1]
-
-
-def _replaced(text: str, tool: LockedTool, key: str, value: str) -> str:
-    """Return the lock with one value of a tool replaced; comments and order stay as people wrote them."""
-    pattern = rf'(?ms)(^\[{tool.name}(?:\.sha256)?\]$(?:(?!^\[).)*?^{re.escape(key)} = ")[^"]*(")'
-    return re.sub(pattern, lambda match: f"{match[1]}{value}{match[2]}", text, count=1)

@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import re
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,6 +29,22 @@ def unexplained(words: argparse.ArgumentParser) -> Iterator[str]:
 
 def test_every_argument_of_every_verb_is_explained() -> None:
     assert list(unexplained(parser())) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "absent"),
+    [
+        (("--version",), r"shipseal\.cli\.(options|deploy|stage)|httpx"),
+        (("deploy", "--help"), "kubernetes_validate|jsonschema"),
+        (("stage", "--help"), "jwt|httpx|sigstore|kubernetes_validate|jsonschema|tomlkit|elftools|packageurl"),
+    ],
+)
+def test_a_command_line_imports_nothing_that_it_does_not_need(words: tuple[str, ...], absent: str) -> None:
+    command = [sys.executable, "-X", "importtime", "-m", "shipseal", *words]
+    said = subprocess.run(command, cwd=HOME, capture_output=True, text=True, timeout=60, check=True).stderr
+    imported = [line.rpartition("|")[2].strip() for line in said.splitlines()]
+    assert "shipseal.cli" in imported
+    assert [name for name in imported if re.fullmatch(absent, name)] == []
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])

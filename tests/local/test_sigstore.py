@@ -2,10 +2,12 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,6 +23,7 @@ from sigstore.verify.policy import Identity
 
 from shipseal.local.sigstore import ISSUER, LocalSigstore, local_sigstore
 from shipseal.local.sigstore.merkle import inclusion_path, leaf_hash, root_hash
+from shipseal.local.sigstore.tokens import LIFETIME, LocalTokenIssuer, TokenRefused
 from shipseal.local.sigstore.transparency import der
 
 SUBJECT = "https://dry-run.invalid/somebody"
@@ -133,6 +136,40 @@ def test_a_certificate_needs_a_token() -> None:
         altered = base64.urlsafe_b64encode(json.dumps({**claims, "sub": "root"}).encode()).decode().rstrip("=")
         for token in ("", "a.b", foreign, f"{header}.{altered}.{signature}", f"{header}.{body}."):
             assert post(f"{services.url}/api/v2/signingCert", {}, token)[0] == 401
+
+
+def encoded(data: bytes) -> str:
+    return base64.urlsafe_b64encode(data).decode().rstrip("=")
+
+
+def test_a_token_that_names_another_way_to_sign_is_refused() -> None:
+    """Neither none, nor the public key taken for a secret (RFC 8725, section 2.1)."""
+    issuer = LocalTokenIssuer()
+    header, body, signature = issuer.issue(SUBJECT, {}, datetime.now(UTC)).split(".")
+    public = issuer._key.public
+    pem = public.public_bytes(serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo)
+    none, shared = (f"{encoded(json.dumps({'alg': name}).encode())}.{body}" for name in ("none", "HS256"))
+    secret = encoded(hmac.digest(pem, shared.encode(), "sha256"))
+    for token in (f"{none}.", f"{none}.{signature}", f"{shared}.{secret}", f"{none}.{body}.{signature}"):
+        with pytest.raises(TokenRefused, match="not signed by this local issuer"):
+            issuer.check(token)
+    assert issuer.check(f"{header}.{body}.{signature}")["sub"] == SUBJECT
+
+
+@pytest.mark.parametrize("ago", [LIFETIME + timedelta(seconds=1), timedelta(minutes=-1)], ids=["old", "of the future"])
+def test_a_token_is_good_for_half_an_hour(ago: timedelta) -> None:
+    issuer = LocalTokenIssuer()
+    with pytest.raises(TokenRefused, match="not valid at this time"):
+        issuer.check(issuer.issue(SUBJECT, {}, datetime.now(UTC) - ago))
+
+
+def test_a_token_has_the_signature_of_its_key_and_no_other_bytes() -> None:
+    """Also not what a lenient reader of base64 drops: one token has one text."""
+    issuer = LocalTokenIssuer()
+    token = issuer.issue(SUBJECT, {}, datetime.now(UTC))
+    for altered in (f"{token}A", f"{token}!", f" {token}", f"{token[:-2]}", token.replace(".", "..", 1), "\udce9", "é"):
+        with pytest.raises(TokenRefused):
+            issuer.check(altered)
 
 
 def test_the_log_refuses_an_envelope_that_nobody_signed(services: LocalSigstore) -> None:

@@ -17,8 +17,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
 
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
+import jwt
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 
 def b64url(data: bytes) -> str:
@@ -47,9 +47,7 @@ class Issuer:
         """Return a token for signing."""
         times = {"iat": int(time.time()), "nbf": int(time.time()) - 5, "exp": int(time.time()) + self.lifetime}
         body = {"iss": self.url, "aud": "sigstore", **times, **claims}
-        head = {"alg": "RS256", "typ": "JWT", "kid": "1"}
-        signed = ".".join(b64url(json.dumps(each).encode()) for each in (head, body))
-        return f"{signed}.{b64url(self.key.sign(signed.encode(), padding.PKCS1v15(), hashes.SHA256()))}"
+        return jwt.encode(body, self.key, "RS256", {"kid": "1"})
 
     def answer(self, path: str, body: bytes) -> tuple[int, dict[str, str], Any]:
         """Return the status, the headers and the JSON of an answer."""

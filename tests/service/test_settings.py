@@ -92,6 +92,13 @@ def test_traces_go_below_the_url_that_is_given(url: str, expected: tuple[str, in
     assert (endpoint.host, endpoint.port, endpoint.path) == expected
 
 
+def test_on_and_off_are_shares_of_what_can_be_switched_and_of_nothing_else() -> None:
+    settings = Settings.from_environment({"ACCESS_LOG": "off", "OTEL_TRACES_SAMPLER_ARG": "0.5"})
+    assert (settings.access_log, settings.otel_traces_sampler_arg) == (0, 0.5)
+    with pytest.raises(SettingError, match=r"expected a share from 0 to 1$"):
+        Settings.from_environment({"OTEL_TRACES_SAMPLER_ARG": "on"})
+
+
 def test_an_error_shows_no_header_that_may_be_a_credential() -> None:
     with pytest.raises(SettingError) as caught:
         Settings.from_environment({"OTEL_EXPORTER_OTLP_HEADERS": "authorization=Bearer%20secret,host=x"})

@@ -48,12 +48,11 @@ class LocalSigstore:
         return self._tokens.issue(subject, claims, datetime.now(UTC), issuer)
 
     def _signing_certificate(self, request: dict[str, Any], token: str) -> Answer:
-        now = datetime.now(UTC)
         try:
-            claims = self._tokens.check(token, now)
+            claims = self._tokens.check(token)
         except TokenRefused as refusal:
             return Answer(401, {"code": 401, "message": str(refusal)})
-        return Answer(200, self._authority.answer(request, claims, now.replace(microsecond=0)))
+        return Answer(200, self._authority.answer(request, claims, datetime.now(UTC).replace(microsecond=0)))
 
     def _log_entry(self, request: dict[str, Any], _: str) -> Answer:
         identifier, entry = self._entries.append(request, datetime.now(UTC))

@@ -1,7 +1,10 @@
 """Hold the keys of the local Sigstore: in memory, for as long as one stage signs, with no way to write them down."""
 
 import hashlib
+from collections.abc import Mapping
+from typing import Any
 
+import jwt
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -24,6 +27,10 @@ class LocalKey:
     def sign(self, data: bytes) -> bytes:
         """Sign with ECDSA over SHA-256; the signature is DER."""
         return self._private.sign(data, ec.ECDSA(hashes.SHA256()))
+
+    def token(self, claims: Mapping[str, Any]) -> str:
+        """Sign a JSON web token with ES256."""
+        return jwt.encode(dict(claims), self._private, "ES256")
 
     def certify(self, builder: x509.CertificateBuilder) -> x509.Certificate:
         """Sign a certificate."""
