@@ -31,7 +31,7 @@ WHAT = {
     "ara": "Django, in an extra; wants migrations",
     "gridos": "FastAPI under uvicorn; numpy, pydantic-core, uvloop compiled",
     "httpbin": "Flask with templates; imports six.moves",
-    "open-web-calendar": "Flask under gunicorn; Hatch reads what it needs from files; lxml, bcrypt, cryptography compiled",
+    "open-web-calendar": "Flask under gunicorn; lxml, bcrypt compiled; needs are in files",
     "radicale": "WSGI; python-dateutil imports six.moves",
 }
 BACKENDS = {

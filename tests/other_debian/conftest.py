@@ -60,16 +60,14 @@ def python(mirror: str, store: Store, tmp_path_factory: pytest.TempPathFactory) 
         f'{root / LOCK.runtime.interpreter} "$@"\n'
     )
     started.chmod(0o755)
-    uv = HOME / ".venv/bin/uv"
-    for words in (
-        ("venv", "--quiet", "--python", started, scratch / "venv"),
-        ("pip", "install", "--quiet", "--python", scratch / "venv/bin/python", "--require-hashes", "-r", "requirements.lock"),
-    ):  # fmt: skip
+    uv, venv = HOME / ".venv/bin/uv", scratch / "venv"
+    install = ("pip", "install", "--quiet", "--python", venv, "--require-hashes", "-r", "requirements.lock")
+    for words in (("venv", "--quiet", "--python", started, venv), install):
         made = _run(uv, *words, cwd=HOME)
         assert made.code == 0, made.output
-    [site] = scratch.glob("venv/lib/*/site-packages")
+    [site] = venv.glob("lib/*/site-packages")
     (site / "pipeline.pth").write_text(f"{HOME}\n")
-    return scratch / "venv" / "bin" / "python"
+    return venv / "bin" / "python"
 
 
 @pytest.fixture(scope="session")
