@@ -5,13 +5,13 @@ SHELL := /bin/bash
 TESTS ?= tests
 WORKERS ?= 2
 .DELETE_ON_ERROR:
-.PHONY: dry-run ahead test test-quick test-service test-release test-workflows test-engine test-terraform test-cluster test-programs lint tools cluster newcomer report-pictures bench bench-service real-services update-locks clean system
+.PHONY: dry-run ahead test test-quick test-service test-release test-workflows test-engine test-terraform test-cluster test-debian-13 test-programs lint tools cluster newcomer report-pictures bench bench-service real-services update-locks clean system
 
 dry-run: .venv/ok system
 	@$(BIN)/python -m shipseal dry-run
 
 # These have targets of their own: they need programs, networks of processes or minutes that the others do not.
-APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine tests/cluster
+APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine tests/cluster tests/other_debian
 # Pages are looked at in a browser; where Chrome is, as on GitHub's machines, that does.
 BROWSER := $(if $(shell command -v google-chrome),,chromium:chromium)
 PROGRAMS := $(BROWSER) git:git dockerd:docker.io skopeo:skopeo qemu-aarch64-static:qemu-user-static faketime:faketime disorderfs:disorderfs openssl:openssl promtool:prometheus
@@ -62,6 +62,11 @@ test-cluster: .venv/dev .venv-judges/ok .venv-terraform/ok system tools
 	@$(call need,git:git strace:strace)
 	@$(BIN)/python -m shipseal store fetch --cluster
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder --durations 5 tests/cluster
+
+# A service on another Debian, by a Python made of its locked packages. It needs a network: a mirror and an index.
+test-debian-13: .venv/dev system
+	@$(call need,git:git)
+	$(BIN)/python -m pytest tests/other_debian
 
 lint: .venv/dev
 	$(BIN)/ruff check .

@@ -31,6 +31,7 @@ WHAT = {
     "ara": "Django, in an extra; wants migrations",
     "gridos": "FastAPI under uvicorn; numpy, pydantic-core, uvloop compiled",
     "httpbin": "Flask with templates; imports six.moves",
+    "open-web-calendar": "Flask under gunicorn; lxml, bcrypt compiled; needs are in files",
     "radicale": "WSGI; python-dateutil imports six.moves",
 }
 BACKENDS = {
@@ -137,7 +138,7 @@ def main(names: list[str]) -> int:
     """Run those that are named, else all; return 1 where one does something else than what is right."""
     wrong = False
     print(f"{datetime.now(UTC).date()}, the installed wheel")
-    print(f"{'project':<20}{'init':>6}{'seconds':>9}{'test':>9}{'dry run':>11}   what it is")
+    print(f"{'project':<26}{'init':>6}{'seconds':>9}{'test':>9}{'dry run':>11}   what it is")
     with tempfile.TemporaryDirectory(prefix="real-") as directory:
         work = Path(directory)
         (work / "shipseal").mkdir()
@@ -145,7 +146,7 @@ def main(names: list[str]) -> int:
         for name, root in _projects(names, work).items():
             row = run(shipseal, name, root)
             what = WHAT.get(name.partition(" ")[0], "the sample")
-            print(f"{row.name:<20}{row.init:>6}{row.seconds:>9.0f}{row.test:>9}{row.whole:>11}   {what}", flush=True)
+            print(f"{row.name:<26}{row.init:>6}{row.seconds:>9.0f}{row.test:>9}{row.whole:>11}   {what}", flush=True)
             for said in row.said:
                 print(f"    {said}", flush=True)
             wrong |= not row.right

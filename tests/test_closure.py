@@ -81,6 +81,13 @@ def test_the_service_asks_for_an_extra_and_hears_what_it_lacks(source: str) -> N
     assert "p.wire imports it in line 1" in refused.value.why[0]
 
 
+def test_what_debian_keeps_apart_from_the_standard_library_is_no_matter_of_locks() -> None:
+    with pytest.raises(SubjectFailed, match="there is no module distutils") as refused:
+        closed("import distutils.util")
+    assert "Debian keeps it apart" in refused.value.why[0]
+    assert "PEP 632" in refused.value.do
+
+
 def test_what_is_needed_in_one_place_is_refused_whoever_could_do_without_it() -> None:
     with pytest.raises(SubjectFailed, match="there is no module h2"):
         closed("import w, v", {"w": OPTIONAL[0], "v": "import p.http2", **EXTRA})

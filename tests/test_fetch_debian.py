@@ -57,6 +57,23 @@ def test_apt_brings_packages_of_every_architecture(tmp_path: Path, repository: t
     assert said == ["asking apt for 3 Debian packages"]
 
 
+def test_how_much_of_them_has_come_is_counted_while_apt_works(
+    tmp_path: Path, repository: tuple[str, list[Package]]
+) -> None:
+    """From nothing to all of what the lock says that they have, and never more."""
+    address, packages = repository
+    store, counts = Store(tmp_path / "store"), list[tuple[int, int]]()
+    tools = toolbox(store, tmp_path / "log.txt", apt_settings(address, tmp_path))
+
+    async def run() -> None:
+        await fetch_packages(tools, store, packages, {}, lambda _: None, lambda _, *two: counts.append(two))
+
+    anyio.run(run)
+    whole = sum(each.size for each in packages)
+    assert (counts[0], counts[-1]) == ((0, whole), (whole, whole))
+    assert counts == sorted(counts)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
 def test_apt_needs_no_rights(repository: tuple[str, list[Package]]) -> None:
     """Nobody at all can fetch: no package is installed, and nothing of the system's is written."""

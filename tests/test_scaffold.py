@@ -131,6 +131,12 @@ def test_versions_that_were_chosen_before_are_read_from_whatever_lock_there_is(n
     assert chosen({name: text, "pyproject.toml": ""}) == ({"flask": "3.1.0"}, name)
 
 
+def test_so_are_those_that_pip_tools_has_written_beside_what_they_were_made_from() -> None:
+    pinned = {"requirements/base.txt": "flask==3.1.0\n    # via a\n"}
+    assert chosen({**pinned, "requirements/base.in": "flask\n"}) == ({"flask": "3.1.0"}, "requirements/base.txt")
+    assert chosen(pinned) == ({}, ""), "it may be anything"
+
+
 def test_a_lock_that_is_none_has_chosen_nothing() -> None:
     assert chosen({"uv.lock": "<<<<<<< HEAD", "poetry.lock": "[" * 9999, "requirements.txt": "flask>=3\n"}) == ({}, "")
 

@@ -131,6 +131,29 @@ def test_what_hatchlings_hooks_need_is_locked_with_it() -> None:
     assert asked({"pyproject.toml": text}).build == ("hatchling", "Babel", "hatch-vcs")
 
 
+@pytest.mark.parametrize("named", ['files = ["requirements/base.in"]', 'filename = "requirements/base.in"'])
+def test_what_hatchs_plugin_reads_from_files_is_read_there(named: str) -> None:
+    text = f"""\
+        [project]
+        name = "a"
+        dynamic = ["dependencies", "optional-dependencies"]
+        [tool.hatch.metadata.hooks.requirements_txt]
+        {named}
+        [tool.hatch.metadata.hooks.requirements_txt.optional-dependencies]
+        test = ["requirements/test.in"]
+    """
+    beside = {"requirements/base.in": "flask # web\n", "requirements/test.in": "responses\npytest\n"}
+    found = asked({"pyproject.toml": text, **beside})
+    assert (found.runtime, found.where["runtime"]) == (("flask",), "requirements/base.in")
+    assert found.test == ("responses", "pytest")
+
+
+def test_a_project_without_tests_needs_no_more_for_them_than_the_one_that_is_made() -> None:
+    text = '[project]\nname = "a"\n[dependency-groups]\ntest = ["reuse", "pytest"]\n'
+    made = plan({"pyproject.toml": text}, {"a.wsgi": FLASK}, (), "")
+    assert (made.wanted["test"], made.where["test"]) == (("pytest",), "what tests/test_starts.py needs")
+
+
 def test_an_extra_that_the_service_is_made_with_is_taken() -> None:
     project = """\
 [project]

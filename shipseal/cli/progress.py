@@ -13,7 +13,7 @@ from shipseal.cli.options import say
 from shipseal.engine.run import Event
 from shipseal.engine.schedule import wanted
 from shipseal.engine.table import TABLE
-from shipseal.locked.mirrors import Count
+from shipseal.locked.arriving import Count
 
 _EVERY = 5  # seconds
 

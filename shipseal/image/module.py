@@ -49,9 +49,23 @@ def with_parents(name: str) -> list[str]:
     return [".".join(parts[: length + 1]) for length in range(len(parts))]
 
 
+_APART = {
+    "distutils": "use what takes its place (PEP 632 names it): Python itself has none from 3.12 on",
+    "lib2to3": "do without it: Python itself has none from 3.13 on",
+    "tkinter": "do without it: it is for desktops",
+}
+"""What Debian has in packages of its own, for whoever builds packages or has a desktop, and what to do then."""
+
+
 def nowhere(name: str, by: str, line: int) -> SubjectFailed:
     """Return the failure that says that a module is missing, and who wants it."""
     wanted_by = f"{by} imports it in line {line}" if by else "pipeline.toml names it"
+    if instead := _APART.get(name.partition(".")[0]):
+        return SubjectFailed(
+            f"there is no module {name}",
+            why=f"{wanted_by}; of Python's standard library, Debian keeps it apart, and images have none of it",
+            do=instead,
+        )
     return SubjectFailed(
         f"there is no module {name}",
         why=f"{wanted_by}; it is not in the service's wheel, its locked wheels or Python's standard library",

@@ -9,6 +9,7 @@ import anyio
 
 from shipseal.digest import Digest
 from shipseal.errors import ShipsealError, VerificationFailed, flatten
+from shipseal.locked.arriving import Count
 from shipseal.locked.fetch_debian import fetch_packages
 from shipseal.locked.fetch_python import fetch_wheels
 from shipseal.locked.fetch_tools import build_tools
@@ -68,7 +69,7 @@ async def fill(
             left = inputs.missing(store, has)
             if mirrors and left:
                 say(f"no mirror has {len(left.names())} of them: fetching and building these")
-            await _fetch(left, inputs.platform, tools, store, say)
+            await _fetch(left, inputs.platform, tools, store, say, watch.count)
     except (ShipsealError, ExceptionGroup) as raised:
         failures = flatten(raised)
         if not all(isinstance(failure, ShipsealError) for failure in failures):
@@ -77,12 +78,14 @@ async def fill(
     return missing
 
 
-async def _fetch(missing: Missing, platform: str, tools: Toolbox, store: Store, say: Callable[[str], None]) -> None:
+async def _fetch(
+    missing: Missing, platform: str, tools: Toolbox, store: Store, say: Callable[[str], None], count: Count | None
+) -> None:
     for group in missing.wheels:
         say(f"fetching {len(group.requirements)} wheels for {group.name}")
         await fetch_wheels(tools, store, group.requirements, group.target)
     if missing.packages:
-        await fetch_packages(tools, store, missing.packages, os.environ, say)
+        await fetch_packages(tools, store, missing.packages, os.environ, say, count)
     if missing.tools:
         await build_tools(tools, store, missing.tools, platform, TOOLS, say)
 

@@ -14,6 +14,7 @@ import anyio
 from shipseal.address import Address
 from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed, ToolFailed, VerificationFailed
+from shipseal.locked.arriving import Count, counted
 from shipseal.locked.debian import Package
 from shipseal.locked.store import Store
 from shipseal.tools import download
@@ -34,7 +35,12 @@ def filename(package: Package) -> str:
 
 
 async def fetch_packages(
-    tools: Toolbox, store: Store, missing: Sequence[Package], environment: Mapping[str, str], say: Callable[[str], None]
+    tools: Toolbox,
+    store: Store,
+    missing: Sequence[Package],
+    environment: Mapping[str, str],
+    say: Callable[[str], None],
+    count: Count | None = None,
 ) -> None:
     """Put Debian packages into the store.
 
@@ -44,6 +50,7 @@ async def fetch_packages(
         missing: what to fetch.
         environment: where `DEBIAN_MIRROR` is looked up.
         say: told which origin is asked.
+        count: told how many bytes of apt's have come.
 
     Raises:
         RemoteFailed: some were found nowhere; each origin's answer is in `why`.
@@ -53,7 +60,7 @@ async def fetch_packages(
     others: list[str] = []
     if find("apt-get"):
         say(f"asking apt for {len(missing)} Debian packages")
-        answers, others = await _from_apt(tools, store, missing)
+        answers, others = await _from_apt(tools, store, missing, count)
     else:
         answers.append("apt: not on this machine")
     left = [package for package in missing if not store.has(package.digest)]
@@ -72,7 +79,9 @@ async def fetch_packages(
         )
 
 
-async def _from_apt(tools: Toolbox, store: Store, missing: Sequence[Package]) -> tuple[list[str], list[str]]:
+async def _from_apt(
+    tools: Toolbox, store: Store, missing: Sequence[Package], count: Count | None
+) -> tuple[list[str], list[str]]:
     """Ask apt in a root of its own, with this machine's sources and keys; return what it had against it."""
     with tempfile.TemporaryDirectory(prefix="apt-") as scratch:
         options, downloads = private_root(Path(scratch))
@@ -80,7 +89,8 @@ async def _from_apt(tools: Toolbox, store: Store, missing: Sequence[Package]) ->
             await tools.run("apt-get", *options, "update", "-qq", timeout=_SECONDS)
         except ToolFailed as failure:
             return [f"apt: {line}" for line in failure.why], []
-        answers = await _download(tools, options, downloads, missing)
+        async with counted(downloads, sum(item.size for item in missing), count):
+            answers = await _download(tools, options, downloads, missing)
         if answers and len(missing) > 1:  # one version that is gone makes apt refuse them all
             answers = [answer for item in missing for answer in await _download(tools, options, downloads, [item])]
         return answers, _take(downloads, store, missing)

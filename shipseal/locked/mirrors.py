@@ -16,6 +16,7 @@ import anyio.to_thread
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.locked import listing, wheels
+from shipseal.locked.arriving import Count
 from shipseal.locked.inputs import Inputs, Missing
 from shipseal.locked.listing import Item
 from shipseal.locked.mirror_places import VARIABLE, Place, place
@@ -28,9 +29,6 @@ _LARGEST = 2 << 30  # bytes of one input
 _CHUNK = 1 << 18
 _PATIENCE, _SLOWEST = 20, 10_000  # seconds, and bytes a second: what is slower on average is given up
 _TELL, _OFTEN = 5, 0.3  # seconds between two lines about one long download, and between two steps of a bar
-
-Count = Callable[[str, int, int], None]
-"""What is told of a long download: a line, and how many of how many bytes that are."""
 
 
 def named(configured: Iterable[str], environment: Mapping[str, str]) -> tuple[Place, ...]:

@@ -106,7 +106,7 @@ class Image(Section):
         "linux/amd64",
         "linux/arm64",
     )
-    base: str = Field(default="debian-12", pattern="^debian-(12|13)$")
+    base: str = Field(default=next(iter(PACKAGE_LOCKS)), pattern=f"^({'|'.join(PACKAGE_LOCKS)})$")
     packages: Inside | None = None
     keep: Inside | None = None
     extra_packages: tuple[str, ...] = ()

@@ -6,13 +6,14 @@ style") for what each of them says in a table of its own.
 """
 
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
 from packaging.utils import canonicalize_name
 
 from shipseal.errors import UsageError
+from shipseal.scaffold import hatch
 from shipseal.scaffold.groups import for_tests, of_poetry
 from shipseal.scaffold.legacy import declared
 from shipseal.scaffold.lines import lines
@@ -76,7 +77,7 @@ class Asked:
             raise ValueError("nothing in pyproject.toml, setup.cfg or setup.py says its name")
         runtime, from_where = _runtime(project, tool, files, beside)
         test, tests_from = for_tests({**document, "project": project}, files)
-        built = (*system.get("requires", _DEFAULT_BACKEND), *project.get("build-requires", ()), *_hooks(tool))
+        built = (*system.get("requires", _DEFAULT_BACKEND), *project.get("build-requires", ()), *hatch.hooks(tool))
         return cls(
             canonicalize_name(str(name)),
             tuple(dict.fromkeys(map(str, built))),
@@ -106,22 +107,16 @@ def _not_understood(reason: str, *, there: bool) -> UsageError:
 
 
 def _project(document: Mapping[str, Any], files: Mapping[str, str]) -> tuple[dict[str, Any], str]:
-    """Return `[project]` with what setup.cfg or setup.py has in its place, and the name of the file that has it."""
+    """Return `[project]` with what stands elsewhere in its place, and where its dependencies stand then."""
     stated, tool = document.get("project", {}), document.get("tool", {})
     dynamic = set(stated.get("dynamic", ())) & {"dependencies", "optional-dependencies", "scripts", "requires-python"}
     if "poetry" in tool or "flit" in tool or (stated and not dynamic):
         return dict(stated), ""
-    found, where = declared(files)
+    found, where = hatch.declared(tool, files)
+    if not found:
+        found, where = declared(files)
+        where = f"{where} install_requires"
     return {**{key: value for key, value in found.items() if key in dynamic or not stated}, **stated}, where
-
-
-def _hooks(tool: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what hatchling's hooks need besides: it asks for that when it is about to build (PEP 517 has a hook)."""
-    build = tool.get("hatch", {}).get("build", {})
-    for place in (build, build.get("targets", {}).get("wheel", {})):
-        yield from place.get("dependencies", ())
-        for hook in place.get("hooks", {}).values():
-            yield from hook.get("dependencies", ())
 
 
 def _python_of(poetry: Mapping[str, Any]) -> str:
@@ -136,7 +131,7 @@ def _runtime(
     dynamic = "dependencies" in project.get("dynamic", ())
     listed = tool.get("setuptools", {}).get("dynamic", {}).get("dependencies", {}).get("file", [])
     if "dependencies" in project and not (dynamic and listed):
-        return tuple(map(str, project["dependencies"])), f"{beside} install_requires" if beside else _DEPENDENCIES
+        return tuple(map(str, project["dependencies"])), beside or _DEPENDENCIES
     if dynamic:
         named = [listed] if isinstance(listed, str) else list(listed) or ["requirements.txt"]
         if found := [name for name in named if name in files]:

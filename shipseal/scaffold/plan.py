@@ -91,9 +91,13 @@ def plan(
         wanted={
             "runtime": (*own, *(each for each in servers if each not in needs.names(own))),
             "build": asked.build,
-            "test": asked.test,
+            "test": asked.test if tests else ("pytest",),
         },
-        where={**asked.where, **({"runtime": f"{asked.where['runtime']}, and its extra {extra}"} if extra else {})},
+        where={
+            **asked.where,
+            **({"runtime": f"{asked.where['runtime']}, and its extra {extra}"} if extra else {}),
+            **({} if tests else {"test": f"what {_GENERATED} needs"}),
+        },
         versions=versions,
         lock=lock,
         image=_image(asked.name, origin),

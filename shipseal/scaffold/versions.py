@@ -1,6 +1,7 @@
 """Read which versions a project has chosen already, from whatever lock it has: the new locks keep to them. Pure.
 
-Sources: PyPA specification "pylock.toml"; the locks that uv 0.9 and Poetry 2.2 write; pip's requirements files.
+Sources: PyPA specification "pylock.toml"; the locks that uv 0.9 and Poetry 2.2 write; pip's requirements files; and
+pip-tools, which writes `NAME.txt` beside each `NAME.in`.
 """
 
 import re
@@ -31,7 +32,8 @@ def chosen(files: Mapping[str, str]) -> tuple[dict[str, str], str]:
     Args:
         files: what lies in the project, by name.
     """
-    for name in LOCKS:
+    compiled = sorted(name for name in files if name.endswith(".txt") and f"{name[:-4]}.in" in files)
+    for name in (*LOCKS, *compiled):
         if name in files:
             found = dict(
                 _tables(files[name])

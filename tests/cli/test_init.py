@@ -64,9 +64,10 @@ def application(environ, start_response):
 
 @pytest.fixture(scope="module")
 def index(store: Store, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Serve every wheel of the store as a package index."""
+    """Serve every wheel of the store as a package index, and what pytest asks for on a system that is not this one."""
     directory = tmp_path_factory.mktemp("index")
-    make_index(directory, *(entry.path for entry in store.entries() if entry.path.suffix == ".whl"))
+    elsewhere = make_wheel(directory, "colorama", "0.4.6")
+    make_index(directory, elsewhere, *(entry.path for entry in store.entries() if entry.path.suffix == ".whl"))
     with served(directory) as address:
         yield address
 
