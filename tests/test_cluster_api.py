@@ -43,7 +43,7 @@ ONE = f"{PATH}/one"
 OBJECT = {"kind": "ConfigMap", "metadata": {"name": "one"}}
 AWAY = refusal(503, "ServiceUnavailable", "etcd is away")
 PATIENCE = 10  # seconds that the server is given here
-# Seconds that a busy machine may need for what takes one; whoever waited for longer than he should, would wait for more.
+# Seconds that a busy machine may need for what takes one; whoever waited too long here, would wait for longer.
 LONG = 20
 
 
