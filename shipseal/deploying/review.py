@@ -1,15 +1,14 @@
 """Review rendered manifests: first whether each is what Kubernetes takes, then the image, then what it would weaken.
 
 The order is the point: what judges the manifests need not ask again whether a list is a list. Pure: the schemas are
-files of the package that knows them (kubernetes-validate). Pure.
+files of the package that knows them (kubernetes-validate).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-import kubernetes_validate  # type: ignore[import-untyped]
-
 from shipseal.deploying.admission import Problem, problems, require
+from shipseal.deploying.kubernetes_schemas import kubernetes_validate
 from shipseal.deploying.manifests import Manifest, image_of, parse, set_image
 from shipseal.digest import Reference
 from shipseal.errors import ConfigError
