@@ -46,7 +46,7 @@ LONG = (
     *("test_same_digest.py", "test_samples.py", "test_interruptions.py", "test_smoke.py", "test_suite.py"),
     *("test_image.py", "test_smoke_docker.py", "test_malformed.py", "test_output.py", "test_dry_run.py"),
     *("test_verify.py", "test_build_and_test.py", "test_newcomer.py", "test_attack.py", "test_taken_out.py"),
-    *("test_tool_check.py", "test_rebuild.py", "test_fetch_tools.py"),
+    *("test_tool_check.py", "test_rebuild.py", "test_hostile_project.py", "test_fetch_tools.py"),
 )
 
 
