@@ -4,6 +4,8 @@ BIN := .venv/bin
 SHELL := /bin/bash
 TESTS ?= tests
 WORKERS ?= 2
+# Thousands of interpreters start in the tests: each would compile everything anew, which takes three times as long.
+unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
 .PHONY: dry-run ahead test test-quick test-service test-release test-workflows test-engine test-terraform test-cluster test-debian-13 test-programs lint tools cluster newcomer report-pictures bench bench-service real-services update-locks clean system
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+import shipseal.deploying.kubernetes_schemas  # noqa: F401 - before jsonschema: who imports that first waits for seconds
 from shipseal.digest import Digest
 from shipseal.engine.run import Event, Run
 from shipseal.engine.world import choose
@@ -45,6 +46,7 @@ LONG = (
     *("test_same_digest.py", "test_samples.py", "test_interruptions.py", "test_smoke.py", "test_suite.py"),
     *("test_image.py", "test_smoke_docker.py", "test_malformed.py", "test_output.py", "test_dry_run.py"),
     *("test_verify.py", "test_build_and_test.py", "test_newcomer.py", "test_attack.py", "test_taken_out.py"),
+    *("test_tool_check.py", "test_rebuild.py", "test_hostile_project.py", "test_fetch_tools.py"),
 )
 
 

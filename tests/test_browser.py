@@ -90,7 +90,7 @@ async def test_a_window_that_is_closed_is_not_waited_for_for_ever(there: Issuer,
     started = time.monotonic()
     with pytest.raises(UsageError, match="nobody has logged in"):
         await Browser(there.url, patience=0.5).token()
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 20  # and not the minutes that it waits when nobody says
 
 
 async def test_whoever_stops_the_release_waits_for_no_window(there: Issuer, opens: MakeBrowser) -> None:

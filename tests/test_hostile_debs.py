@@ -137,10 +137,10 @@ def test_a_file_that_says_it_is_larger_than_any_is_refused_before_it_is_read() -
 
 def test_a_package_of_countless_files_is_refused() -> None:
     many = lzma.compress(tarfile.TarInfo("./a").tobuf() * 50_001, preset=0)
-    began = time.monotonic()
+    began = time.process_time()  # whatever else the machine has to do
     with pytest.raises(SubjectFailed, match="brings more than a package may"):
         list(deb.members(io.BytesIO(archives.packed(lzma.compress(CONTROL), many, "xz")), "sample.deb"))
-    assert time.monotonic() - began < 15
+    assert time.process_time() - began < 15
 
 
 LIMITED = """

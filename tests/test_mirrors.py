@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -111,6 +112,20 @@ def files(content: dict[str, bytes]) -> Answer:
         return (206 if start else 200), {}, content[path][start:]
 
     return answer
+
+
+def test_who_draws_a_bar_is_told_of_the_first_bytes_and_of_the_last_however_soon_all_are_there(
+    inputs: Inputs, store: Store, content: dict[str, bytes]
+) -> None:
+    counted: list[tuple[int, int]] = []
+    watch = mirrors.Watch(count=lambda _, done, total: counted.append((done, total)))
+    with mirror(files(content)) as (address, _):
+        asked = mirrors.named([address], {})
+        step = partial(mirrors.take, inputs, inputs.missing(store, store.has), store, asked, print, watch=watch)
+        assert anyio.run(step) == []
+    whole = sum(len(data) for path, data in content.items() if path.startswith("/sha256/"))
+    assert counted[0][0] < whole
+    assert counted[-1] == (whole, whole)
 
 
 def test_a_server_of_files_is_a_mirror(inputs: Inputs, store: Store, content: dict[str, bytes]) -> None:

@@ -311,28 +311,41 @@ async def test_stages_that_fail_together_are_each_named(make_run: MakeRun) -> No
 
 async def test_stages_that_run_beside_one_that_fails_end_first_unless_they_reach_outside(make_run: MakeRun) -> None:
     seen: list[str] = []
+    begun: set[str] = set()
+    failed = anyio.Event()  # a stage has failed, and the one that reaches outside has been stopped for it
+
+    def begin(name: str) -> None:
+        begun.add(name)
 
     async def soon(_: Context) -> str:
-        await anyio.sleep(0.05)
+        while len(begun) < 4:
+            await anyio.sleep(0.01)
         raise SubjectFailed("soon")
 
     async def later(_: Context) -> str:
-        await anyio.sleep(0.2)
+        begin("later")
+        await failed.wait()
         raise PolicyDenied("later")
 
     async def outside(_: Context) -> str:
-        await anyio.sleep(0.1)
+        begin("outside")
+        try:
+            await anyio.sleep(600)
+        finally:
+            failed.set()
         seen.append("outside")
         return ""
 
     async def without_end(_: Context) -> str:
-        await anyio.sleep(0.4)
+        begin("without_end")
+        await failed.wait()
         seen.append("without_end")
         await anyio.sleep(600)
         return ""
 
     async def good(_: Context) -> str:
-        await anyio.sleep(0.1)
+        begin("good")
+        await failed.wait()
         return ""
 
     async def next_(_: Context) -> str:
@@ -349,8 +362,8 @@ async def test_stages_that_run_beside_one_that_fails_end_first_unless_they_reach
         *(Stage("good", good), Stage("next_", next_, needs=("good",))),
     ]
     run = make_run()
-    with anyio.fail_after(30), pytest.raises(ExceptionGroup) as caught:
-        await execute(rows, run.once, grace=1)
+    with anyio.fail_after(60), pytest.raises(ExceptionGroup) as caught:
+        await execute(rows, run.once, grace=3)
     assert [str(failure) for failure in caught.value.exceptions] == ["soon", "later"]
     assert (seen, Record.read(run.directory / "good").headline) == (["without_end"], "")
 

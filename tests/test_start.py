@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -21,12 +21,16 @@ from shipseal.image.start import start
 from shipseal.project.config import Service
 
 APP = """
-import time
+import pathlib, time
+
+HERE = pathlib.Path(__file__).parent
 
 def app(environ, start):
     body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
     if environ["PATH_INFO"] == "/slow":
-        time.sleep(1)
+        (HERE / "begun").touch()
+        while not (HERE / "end").exists():
+            time.sleep(0.01)
         body = bytes(20_000_000)
     start("200 OK", [])
     if environ["PATH_INFO"] == "/slow":
@@ -118,18 +122,29 @@ def ask(port: int, path: str = "/", body: bytes = b"") -> tuple[int, bytes]:
     return answer.status, content
 
 
+def takes(port: int) -> bool:
+    """Tell whether a new connection is taken; one that comes while the last is closed is cut."""
+    with suppress(ConnectionResetError):
+        try:
+            ask(port)
+        except ConnectionRefusedError:
+            return False
+    return True
+
+
 def test_what_is_in_flight_when_it_is_stopped_is_finished_and_nothing_new_is_taken(tmp_path: Path) -> None:
     answers: list[tuple[int, bytes]] = []
     with served(tmp_path) as (process, port):
         asking = threading.Thread(target=lambda: answers.append(ask(port, "/slow")))
         asking.start()
-        time.sleep(0.4)
+        while not (tmp_path / "begun").exists():
+            time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
-        time.sleep(0.2)
-        with pytest.raises(ConnectionRefusedError):
-            ask(port)
+        while takes(port):
+            time.sleep(0.01)
+        (tmp_path / "end").touch()
         asking.join()
-        assert process.wait(5) == 0
+        assert process.wait(20) == 0
     assert answers == [(200, bytes(20_000_000))]
 
 

@@ -44,9 +44,14 @@ def bar() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int], Non
 
 
 def _draw(screen: "_Screen", drawn: Live, event: Event) -> None:
-    """Show an event, and at once where the last drawing is old: what is over soon was seen all the same."""
+    """Show an event, and at once where the last drawing is old: what is over soon was seen all the same.
+
+    That goes for the first word of a stage, and for a bar that is full, whenever the last drawing was.
+    """
+    full = event.count is not None and event.count[0] == event.count[1]
+    first = event.kind in {"started", "progress"} and not screen.shows(event.stage)
     screen.show(event)
-    if event.kind == "started" or time.monotonic() - screen.drawn > _SOON:
+    if first or full or time.monotonic() - screen.drawn > _SOON:
         drawn.refresh()
 
 
@@ -67,8 +72,12 @@ class _Screen:
         self._ended: set[str] = set()
         self.drawn = 0.0
 
+    def shows(self, stage: str) -> bool:
+        """Tell whether a stage has a line."""
+        return stage in self._running
+
     def show(self, event: Event) -> None:
-        began = self._running[event.stage].began if event.stage in self._running else time.monotonic()
+        began = self._running[event.stage].began if self.shows(event.stage) else time.monotonic()
         if event.kind == "started":
             self._running[event.stage] = _Running(began)
         elif event.kind == "progress":

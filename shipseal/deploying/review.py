@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from shipseal.deploying.admission import Problem, problems, require
+from shipseal.deploying.kubernetes_schemas import kubernetes_validate
 from shipseal.deploying.manifests import Manifest, image_of, parse, set_image
 from shipseal.digest import Reference
 from shipseal.errors import ConfigError

@@ -8,6 +8,8 @@ import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
+from threading import Lock
 from typing import IO
 
 import anyio
@@ -134,18 +136,24 @@ async def _fetch(
 
 
 class _Progress:
-    """Tell from time to time how much has arrived; called from several threads, which may count a little wrong."""
+    """Tell from time to time how much has arrived; who draws a bar is told of the first bytes and of the last, too.
+
+    It is called from several threads.
+    """
 
     def __init__(self, whole: int, say: Callable[[str], None], count: Count | None) -> None:
         self.whole, self.there = whole, 0
         self._count, self._every = count or (lambda text, *_: say(text)), _OFTEN if count else _TELL
-        self._told = time.monotonic()
+        self._draws, self._told = count is not None, -inf if count else time.monotonic()
+        self._lock = Lock()
 
     def more(self, count: int) -> None:
-        self.there += count
-        if time.monotonic() - self._told > self._every:
-            self._told = time.monotonic()
-            self._count(f"{_megabytes(self.there)} of {_megabytes(self.whole)}", self.there, self.whole)
+        with self._lock:
+            self.there += count
+            last = self._draws and self.there == self.whole  # what follows, the check of all that came, takes a while
+            if last or time.monotonic() - self._told > self._every:
+                self._told = time.monotonic()
+                self._count(f"{_megabytes(self.there)} of {_megabytes(self.whole)}", self.there, self.whole)
 
 
 def _take(mirror: Place, item: Item, store: Store, progress: _Progress) -> None:

@@ -3,6 +3,7 @@
 import os
 import pty
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,14 @@ def mirror(tmp_path: Path, store: Store) -> Path:
 
 def on_terminal(*words: str | Path, cwd: Path, **settings: str) -> str:
     """Run a verb whose standard error is a terminal; return what that was shown."""
+    return shown_by(arguments(*words), cwd, **settings)
+
+
+def shown_by(command: list[str], cwd: Path, **settings: str) -> str:
+    """Run a command whose standard error is a terminal; return what that was shown."""
     ours, theirs = pty.openpty()
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "120", **settings}
-    with subprocess.Popen(
-        arguments(*words), cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=theirs
-    ) as process:
+    with subprocess.Popen(command, cwd=cwd, env=environment, stdout=subprocess.DEVNULL, stderr=theirs) as process:
         os.close(theirs)
         said = read_terminal(ours).decode()
     assert process.returncode == 0, said
@@ -50,6 +54,14 @@ def test_a_download_is_a_bar_with_bytes_on_a_terminal(mirror: Path, tmp_path: Pa
     assert "[#" in said
     assert " MB of " in said
     assert f"from {mirror}" in said.replace("\r\n", "")
+
+
+def test_a_bar_is_drawn_when_it_begins_and_when_it_is_full_however_soon_that_is(tmp_path: Path) -> None:
+    program = "from shipseal.cli.screen import bar\nwith bar() as (_, count):\n"
+    program += "".join(f"    count('{done} of 10 MB', {done}, 10)\n" for done in range(1, 11))
+    said = shown_by([sys.executable, "-P", "-c", program], tmp_path)
+    assert "[##------------------] 1 of 10 MB" in said
+    assert "[####################] 10 of 10 MB" in said
 
 
 def test_elsewhere_there_is_no_bar(mirror: Path, tmp_path: Path) -> None:

@@ -83,4 +83,4 @@ def started(log: Path) -> Iterator[Cloud]:
 
 
 def _environment() -> Mapping[str, str]:
-    return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", "AWS_EC2_METADATA_DISABLED": "true"}
+    return {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_DISABLED": "true"}

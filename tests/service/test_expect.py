@@ -97,19 +97,19 @@ def test_a_stop_does_not_wait_for_a_connection_on_which_an_empty_line_came_last(
             time.sleep(0.1)
             began = time.monotonic()
             assert running.stop() == 0
-            assert time.monotonic() - began < 3
+            assert time.monotonic() - began < 8  # of the ten that it would have waited
     finally:
         running.end()
 
 
 def test_the_time_for_a_request_begins_with_its_own_first_byte(start: Start) -> None:
-    service = start(REQUEST_TIMEOUT="1.5")
+    service = start(REQUEST_TIMEOUT="3")
     with closing(service.connect()) as connection:
         connection.sendall(b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 1\r\n\r\n")
-        time.sleep(1.2)
+        time.sleep(2)
         connection.sendall(b"x" + NEXT[:9])
         assert parse(receive(connection)).status == 405
-        time.sleep(1.2)  # the first request would be overdue now
+        time.sleep(2)  # the first request would be overdue now
         connection.sendall(NEXT[9:])
         assert parse(receive(connection)).status == 200
 

@@ -11,7 +11,7 @@ import pytest
 from waitress.adjustments import Adjustments
 
 from service.parser import RequestParser
-from tests.service.client import Running, Start, launch, parse, read_all
+from tests.service.client import PATIENCE, Running, Start, launch, parse, read_all
 
 HEAD = b"GET / HTTP/1.1\r\nHost: test\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: test\r\n"
@@ -204,11 +204,11 @@ def test_a_client_that_sends_a_byte_at_a_time_is_cut_off_and_others_are_not(star
     service = start(REQUEST_TIMEOUT="0.5")
     with closing(service.connect()) as slow:
         began = time.monotonic()
-        while time.monotonic() - began < 5 and still_open(slow):
+        while time.monotonic() - began < PATIENCE and still_open(slow):
             slow.sendall(b"G")
             assert service.ask("/").status == 200
             time.sleep(0.1)
-        assert 0.4 < time.monotonic() - began < 4
+        assert 0.4 < time.monotonic() - began < PATIENCE
 
 
 def test_an_idle_connection_is_closed_after_the_idle_timeout(start: Start) -> None:
@@ -218,7 +218,7 @@ def test_an_idle_connection_is_closed_after_the_idle_timeout(start: Start) -> No
         assert idle.recv(4096).startswith(b"HTTP/1.1 200")
         began = time.monotonic()
         assert idle.recv(4096) == b""
-        assert 0.5 < time.monotonic() - began < 4
+        assert time.monotonic() - began > 0.5  # and less than the connection's own patience
 
 
 def test_a_client_that_never_reads_is_cut_off(start: Start) -> None:
@@ -230,7 +230,7 @@ def test_a_client_that_never_reads_is_cut_off(start: Start) -> None:
         with suppress(TimeoutError):  # at some time neither side's buffers take any more
             for _ in range(1000):
                 deaf.sendall(b"GET /openapi.json HTTP/1.1\r\nHost: test\r\n\r\n" * 50)
-        end = time.monotonic() + 5
+        end = time.monotonic() + PATIENCE
         while b"connections_active 0\n" not in service.ask("/metrics", port=service.metrics_port).body:
             assert time.monotonic() < end, "the service still holds the connection"
             time.sleep(0.1)
@@ -248,5 +248,5 @@ def test_beyond_the_connection_limit_clients_wait_and_are_served_when_there_is_r
             late.recv(1)
         for connection in held:
             connection.close()
-        late.settimeout(5)
+        late.settimeout(PATIENCE)
         assert late.recv(4096).startswith(b"HTTP/1.1 200")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.service.client import QUICK, Start, read_all, spawn
+from tests.service.client import PATIENCE, QUICK, Start, read_all, spawn
 
 KEPT = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
 
@@ -35,7 +35,7 @@ runpy.run_module("service", run_name="__main__", alter_sys=True)
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_that_comes_before_the_imports_is_not_lost(number: int) -> None:
     process = spawn("-c", SIGNALLED.format(int(number)))
-    out, err = process.communicate(timeout=10)
+    out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, b"")
     assert [json.loads(line)["message"] for line in out.splitlines()] == ["stopped"]
 
@@ -48,15 +48,15 @@ def test_a_signal_stops_the_service_with_status_0(start: Start, number: int) -> 
 
 
 def test_sigterm_fails_readiness_first_and_keeps_serving(start: Start) -> None:
-    running = start(DRAIN_SECONDS="1")
+    running = start(DRAIN_SECONDS="2")
     began = time.monotonic()
     running.process.send_signal(signal.SIGTERM)
     running.wait_for("draining")
     time.sleep(0.1)
     assert running.ask("/readyz").status == 503
     assert [running.ask(path).status for path in ("/health", "/livez", "/")] == [200, 200, 200]
-    assert running.process.wait(10) == 0
-    assert 1 <= time.monotonic() - began < 3
+    assert running.process.wait(PATIENCE) == 0
+    assert 2 <= time.monotonic() - began < 5  # which is how long it drains when nobody says
 
 
 def test_while_draining_each_answer_closes_its_connection(start: Start) -> None:
@@ -83,7 +83,7 @@ def test_a_request_in_flight_is_finished_and_an_idle_connection_closed(start: St
         assert running.process.poll() is None
         flying.sendall(KEPT[20:])
         assert read_all(flying).startswith(b"HTTP/1.1 200")
-    assert running.process.wait(5) == 0
+    assert running.process.wait(PATIENCE) == 0
 
 
 def test_a_connection_made_just_before_the_stop_gets_its_first_answer(start: Start) -> None:
@@ -94,7 +94,7 @@ def test_a_connection_made_just_before_the_stop_gets_its_first_answer(start: Sta
         time.sleep(0.2)
         late.sendall(KEPT)
         assert read_all(late).startswith(b"HTTP/1.1 200")
-    assert running.process.wait(5) == 0
+    assert running.process.wait(PATIENCE) == 0
 
 
 def test_a_request_that_never_ends_is_cut_off_after_the_stop_time(start: Start) -> None:
@@ -104,7 +104,7 @@ def test_a_request_that_never_ends_is_cut_off_after_the_stop_time(start: Start) 
         time.sleep(0.1)
         began = time.monotonic()
         assert running.stop() == 0
-        assert 0.4 < time.monotonic() - began < 2
+        assert 0.4 < time.monotonic() - began < 8  # ten is how long it waits when nobody says
 
 
 def test_connections_that_wait_in_the_queue_are_answered(start: Start) -> None:
@@ -117,7 +117,7 @@ def test_connections_that_wait_in_the_queue_are_answered(start: Start) -> None:
         running.process.send_signal(signal.SIGTERM)
         answers = [read_all(connection) for connection in waiting]
     assert [answer[:12] for answer in answers] == [b"HTTP/1.1 200"] * 60
-    assert running.process.wait(5) == 0
+    assert running.process.wait(PATIENCE) == 0
 
 
 def test_a_second_signal_ends_it(start: Start) -> None:
@@ -150,7 +150,7 @@ def test_a_worker_that_dies_while_draining_is_replaced_by_one_that_drains(start:
     running.wait_for("worker died")
     response = running.ask("/readyz")
     assert (response.status, response.headers["connection"]) == (503, "close")
-    assert running.process.wait(10) == 0
+    assert running.process.wait(PATIENCE) == 0
 
 
 def test_workers_end_when_the_supervisor_is_killed(start: Start) -> None:
@@ -158,7 +158,7 @@ def test_workers_end_when_the_supervisor_is_killed(start: Start) -> None:
     pids = running.worker_pids()
     assert len(pids) == 2
     running.process.kill()
-    end = time.monotonic() + 5
+    end = time.monotonic() + PATIENCE
     while any(Path(f"/proc/{pid}").exists() for pid in pids):
         assert time.monotonic() < end
         time.sleep(0.02)
@@ -180,7 +180,7 @@ def test_it_listens_on_ipv4_too_when_the_host_is_all_of_ipv6(start: Start) -> No
 def test_a_port_in_use_is_one_line_and_status_2() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         process = spawn(PORT=str(taken.getsockname()[1]))
-        out, err = process.communicate(timeout=5)
+        out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, out) == (2, b"")
     assert err.count(b"\n") == 1
     assert b"PORT: cannot listen on 127.0.0.1 port" in err
@@ -189,7 +189,7 @@ def test_a_port_in_use_is_one_line_and_status_2() -> None:
 @pytest.mark.parametrize("name", [name for name in QUICK if name != "HOST"])
 def test_a_bad_setting_is_one_line_that_names_it_and_status_2(name: str) -> None:
     process = spawn(**{name: "many\nlines"})
-    _, err = process.communicate(timeout=5)
+    _, err = process.communicate(timeout=PATIENCE)
     assert process.returncode == 2
     assert err.startswith(f"error: {name}='many\\nlines': expected".encode())
     assert err.count(b"\n") == 1

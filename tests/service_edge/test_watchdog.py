@@ -56,7 +56,7 @@ def test_a_worker_that_is_stopped_is_replaced_and_its_queue_answered(start: Star
     with closing(service.connect()) as waiting:
         waiting.sendall(ASKED)
         assert waiting.recv(4096).startswith(b"HTTP/1.1 200")
-    assert 0.4 < time.monotonic() - began < 3
+    assert 0.4 < time.monotonic() - began < 10  # fifteen is when it looks when nobody says
     line = service.wait_for("worker hung")
     assert (line["level"], line["worker"], line["pid"], line["seconds"] >= 0.5) == ("error", 0, pid, True)
     metrics = service.ask("/metrics", port=service.metrics_port).body

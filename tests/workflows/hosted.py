@@ -37,7 +37,7 @@ _BEGINNING, _END = 40, 120  # lines of a step that failed
 # A step and a job have one name each in a workflow: the name of a step's "Main" part ends where its time stands.
 _BEGAN = re.compile(r"⭐ Run (Main .+?)$")
 _FAILED = re.compile(r"❌  Failure - (Main .+?)(?: \[[^\]]*\])?$")
-_WRONG = re.compile(r"error|fail|denied|refused|not allowed|Traceback|[Kk]illed|\bwhy\b|no space left")
+_WRONG = re.compile(r"[Ee]rror|[Ff]ail|denied|refused|not allowed|Traceback|[Kk]illed|\bwhy\b|no space left")
 _USED = re.compile(rf"uses: ((?:{'|'.join(ACTIONS)})@\S+)")
 _STAND_INS = Path(__file__).parent / "actions"
 # act by itself would ask Docker, and the network.
@@ -95,9 +95,10 @@ def _failed_steps(lines: Sequence[str]) -> Iterator[list[str]]:
     told = 0
     for first, failed in sorted(found):
         if failed >= told:
-            # What a step has said last may come after act's word that it has failed, and before the next one begins.
+            # What a step has said, hundreds of lines at times, may come after act's word that it has failed, and before
+            # the next one begins; that word is told last, where no bound takes it away.
             told = next((each for each in range(failed, len(lines)) if "⭐ Run " in lines[each]), len(lines))
-            yield list(lines[first:told])
+            yield [*lines[first:failed], *lines[failed + 1 : told], lines[failed]]
 
 
 def _bounded(lines: Sequence[str]) -> str:

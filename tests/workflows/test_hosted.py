@@ -59,3 +59,18 @@ def test_what_the_failed_step_has_said_is_told_however_much_comes_after_it(
 
 def test_a_run_that_has_ended_as_it_should_says_nothing(failed: "subprocess.CompletedProcess[str]") -> None:
     hosted.expect(failed, 1)
+
+
+@pytest.mark.parametrize("after", [0, 1, 200, 400, 500])
+def test_what_act_says_of_the_step_is_told_wherever_it_stands_in_what_the_step_has_said(after: int) -> None:
+    """Act prints it when the step ends, and what it has still to print of the step after it: more on a busy machine."""
+    said = ["[sample/A job]   | beginning", *(f"[sample/A job]   | error {number}" for number in range(500))]
+    word = "[sample/A job]   ❌  Failure - Main Goes wrong [1.2s]"
+    step = [*said[: len(said) - after], word, *said[len(said) - after :]]
+    output = ["[sample/A job] ⭐ Run Main Goes wrong", *step, "[sample/A job] ⭐ Run Main Cleans up", "cleaning"]
+    lines = hosted.failure(subprocess.CompletedProcess([], 1, "\n".join(output), "")).splitlines()
+    assert word in lines
+    assert said[0] in lines
+    assert said[-1] in lines
+    assert "cleaning" not in lines
+    assert len(lines) < 400
