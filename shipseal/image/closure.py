@@ -134,6 +134,7 @@ class _Search:
         return name in self.builtin and name not in self.modules
 
     def _need(self, name: str, by: str) -> Iterator[tuple[str, str, int]]:
+        """Record a module, and yield what it needs in turn: each with who asks for it, and the line."""
         module = self.modules[name]
         self.found.needed[name] = by
         if module.source is not None:
@@ -199,6 +200,7 @@ class _Search:
         return replace(wanted, name=maker, attribute=False)
 
     def _imports(self, module: Module) -> tuple[Import, ...]:
+        """Read what a module imports; one of a library that cannot be parsed imports nothing where all is kept."""
         try:
             return imports_of(module)
         except SubjectFailed:
@@ -220,6 +222,7 @@ class _Search:
                 yield module, by, 0
 
     def _wants(self, wanted: Import, by: Module) -> bool:
+        """Say whether an import is followed: by who asks, and whether it is guarded, late, or may be an attribute."""
         target = self.modules.get(wanted.name)
         if target is None:
             # `from a import b` needs a, which has an entry of its own; b may be an attribute of it.

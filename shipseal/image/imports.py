@@ -68,6 +68,7 @@ class _Place:
 
 
 def _statements(body: Iterable[ast.stmt], place: _Place) -> Iterator[Import]:
+    """Walk a body in order, and take along under which conditions each statement runs."""
     for statement in body:
         match statement:
             case ast.Import(names=names):
@@ -89,6 +90,7 @@ def _statements(body: Iterable[ast.stmt], place: _Place) -> Iterator[Import]:
 
 
 def _from(statement: ast.ImportFrom, place: _Place) -> Iterator[Import]:
+    """Yield the module that is named, relative ones made absolute, and each name, which may be a module too."""
     base = statement.module or ""
     if statement.level:
         above = place.package.split(".")[: len(place.package.split(".")) - statement.level + 1]
@@ -101,6 +103,7 @@ def _from(statement: ast.ImportFrom, place: _Place) -> Iterator[Import]:
 
 
 def _try(statement: ast.Try | ast.TryStar, place: _Place) -> Iterator[Import]:
+    """What is tried is guarded where its handlers catch a failed import, and they are taken only then."""
     caught = {
         node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
         for handler in statement.handlers
@@ -116,6 +119,7 @@ def _try(statement: ast.Try | ast.TryStar, place: _Place) -> Iterator[Import]:
 
 
 def _if(statement: ast.If, place: _Place) -> Iterator[Import]:
+    """Go into the branches that the test leaves possible; into both, as conditional, where nothing is known of it."""
     truth = _truth(statement.test)
     perhaps = place.under_condition() if truth is None else place
     if truth is not False:

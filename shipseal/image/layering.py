@@ -86,6 +86,7 @@ class Layering:
         }
 
     def _jobs(self, parts: Parts, target: Path) -> dict[Digest, dict[str, Job]]:
+        """Return by layer what has to be compiled; code of the same bytes and name is compiled once for all of them."""
         known: dict[tuple[str, Digest], Job] = {}
         return {inputs: rootfs.jobs(part, known, target, whole=self.whole) for inputs, part in parts.items()}
 

@@ -66,6 +66,7 @@ def needed(tree: Tree, paths: Iterable[str], architecture: str, provider: Callab
 
 
 def _read(tree: Tree, path: str, architecture: str) -> Elf:
+    """Read the ELF header and dynamic section of a file; one of another architecture is refused."""
     with tree.content(path).open("rb") as stream:
         found = elf.read(stream, path)
     if found.architecture != architecture:
@@ -77,6 +78,7 @@ def _read(tree: Tree, path: str, architecture: str) -> Elf:
 
 
 def _find(tree: Tree, library: str, path: str, wanted: Elf, architecture: str) -> list[str]:
+    """Look where the loader does: in the RUNPATH of the file, then in the default directories; the first one counts."""
     here = str(PurePosixPath(path).parent)
     own = [
         os.path.normpath(directory.replace("${ORIGIN}", here).replace("$ORIGIN", here)).lstrip("/")

@@ -114,6 +114,7 @@ def entries(part: Part, compiled: Mapping[str, Path], *, sources: bool) -> dict[
 
 
 def _entries(tree: Tree, path: str, code: Path | None, *, sources: bool) -> list[Entry]:
+    """Return the file, its compiled code beside it or in its place, as the interpreter looks for it."""
     file = tree.files[path]
     if file.link:
         return [Entry(path, link=file.link)]

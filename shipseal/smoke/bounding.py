@@ -56,6 +56,7 @@ def _parent(process: Path) -> int:
 
 
 def _too_much(inside: Path, mounts: tuple[str, ...], bounds: Bounds) -> str:
+    """Add up processes, threads and memory by the /proc inside; return what is beyond a bound, or nothing."""
     processes = [path for path in (inside / "proc").iterdir() if path.name.isdigit()]
     if len(processes) > bounds.tasks or sum(map(_threads, processes)) > bounds.tasks:
         return f"more than {bounds.tasks} processes and threads at a time"
@@ -67,6 +68,7 @@ def _too_much(inside: Path, mounts: tuple[str, ...], bounds: Bounds) -> str:
 
 
 def _threads(process: Path) -> int:
+    """Count the threads of a process by the links of its task directory; one that has ended has none."""
     try:
         return (process / "task").stat().st_nlink - 2  # one directory each
     except OSError:
@@ -74,6 +76,7 @@ def _threads(process: Path) -> int:
 
 
 def _resident(process: Path) -> int:
+    """Return the resident bytes of a process, shared ones included; one that has ended has none."""
     try:
         return int((process / "statm").read_text(encoding="ascii").split()[1]) * _PAGE
     except (OSError, IndexError):
@@ -90,5 +93,6 @@ def _share(process: Path) -> int:
 
 
 def _used(inside: Path, mount: str) -> int:
+    """Return the bytes that are used of a file system in memory."""
     found = os.statvfs(inside / mount.strip("/"))
     return (found.f_blocks - found.f_bfree) * found.f_frsize

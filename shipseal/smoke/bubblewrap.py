@@ -27,6 +27,7 @@ def program(context: Context, work: Path) -> str | Path:
 
 
 def _unpacked(package: Path, program: Path) -> Path:
+    """Take the one program out of the locked Debian package, without installing that."""
     with package.open("rb") as stream:
         for member in deb.members(stream, package.name):
             if member.path == f"usr/bin/{NAME}" and member.stream:

@@ -87,6 +87,7 @@ async def drain(started: Process, output: Held, errors: Held, stdout_to: Path | 
 async def _read(
     stream: ByteReceiveStream | None, into: Held, file: Path | None, stop: Callable[[], None] = lambda: None
 ) -> None:
+    """Drain a stream to its end, whatever is kept of it: else the program would wait for us."""
     if stream is None:
         return
     if file is None:

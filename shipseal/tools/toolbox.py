@@ -220,12 +220,14 @@ class Toolbox:
         return {**base_environment(), **program_environment(name), **self.environment, **(added or {})}
 
     def _redact(self, text: str) -> str:
+        """Replace every known secret."""
         for secret in self.secrets:
             if secret:
                 text = text.replace(secret, "[redacted]")
         return text
 
     def _note(self, name: str, argv: list[str], code: int, started: float, output: bytes, errors: bytes) -> None:
+        """Record a command and append it to the log of the stage, both without secrets."""
         arguments = tuple(self._redact(argument) for argument in argv[1:])
         self.commands.append(Command(name, arguments, code, round(time.monotonic() - started, 3)))
         # Cut when it is redacted: half a secret would be found by nobody who looks for a whole one.
@@ -235,6 +237,7 @@ class Toolbox:
 
 
 async def _ready(child: Process, ready: Callable[[], Awaitable[bool]], within: float) -> bool:
+    """Ask until it is ready, has ended, or the time is over; a process that has ended is never ready."""
     with anyio.move_on_after(within):
         while child.returncode is None and not await ready():
             await anyio.sleep(0.01)
@@ -253,6 +256,7 @@ def _bounded(text: str) -> str:
 
 
 def _tail(output: IO[bytes]) -> bytes:
+    """Return the end of an output, as much as the log holds."""
     output.seek(0, os.SEEK_END)
     output.seek(max(0, output.tell() - _LOGGED_OUTPUT))
     return output.read()
