@@ -13,7 +13,7 @@ class StoredTool(Part):
 
     version: str
     digest: DigestText
-    source: str = Field(alias="from")
+    source: str = Field(validation_alias="from", serialization_alias="from")
 
 
 class ToolsDocument(Names[Annotated[Mapping[str, StoredTool], Field(min_length=1)]]):
