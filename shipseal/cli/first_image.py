@@ -10,6 +10,8 @@ from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.progress import progress
 from shipseal.disk import alone, write
+from shipseal.documents.image import ImageDocument
+from shipseal.engine.left import Left
 from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.table import TABLE
 from shipseal.errors import ShipsealError, flatten
