@@ -84,9 +84,11 @@ def _claim(number: int) -> dict[str, Any]:
         "source": f"policy/vex/{number}.json",
         "author": "A Tester",
         "state": State.APPLIED.value,
+        "days_left": 69,
         "product": f"pkg:deb/debian/package{number}",
         "packages": [f"pkg:deb/debian/package{number}@1.{number}"],
         "refuted_by": [],
+        "seen": [],
         "statement": said,
     }
 
