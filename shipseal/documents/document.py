@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, RootModel, ValidationError
 from pydantic import WithJsonSchema as Schema
 
-from shipseal import checked
+from shipseal import checked, strict
 from shipseal.digest import Digest, Reference
 from shipseal.errors import VerificationFailed
 from shipseal.purl import Purl
@@ -23,7 +23,8 @@ _WORDS = {
     "dict_type": "it is not an object",
     "mapping_type": "it is not an object",
 }
-_RULES = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+# Names are for those who make one here; in a document it is its alias that counts, see `parse`.
+_RULES = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True)
 
 
 class Readable(Protocol):
@@ -59,15 +60,25 @@ class _Kept(BaseModel):
 
     @classmethod
     def parse(cls, data: bytes, file: str = "") -> Self:
-        """Read its bytes; raise `VerificationFailed` with each key at fault, and the file's name."""
+        """Read its bytes; raise `VerificationFailed` with each key at fault, and the file's name.
+
+        Pydantic takes the last of two values under one name, and reads NaN where any value may be: neither is ours.
+        """
         try:
-            return cls.model_validate_json(data)
+            strict.loads(data)
+            return cls.model_validate_json(data, by_alias=True, by_name=False)
         except ValidationError as error:
-            raise VerificationFailed(
-                f"{file or f'{cls.STAGE}/{cls.NAME}'} has a shape that this pipeline does not know",
-                why=[_say(problem) for problem in error.errors()[:_MOST_SHOWN]],
-                do=f"run `shipseal stage {cls.STAGE}` again, and find out who wrote it",
-            ) from error
+            raise cls._refused(file, [_say(problem) for problem in error.errors()[:_MOST_SHOWN]]) from error
+        except (ValueError, RecursionError) as error:
+            raise cls._refused(file, [f"it is not JSON: {error}"]) from error
+
+    @classmethod
+    def _refused(cls, file: str, why: list[str]) -> VerificationFailed:
+        return VerificationFailed(
+            f"{file or f'{cls.STAGE}/{cls.NAME}'} has a shape that this pipeline does not know",
+            why=why,
+            do=f"run `shipseal stage {cls.STAGE}` again, and find out who wrote it",
+        )
 
     def write(self, context: Writable) -> Path:
         """Write it for people and machines, and return where."""
