@@ -4,6 +4,8 @@ from collections.abc import Mapping
 
 from shipseal.digest import Digest, Reference
 from shipseal.documents.image import ImageDocument, ImageLayer, ImagePackage, ImagePlatform, ImageService
+from shipseal.documents.publish import PublishedDocument
+from shipseal.documents.verify import VerificationDocument, VerificationPolicy
 
 LAYER = Digest.of(b"a layer")
 WAITRESS = ImagePackage(
@@ -24,4 +26,42 @@ def image(reference: str, platforms: Mapping[str, Digest], *, version: str = "1.
             for name, digest in platforms.items()
         },
         service=ImageService(name="sample", version=version),
+    )
+
+
+def published(reference: str) -> PublishedDocument:
+    """Return what `publish` leaves of an image without platforms, with one bundle."""
+    at = Reference.parse(reference)
+    return PublishedDocument(
+        reference=at,
+        registry=at.registry,
+        bundles=(LAYER,),
+        subjects=(at.digest,),
+        referrers={},
+        blobs=1,
+        bytes=1,
+        sent=0,
+    )
+
+
+def verification(reference: str) -> VerificationDocument:
+    """Return what `verify` leaves of an image about which nothing is required."""
+    at = Reference.parse(reference)
+    return VerificationDocument(
+        reference=at,
+        digest=at.digest,
+        platforms={},
+        blobs=1,
+        policy=VerificationPolicy(name="sample", digest=LAYER, trust_root="run"),
+        trust_root=LAYER,
+        trust_root_newest="unknown",
+        slsa_build_level=1,
+        verifiers=(),
+        statements=(),
+        required=(),
+        proved=(),
+        not_proved=(),
+        told=(),
+        refused={},
+        passed_over={},
     )

@@ -15,6 +15,9 @@ from shipseal.attestation.trust import FILENAME as FILE
 from shipseal.attestation.trust import Policy
 from shipseal.attestation.verification import Image
 from shipseal.digest import Digest, Reference
+from shipseal.documents.facts import FactsDocument
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.tools import ToolsDocument
 from shipseal.engine.record import FILENAME, Record
 from shipseal.engine.stage import Context
 from shipseal.errors import VerificationFailed
@@ -37,7 +40,7 @@ def claims_of(context: Context) -> dict[str, str]:
     }
 
 
-def plan(context: Context, image: Mapping[str, Any], promise: Certified) -> Iterator[Planned]:
+def plan(context: Context, image: ImageDocument, promise: Certified) -> Iterator[Planned]:
     """Yield every statement about an image.
 
     Args:
@@ -48,11 +51,9 @@ def plan(context: Context, image: Mapping[str, Any], promise: Certified) -> Iter
     Raises:
         VerificationFailed: what an earlier stage has left is not of this image.
     """
-    name = str(image["reference"]).partition("@")[0]
-    index = Subject(name, Digest.parse(image["digest"]))
-    platforms = {
-        platform: Subject(name, Digest.parse(entry["digest"])) for platform, entry in image["platforms"].items()
-    }
+    name = image.reference.name
+    index = Subject(name, image.digest)
+    platforms = {platform: Subject(name, digest) for platform, digest in image.manifests.items()}
     everything = (index, *platforms.values())
     yield Planned("signature", PredicateType.SIGNATURE, everything, statements.signature())
     yield Planned("provenance", PredicateType.PROVENANCE, everything, _provenance(context, promise))
@@ -73,7 +74,7 @@ def summary(reference: Reference, image: Image, evidence: Iterable[Digest], poli
         policy: what was applied.
         now: when it was verified.
     """
-    name = f"{reference.registry}/{reference.repository}"
+    name = reference.name
     predicate = verification_summary(
         resource=str(reference),
         policy=(f"{FILE}#{policy.name}", policy.digest),
@@ -141,11 +142,9 @@ def _provenance(context: Context, promise: Certified) -> dict[str, Any]:
 
 def _origins(context: Context) -> dict[Digest, str]:
     """Return where each locked tool came from; of a directory of somebody's machine, no more than that it was one."""
-    tools = context.read_json("tools", "tools.json").values()
-    said = {Digest.parse(tool["digest"]): str(tool["from"]) for tool in tools}
     return {
-        digest: origin if "://" in origin or origin in {BUILT, UNKNOWN} else "a directory"
-        for digest, origin in said.items()
+        tool.digest: tool.source if "://" in tool.source or tool.source in {BUILT, UNKNOWN} else "a directory"
+        for tool in ToolsDocument.read(context).root.values()
     }
 
 
@@ -176,11 +175,6 @@ def _parameters(context: Context) -> dict[str, Any]:
 
 
 def _source(context: Context) -> Source:
-    facts = context.read_json("facts", "facts.json")
-    return Source(
-        uri=repository_uri(context.config.image.source or facts["repository"] or _NO_REMOTE),
-        ref=facts["ref"],
-        revision=facts["revision"],
-        tree=Digest.parse(facts["tree"]),
-        dirty=facts["dirty"],
-    )
+    facts = FactsDocument.read(context)
+    uri = repository_uri(context.config.image.source or facts.repository or _NO_REMOTE)
+    return Source(uri=uri, ref=facts.ref, revision=facts.revision, tree=facts.tree, dirty=facts.dirty)
