@@ -26,9 +26,7 @@ def _decoded_twice(text: object) -> bytes:
 ImageName = Annotated[str, AfterValidator(lambda text: str(Reference.parse(text)))]
 Sha256 = Annotated[str, AfterValidator(lambda text: str(Digest.parse(text)))]
 Base64 = Annotated[bytes, BeforeValidator(_decoded)]
-TwiceImageName = Annotated[str, AfterValidator(lambda text: str(Reference.parse(text)))]
-Sha256 = Annotated[str, AfterValidator(lambda text: str(Digest.parse(text)))]
-Base64 = Annotated[bytes, BeforeValidator(_decoded_twice)]
+TwiceBase64 = Annotated[bytes, BeforeValidator(_decoded_twice)]
 
 
 class Said(BaseModel):
