@@ -5,7 +5,6 @@ else comes out, and says where.
 """
 
 import argparse
-import json
 import tempfile
 from itertools import islice
 from pathlib import Path

@@ -15,6 +15,7 @@ import rfc8785
 from shipseal.attestation.intent import intent
 from shipseal.attestation.statements import VERDICT_FIELD, PredicateType, vulnerabilities
 from shipseal.documents.image import ImageDocument
+from shipseal.documents.scan import DatabaseDocument, ScanDocument
 from shipseal.engine.documents import require_shape
 from shipseal.engine.left import Left
 from shipseal.engine.record import Record
@@ -79,8 +80,7 @@ def _same_products(given: Given, here: Path) -> None:
 
 
 def _scanned(directory: Path) -> Any:
-    reports = _document(directory, "scan", "grype.json")
-    database = _document(directory, "scan", "database.json")
+    reports, database = ScanDocument.read(Left(directory)).root, DatabaseDocument.read(Left(directory))
     return {name: vulnerabilities(report, database, started="", finished="") for name, report in reports.items()}
 
 
