@@ -72,7 +72,7 @@ def verification(reference: str) -> VerificationDocument:
     )
 
 
-def verdict(reference: str, now: datetime, *, allowed: bool = True, **inputs: Digest) -> VerdictDocument:
+def verdict(reference: str, now: datetime, inputs: Mapping[str, Digest], *, allowed: bool = True) -> VerdictDocument:
     """Return what `assess` leaves where there was nothing to find."""
     database = VerdictDatabase(
         built="2026-11-20T00:00:00Z",

@@ -215,7 +215,7 @@ def test_a_finding_keeps_its_package_and_every_score() -> None:
 
 @pytest.mark.parametrize(("allowed", "properties"), [(True, [RULES_PASSED]), (False, [])])
 def test_only_a_verdict_that_allows_has_the_property(allowed: bool, properties: list[str]) -> None:
-    given = documents.verdict(f"docker.io/example/app@{IMAGE}", NOON, allowed=allowed)
+    given = documents.verdict(f"docker.io/example/app@{IMAGE}", NOON, {}, allowed=allowed)
     found = statements.verdict(given, verifier="v", policies=[], now=NOON)
     assert found["properties"] == properties
     assert found["timeCreated"] == "2026-11-25T12:00:00Z"
