@@ -82,7 +82,7 @@ def _same_products(given: Given, here: Path) -> None:
 
 
 def _scanned(directory: Path) -> Any:
-    reports, database = _document(directory, ScanDocument), _document(directory, DatabaseDocument)
+    reports, database = ScanDocument.read(Left(directory)).root, DatabaseDocument.read(Left(directory))
     return {name: vulnerabilities(report, database, started="", finished="") for name, report in reports.items()}
 
 

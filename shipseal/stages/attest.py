@@ -16,6 +16,7 @@ from shipseal.distribution.referrers import EMPTY
 from shipseal.distribution.registry import Registry
 from shipseal.documents.attest import Kind
 from shipseal.documents.image import ImageDocument
+from shipseal.documents.verdict import VerdictDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import VerificationFailed
@@ -42,7 +43,7 @@ async def attest(context: Context) -> str:
     layout = Layout.of_image(context.of("image") / "layout", digest).copy_to(context.out / "layout")
     layout.check_image(digest)
     _require_same(image, layout)
-    require_fresh(read_time(context.read_json("assess", "verdict.json")["judged"]), context.now)
+    require_fresh(read_time(VerdictDocument.read(context).judged), context.now)
     for name in ("statements", "bundles"):
         (context.out / name).mkdir()
     latest = context.config.registry.latest
