@@ -12,6 +12,7 @@ import pytest
 
 from shipseal.attestation.statements import PredicateType, Who
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.image import contents
 from shipseal.judging import held
@@ -210,8 +211,11 @@ def layered(root: Path, *more: dict[str, bytes], platforms: tuple[str, ...] = ("
     image = SmallImage(platforms=platforms).write(root)
     for files in more:
         digest, size = blob(root, tar(dict(files), directories=True))
-        image["platforms"][platforms[-1]]["layers"].append({"name": "more", "digest": str(digest), "size": size})
-    held_there = contents.read(Layout(root), image, (), {})
+        image["platforms"][platforms[-1]]["layers"].append(
+            {"name": "more", "digest": str(digest), "diff_id": str(digest), "size": size}
+        )
+    document = ImageDocument.parse(json.dumps(image).encode())
+    held_there = contents.read(Layout(root), document, (), {})
     return replace(held_there, offered=SEEN.offered, closures=SEEN.closures)
 
 

@@ -14,6 +14,8 @@ from shipseal.attacks.forging import Forge, said
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import Policy
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
+from shipseal.engine.left import Left
 from shipseal.engine.record import FILENAME
 from shipseal.engine.run import Run
 from shipseal.engine.world import DryRun
@@ -45,12 +47,17 @@ class Target:
     @property
     def image(self) -> Digest:
         """The digest of the image's index."""
-        return Digest.parse(self.json("image/image.json")["digest"])
+        return self.described.digest
 
     @property
     def platforms(self) -> list[Digest]:
         """The digests of its platform manifests."""
-        return [Digest.parse(each["digest"]) for each in self.json("image/image.json")["platforms"].values()]
+        return [each.digest for each in self.described.platforms.values()]
+
+    @property
+    def described(self) -> ImageDocument:
+        """The image, by name and digest of everything in it."""
+        return ImageDocument.read(Left(self.run.directory))
 
     def json(self, name: str) -> Any:
         """Return a document of the run."""

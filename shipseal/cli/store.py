@@ -21,7 +21,7 @@ from shipseal.errors import UsageError
 from shipseal.evidence.inputs_artifact import push_inputs
 from shipseal.locked import mirrors, store_archive
 from shipseal.locked.fetch import PROGRAMS, fill
-from shipseal.locked.inputs import Inputs, digests
+from shipseal.locked.inputs import Inputs
 from shipseal.locked.mirror_places import Repository, Static
 from shipseal.locked.mirror_places import place as place_of
 from shipseal.locked.mirrored import Offer, write
@@ -92,7 +92,7 @@ def _fetch(options: argparse.Namespace) -> int:
                 fill, tools=tools, store=store, say=told, has=store.intact, mirrors=places, watch=mirrors.Watch(count)
             )
             fetched = sum(len(run_async(partial(step, each)).names()) for each in wanted)
-    there = {digest for each in wanted for digest in digests(each.listing(store))}
+    there = {digest for each in wanted for digest in each.listing(store).digests()}
     print(f"{len(there)} inputs are in {store.root}, {fetched or 'none'} of them fetched now")
     return 0
 
@@ -132,7 +132,7 @@ def _to_registry(place: Repository, offer: Offer, store: Store, config: Config, 
 
 def _export(options: argparse.Namespace) -> int:
     store = shared.the_store(options)
-    wanted = set(digests(Inputs.of(Config.load(options.config)).with_containers().listing(store)))
+    wanted = set(Inputs.of(Config.load(options.config)).with_containers().listing(store).digests())
     with in_use(store):
         store_archive.export(store, wanted, options.file)
     print(f"{len(wanted)} inputs, {_megabytes(options.file.stat().st_size)}, in {options.file}")

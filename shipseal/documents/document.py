@@ -4,7 +4,16 @@ import json
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, RootModel, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    RootModel,
+    ValidationError,
+)
 from pydantic import WithJsonSchema as Schema
 
 from shipseal import checked, strict
@@ -14,6 +23,7 @@ from shipseal.purl import Purl
 from shipseal.times import read_time
 
 _MOST_SHOWN = 5
+_SHAPE = "="  # before the name of one of the shapes of a part: it is in no document
 # In the words of JSON, where a file that people write has others.
 _WORDS = {
     "extra_forbidden": "there is no such key",
@@ -101,8 +111,22 @@ class Foreign(BaseModel):
     model_config = ConfigDict(**_RULES, extra="ignore")
 
 
+class Whole(BaseModel):
+    """The same, but the rest is kept, and written again as it was."""
+
+    model_config = ConfigDict(**_RULES, extra="allow")
+
+
 class Document(Part, _Kept):
     """A document whose keys are known."""
+
+
+class WholeDocument(Whole, _Kept):
+    """A document that somebody else's program has written, and that is passed on."""
+
+    def as_json(self) -> Any:
+        """Return it as JSON has it: what was not said is not said."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 Value = TypeVar("Value")
@@ -116,7 +140,8 @@ class Names(RootModel[Value], _Kept):
 
 def _say(problem: Any) -> str:
     """Return a finding of pydantic with its place as JavaScript would name it: `platforms.linux/amd64.layers[0]`."""
-    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in problem["loc"]).removeprefix(".")
+    keys = [key for key in problem["loc"] if not str(key).startswith(_SHAPE)]
+    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
     said = _WORDS.get(problem["type"]) or checked.say({**problem, "loc": ()}, ())
     return f"{place}: {said}" if place else said
 
@@ -175,6 +200,20 @@ TimeText = Annotated[str, _checked("time with its zone", read_time), Schema({"ty
 
 PlatformText = Annotated[str, Field(pattern=r"^[a-z0-9]+(/[a-z0-9]+){1,2}$")]
 """A platform, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT."""
+
+
+LACKING = Field(exclude_if=lambda value: value is None)
+"""For a key that may be missing: it is None, and then not written."""
+
+
+def told_by(key: str, value: object, then: str, otherwise: str) -> Discriminator:
+    """Return what tells two shapes of a part by the value of a key; their tags begin with `=`, and stay inside."""
+
+    def tag(part: Any) -> str:
+        found = part.get(key) if isinstance(part, dict) else getattr(part, key, None)
+        return then if found is value or (isinstance(value, str) and found == value) else otherwise
+
+    return Discriminator(tag)
 
 
 def schema(document: type[_Kept]) -> str:

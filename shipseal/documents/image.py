@@ -121,7 +121,7 @@ class WrittenLayer(Part):
     files: Mapping[str, tuple[str, ...]]
 
 
-class LayersDocument(Names[Mapping[str, WrittenLayer]]):
+class LayersDocument(Names[Mapping[DigestText, WrittenLayer]]):
     """`image/layers.json`: by the digest of what each was made from."""
 
     STAGE: ClassVar = "image"

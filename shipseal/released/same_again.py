@@ -14,8 +14,9 @@ import rfc8785
 
 from shipseal.attestation.intent import intent
 from shipseal.attestation.statements import VERDICT_FIELD, PredicateType, vulnerabilities
-from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
 from shipseal.engine.documents import require_shape
+from shipseal.engine.left import Left
 from shipseal.engine.record import Record
 from shipseal.errors import VerificationFailed
 from shipseal.oci.differences import Side, first_difference
@@ -56,9 +57,7 @@ def _same_document(there: Path, here: Path, name: str) -> None:
 def _same_image(given: Given, run_dir: Path) -> None:
     sides = []
     for name, directory in (("given", given.directory), ("this checkout's", run_dir)):
-        document = _json(directory / "image" / "image.json")
-        require_shape("image", "image.json", document)
-        digest = Digest.parse(document["digest"])
+        digest = ImageDocument.read(Left(directory)).digest
         sides.append(Side(name, Layout.of_image(directory / "image" / "layout", digest), digest))
     if found := first_difference(*sides):
         raise VerificationFailed(

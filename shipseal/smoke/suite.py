@@ -10,6 +10,7 @@ import anyio
 import anyio.to_thread
 
 from shipseal.digest import Digest
+from shipseal.documents.inputs import InputWheel
 from shipseal.engine.inputs_of import locked_wheels, service_wheel
 from shipseal.engine.stage import Context
 from shipseal.errors import Reason, SubjectFailed, ToolFailed
@@ -97,8 +98,8 @@ def _prepare(context: Context, platform: str, beside: Path) -> Path:
     return beside
 
 
-def _wheel(entry: dict[str, Any]) -> tuple[Component, Digest]:
-    return Component("pypi", entry["name"], entry["version"]), Digest.parse(entry["digest"])
+def _wheel(entry: InputWheel) -> tuple[Component, Digest]:
+    return Component("pypi", entry.name, entry.version), entry.digest
 
 
 def _fetch(context: Context, component: Component, digest: Digest) -> Path:

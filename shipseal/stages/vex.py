@@ -7,6 +7,7 @@ from typing import Any
 import anyio.to_thread
 
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
 from shipseal.engine.stage import Context
 from shipseal.image import contents
 from shipseal.judging import following, held
@@ -106,7 +107,7 @@ def _holdings(context: Context, layout: Layout, image: dict[str, Any], files: Ad
     """Read what the image holds, anew for each image, and what earlier stages have seen of this one."""
     advisories = [each for _, each in files.known.advisories]
     names = {*WORDS, *(name for each in advisories for code in each.code if code.module for name in code.functions)}
-    return contents.read(layout, image, names, texts(advisories)).with_what_was_seen(
+    return contents.read(layout, ImageDocument.read(context), names, texts(advisories)).with_what_was_seen(
         context.read_json("image", "closure.json"),
         context.read_json("image", "offered.json"),
         held.trace(context.read_json("smoke", "trace.json"), image),

@@ -21,6 +21,7 @@ from shipseal.engine.world import choose
 from shipseal.errors import ConfigError, ShipsealError, SubjectFailed, VerificationFailed
 from shipseal.project.config import HOME, Config
 from shipseal.stages.deploy import deploy
+from tests import documents
 from tests.conftest import MakeRun, commit
 
 BUILT = Digest.of(b"the image that was built")
@@ -32,11 +33,7 @@ ROW = Stage("deploy", deploy, needs=("image", "verify"), tools=("kustomize",))
 
 
 async def image(context: Context) -> str:
-    package = {"purl": "pkg:pypi/greetings@1.0.0", "files": []}
-    platform = {"digest": str(BUILT), "size": 1, "layers": [{"digest": str(BUILT)}], "packages": [package]}
-    platforms = {"linux/amd64": {**platform, "generated": []}}
-    said = {"reference": REFERENCE, "digest": str(BUILT), "platforms": platforms, "service": {"version": "1.0.0"}}
-    context.write_json("image.json", said)
+    documents.image(REFERENCE, {"linux/amd64": BUILT}).write(context)
     return "built"
 
 
