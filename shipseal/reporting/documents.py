@@ -1,4 +1,4 @@
-"""Hold the documents of a run that may be whole, broken off or hostile: each as its model, or why it is not known. Pure.
+"""Hold the documents of a run that may be broken off or hostile: each as its model, or why it is not known. Pure.
 
 A document that does not fit its model is not known at all: nothing is told of the part of it that would have fitted.
 """
@@ -105,17 +105,17 @@ class Documents:
             raise NotThere(f"{model.STAGE} has left nothing in this run")
         return found
 
-    def __contains__(self, model: type[Told]) -> bool:
+    def __contains__(self, model: type[Model]) -> bool:
         """Say whether a document is there, known or not."""
         return bool({name(model)} & {*self.known, *self.unknown})
 
 
-def name(model: type[Told], place: str = "") -> str:
+def name(model: type[Model], place: str = "") -> str:
     """Return what a document is called in a run directory."""
     return f"{model.STAGE}/{place}/{model.NAME}" if place else f"{model.STAGE}/{model.NAME}"
 
 
-def malformed(model: type[Told], why: str) -> NotKnown:
+def malformed(model: type[Model], why: str) -> NotKnown:
     """Return what to raise for a document whose values cannot be, though each has its type."""
     return NotKnown(f"{name(model)} {_shapeless(why)}")
 

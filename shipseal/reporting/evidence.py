@@ -145,5 +145,5 @@ def _seconds(record: Record) -> float | None:
 
 def _products(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
     for stage, record in records.items():
-        for name, digest in record.products.items():
-            yield f"{stage}/{name}", str(digest)
+        for path, digest in record.products.items():
+            yield f"{stage}/{path}", str(digest)

@@ -12,7 +12,7 @@ from shipseal.documents.scan import ScanDocument
 from shipseal.documents.verdict import BareReason, VerdictDocument, VerdictReason, WithoutVex
 from shipseal.reporting.documents import malformed, name
 from shipseal.reporting.summary import Fact, Summary
-from shipseal.scanning.findings import Severity, read
+from shipseal.scanning.findings import Severity
 
 VERSION = 2
 """The version of verdicts that is read here."""
@@ -87,7 +87,9 @@ def findings(summary: Summary) -> Findings:
     """Return what the verdict says; raise `NotKnown` for one of a version that is not known here."""
     verdict = summary.documents.need(VerdictDocument)
     if verdict.version != VERSION:
-        raise malformed(VerdictDocument, f"it is of version {verdict.version}, and this program reads version {VERSION}")
+        raise malformed(
+            VerdictDocument, f"it is of version {verdict.version}, and this program reads version {VERSION}"
+        )
     known = _severities(summary)
     every = sorted((_reason(ruling, each, known) for ruling, each in verdict.reasons), key=_worst_first)
     rest: dict[str, list[str]] = defaultdict(list)
@@ -112,12 +114,12 @@ def severities(levels: tuple[Level, ...]) -> Fact:
 
 
 def _severities(summary: Summary) -> Severities:
-    scan = summary.documents.get(ScanDocument)
-    return {
-        (each.id, f"{each.package} {each.version}"): each.severity.value
-        for report in (map(read, scan.root.values()) if scan else ())
-        for each in reversed(report.findings)  # the worst is told, where one is told twice
-    }
+    """Return how bad each finding is by the scanner; the worst, where one is told twice."""
+    scan, found = summary.documents.get(ScanDocument), dict[tuple[str, str], str]()
+    for match in (each for report in scan.root.values() for each in report.matches) if scan else ():
+        key = (match.vulnerability.id, f"{match.artifact.name} {match.artifact.version}")
+        found[key] = min(found.get(key, NO_FINDING), match.vulnerability.severity, key=_ORDER.index)
+    return found
 
 
 def _reason(ruling: str, each: VerdictReason, known: Severities) -> Reason:

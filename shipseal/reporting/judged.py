@@ -15,8 +15,7 @@ def render(verdict: VerdictDocument) -> str:
     bare = "it would be allowed" if without.allowed else f"it would be denied for {len(without.denied)} reasons"
     said = (f"{answer}: {verdict.image}.", f"Judged {verdict.judged}. Without VEX statements {bare}.")
     rows = tuple(
-        (kind, each.finding or each.code, each.package, each.message, each.remedy)
-        for kind, each in every[:_MOST]
+        (kind, each.finding or each.code, each.package, each.message, each.remedy) for kind, each in every[:_MOST]
     )
     more = (f"{len(every) - _MOST} more are in verdict.json.",) if len(every) > _MOST else ()
     rules = tuple((each.code, each.decision, each.threshold, each.observed) for each in verdict.rules)

@@ -40,7 +40,54 @@ class Proofs:
 
 def panels(summary: Summary) -> Iterator[Panel]:
     """Yield them in the order of the page."""
-    for part, title, make in _MADE: tuple[tuple[str, str, Callable[[Summary], object]], ...] = (
+    for part, title, make in _MADE:
+        try:
+            yield Panel(part, title, make(summary))
+        except NotThere as error:
+            if part != "attacks":  # nobody has to attack a run
+                yield Panel(part, title, None, str(error))
+        except NotKnown as error:
+            yield Panel(part, title, None, str(error))
+        except _BEYOND_MEASURE as error:
+            yield Panel(part, title, None, f"its numbers cannot be drawn ({error})")
+
+
+def _changes(summary: Summary) -> Changes:
+    image, tags = summary.documents.need(ImageDocument), summary.documents.get(TagsDocument)
+    found = changes(summary.before, image) if summary.before else []
+    try:
+        before = tuple(moved(tags)) if tags else ()
+    except NotKnown:
+        before = ()
+    return Changes(summary.before is not None, tuple(found), before)
+
+
+def _proofs(summary: Summary) -> Proofs:
+    found = summary.documents.need(VerificationDocument)
+    if not found.not_proved:
+        raise malformed(VerificationDocument, "it names nothing that was not proved, and there is always something")
+    unproved = tuple(Fact(each, _VERIFICATION) for each in found.not_proved)
+    return Proofs(tuple((each.what, each.by) for each in found.proved), unproved)
+
+
+def _discovery(summary: Summary) -> Discovery:
+    return discovery(summary.documents.need(DiscoveryDocument))
+
+
+def _attacks(summary: Summary) -> Attacks:
+    image = summary.documents.get(ImageDocument)
+    return attacks(summary.documents.need(AttackDocument), str(image.reference.digest) if image else "")
+
+
+def _reality(summary: Summary) -> tuple[tuple[str, list[Fact]], ...]:
+    return (
+        ("What was real", really(summary)),
+        ("What a local stand-in did", stood_in(summary)),
+        ("What was not run", left_undone(summary)),
+    )
+
+
+_MADE: tuple[tuple[str, str, Callable[[Summary], object]], ...] = (
     ("stages", "Stages", timeline),
     ("findings", "Findings", findings),
     ("chain", "From source to cluster", chain),

@@ -91,7 +91,7 @@ class Summary:
 
     @property
     def sample(self) -> bool | None:
-        """Whether the vulnerability database was the sample, as one is that nobody knows; `None` when none was asked."""
+        """Whether the vulnerability database was the sample, for which one that nobody knows is taken; or `None`."""
         database = self.documents.get(DatabaseDocument)
         return database.sample if database else True if DatabaseDocument in self.documents else None
 
