@@ -91,7 +91,7 @@ def _import(options: argparse.Namespace) -> int:
 
 def _require_pinned(found: Identity, checksum: str | None) -> None:
     """Raise `VerificationFailed` unless a database came from the file that was asked for, if one was."""
-    if checksum is not None and Digest.parse(checksum) != Digest.parse(found.checksum):
+    if checksum is not None and Digest.parse(checksum) != found.checksum:
         raise VerificationFailed(
             "this is another vulnerability database than the one that was asked for",
             why=(f"expected {checksum}", f"found    {found.checksum}"),

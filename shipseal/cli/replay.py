@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace, place: Path, work: Path) -> None:
     kept = recorded(place, work)
-    again = json.loads(json.dumps(decide(kept.case)))
+    again = decide(kept.case).as_json()
     found = list(islice(differences(dict(kept.verdict), again), MOST_SHOWN + 1))
     event = {
         "event": "replayed",

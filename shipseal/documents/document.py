@@ -55,7 +55,7 @@ class Writable(Protocol):
         """Write a value, the same bytes for the same value, and return where."""
 
 
-class _Kept(BaseModel):
+class Kept(BaseModel):
     """What every document has: a stage that writes it, and a name in that stage's directory."""
 
     STAGE: ClassVar[str]
@@ -83,7 +83,7 @@ class _Kept(BaseModel):
                 strict.loads(data)
                 return cls.model_validate_json(data, by_alias=True, by_name=False)
         except ValidationError as error:
-            raise cls._refused(file, [_say(problem) for problem in error.errors()[:_MOST_SHOWN]]) from error
+            raise cls._refused(file, problems(error)) from error
         except (ValueError, RecursionError) as error:
             raise cls._refused(file, [f"it is not JSON: {error}"]) from error
 
@@ -95,9 +95,9 @@ class _Kept(BaseModel):
             do=f"run `shipseal stage {cls.STAGE}` again, and find out who wrote it",
         )
 
-    def write(self, context: Writable) -> Path:
-        """Write it for people and machines, and return where."""
-        return context.write_json(self.NAME, self.as_json())
+    def write(self, context: Writable, place: str = "") -> Path:
+        """Write it for people and machines, into a directory below the stage's own if one is named; return where."""
+        return context.write_json(f"{place}/{self.NAME}" if place else self.NAME, self.as_json())
 
     def as_json(self) -> Any:
         """Return it as JSON has it."""
@@ -122,11 +122,11 @@ class Whole(BaseModel):
     model_config = ConfigDict(**_RULES, extra="allow")
 
 
-class Document(Part, _Kept):
+class Document(Part, Kept):
     """A document whose keys are known."""
 
 
-class WholeDocument(Whole, _Kept):
+class WholeDocument(Whole, Kept):
     """A document that somebody else's program has written, and that is passed on."""
 
     def as_json(self) -> Any:
@@ -137,7 +137,7 @@ class WholeDocument(Whole, _Kept):
 Value = TypeVar("Value")
 
 
-class Names(RootModel[Value], _Kept):
+class Names(RootModel[Value], Kept):
     """A document whose keys are names, or that is a list; `root` is what it holds."""
 
     model_config = _RULES
@@ -153,6 +153,11 @@ def _without_collecting() -> Iterator[None]:
     finally:
         if collects:
             gc.enable()
+
+
+def problems(error: ValidationError) -> list[str]:
+    """Return what a model has against something, a line each: the first of them, with the keys at fault."""
+    return [_say(problem) for problem in error.errors()[:_MOST_SHOWN]]
 
 
 def _say(problem: Any) -> str:
@@ -234,6 +239,6 @@ def told_by(key: str, value: object, then: str, otherwise: str) -> Discriminator
     return Discriminator(tag)
 
 
-def schema(document: type[_Kept]) -> str:
+def schema(document: type[Kept]) -> str:
     """Return the JSON Schema of a document (draft 2020-12), as its file in `docs/schemas` has it."""
     return json.dumps(document.model_json_schema(by_alias=True, mode="serialization"), indent=2, sort_keys=True) + "\n"

@@ -18,6 +18,7 @@ class CycloneDxPart(Whole):
 
     type: str = ""
     name: str = ""
+    version: str = ""
     ref: str = Field(default="", validation_alias="bom-ref", serialization_alias="bom-ref")
     purl: str | None = None
     licenses: object = None
@@ -88,7 +89,10 @@ class SpdxPackage(Whole):
     )
     analyzed: bool = Field(default=True, validation_alias="filesAnalyzed", serialization_alias="filesAnalyzed")
     code: SpdxCode | None = Field(
-        default=None, validation_alias="packageVerificationCode", serialization_alias="packageVerificationCode"
+        default=None,
+        validation_alias="packageVerificationCode",
+        serialization_alias="packageVerificationCode",
+        exclude_if=lambda value: value is None,
     )
 
 

@@ -5,9 +5,10 @@ the rest is kept in the file, and passed over.
 """
 
 from collections.abc import Mapping
+from datetime import date
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, PlainValidator
 
 from shipseal.documents.document import DigestText, Document, Foreign, Names, Part, PlatformText, PurlText, TimeText
 
@@ -22,10 +23,16 @@ def _lower(value: object) -> object:
 SeverityText = Annotated[Literal["critical", "high", "medium", "low", "negligible", "unknown"], BeforeValidator(_lower)]
 
 
-class GrypeAvailable(Foreign):
-    """When a fix came out: `date` begins with the day."""
+def _day(value: object) -> date:
+    if not isinstance(value, str):
+        raise ValueError("it is not a date")
+    return date.fromisoformat(value[:10])
 
-    date: Annotated[str, Field(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}")]
+
+class GrypeAvailable(Foreign):
+    """The day on which a fix came out."""
+
+    day: Annotated[date, PlainValidator(_day)] = Field(validation_alias="date")
 
 
 class GrypeFix(Foreign):

@@ -53,7 +53,7 @@ def read(
         for path in package.files:
             owners.setdefault(path, []).append(purl)
     return Holdings(
-        image=str(image.digest),
+        image=image.digest,
         packages=tuple(sorted(packages)),
         paths=frozenset(found.paths),
         imports=found.imports,

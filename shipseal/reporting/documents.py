@@ -5,11 +5,11 @@ A document that does not fit its model is not known at all: nothing is told of t
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Self, TypeVar
+from typing import Self, TypeVar
 
 from shipseal.documents.attack import AttackDocument
 from shipseal.documents.deploy import DeployDocument
-from shipseal.documents.document import Document, Names
+from shipseal.documents.document import Kept
 from shipseal.documents.facts import FactsDocument
 from shipseal.documents.files import FilesDocument
 from shipseal.documents.image import ImageDocument
@@ -22,10 +22,9 @@ from shipseal.documents.verdict import VerdictDocument
 from shipseal.documents.verify import DiscoveryDocument, VerificationDocument
 from shipseal.errors import VerificationFailed
 
-Told = Document | Names[Any]
-Model = TypeVar("Model", bound=Told)
+Model = TypeVar("Model", bound=Kept)
 
-ONCE: tuple[type[Told], ...] = (
+ONCE: tuple[type[Kept], ...] = (
     FactsDocument,
     ToolsDocument,
     ImageDocument,
@@ -41,10 +40,10 @@ ONCE: tuple[type[Told], ...] = (
 )
 """What stages write once, in the order of the stages."""
 
-PER_PLATFORM: tuple[type[Told], ...] = (FilesDocument,)
+PER_PLATFORM: tuple[type[Kept], ...] = (FilesDocument,)
 """What a stage writes for each platform, in a directory of its name."""
 
-BESIDE: tuple[type[Told], ...] = (AttackDocument,)
+BESIDE: tuple[type[Kept], ...] = (AttackDocument,)
 """What no stage has made, and no record vouches for."""
 
 
@@ -72,13 +71,13 @@ class Documents:
         unknown: why each other one that is there is not known, as what is to be said behind its name.
     """
 
-    known: Mapping[str, Told] = field(default_factory=dict)
+    known: Mapping[str, Kept] = field(default_factory=dict)
     unknown: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, files: Iterable[tuple[str, bytes | Unreadable]]) -> Self:
         """Read files by their names; none of them makes this fail."""
-        known: dict[str, Told] = {}
+        known: dict[str, Kept] = {}
         unknown: dict[str, str] = {}
         for name, data in files:
             if isinstance(data, Unreadable):
@@ -124,7 +123,7 @@ def _shapeless(why: str) -> str:
     return f"is of an unknown shape ({why})"
 
 
-def _model(named: str) -> type[Told]:
+def _model(named: str) -> type[Kept]:
     stage, _, relative = named.partition("/")
     return _MODELS[stage, relative.rpartition("/")[2]]
 
