@@ -73,7 +73,7 @@ def poisoned(name: str, value: Any) -> Any:
     """Return a document that its model still takes, with a hostile text at the end of each text that may be any."""
     changed = altered(value, hostile)
     stage, *_, file = name.split("/")
-    [model] = [each for each in MODELS if each.STAGE == stage and each.NAME == file]
+    [model] = [each for each in MODELS if stage == each.STAGE and file == each.NAME]
     try:
         model.model_validate_json(json.dumps(changed), by_alias=True, by_name=False)
     except ValidationError as error:
