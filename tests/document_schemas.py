@@ -12,10 +12,13 @@ from shipseal.documents.document import Kept
 
 
 def every() -> list[type[Kept]]:
-    """Return every document that there is, by its stage and name."""
+    """Return every document that there is, by its stage and name; what reads no more than a part of one is none."""
     for module in pkgutil.iter_modules(documents.__path__):
         import_module(f"{documents.__name__}.{module.name}")
-    return sorted({each for each in _below(Kept) if "NAME" in vars(each)}, key=schema.file)
+    return sorted(
+        {each for each in _below(Kept) if "NAME" in vars(each) and each.model_config.get("extra") != "ignore"},
+        key=schema.file,
+    )
 
 
 def _below(model: type[Kept]) -> Iterator[type[Kept]]:
