@@ -75,11 +75,11 @@ def member(manifest: Manifest, identifier: str) -> Manifest:
 def refusal(body: Object, wanted: Manifest) -> str:
     """Return why a ConfigMap of the cluster is not the parent that `wanted` would be; empty when it is."""
     labels, annotations = dig(body, "metadata", "labels"), dig(body, "metadata", "annotations")
-    ours = wanted.body["metadata"]
-    if labels.get(_ID) != ours["labels"][_ID]:
-        return f"its label {_ID} is not {ours['labels'][_ID]}"
+    wanted_id = dig(wanted.body, "metadata", "labels")[_ID]
+    if labels.get(_ID) != wanted_id:
+        return f"its label {_ID} is not {wanted_id}"
     tooling = text(annotations.get(_TOOLING))
-    if _tool(tooling) != _tool(ours["annotations"][_TOOLING]):
+    if _tool(tooling) != _tool(dig(wanted.body, "metadata", "annotations")[_TOOLING]):
         return f"its annotation {_TOOLING} says that it is of {said(tooling) or 'nobody'}"
     return ""
 
