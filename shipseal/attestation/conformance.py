@@ -6,7 +6,6 @@ must have the file among its subjects (in-toto attestation, spec/v1/statement.md
 
 import json
 from collections.abc import Mapping
-from typing import Any
 
 from sigstore.errors import Error as SigstoreError
 from sigstore.hashes import Hashed
@@ -81,7 +80,7 @@ def _require_subject(kind: str, payload: bytes, hashed: Mapping[str, bytes]) -> 
     raise VerificationFailed("the statement is about something else than this file")
 
 
-def _is(digests: Mapping[str, Any], hashed: Mapping[str, bytes]) -> bool:
+def _is(digests: Mapping[str, object], hashed: Mapping[str, bytes]) -> bool:
     """Say whether a subject is the file: every digest that is known of both is the same, and there is one."""
     known = [(digests[name], digest.hex()) for name, digest in hashed.items() if name in digests]
     return bool(known) and all(said == digest for said, digest in known)

@@ -41,17 +41,27 @@ class Manifest:
     @property
     def kind(self) -> str:
         """Return the object's kind, `Deployment`."""
-        return str(self.body["kind"])
+        return str(self.body.get("kind"))
+
+    @property
+    def api_version(self) -> str:
+        """Return the group and the version of the object's kind, `apps/v1`."""
+        return str(self.body.get("apiVersion"))
+
+    @property
+    def metadata(self) -> Object:
+        """Return the object's metadata."""
+        return dig(self.body, "metadata")
 
     @property
     def name(self) -> str:
         """Return the object's name."""
-        return str(self.body["metadata"]["name"])
+        return str(self.metadata.get("name"))
 
     @property
     def namespace(self) -> str:
         """Return the object's namespace, empty when it names none."""
-        return str(self.body["metadata"].get("namespace") or "")
+        return str(self.metadata.get("namespace") or "")
 
     @property
     def title(self) -> str:

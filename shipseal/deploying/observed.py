@@ -4,8 +4,6 @@ Whoever may write an object chooses much of what is in it, and so does a server 
 is not of the form that is asked for counts as not there, and text is shortened and made fit to be shown.
 """
 
-
-
 from shipseal.deploying.manifests import Object, dig, entries
 from shipseal.shown import line
 
