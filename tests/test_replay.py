@@ -260,6 +260,6 @@ def test_the_programs_that_need_a_library_are_named_and_a_layer_that_was_altered
     digest = Digest.of(layer.getvalue())
     (tmp_path / digest.hex).write_bytes(layer.getvalue())
     package = ["usr/lib/libz.so.1", "usr/share/doc/zlib1g/copyright"]
-    assert linked(tmp_path, [str(digest)], package) == {"libz.so.1": "usr/bin/server"}
+    assert linked(tmp_path, [digest], package) == {"libz.so.1": "usr/bin/server"}
     (tmp_path / digest.hex).write_bytes(layer.getvalue() + b" ")
-    assert linked(tmp_path, [str(digest), f"sha256:{'0' * 64}"], package) == {}
+    assert linked(tmp_path, [digest, Digest("sha256", "0" * 64)], package) == {}

@@ -10,6 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from shipseal.digest import Digest
+from shipseal.documents.verdict import VerdictDocument
 from shipseal.judging.case import decide
 from shipseal.project.config import HOME
 from shipseal.reporting import judged, junit, sarif
@@ -23,7 +24,7 @@ PUBLISHED = "sha256:c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2
 HOSTILE = '<b>&]]>"\x1b[31m\x00\u202e|`[x](http://e.example) @org ::error::'
 
 
-def verdict(**changes: Any) -> dict[str, Any]:
+def verdict(**changes: Any) -> VerdictDocument:
     """Return a verdict that denies, excuses and notes, and denies the image itself."""
     found = match(), match("CVE-2026-2", WAITRESS, "Critical"), match("CVE-2026-3", SERVICE, "Low")
     clean = RULES + '[base]\npackages = ["libc6"]\n'
@@ -110,8 +111,8 @@ def test_the_junit_counts_what_was_denied_as_failed_and_what_is_off_or_excused_a
     document = verdict()
     top = ElementTree.fromstring(junit.render(document))
     rules, found = top
-    off = sum(each["decision"] in {"off", "blind"} for each in document["rules"])
-    assert [rules.get(key) for key in ("tests", "failures", "skipped")] == [str(len(document["rules"])), "2", str(off)]
+    off = sum(each.decision in {"off", "blind"} for each in document.rules)
+    assert [rules.get(key) for key in ("tests", "failures", "skipped")] == [str(len(document.rules)), "2", str(off)]
     assert [found.get(key) for key in ("tests", "failures", "skipped")] == ["4", "2", "1"]
     assert [case.get("name") for case in found if case.find("failure") is not None] == [
         "base-package zlib1g",
@@ -124,7 +125,7 @@ def test_the_markdown_has_the_answer_the_reasons_and_every_rule(tmp_path: Path) 
     page = MarkdownIt("commonmark").enable("table").render(judged.render(document))
     assert "Denied, for 2 reasons" in page
     assert "Without VEX statements it would be denied for 3 reasons" in page
-    assert all(f"<td>{each['code']}</td>" in page for each in document["rules"])
+    assert all(f"<td>{each.code}</td>" in page for each in document.rules)
 
 
 def test_hostile_text_stays_text_in_each_of_them() -> None:

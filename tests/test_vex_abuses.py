@@ -13,6 +13,7 @@ import pytest
 from shipseal.attestation.statements import PredicateType, Who
 from shipseal.digest import Digest
 from shipseal.documents.image import ImageDocument
+from shipseal.documents.smoke import TraceDocument
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.image import contents
 from shipseal.judging import held
@@ -182,7 +183,7 @@ def test_a_test_client_that_imports_the_module_in_its_own_process_neither_excuse
 
 def test_what_was_watched_on_another_image_is_refused() -> None:
     with pytest.raises(VerificationFailed, match=r"smoke/trace\.json is about another image"):
-        held.trace(measured.trace("linux/amd64", Digest.of(b"another image")), IMAGE)
+        held.trace(TraceDocument(measured.watched("linux/amd64", Digest.of(b"another image"))), IMAGE)
 
 
 def test_what_is_published_for_one_digest_names_no_other() -> None:

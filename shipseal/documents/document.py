@@ -1,6 +1,9 @@
 """Say what a document is: values of known types, read as a whole or refused, and written the same every time. Pure."""
 
-import json
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
@@ -75,8 +78,9 @@ class Kept(BaseModel):
         Pydantic takes the last of two values under one name, and reads NaN where any value may be: neither is ours.
         """
         try:
-            strict.loads(data)
-            return cls.model_validate_json(data, by_alias=True, by_name=False)
+            with _without_collecting():
+                strict.loads(data)
+                return cls.model_validate_json(data, by_alias=True, by_name=False)
         except ValidationError as error:
             raise cls._refused(file, problems(error)) from error
         except (ValueError, RecursionError) as error:
@@ -138,9 +142,24 @@ class Names(RootModel[Value], Kept):
     model_config = _RULES
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Put off the search for garbage in circles: values of JSON have none, and many of them are searched many times."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
 def problems(error: ValidationError) -> list[str]:
     """Return what a model has against something, a line each: the first of them, with the keys at fault."""
-    return [_say(problem) for problem in error.errors()[:_MOST_SHOWN]]
+    found = error.errors()
+    # Of a list that lacks what could not be read it says, besides, that it is too short.
+    inside = {problem["loc"][:length] for problem in found for length in range(len(problem["loc"]))}
+    return [_say(problem) for problem in found if problem["loc"] not in inside][:_MOST_SHOWN]
 
 
 def _say(problem: Any) -> str:
@@ -185,6 +204,7 @@ ReferenceText = Annotated[
 
 def _checked(form: str, read: Any) -> PlainValidator:
     """Return what leaves a text of one form as it is written: its spelling is part of what was said."""
+    read = lru_cache(maxsize=4096)(read)  # thousands of findings are about a hundred packages
 
     def validate(value: Any) -> str:
         try:
@@ -219,8 +239,3 @@ def told_by(key: str, value: object, then: str, otherwise: str) -> Discriminator
         return then if found is value or (isinstance(value, str) and found == value) else otherwise
 
     return Discriminator(tag)
-
-
-def schema(document: type[Kept]) -> str:
-    """Return the JSON Schema of a document (draft 2020-12), as its file in `docs/schemas` has it."""
-    return json.dumps(document.model_json_schema(by_alias=True, mode="serialization"), indent=2, sort_keys=True) + "\n"

@@ -97,17 +97,12 @@ _CLAIM: Shape = {
 }
 
 _SHAPES: Mapping[str, Shape] = {
-    "facts/facts.json": {"revision": str, "repository": str, "ref": str, "dirty": bool, "tree": DIGEST},
-    "inputs/inputs.json": {"wheels": Named(Each({"name": str, "version": str, "digest": DIGEST}))},
-    "tools/tools.json": Named({"version": str, "digest": DIGEST, "from": str}, some=True),
     "image/image.json": {
         "reference": REFERENCE,
         "digest": DIGEST,
         "platforms": Named(_PLATFORM, some=True),
         "service": {"version": str},
     },
-    "image/closure.json": Named({"needed": Named(str), "left_out": Named(str)}, some=True),
-    "image/offered.json": Named({"files": Each(str), "inside": Each(str), "symbols": Named(Each(str))}, some=True),
     "smoke/trace.json": {
         "how": str,
         "digest": Maybe(DIGEST),

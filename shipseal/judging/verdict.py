@@ -1,8 +1,6 @@
 """Say what a verdict is: the answer, and all of its reasons. Pure."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from shipseal.documents.verdict import BareReason, VerdictReason, WithoutVex
 
@@ -33,8 +31,3 @@ class Verdict:
         """Return it without its words, as it is told of a verdict that is not the one that counts."""
         denied = tuple(BareReason(code=each.code, finding=each.finding, package=each.package) for each in self.denied)
         return WithoutVex(allowed=self.allowed, denied=denied)
-
-
-def reasons(verdict: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
-    """Return every reason of a verdict as JSON keeps it, with what became of it, in the order of the verdict."""
-    return [(kind, each) for kind in ("denied", "excused", "noted") for each in verdict[kind]]

@@ -50,7 +50,7 @@ def page(summary: Summary, to_run: str = "..", parts: Sequence[Panel] | None = N
     """Return the page; its parts are made unless they are there already."""
     style = _read("report.css")
     environment = _environment()
-    known = {*summary.products, *summary.documents, "run.json"}
+    known = {*summary.products, *summary.documents.known, "run.json"}
     known |= {f"{row.stage}/record.json" for row in summary.rows if summary.finished(row.stage)}
     sections = [each for each in story.sections(summary) if each.title not in _DRAWN]
     return environment.get_template(

@@ -28,10 +28,9 @@ async def assess(context: Context) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(inputs[name])
     verdict.write(context)
-    told = verdict.as_json()
-    context.write_json("verdict.sarif", sarif.render(told))
-    (context.out / "verdict.junit.xml").write_bytes(junit.render(told))
-    (context.out / "verdict.md").write_text(judged.render(told), encoding="utf-8")
+    context.write_json("verdict.sarif", sarif.render(verdict))
+    (context.out / "verdict.junit.xml").write_bytes(junit.render(verdict))
+    (context.out / "verdict.md").write_text(judged.render(verdict), encoding="utf-8")
     for notice in verdict.notices:
         context.say(notice)
     counts = f"{len(verdict.denied)} denied, {len(verdict.excused)} excused, {len(verdict.noted)} noted"
