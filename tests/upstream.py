@@ -104,8 +104,7 @@ async def vex(context: Context) -> str:
 
 
 async def assess(context: Context) -> str:
-    reference = str(ImageDocument.read(context).reference)
-    documents.verdict(reference, context.now, {"image": WHEEL, "policy/rules.toml": WHEEL}).write(context)
+    documents.verdict(f"{NAME}@{WHEEL}", context.now, {"image": WHEEL, "policy/rules.toml": WHEEL}).write(context)
     return "allowed"
 
 
