@@ -81,7 +81,7 @@ async def _miss(context: Context, box: Sandbox, built: Built, platform: str, wor
     except ShipsealError:
         return "the start"
     for request, answer in zip(requests, outcome.answers, strict=True):
-        if not judge(request, answer)["passed"]:
+        if not judge(request, answer).passed:
             return f"the request {request.path}"
     if not outcome.stopped:
         return "the stop"

@@ -11,6 +11,7 @@ import anyio
 from shipseal.digest import Digest
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.inputs import InputsDocument
+from shipseal.documents.scan import DatabaseDocument
 from shipseal.documents.tools import StoredTool, ToolsDocument
 from shipseal.engine.run import Run
 from shipseal.engine.stage import Context, Stage
@@ -77,7 +78,8 @@ async def image(context: Context) -> str:
 
 async def smoke(context: Context) -> str:
     (context.out / "junit.xml").write_bytes(JUNIT)
-    context.write_json("smoke.json", {"platform": PLATFORMS[0]})
+    image = ImageDocument.read(context)
+    documents.smoke(image.platforms[PLATFORMS[0]].digest, PLATFORMS[0]).write(context)
     return "smoked"
 
 
@@ -91,38 +93,20 @@ async def sbom(context: Context) -> str:
 
 async def scan(context: Context) -> str:
     context.write_json("grype.json", dict.fromkeys(PLATFORMS, GRYPE))
-    context.write_json(
-        "database.json",
-        {
-            "built": "2026-11-20T00:00:00Z",
-            "schema": "6.1.7",
-            "checksum": str(WHEEL),
-            "source": "sample",
-            "sample": True,
-        },
-    )
+    DatabaseDocument(
+        built="2026-11-20T00:00:00Z", schema_version="6.1.7", checksum=WHEEL, source="sample", sample=True
+    ).write(context)
     return "scanned"
 
 
 async def vex(context: Context) -> str:
-    product = {"@id": f"pkg:oci/sample@{ImageDocument.read(context).digest}"}
-    statement = {"vulnerability": {"name": "CVE-2023-45853"}, "products": [product], "status": "not_affected"}
-    context.write_json("openvex.json", {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [statement]})
+    documents.openvex(str(ImageDocument.read(context).reference), context.now, "CVE-2023-45853").write(context)
     return "excused"
 
 
 async def assess(context: Context) -> str:
-    context.write_json(
-        "verdict.json",
-        {
-            "allowed": True,
-            "denied": [],
-            "excused": [],
-            "image": NAME,
-            "judged": context.now.isoformat(),
-            "inputs": {"image": str(WHEEL), "policy/rules.toml": str(WHEEL)},
-        },
-    )
+    reference = str(ImageDocument.read(context).reference)
+    documents.verdict(reference, context.now, {"image": WHEEL, "policy/rules.toml": WHEEL}).write(context)
     return "allowed"
 
 

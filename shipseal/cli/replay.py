@@ -5,7 +5,6 @@ else comes out, and says where.
 """
 
 import argparse
-import json
 import tempfile
 from itertools import islice
 from pathlib import Path
@@ -48,18 +47,18 @@ def run(options: argparse.Namespace) -> int:
 def _replay(options: argparse.Namespace, place: Path, work: Path) -> None:
     kept = recorded(place, work)
     again = decide(kept.case).as_json()
-    found = list(islice(differences(dict(kept.verdict), again), MOST_SHOWN + 1))
+    found = list(islice(differences(kept.written, again), MOST_SHOWN + 1))
     event = {
         "event": "replayed",
         "verdict": str(place),
-        "image": kept.verdict["image"],
-        "judged": kept.verdict["judged"],
+        "image": str(kept.verdict.image),
+        "judged": kept.verdict.judged,
         "allowed": again["allowed"],
         "inputs": len(kept.case.files),
         "equal": not found,
         "differences": found[:MOST_SHOWN],
     }
     answer = "allowed" if again["allowed"] else "denied"
-    lines = [f"equal  {place}: {answer}, on {len(kept.case.files)} inputs, as of {kept.verdict['judged']}"]
+    lines = [f"equal  {place}: {answer}, on {len(kept.case.files)} inputs, as of {kept.verdict.judged}"]
     released_options.tell(options, event, lines if not found else [f"DIFFERS  {place}"])
     require_same(str(place), found)

@@ -157,7 +157,10 @@ def _without_collecting() -> Iterator[None]:
 
 def problems(error: ValidationError) -> list[str]:
     """Return what a model has against something, a line each: the first of them, with the keys at fault."""
-    return [_say(problem) for problem in error.errors()[:_MOST_SHOWN]]
+    found = error.errors()
+    # Of a list that lacks what could not be read it says, besides, that it is too short.
+    inside = {problem["loc"][:length] for problem in found for length in range(len(problem["loc"]))}
+    return [_say(problem) for problem in found if problem["loc"] not in inside][:_MOST_SHOWN]
 
 
 def _say(problem: Any) -> str:

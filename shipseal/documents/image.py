@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from shipseal.digest import Digest
 from shipseal.documents.document import DigestText, Document, Names, Part, PlatformText, PurlText, ReferenceText
 
 _Some = Field(min_length=1)
@@ -80,6 +81,11 @@ class ImageDocument(Document):
     digest: DigestText
     platforms: Annotated[Mapping[PlatformText, ImagePlatform], _Some]
     service: ImageService
+
+    @property
+    def manifests(self) -> dict[str, Digest]:
+        """The digest of each platform's manifest."""
+        return {name: platform.digest for name, platform in self.platforms.items()}
 
 
 class ClosurePlatform(Part):

@@ -84,6 +84,8 @@ class SpdxPackage(Whole):
     """A package (SPDX 2.3, 7)."""
 
     id: str = Field(validation_alias="SPDXID", serialization_alias="SPDXID")
+    name: str = ""
+    version: str = Field(default="", validation_alias="versionInfo", serialization_alias="versionInfo")
     references: tuple[SpdxReference, ...] = Field(
         default=(), validation_alias="externalRefs", serialization_alias="externalRefs"
     )
@@ -130,6 +132,7 @@ class SyftPackage(Whole):
     """A package that Syft has found; its package URL is empty where it has none."""
 
     purl: str
+    name: str = ""
 
 
 class SyftLocation(Whole):

@@ -95,12 +95,19 @@ class GrypeArtifact(Foreign):
     locations: tuple[GrypeLocation, ...] | None = None
 
 
+class GrypeDetail(Foreign):
+    """How a match came about."""
+
+    type: str = ""
+
+
 class GrypeMatch(Foreign):
     """A vulnerability in a package."""
 
     vulnerability: GrypeVulnerability
     related: tuple[GrypeRelated, ...] = Field(validation_alias="relatedVulnerabilities")
     artifact: GrypeArtifact
+    details: tuple[GrypeDetail, ...] | None = Field(default=None, validation_alias="matchDetails")
 
 
 class GrypeStatus(Foreign):

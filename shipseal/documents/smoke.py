@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from pydantic import Field, JsonValue, Tag
+from pydantic import Field, Tag
 
 from shipseal.documents.document import DigestText, Document, Names, Part, PlatformText, told_by
 
@@ -13,7 +13,7 @@ class SmokeExpected(Part):
 
     status: int
     contains: str
-    values: Mapping[str, JsonValue] = Field(validation_alias="json", serialization_alias="json")
+    values: Mapping[str, object] = Field(validation_alias="json", serialization_alias="json")
 
 
 class SmokeAnswer(Part):

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Self
 
 from pydantic import ConfigDict
 
@@ -30,9 +30,14 @@ class VerdictReason:
     finding: str
     package: str
     message: str
-    remedy: str = ""
-    until: str = ""
-    provider: str = ""
+    remedy: str
+    until: str
+    provider: str
+
+    @classmethod
+    def of_image(cls, code: str, package: str, message: str, remedy: str) -> Self:
+        """Return a reason that is about the image, and no finding in it."""
+        return cls(code, "", package, message, remedy, until="", provider="")
 
 
 class VerdictDatabase(DatabaseParts):

@@ -6,9 +6,9 @@
 from collections.abc import Mapping
 from typing import ClassVar
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
-from shipseal.documents.document import DigestText, Document, Part, PlatformText, ReferenceText, TimeText
+from shipseal.documents.document import DigestText, Document, Part, ReferenceText, TimeText
 
 
 class DiscoveryRegistry(Part):
@@ -85,8 +85,6 @@ class VerificationRequired(Part):
 class VerificationProof(Part):
     """One thing that was proved, and from what."""
 
-    model_config = ConfigDict(validate_by_name=True, validate_by_alias=True)
-
     what: str
     by: str = Field(validation_alias="from", serialization_alias="from")
 
@@ -120,7 +118,7 @@ class VerificationDocument(Document):
 
     reference: ReferenceText
     digest: DigestText
-    platforms: Mapping[PlatformText, DigestText]
+    platforms: Mapping[str, DigestText]
     blobs: int
     policy: VerificationPolicy
     trust_root: DigestText

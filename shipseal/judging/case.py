@@ -113,14 +113,17 @@ def read(case: Case) -> Matter:
         ConfigError: the policy is wrong.
         VerificationFailed: a document has another shape than we know, or they do not belong together.
     """
-    image, evidence = case.document(ImageDocument), case.document(EvidenceDocument)
+    return _matter(case, case.document(ImageDocument), case.document(DatabaseDocument))
+
+
+def _matter(case: Case, image: ImageDocument, database: DatabaseDocument) -> Matter:
+    evidence = case.document(EvidenceDocument)
     if evidence.image != image.digest:
         raise VerificationFailed("the VEX statements are about another image", do="run the stages from `vex` on again")
     reports = findings.recorded(case.document(ScanDocument))
     if reports.keys() != image.platforms.keys():
         raise VerificationFailed("the scan is not of the platforms of this image", do="run `scan` again")
     rules = read_rules(case.files[RULES].decode())
-    database = case.document(DatabaseDocument)
     providers = frozenset(name for report in reports.values() for name in report.providers)
     return Matter(
         reports,
@@ -136,9 +139,9 @@ def read(case: Case) -> Matter:
 
 def decide(case: Case) -> VerdictDocument:
     """Return the verdict on a case; raise what `read` raises."""
-    matter = read(case)
-    verdict, without = matter.judge(), matter.judge(vex=False)
     image, database = case.document(ImageDocument), case.document(DatabaseDocument)
+    matter = _matter(case, image, database)
+    verdict, without = matter.judge(), matter.judge(vex=False)
     inputs = {name: Digest.of(data) for name, data in case.files.items()}
     inputs |= {"image": image.digest, "database": database.checksum}
     seen = Givens(matter.rules, matter.findings, matter.database, matter.observed)

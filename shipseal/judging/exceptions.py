@@ -124,4 +124,4 @@ def _first(reasons: Sequence[str]) -> str:
 def reason(code: str, finding: Finding, message: str, remedy: str = "") -> VerdictReason:
     """Return a line of a verdict about a finding."""
     about = f"{finding.package} {finding.version}"
-    return VerdictReason(code, finding.id, about, message, remedy, provider=finding.provider)
+    return VerdictReason(code, finding.id, about, message, remedy, until="", provider=finding.provider)

@@ -104,4 +104,4 @@ def _tests(tests: Tests | None, least: int) -> Iterator[VerdictReason]:
 
 
 def _reason(code: str, package: str, message: str) -> VerdictReason:
-    return VerdictReason(code, "", package, message, BY_CODE[code].remedy)
+    return VerdictReason.of_image(code, package, message, BY_CODE[code].remedy)

@@ -142,18 +142,18 @@ def _database(database: Database, rules: Rules, now: datetime) -> Iterator[Verdi
     if database.sample:
         if database.release:
             message = "the vulnerability database is the SAMPLE of a dry run, which knows a few advisories"
-            yield VerdictReason("database-sample", "", "", message, "run `shipseal db update` and scan again")
+            yield VerdictReason.of_image("database-sample", "", message, "run `shipseal db update` and scan again")
     elif age < timedelta(0):
         message = f"the vulnerability database was built on {database.built.date()}, which is later than now"
-        yield VerdictReason(
-            "database-from-the-future", "", "", message, "correct this machine's clock, or get another one"
+        yield VerdictReason.of_image(
+            "database-from-the-future", "", message, "correct this machine's clock, or get another one"
         )
     elif age > timedelta(days=rules.database.maximum_age_days):
         message = (
             f"the vulnerability database was built on {database.built.date()}, {age.days} days ago; "
             f"rules.toml allows {rules.database.maximum_age_days}"
         )
-        yield VerdictReason("database-too-old", "", "", message, "run `shipseal db update` and scan again")
+        yield VerdictReason.of_image("database-too-old", "", message, "run `shipseal db update` and scan again")
 
 
 def _sample(database: Database) -> Iterator[str]:

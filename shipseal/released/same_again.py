@@ -14,8 +14,11 @@ import rfc8785
 
 from shipseal.attestation.intent import intent
 from shipseal.attestation.statements import VERDICT_FIELD, PredicateType, vulnerabilities
+from shipseal.documents.document import Kept
 from shipseal.documents.image import ImageDocument
-from shipseal.engine.documents import require_shape
+from shipseal.documents.scan import DatabaseDocument, ScanDocument
+from shipseal.documents.verdict import VerdictDocument
+from shipseal.documents.vex import OpenVexDocument
 from shipseal.engine.left import Left
 from shipseal.engine.record import Record
 from shipseal.errors import VerificationFailed
@@ -79,17 +82,16 @@ def _same_products(given: Given, here: Path) -> None:
 
 
 def _scanned(directory: Path) -> Any:
-    reports = _document(directory, "scan", "grype.json")
-    database = _document(directory, "scan", "database.json")
+    reports, database = ScanDocument.read(Left(directory)).root, DatabaseDocument.read(Left(directory))
     return {name: vulnerabilities(report, database, started="", finished="") for name, report in reports.items()}
 
 
 def _stated(directory: Path) -> Any:
-    return _meant(PredicateType.OPENVEX, _document(directory, "vex", "openvex.json"))
+    return _meant(PredicateType.OPENVEX, _document(directory, OpenVexDocument))
 
 
 def _judged(directory: Path) -> Any:
-    verdict = _document(directory, "assess", "verdict.json")
+    verdict = _document(directory, VerdictDocument)
     return {
         "allowed": verdict["allowed"],
         "denied": verdict["denied"],
@@ -114,10 +116,11 @@ def _same_meaning(given: Given, run_dir: Path, stage: str, say: Callable[[str], 
 
 
 def _not_comparable(given: Given, run_dir: Path) -> str:
-    if _document(given.directory, "scan", "database.json") != _document(run_dir, "scan", "database.json"):
+    there, here = (DatabaseDocument.read(Left(each)) for each in (given.directory, run_dir))
+    if there != here:
         return "another database is here"
-    there, here = given.records["scan"].started, Record.read(run_dir / "scan").started
-    return "it is of another day" if there[:10] != here[:10] else ""
+    days = {record.started[:10] for record in (given.records["scan"], Record.read(run_dir / "scan"))}
+    return "it is of another day" if len(days) > 1 else ""
 
 
 def _meant(kind: PredicateType, predicate: Any) -> str:
@@ -128,10 +131,11 @@ def _meant(kind: PredicateType, predicate: Any) -> str:
     return str(intent(statement))
 
 
-def _document(directory: Path, stage: str, name: str) -> Any:
-    document = _json(directory / stage / name)
-    require_shape(stage, name, document)
-    return document
+def _document(directory: Path, model: type[Kept]) -> Any:
+    """Return a document as it stands there, which has to be one."""
+    data = Left(directory).read(model.STAGE, model.NAME)
+    model.parse(data)
+    return json.loads(data)
 
 
 def _json(path: Path) -> Any:

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from shipseal.documents.smoke import SmokeAnswer, SmokeExpected
 from shipseal.project.smoke import SmokeRequest
 
 _WITH_BODY = {"POST", "PUT", "PATCH"}
@@ -20,7 +21,7 @@ def wire(request: SmokeRequest) -> bytes:
     return head.encode("ascii") + body
 
 
-def judge(request: SmokeRequest, answer: bytes) -> dict[str, Any]:
+def judge(request: SmokeRequest, answer: bytes) -> SmokeAnswer:
     """Return what smoke.json says of an answer; `wrong` says what is wrong with it, one line each."""
     head, _, body = answer.partition(b"\r\n\r\n")
     parts = head.split(b"\r\n")[0].split(b" ", 2)
@@ -32,15 +33,15 @@ def judge(request: SmokeRequest, answer: bytes) -> dict[str, Any]:
         if request.contains.encode() not in body:
             wrong.append(f"{_shown(body)}, expected with {request.contains!r}")
         wrong += _compare(request.values, body) if request.values else []
-    return {
-        "path": request.path,
-        "method": request.method,
-        "status": status,
-        "expected": {"status": request.status, "contains": request.contains, "json": request.values},
-        "body": body[:500].decode("utf-8", "replace"),
-        "wrong": wrong,
-        "passed": not wrong,
-    }
+    return SmokeAnswer(
+        path=request.path,
+        method=request.method,
+        status=status,
+        expected=SmokeExpected(status=request.status, contains=request.contains, values=request.values),
+        body=body[:500].decode("utf-8", "replace"),
+        wrong=tuple(wrong),
+        passed=not wrong,
+    )
 
 
 def _compare(values: dict[str, Any], body: bytes) -> list[str]:

@@ -5,10 +5,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from shipseal.digest import Digest
+from shipseal.digest import Digest, Reference
 from shipseal.distribution.following import Progress, following, sizes_of
 from shipseal.distribution.listing import require_listed
 from shipseal.distribution.registry import Registry
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.publish import PublishedDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import RemoteFailed, VerificationFailed
@@ -19,11 +21,11 @@ from shipseal.oci.layout import Layout
 
 async def publish(context: Context) -> str:
     """Write receipt.json; raise `RemoteFailed` when the registry does not give back what it was given."""
-    image = context.read_json("image", "image.json")
-    index = Digest.parse(image["digest"])
+    image = ImageDocument.read(context)
+    index = image.digest
     layout = Layout.of_image(context.of("attest") / "layout", index)
     layout.check_image(index)
-    subjects = [Digest.parse(platform["digest"]) for platform in image["platforms"].values()] + [index]
+    subjects = (*image.manifests.values(), index)
     files = context.world.content(context.out)
     async with (
         context.world.registry(context.tools, files, writable=True) as registry,
@@ -46,19 +48,16 @@ async def publish(context: Context) -> str:
         count, size = compare(layout.path, work / "layout", registry.host)
     where = "a local stand-in" if files else registry.host
     evidence = sum(len(found) for found in expected.values())
-    context.write_json(
-        "receipt.json",
-        {
-            "reference": f"{context.config.image.repository}@{index}",
-            "registry": where,
-            "bundles": sorted(map(str, bundles)),
-            "subjects": [str(subject) for subject in subjects],
-            "referrers": {str(subject): sorted(map(str, found)) for subject, found in expected.items()},
-            "blobs": count,
-            "bytes": size,
-            "sent": sent,
-        },
-    )
+    PublishedDocument(
+        reference=Reference.parse(f"{context.config.image.repository}@{index}"),
+        registry=where,
+        bundles=tuple(sorted(bundles)),
+        subjects=subjects,
+        referrers={subject: tuple(sorted(found)) for subject, found in expected.items()},
+        blobs=count,
+        bytes=size,
+        sent=sent,
+    ).write(context)
     return f"{count} blobs and {evidence} referrers pushed to {where}, read back and compared"
 
 
