@@ -31,9 +31,9 @@ def verdict(**changes: Any) -> VerdictDocument:
     return decided(*found, **{"statements": [statement()], "rules": clean, **changes})
 
 
-def decided(*found: Any, **changes: Any) -> dict[str, Any]:
-    told: dict[str, Any] = decide(case(*found, **changes)).as_json()
-    return told
+def decided(*found: Any, **changes: Any) -> VerdictDocument:
+    """Return the verdict on a case with these findings."""
+    return decide(case(*found, **changes))
 
 
 def results(document: Any) -> list[Any]:

@@ -16,6 +16,7 @@ from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
 from shipseal.disk import alone, empty, write
+from shipseal.documents.attack import AttackDocument
 from shipseal.engine import run_directory as place
 from shipseal.engine.run import Run
 from shipseal.engine.table import TABLE
@@ -50,10 +51,10 @@ def run(options: argparse.Namespace) -> int:
     with alone(directory), in_use(opened_run.store):
         result, image = _attack(options, opened_run, attacks)
         document = _document(result, image)
-        if not options.only:
-            document["file"] = str(_write(directory, document))
-    ended = {"event": "attacks", **{key: document[key] for key in document if key not in {"attacks", "control"}}}
-    released_options.tell(options, ended, _lines(result, document))
+        file = None if options.only else _write(directory, document)
+    ended = {"event": "attacks", **document.model_dump(exclude={"attacks", "control"})}
+    ended |= {"file": str(file)} if file else {}
+    released_options.tell(options, ended, _lines(result, image, file))
     if result.wrong:
         passed = all(each.ok for each in result.controls)
         raise VerificationFailed(
@@ -84,7 +85,7 @@ def _attack(options: argparse.Namespace, run: Run, attacks: Any) -> tuple[Any, s
 
     def tell(outcome: Any) -> None:
         if options.json:
-            print(json.dumps({"event": "attacked", **outcome.as_json()}), flush=True)
+            print(json.dumps({"event": "attacked", **outcome.told.model_dump()}), flush=True)
         else:
             say(f"{'ok' if outcome.ok else 'WRONG':<6} {outcome.name:<30} {outcome.came}")
             if outcome.why:
@@ -95,25 +96,25 @@ def _attack(options: argparse.Namespace, run: Run, attacks: Any) -> tuple[Any, s
         return result, str(target.image)
 
 
-def _document(result: Any, image: str) -> dict[str, Any]:
-    return {
-        "image": image,
-        "at": timestamp(datetime.now(UTC)),
-        "ok": not result.wrong,
-        "control": [each.as_json() for each in result.controls],
-        "attacks": [each.as_json() for each in result.attacks],
-        "left_out": dict(result.left_out),
-    }
+def _document(result: Any, image: str) -> AttackDocument:
+    return AttackDocument(
+        image=image,
+        at=timestamp(datetime.now(UTC)),
+        ok=not result.wrong,
+        control=tuple(each.told for each in result.controls),
+        attacks=tuple(each.told for each in result.attacks),
+        left_out=result.left_out,
+    )
 
 
-def _write(directory: Path, document: dict[str, Any]) -> Path:
+def _write(directory: Path, document: AttackDocument) -> Path:
     """Write it as a whole: a report reads it whenever it is there."""
     empty(directory / "attack")
-    write(directory / "attack" / "attack.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
+    write(directory / "attack" / "attack.json", json.dumps(document.as_json(), indent=2, ensure_ascii=False) + "\n")
     return directory / "attack" / "attack.json"
 
 
-def _lines(result: Any, document: dict[str, Any]) -> Iterator[str]:
+def _lines(result: Any, image: str, file: Path | None) -> Iterator[str]:
     """Yield the table: what was done, what had to come of it, and what has."""
     for each in (*result.controls, *result.attacks):
         yield f"{'ok' if each.ok else 'WRONG':<6} {each.name:<30} {each.did}"
@@ -122,7 +123,7 @@ def _lines(result: Any, document: dict[str, Any]) -> Iterator[str]:
         yield f"{'-':<6} {name:<30} left out: {why}"
     refused = sum(each.ok for each in result.attacks)
     yield ""
-    yield f"{refused} of {len(result.attacks)} attacks on {document['image']} were refused by the check that must"
+    yield f"{refused} of {len(result.attacks)} attacks on {image} were refused by the check that must"
     yield f"{sum(each.ok for each in result.controls)} of {len(result.controls)} untouched copies were accepted"
-    if "file" in document:
-        yield f"written  {document['file']}"
+    if file:
+        yield f"written  {file}"

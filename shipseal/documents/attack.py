@@ -1,13 +1,9 @@
 """What `shipseal attack` leaves beside the stages: what was done to copies of a run, and what came of it. Pure."""
 
 from collections.abc import Mapping
-from typing import Annotated, ClassVar
-
-from pydantic import Field
+from typing import ClassVar
 
 from shipseal.documents.document import Document, Part, TimeText
-
-_Some = Field(min_length=1)
 
 
 class AttackOutcome(Part):
@@ -34,7 +30,7 @@ class AttackDocument(Document):
     """`attack/attack.json`.
 
     Args:
-        image: the reference of what was attacked.
+        image: what was attacked, by its digest.
         at: when.
         ok: whether every attack and every untouched copy came out as expected.
         control: the untouched copies.
@@ -48,6 +44,6 @@ class AttackDocument(Document):
     image: str
     at: TimeText
     ok: bool
-    control: Annotated[tuple[AttackOutcome, ...], _Some]
-    attacks: Annotated[tuple[AttackOutcome, ...], _Some]
+    control: tuple[AttackOutcome, ...]
+    attacks: tuple[AttackOutcome, ...]
     left_out: Mapping[str, str]

@@ -9,6 +9,9 @@ from pydantic import ConfigDict, Field
 
 from shipseal.documents.document import Document, Foreign
 
+MOST_BYTES = 2**63 - 1
+"""What a file can have: Go counts them in an int64."""
+
 
 class FilePlace(Foreign):
     """Where a file is: its path from the root, and the layer that it is in, by `diff_id`."""
@@ -21,7 +24,7 @@ class FileNature(Foreign):
     """What a file is, `RegularFile` or another kind, and its bytes."""
 
     type: str
-    size: Annotated[int, Field(ge=0)]
+    size: Annotated[int, Field(ge=0, le=MOST_BYTES)]
 
 
 class ListedFile(Foreign):

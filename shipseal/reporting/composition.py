@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from shipseal.documents.files import FilesDocument, ListedFile
+from shipseal.documents.files import MOST_BYTES, FilesDocument, ListedFile
 from shipseal.documents.image import ImageDocument, ImagePlatform
 from shipseal.reporting.documents import malformed, name
 from shipseal.reporting.summary import Summary
@@ -72,8 +72,8 @@ class Composition:
 def composition(summary: Summary) -> Composition:
     """Return what the first platform of the image is made of."""
     platform, image = next(iter(summary.documents.need(ImageDocument).platforms.items()))
-    if any(layer.size < 0 for layer in image.layers):
-        raise malformed(ImageDocument, "it has a layer of less than no bytes")
+    if not all(0 <= layer.size <= MOST_BYTES for layer in image.layers):
+        raise malformed(ImageDocument, "a layer of it has a number of bytes that no file has")
     place = platform.replace("/", "-")
     listing = summary.documents.get(FilesDocument, place)
     packed = tuple((layer.name, str(layer.digest), layer.size) for layer in image.layers)

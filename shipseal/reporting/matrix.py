@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from shipseal.documents.attack import AttackDocument, AttackOutcome
 from shipseal.documents.verify import DiscoveryDocument
+from shipseal.reporting.documents import malformed
 
 
 @dataclass(frozen=True)
@@ -76,13 +77,15 @@ def _short(kinds: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 
 def attacks(document: AttackDocument, image: str) -> Attacks:
-    """Return what came of the attacks.
+    """Return what came of the attacks; raise `NotKnown` when there was none, or no untouched copy.
 
     Args:
         document: what was made of them.
         image: the digest of the run's image; empty where it has none.
     """
     made, controls = (tuple(map(_attack, every)) for every in (document.attacks, document.control))
+    if not made or not controls:
+        raise malformed(AttackDocument, "it lists no attack" if controls else "it lists no control")
     ours = bool(image) and document.image.endswith(image)
     return Attacks(document.image, ours, controls, made, tuple(document.left_out.items()))
 
