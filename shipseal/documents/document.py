@@ -1,7 +1,6 @@
 """Say what a document is: values of known types, read as a whole or refused, and written the same every time. Pure."""
 
 import gc
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -240,8 +239,3 @@ def told_by(key: str, value: object, then: str, otherwise: str) -> Discriminator
         return then if found is value or (isinstance(value, str) and found == value) else otherwise
 
     return Discriminator(tag)
-
-
-def schema(document: type[Kept]) -> str:
-    """Return the JSON Schema of a document (draft 2020-12), as its file in `docs/schemas` has it."""
-    return json.dumps(document.model_json_schema(by_alias=True, mode="serialization"), indent=2, sort_keys=True) + "\n"

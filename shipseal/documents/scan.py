@@ -9,6 +9,7 @@ from datetime import date
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import WithJsonSchema as Schema
 
 from shipseal.documents.document import DigestText, Document, Foreign, Names, Part, PlatformText, PurlText, TimeText
 
@@ -20,7 +21,11 @@ def _lower(value: object) -> object:
     return value.lower() if isinstance(value, str) else value
 
 
-SeverityText = Annotated[Literal["critical", "high", "medium", "low", "negligible", "unknown"], BeforeValidator(_lower)]
+SeverityText = Annotated[
+    Literal["critical", "high", "medium", "low", "negligible", "unknown"],
+    BeforeValidator(_lower),
+    Schema({"type": "string", "description": "critical, high, medium, low, negligible or unknown, in any case"}),
+]
 
 
 def _day(value: object) -> date:

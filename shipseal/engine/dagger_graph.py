@@ -4,19 +4,21 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import dagger
 from dagger import dag
 
 from shipseal.digest import Digest
-from shipseal.documents.inputs import InputsDocument
 from shipseal.engine.dagger_services import Named, bound
 from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.stage import INPUTS, TOOLS, Stage
 from shipseal.errors import flatten
 from shipseal.project import reads
+
+if TYPE_CHECKING:
+    from shipseal.documents.inputs import InputsDocument
 
 HOME, PROJECT, RUN, STORE = "/shipseal", "/project", "/run-directory", "/store"
 PYTHON = "/environment/bin/python"
@@ -220,6 +222,8 @@ class Graph:
             return self.store
         if not row.inputs and not row.tools:
             return dag.directory()
+        from shipseal.documents.inputs import InputsDocument  # noqa: PLC0415 - a call that asks for less waits for less
+
         listing = InputsDocument.parse((await self.finished[INPUTS].file(InputsDocument.NAME).contents()).encode())
         return self.store.filter(
             include=[f"{digest.algorithm}/{digest.hex}/*" for digest in sorted(_taken(row, listing))]
@@ -237,7 +241,7 @@ def _start(row: Stage) -> tuple[str, ...]:
     return _NAMESPACES if row.namespaces else _OFFLINE
 
 
-def _taken(row: Stage, listing: InputsDocument) -> set[Digest]:
+def _taken(row: Stage, listing: "InputsDocument") -> set[Digest]:
     """Return the digests of a row's tools and of the groups that it takes."""
     tools = [tool.digest for name, tool in listing.tools.items() if name in row.tools]
     groups = {
