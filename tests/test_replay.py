@@ -200,7 +200,7 @@ def test_a_finding_is_explained_from_its_layer_to_what_would_change_the_answer(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (run / "image" / "closure.json").write_text(
-        json.dumps({PLATFORM: {"needed": {"waitress.server": "sample"}, "left_out": {}}})
+        json.dumps({PLATFORM: {"needed": {"waitress.server": "sample"}, "left_out": {}, "made": {}}})
     )
     told = explained(capsys, "CVE-2026-2", "--of", str(run))
     assert (told["ruling"], told["rule"], told["provider"]["name"]) == ("noted", "noted", "github")

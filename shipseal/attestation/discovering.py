@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from shipseal.attestation.consumer import Examination
@@ -118,7 +117,7 @@ async def _fallback(registry: Registry, subject: Digest, keeps: Keeps) -> Way:
     return described(name, _listed(there))
 
 
-def _listed(index: bytes) -> Sequence[Mapping[str, Any]]:
+def _listed(index: bytes) -> Sequence[Mapping[str, object]]:
     try:
         return [each for each in json.loads(index)["manifests"] if isinstance(each, dict)]
     except (ValueError, KeyError, TypeError, RecursionError):

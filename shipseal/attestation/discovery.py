@@ -9,7 +9,6 @@ bundle specification"; gh, `attestation verify --bundle-from-oci`; GitHub's REST
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import kind_name
@@ -87,7 +86,7 @@ def _name(kind: str) -> str:
         return kind
 
 
-def described(name: str, listed: Iterable[Mapping[str, Any]], *, measured: bool = True) -> Way:
+def described(name: str, listed: Iterable[Mapping[str, object]], *, measured: bool = True) -> Way:
     """Return a way on which people see what a list says of its entries, and no more."""
     entries = [each for each in listed if str(each.get("artifactType", "")).startswith(_BUNDLES)]
     kinds = [_annotated(each) for each in entries]
@@ -96,7 +95,7 @@ def described(name: str, listed: Iterable[Mapping[str, Any]], *, measured: bool 
     return Way(name, measured, frozenset(kinds) - {""}, says)
 
 
-def opened(name: str, listed: Iterable[Mapping[str, Any]], known: Mapping[Digest, str]) -> Way:
+def opened(name: str, listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str]) -> Way:
     """Return a way on which each bundle that is listed as one is opened.
 
     Args:
@@ -109,7 +108,7 @@ def opened(name: str, listed: Iterable[Mapping[str, Any]], known: Mapping[Digest
     return Way(name, False, frozenset(kinds[digest] for digest in digests & kinds.keys()))
 
 
-def emulated(listed: Iterable[Mapping[str, Any]], known: Mapping[Digest, str], legacy: str) -> Iterable[Way]:
+def emulated(listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str], legacy: str) -> Iterable[Way]:
     """Yield what tools find that do not run here.
 
     Args:
@@ -126,6 +125,6 @@ def emulated(listed: Iterable[Mapping[str, Any]], known: Mapping[Digest, str], l
     yield Way("policy-controller, signatureFormat legacy", False, says=legacy)
 
 
-def _annotated(descriptor: Mapping[str, Any]) -> str:
+def _annotated(descriptor: Mapping[str, object]) -> str:
     annotations = descriptor.get("annotations")
     return str(annotations.get(KIND, "")) if isinstance(annotations, dict) else ""

@@ -7,7 +7,7 @@ Formats: Rekor, pkg/types (hashedrekord 0.0.1, dsse 0.0.1, intoto 0.0.2), and Re
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import ConfigDict, Field
 
@@ -50,7 +50,7 @@ class LogBody(Said):
 
     kind: str
     api_version: str
-    spec: dict[str, Any]
+    spec: dict[str, object]
 
 
 class LoggedHash(Said):

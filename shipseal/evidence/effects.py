@@ -6,7 +6,6 @@ certificate, an entry in a log, a referrer that is listed at its subject, a tag.
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from shipseal.attestation.piece import Piece
 from shipseal.attestation.planned import Planned
@@ -43,7 +42,7 @@ def effects_of(
     statements: Sequence[tuple[Planned, Piece | None]],
     services: Services,
     before: tuple[State, Moves],
-    image: Sequence[Mapping[str, Any]],
+    image: Sequence[Mapping[str, object]],
 ) -> EffectsDocument:
     """Return the effects of a release.
 
@@ -78,7 +77,7 @@ def _signed(repository: str, planned: Planned, services: Services) -> Iterator[E
 
 
 def _adopted(
-    repository: str, planned: Planned, piece: Piece, described: Mapping[Digest, Mapping[str, Any]]
+    repository: str, planned: Planned, piece: Piece, described: Mapping[Digest, Mapping[str, object]]
 ) -> Iterator[Effect]:
     def known(kind: Kind, at: str, data: bytes, *, there: bool) -> Effect:
         return Effect(

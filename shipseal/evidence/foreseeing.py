@@ -25,8 +25,8 @@ from shipseal.documents.image import ImageDocument
 from shipseal.engine.stage import Context
 from shipseal.evidence.effects import ImagePart, effects_of
 from shipseal.evidence.statements import SUMMARY, claims_of, plan, summary
-from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.named import OciManifest
 
 
 @dataclass(frozen=True)
@@ -82,9 +82,9 @@ def parts_of(layout: Layout, digest: Digest) -> list[ImagePart]:
     index, platforms = layout.image(digest)
     found: dict[Digest, ImagePart] = {}
     for platform in platforms:
-        manifest = checked_json(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
-        for role, blob in (("configuration", manifest["config"]), *(("layer", each) for each in manifest["layers"])):
-            part = ImagePart(Kind.BLOB, f"{role} for {platform.name}", Digest.parse(blob["digest"]), int(blob["size"]))
+        manifest = OciManifest.read(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
+        for role, blob in manifest.blobs:
+            part = ImagePart(Kind.BLOB, f"{role} for {platform.name}", blob.digest, blob.size)
             found.setdefault(part.digest, part)
         size = int(platform.descriptor["size"])
         found[platform.digest] = ImagePart(Kind.MANIFEST, platform.name, platform.digest, size)

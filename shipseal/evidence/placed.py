@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
 from shipseal.documents.image import ClosureDocument, ImageDocument
 from shipseal.documents.scan import GrypeReport, ScanDocument
@@ -35,7 +34,7 @@ class Place:
     files: tuple[str, ...]
     imported: Mapping[str, str]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return it for machines."""
         return asdict(self)
 

@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shipseal import strict
 from shipseal.digest import Digest, opened
@@ -41,7 +40,7 @@ class Recorded:
 
     place: str
     verdict: VerdictDocument
-    written: Any
+    written: object
     case: Case
     run: Path | None
 
@@ -84,7 +83,7 @@ def _find(place: Path, work: Path) -> tuple[Path, Path | None]:
     )
 
 
-def _require_version(verdict: Any, place: Path) -> None:
+def _require_version(verdict: object, place: Path) -> None:
     """Refuse what other versions have given before its shape is looked at, which may be another too."""
     said = verdict.get("version") if isinstance(verdict, dict) else VERSION
     if said is None:
@@ -119,7 +118,7 @@ def _inputs(inputs: Mapping[str, Digest], beside: Path, run: Path | None, place:
         yield name, data
 
 
-def _parsed(data: bytes, what: str) -> Any:
+def _parsed(data: bytes, what: str) -> object:
     try:
         return strict.loads(data)
     except (ValueError, RecursionError) as error:
@@ -152,7 +151,7 @@ def require_same(place: str, found: Sequence[str]) -> None:
         )
 
 
-def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
+def differences(one: object, other: object, where: str = "") -> Iterator[str]:
     """Yield each place where two documents differ, as a path of keys with both values, shortened.
 
     Args:
@@ -174,7 +173,7 @@ def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: on record {_short(one)}, now {_short(other)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, list):
         return f"{len(value)} entries"
     text = json.dumps(value, ensure_ascii=False)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from shipseal.attestation import statements
 from shipseal.attestation.identity import Certified
@@ -124,14 +123,14 @@ def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -
 
 
 def _test_result(
-    context: Context, stage: str, subjects: tuple[Subject, ...], tested: Sequence[Mapping[str, Any]]
+    context: Context, stage: str, subjects: tuple[Subject, ...], tested: Sequence[Mapping[str, object]]
 ) -> Planned:
     configuration = [_resource("pipeline.toml, as it was understood", context.config.digest), *tested]
     result = statements.test_result(context.read(stage, "junit.xml"), configuration)
     return Planned(stage, PredicateType.TEST_RESULT, subjects, result)
 
 
-def _provenance(context: Context, promise: Certified) -> dict[str, Any]:
+def _provenance(context: Context, promise: Certified) -> dict[str, object]:
     return provenance(
         builder=promise.builder,
         source=_source(context),
@@ -151,13 +150,13 @@ def _origins(context: Context) -> dict[Digest, str]:
     }
 
 
-def _verdict(context: Context) -> dict[str, Any]:
+def _verdict(context: Context) -> dict[str, object]:
     verdict = VerdictDocument.read(context)
     policies = [_resource(name, at) for name, at in sorted(verdict.inputs.items()) if name.startswith("policy/")]
     return statements.verdict(verdict, verifier=VERIFIER, policies=policies, now=context.now)
 
 
-def _resource(name: str, digest: Digest) -> dict[str, Any]:
+def _resource(name: str, digest: Digest) -> dict[str, object]:
     return {"name": name, "digest": {digest.algorithm: digest.hex}}
 
 
@@ -170,7 +169,7 @@ def _record(context: Context, stage: str) -> Record:
         ) from error
 
 
-def _parameters(context: Context) -> dict[str, Any]:
+def _parameters(context: Context) -> dict[str, object]:
     """Return what decides the image, from the configuration, with paths as they stand in the file."""
     parts = context.config.model_dump_json(include={"service", "test", "smoke", "image"}, by_alias=True)
     return dict(json.loads(parts.replace(f"{context.config.root}/", "")))

@@ -23,8 +23,8 @@ from shipseal.errors import VerificationFailed
 from shipseal.evidence.afterwards import look_after, require_planned
 from shipseal.evidence.statements import SUMMARY
 from shipseal.evidence.unfinished import forget, place_for, signed_before
-from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.named import OciConfiguration, OciManifest
 
 _VERSION = "org.opencontainers.image.version"
 
@@ -89,10 +89,9 @@ async def _version(context: Context, registry: Registry, layout: Layout, index: 
     """Return the version that the published image itself says that it is; the run's own word must be the same."""
     found = {ImageDocument.read(context).service.version}
     for platform in layout.image(index)[1]:
-        manifest = checked_json(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
-        configuration = Digest.parse(manifest["config"]["digest"])
-        said = checked_json(await registry.blob(configuration), configuration, f"the configuration for {platform.name}")
-        found.add(str(((said.get("config") or {}).get("Labels") or {}).get(_VERSION)))
+        manifest = OciManifest.read(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
+        at, what = manifest.config.digest, f"the configuration for {platform.name}"
+        found.add(str(OciConfiguration.read(await registry.blob(at), at, what).label(_VERSION)))
     if len(found) != 1:
         raise VerificationFailed(
             "the image and this run do not name one version",

@@ -1,9 +1,7 @@
 """Push the image by digest, then its evidence, and read all of it back before anybody is told."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.following import Progress, following, sizes_of
@@ -15,8 +13,8 @@ from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import RemoteFailed, VerificationFailed
 from shipseal.evidence.meanwhile import without_seconds
-from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.named import OciReferrer
 
 
 async def publish(context: Context) -> str:
@@ -79,37 +77,26 @@ async def _push(context: Context, registry: Registry, layout: Layout, index: Dig
 def referrers_of(layout: Layout) -> dict[Digest, set[Digest]]:
     """Return the digests of the manifests of a layout's index that refer to each subject."""
     found: dict[Digest, set[Digest]] = {}
-    for digest, manifest in _manifests(layout, (Digest.parse(item["digest"]) for item in layout.listed())):
-        if "subject" in manifest:
-            with _known_shape(digest):
-                found.setdefault(Digest.parse(manifest["subject"]["digest"]), set()).add(digest)
+    for digest in (Digest.parse(item["digest"]) for item in layout.listed()):
+        if subject := _manifest(layout, digest).subject:
+            found.setdefault(subject.digest, set()).add(digest)
     return found
 
 
 def bundles_of(layout: Layout, referrers: Mapping[Digest, set[Digest]]) -> set[Digest]:
-    """Return the digests of the bundles that referrers carry."""
-    bundles: set[Digest] = set()
-    for digest, manifest in _manifests(layout, (each for found in referrers.values() for each in found)):
-        with _known_shape(digest):
-            bundles |= {Digest.parse(layer["digest"]) for layer in manifest["layers"]}
+    """Return the digests of the bundles that referrers carry; raise `VerificationFailed` where there is none."""
+    manifests = [_manifest(layout, each) for found in referrers.values() for each in found]
+    bundles = {layer.digest for manifest in manifests for layer in manifest.layers}
+    if not bundles:
+        raise VerificationFailed(
+            "attest/layout holds no evidence, and an image is not published without",
+            do="run `shipseal stage attest` again",
+        )
     return bundles
 
 
-def _manifests(layout: Layout, digests: Iterable[Digest]) -> Iterator[tuple[Digest, dict[str, Any]]]:
-    for digest in digests:
-        yield digest, checked_json(layout.read(digest), digest, "a manifest of attest/layout")
-
-
-@contextmanager
-def _known_shape(digest: Digest) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise VerificationFailed(
-            f"attest/layout has a manifest of unknown shape: {digest}",
-            why=f"{type(error).__name__}: {error}",
-            do="run `shipseal stage attest` again",
-        ) from error
+def _manifest(layout: Layout, digest: Digest) -> OciReferrer:
+    return OciReferrer.read(layout.read(digest), digest, "a manifest of attest/layout")
 
 
 def compare(pushed: Path, pulled: Path, host: str) -> tuple[int, int]:
