@@ -12,6 +12,7 @@ from shipseal.digest import Digest
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.oci.bytes import altered, checked_json
 from shipseal.oci.documents import LAYOUT_FILE, MANIFEST, layout_file
+from shipseal.oci.models import OciManifest
 from shipseal.oci.shared import copy_layouts
 from shipseal.platforms import platform_name
 
@@ -166,13 +167,11 @@ class Layout:
         seen: set[Digest] = {digest}
         for platform in platforms:
             what = f"the manifest for {platform.name}"
-            manifest = checked_json(self.read(platform.digest), platform.digest, what)
-            with _well_formed(platform.digest):
-                parts = [("configuration", manifest["config"]), *(("layer", item) for item in manifest["layers"])]
-                blobs = [(role, Digest.parse(str(item["digest"]))) for role, item in parts]
-            for role, blob in blobs:
-                self._check(blob, f"a {role} for {platform.name}")
-            seen |= {platform.digest, *(blob for _, blob in blobs)}
+            manifest = OciManifest.of(self.read(platform.digest), platform.digest, what)
+            self._check(manifest.config.digest, f"a configuration for {platform.name}")
+            for layer in manifest.layers:
+                self._check(layer.digest, f"a layer for {platform.name}")
+            seen |= {platform.digest, manifest.config.digest, *(layer.digest for layer in manifest.layers)}
         return len(seen)
 
     def _check(self, digest: Digest, what: str) -> None:

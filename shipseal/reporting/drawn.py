@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -91,7 +90,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> object:
     """Return what is put into the page: text as what can be seen of it, and what is markup already as it is."""
     return line(bounded(value, _LONGEST)) if isinstance(value, str) and not hasattr(value, "__html__") else value
 

@@ -22,7 +22,7 @@ _SEVERITIES = {"critical": "9.5", "high": "8.0", "medium": "5.5", "low": "2.0", 
 def render(verdict: VerdictDocument) -> dict[str, Any]:
     """Return the document: a result for each reason, those that are excused as suppressed, with what excuses them."""
     every = list(verdict.reasons)
-    rules: dict[str, dict[str, Any]] = {}
+    rules: dict[str, dict[str, object]] = {}
     for _, reason in every:
         rules.setdefault(_rule_id(reason), _rule(reason))
     places = {name: number for number, name in enumerate(rules)}
@@ -48,7 +48,7 @@ def _rule_id(reason: VerdictReason) -> str:
     return line(reason.finding or reason.code)
 
 
-def _rule(reason: VerdictReason) -> dict[str, Any]:
+def _rule(reason: VerdictReason) -> dict[str, object]:
     known = BY_CODE.get(reason.code) if not reason.finding else None
     text = known.says if known else f"{reason.finding}, a known vulnerability"
     severity = _SEVERITIES.get(reason.code.removeprefix("severity-"))
