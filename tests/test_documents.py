@@ -8,16 +8,19 @@ from typing import Any
 
 import pytest
 
+from shipseal.documents.attest import EffectsDocument
+from shipseal.documents.deploy import DeployDocument
 from shipseal.documents.document import Kept
 from shipseal.documents.facts import FactsDocument
 from shipseal.documents.image import ClosureDocument, ImageDocument, LayersDocument, OfferedDocument
 from shipseal.documents.inputs import InputsDocument
+from shipseal.documents.promote import NOWHERE, TagsDocument
 from shipseal.documents.publish import PublishedDocument
 from shipseal.documents.sbom import CycloneDxDocument
 from shipseal.documents.scan import DatabaseDocument, ScanDocument
 from shipseal.documents.tools import ToolsDocument
 from shipseal.documents.verdict import VerdictDocument
-from shipseal.documents.verify import VerificationDocument
+from shipseal.documents.verify import DiscoveryDocument, VerificationDocument
 from shipseal.errors import VerificationFailed
 from tests import documents
 
@@ -33,6 +36,16 @@ MATCH: dict[str, Any] = {
 STATUS = {"descriptor": {"version": "1", "db": {"status": {"built": "b", "schemaVersion": "v6"}}}}
 WHEEL = {"name": "waitress", "version": "3.0.2", "filename": "waitress.whl", "digest": DIGEST}
 PUBLISHED = documents.published(REFERENCE).as_json()
+
+DEPLOYED = {
+    "state": "deployed",
+    "reason": "receipt 1 in default",
+    "reference": REFERENCE,
+    "manifests": "deploy",
+    "kubernetes": "1.35.4",
+    "objects": ["Service default/app"],
+    "rendered": DIGEST,
+}
 
 WHOLE: dict[type[Kept], Any] = {
     FactsDocument: {
@@ -56,6 +69,22 @@ WHOLE: dict[type[Kept], Any] = {
     LayersDocument: {DIGEST: {"digest": DIGEST, "diff_id": DIGEST, "size": 1, "files": {"pkg:pypi/a@1": ["a"]}}},
     PublishedDocument: PUBLISHED,
     VerificationDocument: documents.verification(REFERENCE).as_json(),
+    DiscoveryDocument: {
+        "reference": REFERENCE,
+        "registry": {"host": "docker.io", "keeps": "referrers API"},
+        "kinds": ["t"],
+        "ways": [{"way": "cosign tree", "measured": True, "found": ["t"], "missing": [], "says": ""}],
+    },
+    EffectsDocument: {
+        "effects": [
+            {"kind": "bundle", "name": "scan", "at": "a", "digest": digest, "there": False, "size": 5, "type": "t"}
+            for digest in (DIGEST, None)
+        ],
+        "listed": {DIGEST: [DIGEST]},
+        "tags": ["1.0.0"],
+    },
+    TagsDocument: {"digest": DIGEST, "tags": ["1"], "before": {"1": NOWHERE}, "stay": {"latest": "1.1.0"}},
+    DeployDocument: DEPLOYED,
 }
 """Documents that this pipeline writes, as they are written, and all keys of them are known."""
 
@@ -110,7 +139,10 @@ def test_an_object_with_a_key_that_nobody_knows_is_refused(model: type[Kept]) ->
 
 
 # A key of each part; in an object whose keys are names, any name may come.
-PARTS = {"revision", "version", "architecture", "digest", "purl", "needed", "inside", "reference", "trust_root"}
+PARTS = {
+    *("revision", "version", "architecture", "digest", "purl", "needed", "inside", "reference", "trust_root"),
+    *("kind", "measured", "host"),
+}
 
 
 @every
@@ -194,6 +226,12 @@ def test_what_is_no_json_or_two_things_at_once_is_refused(model: type[Kept], dat
         (VerdictDocument, {}, "allowed: it is missing"),
         (PublishedDocument, {**PUBLISHED, "subjects": []}, "subjects: it has 0 entries"),
         (PublishedDocument, {**PUBLISHED, "subjects": [5]}, "subjects[0]: it is not a sha256 digest"),
+        (EffectsDocument, {**WHOLE[EffectsDocument], "listed": {"x": []}}, "listed.x"),
+        (EffectsDocument, {**WHOLE[EffectsDocument], "effects": [{}]}, "effects[0].kind: it is missing"),
+        (TagsDocument, {**WHOLE[TagsDocument], "tags": []}, "tags: it has 0 entries"),
+        (DeployDocument, {"state": "deployed", "reason": ""}, "what was deployed is named as a whole"),
+        (DeployDocument, {**DEPLOYED, "state": "not run"}, "what was deployed is named as a whole"),
+        (DeployDocument, {**DEPLOYED, "rendered": None}, "what was deployed is named as a whole"),
     ],
 )
 def test_what_is_missing_or_of_another_kind_is_named(model: type[Kept], value: Any, why: str) -> None:
