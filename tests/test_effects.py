@@ -186,7 +186,9 @@ def test_nobody_certifies_a_key() -> None:
     assert services_of(None, certified=False).authority == ""
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"caUrls": 1}', '{"rekorTlogUrls": [{}]}'])
+@pytest.mark.parametrize(
+    "text", ["", "[]", '{"caUrls": 1}', '{"rekorTlogUrls": [{}]}', '{"tsaConfig": {"selector": "EXACT"}}', "[" * 9999]
+)
 def test_what_is_no_signing_configuration_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "signing.json").write_text(text)
     with pytest.raises(ConfigError, match="is no signing configuration of Sigstore"):
