@@ -22,7 +22,7 @@ from shipseal.errors import VerificationFailed
 from shipseal.judging import observed
 from shipseal.judging.catalogue import VERSION
 from shipseal.judging.claims import Claim, restore
-from shipseal.judging.ledger import Givens, ledger
+from shipseal.judging.ledger import LedgerInputs, ledger
 from shipseal.judging.observed import Observed, Tests
 from shipseal.judging.policy import Database, judge
 from shipseal.judging.rules import Rules, read_rules
@@ -144,7 +144,7 @@ def decide(case: Case) -> VerdictDocument:
     verdict, without = matter.judge(), matter.judge(vex=False)
     inputs = {name: Digest.of(data) for name, data in case.files.items()}
     inputs |= {"image": image.digest, "database": database.checksum}
-    seen = Givens(matter.rules, matter.findings, matter.database, matter.observed)
+    seen = LedgerInputs(matter.rules, matter.findings, matter.database, matter.observed)
     return VerdictDocument(
         allowed=verdict.allowed,
         denied=verdict.denied,
