@@ -7,7 +7,7 @@ WORKERS ?= 2
 # Thousands of interpreters start in the tests: each would compile everything anew, which takes three times as long.
 unexport PYTHONDONTWRITEBYTECODE
 .DELETE_ON_ERROR:
-.PHONY: dry-run ahead test test-quick test-service test-release test-workflows test-engine test-terraform test-cluster test-debian-13 test-programs lint tools cluster newcomer report-pictures bench bench-service real-services update-locks clean system
+.PHONY: dry-run ahead test test-quick test-service test-release test-workflows test-engine test-terraform test-cluster test-debian-13 test-programs lint tools cluster newcomer report-pictures schemas bench bench-service real-services update-locks clean system
 
 dry-run: .venv/ok system
 	@$(BIN)/python -m shipseal dry-run
@@ -98,6 +98,10 @@ report-pictures: dry-run .venv/dev
 # What somebody new waits for: a clone with an empty cache, to the digest and to a verified image; figures are printed.
 newcomer: .venv/dev system tools
 	@$(BIN)/python -m bench.newcomer
+
+# The JSON Schema of every document that a stage leaves, by the models.
+schemas: .venv/dev
+	@$(BIN)/python -m tests.document_schemas docs/schemas
 
 bench: .venv/dev system tools
 	@$(BIN)/python -m shipseal store fetch --cluster

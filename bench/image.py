@@ -13,7 +13,7 @@ from pathlib import Path
 import anyio
 
 from shipseal.cli import options as shared
-from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
 from shipseal.engine.run import Event
 from shipseal.engine.stage import Context, Stage
 from shipseal.engine.workspace import scratch
@@ -35,9 +35,9 @@ _LIMITS = Limits(answer=3, stop=3)
 async def minimal(context: Context) -> str:
     """Write minimal.json: for each file, what missed it first."""
     platform = this_platform(context.config.image.platforms)
-    entry = context.read_json("image", "image.json")["platforms"][platform]
-    built = Built.read(Layout(context.of("image") / "layout"), Digest.parse(entry["digest"]))
-    files = sorted(path for package in entry["packages"] for path in package["files"] if _is_code(path))
+    entry = ImageDocument.read(context).platforms[platform]
+    built = Built.read(Layout(context.of("image") / "layout"), entry.digest)
+    files = sorted(path for package in entry.packages for path in package.files if _is_code(path))
     missed: dict[str, str] = {}
     async with (
         scratch(context) as work,
@@ -81,7 +81,7 @@ async def _miss(context: Context, box: Sandbox, built: Built, platform: str, wor
     except ShipsealError:
         return "the start"
     for request, answer in zip(requests, outcome.answers, strict=True):
-        if not judge(request, answer)["passed"]:
+        if not judge(request, answer).passed:
             return f"the request {request.path}"
     if not outcome.stopped:
         return "the stop"

@@ -16,7 +16,7 @@ from shipseal.digest import Digest
 from shipseal.judging.case import Case, decide
 from shipseal.judging.catalogue import RULES as CATALOGUE
 from shipseal.judging.claims import State
-from tests.cases import IMAGE, PLATFORM, image, match, report
+from tests.cases import IMAGE, PLATFORM, evidence, image, match, report
 from tests.statements import NOW, RULES
 
 FINDINGS, STATEMENTS, ENTRIES = 10_000, 2_000, 50
@@ -58,7 +58,7 @@ def documents(findings: int, statements: int) -> Case:
             "sample": False,
             "checksum": str(Digest.of(b"a database")),
         },
-        "vex/evidence.json": {"image": IMAGE, "claims": [_claim(number) for number in range(statements)]},
+        "vex/evidence.json": evidence(IMAGE, map(_claim, range(statements)), {}),
         "sbom/linux-amd64/sbom.cdx.json": {
             "components": [{"purl": purl, "licenses": [{"expression": "MIT OR Zlib"}]} for purl in purls]
         },
@@ -84,9 +84,11 @@ def _claim(number: int) -> dict[str, Any]:
         "source": f"policy/vex/{number}.json",
         "author": "A Tester",
         "state": State.APPLIED.value,
+        "days_left": 69,
         "product": f"pkg:deb/debian/package{number}",
         "packages": [f"pkg:deb/debian/package{number}@1.{number}"],
         "refuted_by": [],
+        "seen": [],
         "statement": said,
     }
 
@@ -97,8 +99,8 @@ def measure(findings: int, statements: int) -> dict[str, float]:
     began, spent = time.perf_counter(), time.process_time()
     verdict = decide(case)
     seconds, processor = time.perf_counter() - began, time.process_time() - spent
-    assert sum(len(verdict[kind]) for kind in ("excused", "noted", "denied")) >= findings
-    assert len(verdict["excused"]) >= statements
+    assert len(list(verdict.reasons)) >= findings
+    assert len(verdict.excused) >= statements
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     return {"seconds": seconds, "processor": processor, "mib": peak}
 

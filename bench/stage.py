@@ -18,6 +18,7 @@ import anyio
 
 from bench.writer import MB, SIZES, sources
 from shipseal.digest import Digest
+from shipseal.documents.inputs import InputWheel
 from shipseal.locked.debian import Lock
 from shipseal.locked.store import Store, default_root
 from shipseal.project.config import HOME
@@ -31,7 +32,7 @@ _LARGE = 10 * MB
 
 def service(wheel: Path) -> Service:
     """Return the service; its wheel needs the large one."""
-    locked = {"name": "heavy", "version": "1.0", "digest": str(Digest.of_file(wheel))}
+    locked = InputWheel(name="heavy", version="1.0", filename=wheel.name, digest=Digest.of_file(wheel))
     return Service(files=_SERVICE, wheels=[locked])
 
 

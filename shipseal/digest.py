@@ -174,7 +174,12 @@ class Reference:
 
     def __str__(self) -> str:
         """Return `REGISTRY/REPOSITORY@sha256:…`."""
-        return f"{self.registry}/{self.repository}@{self.digest}"
+        return f"{self.name}@{self.digest}"
+
+    @property
+    def name(self) -> str:
+        """Return `REGISTRY/REPOSITORY`."""
+        return f"{self.registry}/{self.repository}"
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from shipseal.digest import Digest
+from shipseal.documents.scan import ScanDocument
 from shipseal.judging.case import Case, decide
 from shipseal.judging.claims import describe, hold
 from shipseal.purl import Purl
@@ -22,7 +23,7 @@ FILES = {
     SERVICE: ["usr/lib/python3/dist-packages/sample/__init__.py"],
 }
 LAYERS = [
-    {"name": name, "digest": str(Digest.of(name.encode())), "diff_id": f"sha256:{number:064x}"}
+    {"name": name, "digest": str(Digest.of(name.encode())), "diff_id": f"sha256:{number:064x}", "size": 1}
     for number, name in enumerate(("runtime", "wheels", "service"))
 ]
 
@@ -52,13 +53,31 @@ def report(matches: Iterable[Any], built: str, providers: Iterable[str] = ("debi
 
 def image(purls: Iterable[str], digest: str = IMAGE, files: Mapping[str, list[str]] = FILES) -> dict[str, Any]:
     """Return an image.json of one platform."""
-    packages = [{"purl": purl, "files": files.get(purl, [])} for purl in purls]
-    entry = {"digest": digest, "size": 1, "layers": LAYERS, "packages": packages, "generated": []}
+    packages = [_package(Purl.parse(purl), files.get(purl, [])) | {"purl": purl} for purl in purls]
+    count = sum(len(each["files"]) for each in packages)
+    entry = {"digest": digest, "size": 1, "layers": LAYERS, "packages": packages, "generated": [], "files": count}
     return {
+        "format": 2,
         "reference": f"registry.example/acme/sample@{digest}",
         "digest": digest,
         "platforms": {PLATFORM: entry},
         "service": {"name": "sample", "version": "1.0"},
+    }
+
+
+def _package(purl: Purl, files: list[str]) -> dict[str, Any]:
+    return {"name": purl.name, "version": purl.version, "type": purl.type, "files": files}
+
+
+def evidence(digest: str, claims: Iterable[Any], policy: Mapping[str, str], judged: datetime = NOW) -> dict[str, Any]:
+    """Return an evidence.json."""
+    return {
+        "image": digest,
+        "held": judged.isoformat(),
+        "claims": list(claims),
+        "looked_at": [],
+        "policy": dict(policy),
+        "suppressed_by_grype_too": 0,
     }
 
 
@@ -95,11 +114,9 @@ def case(
         "image/image.json": image(listed, digest),
         "scan/grype.json": {PLATFORM: report(matches, built)},
         "scan/database.json": {**database, "sample": sample},
-        "vex/evidence.json": {
-            "image": digest,
-            "claims": [describe(claim, judged) for claim in claims],
-            "policy": known,
-        },
+        "vex/evidence.json": evidence(
+            digest, [describe(claim, judged).model_dump(mode="json") for claim in claims], known, judged
+        ),
         "sbom/linux-amd64/sbom.cdx.json": {"components": components},
     }
     encoded = {name: json.dumps(value).encode() for name, value in files.items()}
@@ -113,12 +130,11 @@ def store(case: Case, run: Path) -> dict[str, Any]:
         path = run / ("assess" if name.startswith(("policy/", "smoke/tests")) else ".") / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data)
-    verdict = decide(case)
+    verdict: dict[str, Any] = decide(case).as_json()
     (run / "assess" / "verdict.json").write_text(json.dumps(verdict))
     return verdict
 
 
 def found(case: Case) -> tuple[findings.Finding, ...]:
     """Return the findings of a case."""
-    raw = json.loads(case.files["scan/grype.json"])
-    return findings.merge({name: findings.read(report) for name, report in raw.items()})
+    return findings.merge(findings.recorded(case.document(ScanDocument)))

@@ -11,7 +11,7 @@ from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding
 from tests.statements import finding
 
-INDEX, AMD64 = (str(Digest.of(name)) for name in (b"the index", b"linux/amd64"))
+INDEX, AMD64 = (Digest.of(name) for name in (b"the index", b"linux/amd64"))
 PYTHON = Purl.parse("pkg:deb/debian/python3.11-minimal@3.11.2-6+deb12u9")
 LIBRARY = Purl.parse("pkg:deb/debian/zlib1g@1.2")
 SERVICE = Purl.parse("pkg:pypi/sample@1")

@@ -2,10 +2,18 @@
 
 import pytest
 
+from shipseal.documents.smoke import SmokeAnswer, SmokeExpected
 from shipseal.project.advice import Advised, elsewhere, ended, looked_for, unanswered, written_to
 
 MAKES = ('File "<frozen os>", line 225, in makedirs', "OSError: [Errno 30] Read-only file system: '/.shop/data'")
 WRITES = ("OSError: [Errno 30] Read-only file system: '/var/lib/shop/db.sqlite3'",)
+
+
+def wrong(status: int) -> SmokeAnswer:
+    """Return an answer that is not as expected."""
+    expected = SmokeExpected(status=200, contains="", values={})
+    return SmokeAnswer(path="/", method="GET", status=status, expected=expected, body="", wrong=("x",), passed=False)
+
 
 NO_SCRATCH = (
     "FileNotFoundError: [Errno 2] No usable temporary directory found in ['/tmp', '/var/tmp', '/usr/tmp', '/srv']"
@@ -49,7 +57,7 @@ def test_what_stands_far_before_the_end_counts_and_only_the_end_is_shown() -> No
     assert isinstance(failure, Advised)
     assert failure.writable == ("/.shop/data",)
     assert failure.why == said[-12:]
-    broken = unanswered([{"method": "GET", "path": "/", "status": 500, "wrong": ["x"]}], 1, said, "")
+    broken = unanswered([wrong(500)], 1, said, "")
     assert isinstance(broken, Advised)
     assert broken.writable == ("/.shop/data",)
 
@@ -77,7 +85,7 @@ def test_a_name_that_its_package_lacks_may_be_a_module_of_it() -> None:
 
 @pytest.mark.parametrize(("status", "refused"), [(500, True), (404, True), (302, False), (0, False)])
 def test_an_error_is_told_from_no_answer(status: int, refused: bool) -> None:
-    failure = unanswered([{"method": "GET", "path": "/", "status": status, "wrong": ["x"]}], 1, (), "")
+    failure = unanswered([wrong(status)], 1, (), "")
     assert isinstance(failure, Advised)
     assert refused is failure.refused
 

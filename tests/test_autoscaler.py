@@ -1,6 +1,6 @@
 """The simulated autoscaler does what the controller's source says; tests/cluster/test_scaling.py has the real one."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -103,7 +103,19 @@ def test_memory_holds_pods_up_from_54_per_cent_of_the_request_and_never_makes_th
     assert settled(rules, memory) == (expected, False)
 
 
-def test_an_autoscaler_that_says_more_is_refused_and_not_half_understood(manifest: dict[str, Any]) -> None:
-    manifest["spec"]["behavior"]["scaleDown"]["policies"].append({"type": "Pods", "value": 1, "periodSeconds": 60})
+MORE: dict[str, Callable[[Any], object]] = {
+    "a policy": lambda spec: spec["behavior"]["scaleDown"]["policies"].append(
+        {"type": "Pods", "value": 1, "periodSeconds": 60}
+    ),
+    "another policy": lambda spec: spec["behavior"]["scaleUp"]["policies"][0].update(type="Percent"),
+    "a window": lambda spec: spec["behavior"]["scaleUp"].update(stabilizationWindowSeconds=15),
+    "another metric": lambda spec: spec["metrics"].append({"type": "Pods", "pods": {}}),
+    "no behaviour": lambda spec: spec.pop("behavior"),
+}
+
+
+@pytest.mark.parametrize("more", MORE)
+def test_an_autoscaler_that_says_more_is_refused_and_not_half_understood(manifest: dict[str, Any], more: str) -> None:
+    MORE[more](manifest["spec"])
     with pytest.raises(ConfigError, match="cannot be simulated"):
         Rules.of(manifest)

@@ -12,6 +12,7 @@ from shipseal.judging.case import Case, read, suite_of
 from shipseal.judging.causes import ANSWER, Why, why
 from shipseal.judging.claims import State
 from shipseal.judging.explaining import at
+from tests import measured
 from tests.cases import IMAGE, PLATFORM, SERVICE, WAITRESS, ZLIB, case, match, store
 from tests.statements import NOW, RULES, statement
 
@@ -123,7 +124,7 @@ def test_what_a_machine_states_does_not_end_with_the_calendar() -> None:
 
 def test_what_only_the_newer_rules_asked_for_is_no_difference_of_the_code() -> None:
     """The older run did not write down how its suite went: nobody knows whether it went otherwise."""
-    suite = {"platform": PLATFORM, "digest": IMAGE, "suite": {"run": True, "passed": 1}}
+    suite = measured.smoke(PLATFORM, Digest.parse(IMAGE), 1)
     asks = f"{RULES}\n[tests]\nminimum-passed = {{}}\n"
     asked = [case(rules=asks.format(least), more={"smoke/tests.json": suite_of(suite)}) for least in (1, 2)]
     assert why(case(match()), asked[0]).differs.keys() == {"policy"}

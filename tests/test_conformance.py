@@ -359,9 +359,11 @@ OBJECTIONS: dict[str, tuple[Callable[[Any], object], str]] = {
         "another statement",
     ),
     "two": (
-        lambda spec: spec["content"]["envelope"]["signatures"].append({}),
-        "too many values to unpack",
+        lambda spec: spec["content"]["envelope"]["signatures"].extend(spec["content"]["envelope"]["signatures"]),
+        "cannot be read",
     ),
+    "none": (lambda spec: spec["content"]["envelope"].update(signatures=[]), "cannot be read"),
+    "no text": (lambda spec: spec["content"]["envelope"]["signatures"][0].update(sig=5), "cannot be read"),
 }
 
 
@@ -385,8 +387,7 @@ def test_an_old_entry_is_compared_in_each_of_its_parts(
         spec = changed(signature, pem(ground.key), payload)
         case = ground.kept(body, ground.log.entry("intoto", "0.0.2", spec, now()))
     assert verify(case, tmp_path) == 6
-    told = capsys.readouterr().err
-    assert said in told or ("too many" in said and by == "an identity" and "cannot be read" in told)
+    assert said in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("make", [stamped_by_identity, file_in_rekor_2])

@@ -29,14 +29,14 @@ def test_a_name_is_found_in_byte_code_and_in_a_source_and_no_part_of_one_is(
 ) -> None:
     content = code if name.endswith("c") else SOURCE.encode()
     image = SmallImage(platforms=("linux/amd64",), more={name: content})
-    held = contents.read(Layout(tmp_path), image.write(tmp_path), (*NAMES, "see", "eek"), {})
+    held = contents.read(Layout(tmp_path), image.document(tmp_path), (*NAMES, "see", "eek"), {})
     assert held.words[name] == {"seek", "__import__", "Tar"}
 
 
 def test_a_text_is_found_in_programs_and_in_no_other_file(tmp_path: Path) -> None:
     more = {"bin/a": b"\x7fELF %2000mc", "bin/b": b"\x7fELF %mc", "etc/c": b"%2000mc"}
     image = SmallImage(platforms=("linux/amd64",), more=more)
-    held = contents.read(Layout(tmp_path), image.write(tmp_path), (), {"%#mc": re.compile(rb"%[0-9]+mc")})
+    held = contents.read(Layout(tmp_path), image.document(tmp_path), (), {"%#mc": re.compile(rb"%[0-9]+mc")})
     assert {path: set(words) for path, words in held.words.items() if path.startswith(("bin", "etc"))} == {
         "bin/a": {"%#mc"},
         "bin/b": set(),
@@ -44,6 +44,6 @@ def test_a_text_is_found_in_programs_and_in_no_other_file(tmp_path: Path) -> Non
 
 
 def test_a_path_belongs_to_its_packages_on_every_platform(tmp_path: Path) -> None:
-    held = contents.read(Layout(tmp_path), SmallImage().write(tmp_path), (), {})
+    held = contents.read(Layout(tmp_path), SmallImage().document(tmp_path), (), {})
     owners = held.owners["var/lib/dpkg/status.d/zlib1g"]
     assert [dict(owner.qualifiers)["arch"] for owner in owners] == ["amd64", "arm64"]

@@ -49,8 +49,8 @@ def test_every_volume_of_a_node_is_counted() -> None:
     """Two nodes of Bottlerocket: 4 GB for the system and 50 for the rest, each."""
     plan = usage("production")
     resources = list(resources_of(plan))
-    [template] = [each for each in resources if each["type"] == "aws_launch_template"]
-    devices = template["values"]["block_device_mappings"]
+    [template] = [each for each in resources if each.type == "aws_launch_template"]
+    devices = template.values["block_device_mappings"]
     devices.append({**devices[0], "ebs": [{**devices[0]["ebs"][0], "volume_size": 4}]})
     assert node_gigabytes(resources) == 2 * (50 + 4)
 
@@ -95,6 +95,20 @@ def test_an_extract_of_an_extract_is_the_same() -> None:
 def test_a_plan_of_nothing_is_no_bill_of_zero(prices: Prices) -> None:
     with pytest.raises(ConfigError, match="holds no resources"):
         bill("production", {}, prices)
+
+
+@pytest.mark.parametrize(
+    ("plan", "why"),
+    [
+        ([], "a list is no table"),
+        ({"values": {"root_module": {"resources": [{"type": "aws_lb"}]}}}, "address: it is missing"),
+        (json.loads(json.dumps(usage("production")).replace('"desired_size": ', '"desired_size": 1.')), "whole number"),
+    ],
+)
+def test_what_terraform_does_not_write_is_refused(prices: Prices, plan: Any, why: str) -> None:
+    with pytest.raises(ConfigError, match="is not as Terraform writes it") as refused:
+        bill("production", plan, prices)
+    assert why in refused.value.why[0]
 
 
 def test_a_node_without_a_price_is_refused(prices: Prices) -> None:

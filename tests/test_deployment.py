@@ -109,7 +109,7 @@ def test_whatever_stands_in_the_place_of_a_bundle_is_a_failure_and_no_traceback(
 
 
 def test_the_receipt_of_a_bundle_is_that_of_its_statement() -> None:
-    assert receipt(pod()) == of_bundle(bundle({"predicate": receipt(pod()).predicate()}))
+    assert receipt(pod()) == of_bundle(bundle({"predicateType": "t", "predicate": receipt(pod()).predicate()}))
 
 
 @pytest.mark.parametrize(

@@ -120,8 +120,8 @@ def recompressed_index(side: Side) -> Digest:
     """Write manifest and index anew, with the largest blob as the layer."""
     layout = side.layout
     blobs = sorted((layout.path / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)
-    index = side.document(str(side.digest))
-    manifest = side.document(index["manifests"][0]["digest"])
+    index = side.document(side.digest)
+    manifest = side.document(Digest.parse(index["manifests"][0]["digest"]))
     manifest["layers"][0] |= {"digest": f"sha256:{blobs[-1].name}", "size": blobs[-1].stat().st_size}
     data = canonical(manifest)
     index["manifests"][0] |= {"digest": str(layout.put(data)), "size": len(data)}

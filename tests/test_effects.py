@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,27 +15,34 @@ from shipseal.digest import Digest
 from shipseal.distribution.following import Progress, read_progress
 from shipseal.distribution.moving import Moves
 from shipseal.distribution.state import State
+from shipseal.documents.attest import Effect, EffectsDocument, Kind
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.evidence.comparison import After, Differences, Found, compare
-from shipseal.evidence.effects import Effect, Effects, Kind, counted
+from shipseal.evidence.effects import counted
 
 WHERE = "registry.example/acme/sample"
 IMAGE, LAYER, THERE = Digest.of(b"image"), Digest.of(b"layer"), Digest.of(b"a manifest that was there")
 MEANT, OLD = Digest.of(b"what a scan says"), Digest.of(b"what was said before")
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-PLAN = Effects(
-    (
-        Effect(Kind.BLOB, "layer", WHERE, LAYER, size=5),
-        Effect(Kind.MANIFEST, "index", WHERE, IMAGE, size=6),
-        Effect(Kind.CERTIFICATE, "scan", "https://ca.example"),
-        Effect(Kind.ENTRY, "scan", "https://log.example"),
-        Effect(Kind.BUNDLE, "scan", WHERE),
-        Effect(Kind.REFERRER, "scan", str(IMAGE)),
-        Effect(Kind.REFERRER, "vex", str(IMAGE), THERE, there=True),
-        Effect(Kind.TAG, "1.2.3", WHERE, IMAGE),
+
+
+def effect(kind: Kind, name: str, at: str, digest: Digest | None = None, **more: Any) -> Effect:
+    return Effect(kind=kind, name=name, at=at, digest=digest, **more)
+
+
+PLAN = EffectsDocument(
+    effects=(
+        effect(Kind.BLOB, "layer", WHERE, LAYER, size=5),
+        effect(Kind.MANIFEST, "index", WHERE, IMAGE, size=6),
+        effect(Kind.CERTIFICATE, "scan", "https://ca.example"),
+        effect(Kind.ENTRY, "scan", "https://log.example"),
+        effect(Kind.BUNDLE, "scan", WHERE),
+        effect(Kind.REFERRER, "scan", str(IMAGE)),
+        effect(Kind.REFERRER, "vex", str(IMAGE), THERE, there=True),
+        effect(Kind.TAG, "1.2.3", WHERE, IMAGE),
     ),
-    {IMAGE: frozenset({str(THERE)})},
-    frozenset({"0.9.0"}),
+    listed={IMAGE: frozenset({str(THERE)})},
+    tags=frozenset({"0.9.0"}),
 )
 SAYS = {"scan": MEANT, "vex": OLD}
 
@@ -106,7 +114,8 @@ def test_a_signature_with_more_log_entries_than_planned_is_named() -> None:
 
 
 def test_a_signature_without_the_timestamp_that_was_planned_is_the_verifiers_business() -> None:
-    plan = replace(PLAN, every=(*PLAN.every, Effect(Kind.TIMESTAMP, "scan", "https://tsa.example")))
+    stamped = effect(Kind.TIMESTAMP, "scan", "https://tsa.example")
+    plan = PLAN.model_copy(update={"effects": (*PLAN.effects, stamped)})
     assert Differences() == compare(plan, DONE, SAYS, {OURS.digest})
 
 
@@ -129,19 +138,19 @@ def test_of_two_releases_at_once_the_one_that_signed_first_is_told_and_not_refus
 
 
 def test_a_plan_is_read_as_it_was_written() -> None:
-    assert Effects.of_json(json.loads(json.dumps(PLAN.as_json()))) == PLAN
+    assert EffectsDocument.parse(json.dumps(PLAN.as_json()).encode()) == PLAN
 
 
 @pytest.mark.parametrize("change", [{"effects": [{}]}, {"listed": []}, {"tags": None}, {"effects": [{"kind": "x"}]}])
 def test_a_plan_of_another_shape_is_refused(change: dict[str, object]) -> None:
     with pytest.raises(VerificationFailed, match="a shape that this pipeline does not know"):
-        Effects.of_json({**PLAN.as_json(), **change})
+        EffectsDocument.parse(json.dumps({**PLAN.as_json(), **change}).encode())
 
 
 def test_the_effects_are_counted_without_what_is_there() -> None:
     expected = ["1 blob (5 bytes)", "1 manifest (6 bytes)", "1 certificate", "1 log entry", "1 bundle", "1 referrer"]
     assert [*expected, "1 tag"] == list(counted(PLAN))
-    assert "2 log entries" in list(counted(Effects((PLAN.every[3],) * 2)))
+    assert "2 log entries" in list(counted(PLAN.model_copy(update={"effects": (PLAN.effects[3],) * 2})))
 
 
 def test_progress_counts_each_blob_once_and_what_was_there_apart() -> None:
@@ -177,7 +186,10 @@ def test_nobody_certifies_a_key() -> None:
     assert services_of(None, certified=False).authority == ""
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"caUrls": 1}', '{"rekorTlogUrls": [{}]}'])
+@pytest.mark.parametrize(
+    "text",
+    ["", "[]", '{"caUrls": 1}', '{"rekorTlogUrls": [{}]}', '{"tsaConfig": {"selector": "EXACT"}}', "[" * 9999],
+)
 def test_what_is_no_signing_configuration_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "signing.json").write_text(text)
     with pytest.raises(ConfigError, match="is no signing configuration of Sigstore"):

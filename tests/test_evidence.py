@@ -6,10 +6,13 @@ from pathlib import Path
 import pytest
 
 from shipseal.digest import Digest
+from shipseal.documents.scan import DatabaseDocument
 from shipseal.engine.record import Record, products
 from shipseal.errors import PolicyDenied, SubjectFailed
+from shipseal.reporting.documents import Documents, NotKnown, NotThere
 from shipseal.reporting.evidence import gather
 from shipseal.reporting.summary import Outcome
+from tests.report.written import database
 
 STAGES = ("build", "scan", "admit", "attest")
 
@@ -40,7 +43,7 @@ def leave(run_dir: Path, stage: str, files: dict[str, object], run_id: str = "no
 def run_dir(tmp_path: Path) -> Path:
     (tmp_path / "run.json").write_text(json.dumps({"run_id": "now", "world": "dry-run", "ended": False}))
     leave(tmp_path, "build", {}, run_id="earlier")
-    leave(tmp_path, "scan", {"database.json": {"sample": True}})
+    leave(tmp_path, "scan", {"database.json": database()})
     return tmp_path
 
 
@@ -86,7 +89,7 @@ def test_a_stage_altered_after_it_had_finished_is_not_believed(run_dir: Path) ->
     found = gather(run_dir, STAGES)
     assert outcomes(found.rows)["scan"] is Outcome.FAILED
     assert "altered" in found.rows[1].text
-    assert found.documents == {}
+    assert found.documents == Documents()
 
 
 def test_a_failed_run_does_not_borrow_the_results_that_an_earlier_one_has_left(run_dir: Path) -> None:
@@ -100,8 +103,26 @@ def test_a_failed_run_does_not_borrow_the_results_that_an_earlier_one_has_left(r
 
 def test_documents_are_read_and_products_are_named_with_their_digests(run_dir: Path) -> None:
     found = gather(run_dir, STAGES)
-    assert found.documents == {"scan/database.json": {"sample": True}}
-    assert found.products == {"scan/database.json": str(Digest.of(b'{"sample": true}'))}
+    path = run_dir / "scan" / "database.json"
+    assert found.documents.known == {"scan/database.json": DatabaseDocument.parse(path.read_bytes())}
+    assert found.products == {"scan/database.json": str(Digest.of_file(path))}
+
+
+def test_a_document_of_another_shape_is_told_with_what_is_wrong(tmp_path: Path) -> None:
+    leave(tmp_path, "scan", {"database.json": {**database(), "sample": "no", "more": 1}})
+    found = gather(tmp_path, STAGES).documents
+    assert found.known == {}
+    why = "sample: 'no' is neither true nor false; more: there is no such key"
+    assert found.unknown["scan/database.json"] == f"is of an unknown shape ({why})"
+    assert (found.get(DatabaseDocument), DatabaseDocument in found) == (None, True)
+    with pytest.raises(NotKnown, match="is of an unknown shape"):
+        found.need(DatabaseDocument)
+
+
+def test_of_a_document_that_nobody_has_left_that_is_said() -> None:
+    assert DatabaseDocument not in Documents()
+    with pytest.raises(NotThere, match="scan has left nothing in this run"):
+        Documents().need(DatabaseDocument)
 
 
 def test_a_document_that_is_not_json_is_told_with_the_reason(tmp_path: Path) -> None:
@@ -111,7 +132,7 @@ def test_a_document_that_is_not_json_is_told_with_the_reason(tmp_path: Path) -> 
     leave(tmp_path, "other", {})
     record = Record.read(tmp_path / "other")
     Record(**{**vars(record), "products": products(directory)}).write(directory)
-    assert "JSONDecodeError" in gather(tmp_path, STAGES).unreadable["scan/database.json"]
+    assert "it is not JSON" in gather(tmp_path, STAGES).documents.unknown["scan/database.json"]
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{", '{"run_id": 3}'])

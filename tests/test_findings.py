@@ -23,7 +23,7 @@ MATCH: dict[str, Any] = {
 
 def report(*matches: Any) -> dict[str, Any]:
     status = {"built": "2026-11-25T00:00:00Z", "schemaVersion": "v6.1.7"}
-    return {"matches": list(matches), "descriptor": {"db": {"status": status}}}
+    return {"matches": list(matches), "descriptor": {"version": "0.121.3", "db": {"status": status}}}
 
 
 def changed(*path: str, to: Any) -> dict[str, Any]:

@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from shipseal.digest import Digest
+from shipseal.documents.image import LayersDocument
 from shipseal.engine.record import Record, products
 from shipseal.image import written
 from shipseal.image.rootfs import Part
@@ -34,7 +35,7 @@ def finished(stage: Path, entries: Sequence[Entry] = SMALL) -> Layer:
     """Write a layer as a finished stage has it, and return it."""
     layer = anyio.run(blobs(stage / "layout").write, {INPUTS: entries})[INPUTS]
     document = written.document({INPUTS: Written.of(layer, {OWNER: entries})})
-    (stage / written.FILENAME).write_text(json.dumps(document))
+    (stage / LayersDocument.NAME).write_text(json.dumps(document.as_json()))
     record(stage)
     return layer
 
@@ -49,7 +50,7 @@ def blob(stage: Path, layer: Layer) -> Path:
 
 def test_a_layer_is_taken_over_as_it_is_and_with_what_is_in_it(tmp_path: Path) -> None:
     layer = finished(tmp_path)
-    assert written.earlier(tmp_path) == {INPUTS: Written(layer, {OWNER.purl: ["etc/link", "etc/name"]})}
+    assert written.earlier(tmp_path) == {INPUTS: Written(layer, {OWNER.purl: ("etc/link", "etc/name")})}
     again = blobs(tmp_path / "again")
     again.take_over(layer, tmp_path / "layout")
     taken = again.root / "blobs/sha256" / layer.descriptor.digest.hex
@@ -99,7 +100,7 @@ def compressed_otherwise(stage: Path, layer: Layer) -> None:
 def of_another_content(stage: Path, layer: Layer) -> None:
     """Put other bytes in its place, and say so wherever it is named, but for what they are uncompressed."""
     other = finished(stage / "other", SMALL[:1])
-    path = stage / written.FILENAME
+    path = stage / LayersDocument.NAME
     named = str(layer.descriptor.digest), str(other.descriptor.digest)
     path.write_text(path.read_text().replace(*named).replace(str(layer.descriptor.size), str(other.descriptor.size)))
     blob(stage, other).write_bytes(blob(stage / "other", other).read_bytes())
@@ -118,14 +119,14 @@ def test_a_layer_that_is_not_what_it_was_is_not_taken_over(tmp_path: Path, chang
 )
 def test_what_is_no_list_of_layers_is_none(tmp_path: Path, text: str) -> None:
     finished(tmp_path)
-    (tmp_path / written.FILENAME).write_text(text)
+    (tmp_path / LayersDocument.NAME).write_text(text)
     record(tmp_path)
     assert written.earlier(tmp_path) == {}
 
 
 def test_a_list_that_its_record_does_not_know_is_none_and_neither_is_one_without_a_record(tmp_path: Path) -> None:
     finished(tmp_path)
-    path = tmp_path / written.FILENAME
+    path = tmp_path / LayersDocument.NAME
     path.write_text(path.read_text().replace("etc/name", "etc/game"))
     assert written.earlier(tmp_path) == {}
     record(tmp_path)

@@ -63,12 +63,12 @@ def test_what_is_no_image_index_is_refused(layout: Layout, value: object) -> Non
 def test_a_platform_of_an_unforeseen_shape_is_refused(layout: Layout, value: object) -> None:
     manifest = put(layout, value)
     listed = {"digest": str(manifest), "mediaType": "a", "size": 1, "platform": {"os": "linux"}}
-    with pytest.raises(VerificationFailed, match=f"{manifest} is not an image"):
+    with pytest.raises(VerificationFailed, match=f"another shape than .*: {manifest}"):
         layout.check_image(put(layout, {"mediaType": INDEX_TYPE, "manifests": [listed]}))
 
 
 def test_a_document_too_deep_to_read_is_refused(layout: Layout) -> None:
-    with pytest.raises(VerificationFailed, match="is not JSON"):
+    with pytest.raises(VerificationFailed, match="another shape than"):
         layout.image(layout.put(b"[" * 100_000))
 
 

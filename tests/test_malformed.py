@@ -17,6 +17,8 @@ import anyio
 import pytest
 
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
+from shipseal.engine.left import Untouched
 from shipseal.engine.record import Record, products
 from shipseal.engine.run import Run
 from shipseal.engine.table import TABLE
@@ -29,6 +31,10 @@ from tests.conftest import NOW
 
 pytestmark = pytest.mark.timeout(300)
 
+FOREIGN = {
+    *("image/layout/index.json", "attest/layout/index.json", "scan/grype.json"),
+    *("sbom/linux-amd64/sbom.cdx.json", "sbom/linux-amd64/sbom.spdx.json"),
+}
 READERS = {
     "facts/facts.json": ("attest",),
     "tools/tools.json": ("attest",),
@@ -56,6 +62,9 @@ READERS = {
 TOLD = sorted(name for name in READERS if name.count("/") == 1 and "sbom" not in name)
 OTHERS: tuple[Any, ...] = (None, True, 5, "x", [], {}, [5], {"x": 5})
 MUTATIONS = 12
+ROWS = {row.name: row for row in TABLE}
+# What other programs write has keys that nobody here knows; of the rest an older pipeline had others.
+OURS = {name: stages[0] for name, stages in READERS.items() if stages and name not in FOREIGN}
 
 RunStage = Callable[[str], BaseException | None]
 
@@ -102,19 +111,20 @@ def rewrite(run_dir: Path, name: str, value: Any) -> None:
 
 
 @pytest.fixture
-def run_stage(project: Path, tmp_path: Path, locked: dict[str, Digest]) -> RunStage:
-    """Give a function that runs one stage in this process, and returns what it raised.
-
-    All are of one run, which digests the pipeline's own code once.
-    """
+def of_it(project: Path, tmp_path: Path, locked: dict[str, Digest]) -> Run:
+    """Give a run that goes on with what is there. It digests the pipeline's own code once."""
     config = Config.load(project / "pipeline.toml")
     store = Store(tmp_path / "empty")
-    of_it = Run(project / ".run", config, store, locked, choose("dry-run", config), clock=lambda: NOW)
+    return Run(project / ".run", config, store, locked, choose("dry-run", config), clock=lambda: NOW)
+
+
+@pytest.fixture
+def run_stage(of_it: Run) -> RunStage:
+    """Give a function that runs one stage in this process, and returns what it raised."""
 
     def run(stage: str) -> BaseException | None:
-        (row,) = (row for row in TABLE if row.name == stage)
         try:
-            anyio.run(of_it.perform, row)
+            anyio.run(of_it.perform, ROWS[stage])
         except Exception as error:
             return flatten(error)[0]
         return None
@@ -189,3 +199,50 @@ def test_a_layer_that_image_json_names_and_nobody_wrote_is_named(project: Path, 
     failure = run_stage("vex")
     assert isinstance(failure, VerificationFailed)
     assert str(Digest.of(b"another")) in failure.what
+
+
+def lacking(document: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return a document as a version had it that did not know one of its keys, and that key."""
+    named = all(isinstance(each, dict) for each in document.values())  # by platform, or by name
+    first, inner = next(iter(document.items()))
+    key = next(iter(inner)) if named else first
+    changed = {first: {each: value for each, value in inner.items() if each != key}} if named else {}
+    return {**{each: value for each, value in document.items() if named or each != key}, **changed}, key
+
+
+def having(document: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Return a document as a version had it that knew one key more, and that key."""
+    named = all(isinstance(each, dict) for each in document.values())
+    first, inner = next(iter(document.items()))
+    return {**document, **({first: {**inner, "unheard-of": 1}} if named else {"unheard-of": 1})}, "unheard-of"
+
+
+@pytest.mark.parametrize("version", [lacking, having])
+@pytest.mark.parametrize(("name", "stage"), OURS.items(), ids=str)
+def test_a_document_of_another_version_is_refused_by_file_and_key(
+    name: str, stage: str, version: Callable[[Any], tuple[Any, str]], project: Path, run_stage: RunStage
+) -> None:
+    changed, key = version(json.loads((project / ".run" / name).read_bytes()))
+    rewrite(project / ".run", name, changed)
+    failure = run_stage(stage)
+    assert isinstance(failure, VerificationFailed)
+    assert failure.what.startswith(f"{name} ")
+    assert any(key in why for why in failure.why), failure.why
+
+
+def test_a_stage_that_another_version_has_finished_is_done_again(project: Path, of_it: Run) -> None:
+    image = project / ".run" / "image"
+    assert of_it.kept(ROWS["image"])
+    replace(Record.read(image), key=Digest.of(b"another code")).write(image)
+    assert of_it.kept(ROWS["image"]) is None
+
+
+def test_what_reads_an_old_run_outside_of_one_refuses_it_too(project: Path) -> None:
+    changed, key = lacking(json.loads((project / ".run" / "image" / "image.json").read_bytes()))
+    rewrite(project / ".run", "image/image.json", changed)
+    with pytest.raises(VerificationFailed, match="has a shape that") as caught:
+        ImageDocument.read(Untouched(project / ".run"))
+    assert key in caught.value.why[0]
+    (project / ".run" / "image" / "image.json").write_text("{}")
+    with pytest.raises(VerificationFailed, match="was altered"):
+        ImageDocument.read(Untouched(project / ".run"))

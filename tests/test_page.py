@@ -11,6 +11,7 @@ from shipseal.reporting import drawn
 from shipseal.reporting.page import Section, markdown
 from shipseal.reporting.summary import Summary
 from tests.report import runs
+from tests.report.written import DOCUMENTS, database, image, reason, verdict
 
 HOSTILE = '<script src="http://example.invalid/x.js">alert(1)</script>'
 
@@ -41,9 +42,10 @@ def made(text: str = "x") -> Summary:
     """Return a run that warns of a sample, in which a text of others stands wherever one can."""
     failure = PolicyDenied(text, why=[text], do=text)
     documents = {
-        "image/image.json": {"reference": f"{text}@{runs.DIGEST}", "platforms": {}},
-        "assess/verdict.json": runs.verdict(denied=[runs.reason("CVE-2026-1", "severity-high", message=text)]),
-        "scan/database.json": {"built": text, "schema": "6", "sample": True},
+        "facts/facts.json": {**DOCUMENTS["facts/facts.json"], "revision": text},
+        "image/image.json": image(),
+        "assess/verdict.json": verdict(denied=[reason("CVE-2026-1", "severity-high", message=text)]),
+        "scan/database.json": database(schema=text),
     }
     return runs.summary(documents, failures=(failure,))
 

@@ -1,5 +1,6 @@
 """Statements say what their specifications ask for, from the records and from nothing else."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -11,7 +12,9 @@ from shipseal.attestation import statements
 from shipseal.attestation.provenance import BUILD_TYPE, Source, provenance, verification_summary
 from shipseal.attestation.statements import RULES_PASSED, PredicateType, Subject, statement
 from shipseal.digest import Digest
+from shipseal.documents.scan import DatabaseDocument, ScanDocument
 from shipseal.errors import VerificationFailed
+from tests import documents
 
 IMAGE = Digest.of(b"an image")
 WHEEL = Digest.of(b"a wheel")
@@ -173,12 +176,16 @@ def test_a_report_that_is_no_junit_is_refused() -> None:
         statements.test_result(b"<testsuites>", [])
 
 
-DATABASE = {"built": "2026-11-20T00:00:00Z", "schema": "6.1.7", "checksum": "sha256:0", "source": "s", "sample": True}
+DATABASE = DatabaseDocument(
+    built="2026-11-20T00:00:00Z", schema_version="6.1.7", checksum=WHEEL, source="s", sample=True
+)
 
 
 def scanned(*matches: Mapping[str, Any]) -> dict[str, Any]:
-    report = {"descriptor": {"version": "0.115.0"}, "matches": list(matches)}
-    return statements.vulnerabilities(report, DATABASE, started="a", finished="b")
+    database = {"status": {"built": "2026-11-20T00:00:00Z", "schemaVersion": "6.1.7"}}
+    report = {"descriptor": {"version": "0.115.0", "db": database}, "matches": matches}
+    (found,) = ScanDocument.parse(json.dumps({"linux/amd64": report}).encode()).root.values()
+    return statements.vulnerabilities(found, DATABASE, started="a", finished="b")
 
 
 def test_findings_are_never_given_without_the_age_of_the_database() -> None:
@@ -189,22 +196,27 @@ def test_findings_are_never_given_without_the_age_of_the_database() -> None:
 
 
 def test_a_finding_keeps_its_package_and_every_score() -> None:
+    scores = [{"version": version, "metrics": {"baseScore": score}} for version, score in (("3.1", 9.8), ("4.0", 9))]
+    fix = {"state": "", "versions": []}
     match = {
-        "vulnerability": {"id": "CVE-1", "cvss": [{"version": "3.1", "metrics": {"baseScore": 9.8}}]},
-        "artifact": {"name": "zlib1g", "version": "1"},
+        "vulnerability": {"id": "CVE-1", "severity": "Critical", "fix": fix, "cvss": scores},
+        "relatedVulnerabilities": [],
+        "artifact": {"name": "zlib1g", "version": "1", "purl": "pkg:deb/debian/zlib1g@1"},
     }
+    by = [("grype", "Critical"), ("CVSS 3.1", "9.8"), ("CVSS 4.0", "9")]
     assert scanned(match)["scanner"]["result"] == [
         {
             "id": "CVE-1",
-            "severity": [{"method": "grype", "score": "Unknown"}, {"method": "CVSS 3.1", "score": "9.8"}],
-            "annotations": [{"package": "zlib1g@1"}],
+            "severity": [{"method": method, "score": score} for method, score in by],
+            "annotations": [{"package": "pkg:deb/debian/zlib1g@1"}],
         }
     ]
 
 
-@pytest.mark.parametrize(("allowed", "properties"), [(True, [RULES_PASSED]), (False, []), ("yes", []), (1, [])])
-def test_only_a_verdict_that_allows_has_the_property(allowed: object, properties: list[str]) -> None:
-    found = statements.verdict({"allowed": allowed}, verifier="v", policies=[], now=NOON)
+@pytest.mark.parametrize(("allowed", "properties"), [(True, [RULES_PASSED]), (False, [])])
+def test_only_a_verdict_that_allows_has_the_property(allowed: bool, properties: list[str]) -> None:
+    given = documents.verdict(f"docker.io/example/app@{IMAGE}", NOON, {}, allowed=allowed)
+    found = statements.verdict(given, verifier="v", policies=[], now=NOON)
     assert found["properties"] == properties
     assert found["timeCreated"] == "2026-11-25T12:00:00Z"
 

@@ -58,7 +58,7 @@ async def test_every_referrer_is_found_at_every_subject(registry: Registry, tmp_
     await registry.push(tmp_path / "layout", index)
     expected = referrers_of(Layout(tmp_path / "layout"))
     for subject in [index, *platforms]:
-        found = {Digest.parse(item["digest"]) for item in await registry.referrers(subject)}
+        found = {Digest.parse(str(item["digest"])) for item in await registry.referrers(subject)}
         assert found == expected[subject]
         assert len(found) == 3
 

@@ -21,6 +21,7 @@ from shipseal.judging.case import suite_of
 from shipseal.oci import pack
 from shipseal.project.config import HOME
 from shipseal.released.packing import of_a_run
+from tests import measured
 from tests.cases import IMAGE, PLATFORM, SERVICE, WAITRESS, ZLIB, case, match, report, store
 from tests.elfs import library
 from tests.statements import NOW, RULES, statement
@@ -39,9 +40,17 @@ clean = true
 """
 SEEN = {
     "facts/facts.json": json.dumps(
-        {"revision": "1", "repository": "", "ref": "", "dirty": True, "tree": f"sha256:{'1' * 64}"}
+        {
+            "revision": "1",
+            "commit_time": 0,
+            "repository": "",
+            "ref": "",
+            "dirty": True,
+            "changed": ["a"],
+            "tree": f"sha256:{'1' * 64}",
+        }
     ).encode(),
-    "smoke/tests.json": suite_of({"platform": PLATFORM, "digest": IMAGE, "suite": {"run": True, "passed": 1}}),
+    "smoke/tests.json": suite_of(measured.smoke(PLATFORM, Digest.parse(IMAGE), 1)),
 }
 
 
@@ -104,7 +113,7 @@ def edit(name: str, before: str, after: str) -> Change:
     [
         (edit("assess/verdict.json", '"allowed": false', '"allowed": true'), "allowed: on record true, now false"),
         (edit("assess/verdict.json", "base-package", "base-packages"), ".code: on record"),
-        (edit("assess/verdict.json", '"sample": false', '"sample": 0'), "sample: on record 0, now false"),
+        (edit("assess/verdict.json", '"sample": false', '"sample": 0'), "shape that this pipeline does not know"),
         (edit("assess/verdict.json", '"judged": "2026-11-25', '"judged": "2026-11-29'), "noted: on record"),
         (edit("scan/grype.json", "CVE-2026-2", "CVE-2026-3"), "scan/grype.json is not the one that was judged"),
         (edit("assess/policy/rules.toml", "high = 7", "high = 8"), "policy/rules.toml is not the one that was judged"),
@@ -191,7 +200,7 @@ def test_a_finding_is_explained_from_its_layer_to_what_would_change_the_answer(
     run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (run / "image" / "closure.json").write_text(
-        json.dumps({PLATFORM: {"needed": {"waitress.server": "sample"}, "left_out": {}}})
+        json.dumps({PLATFORM: {"needed": {"waitress.server": "sample"}, "left_out": {}, "made": {}}})
     )
     told = explained(capsys, "CVE-2026-2", "--of", str(run))
     assert (told["ruling"], told["rule"], told["provider"]["name"]) == ("noted", "noted", "github")
@@ -251,6 +260,6 @@ def test_the_programs_that_need_a_library_are_named_and_a_layer_that_was_altered
     digest = Digest.of(layer.getvalue())
     (tmp_path / digest.hex).write_bytes(layer.getvalue())
     package = ["usr/lib/libz.so.1", "usr/share/doc/zlib1g/copyright"]
-    assert linked(tmp_path, [str(digest)], package) == {"libz.so.1": "usr/bin/server"}
+    assert linked(tmp_path, [digest], package) == {"libz.so.1": "usr/bin/server"}
     (tmp_path / digest.hex).write_bytes(layer.getvalue() + b" ")
-    assert linked(tmp_path, [str(digest), f"sha256:{'0' * 64}"], package) == {}
+    assert linked(tmp_path, [digest, Digest("sha256", "0" * 64)], package) == {}

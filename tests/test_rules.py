@@ -1,5 +1,6 @@
 """Each rule of a policy denies what it names, lets the rest pass, and is off where a project does not set it."""
 
+import json
 import re
 from collections.abc import Iterator
 from dataclasses import replace
@@ -8,10 +9,14 @@ from typing import Any
 
 import pytest
 
+from shipseal.digest import Digest
+from shipseal.documents.sbom import CycloneDxDocument
+from shipseal.documents.smoke import SmokeDocument
+from shipseal.documents.verdict import RuleOutcome
 from shipseal.errors import ConfigError
 from shipseal.judging.case import read, suite_of
 from shipseal.judging.catalogue import RULES
-from shipseal.judging.ledger import Seen, ledger
+from shipseal.judging.ledger import LedgerInputs, ledger
 from shipseal.judging.licences import canonical, declared, satisfied
 from shipseal.judging.observed import Observed, Package, Tests, packages
 from shipseal.judging.policy import Database, judge
@@ -20,6 +25,7 @@ from shipseal.judging.verdict import Verdict
 from shipseal.project.config import HOME
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding, Fix, Severity
+from tests import measured
 from tests.cases import IMAGE, PLATFORM, case
 from tests.statements import NOW, finding
 from tests.statements import RULES as SHIPPED
@@ -67,7 +73,7 @@ def test_a_verdict_uses_no_code_that_the_list_of_rules_has_not() -> None:
     written = set()
     for name in ("policy", "exceptions", "observed"):
         source = (HOME / "shipseal" / "judging" / f"{name}.py").read_text(encoding="utf-8")
-        written |= set(re.findall(r'(?:Reason|reason)\(\s*"([a-z-]+)"', source))
+        written |= set(re.findall(r'(?:Reason|reason)(?:\.of_image)?\(\s*"([a-z-]+)"', source))
     assert {"vex-expired", "database-too-old", "licence"} <= written
     assert written - {rule.code for rule in RULES} == {"vex", "waiver", "noted"}
 
@@ -75,11 +81,11 @@ def test_a_verdict_uses_no_code_that_the_list_of_rules_has_not() -> None:
 def test_a_file_of_the_first_version_is_read_and_all_that_is_newer_is_off() -> None:
     old = read_rules(OLD)
     verdict = judge((HIGH,), (), (), old, FRESH, NOW)
-    lines = ledger(verdict, Seen(old, (HIGH,), FRESH, Observed()), ())
+    lines = ledger(verdict, LedgerInputs(old, (HIGH,), FRESH, Observed()), ())
     off = ["known-exploited", "epss", "severity-medium", "severity-low", "severity-negligible"]
     off += ["licence", "licence-unknown", "base-package", "tests", "source-dirty"]
-    assert [line["code"] for line in lines if line["decision"] == "off"] == off
-    assert [line["code"] for line in lines if line["decision"] == "denied"] == ["severity-high"]
+    assert [line.code for line in lines if line.decision == "off"] == off
+    assert [line.code for line in lines if line.decision == "denied"] == ["severity-high"]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +200,7 @@ def test_a_licence_is_judged_by_what_its_expression_leaves_to_choose(
     ],
 )
 def test_what_an_sbom_says_of_a_licence_is_one_expression_or_unknown(licences: Any, expected: str | None) -> None:
-    assert declared({"licenses": licences})[0] == expected
+    assert declared(licences)[0] == expected
 
 
 def test_and_binds_before_or_and_parentheses_before_both() -> None:
@@ -206,9 +212,10 @@ def test_and_binds_before_or_and_parentheses_before_both() -> None:
 
 
 def test_a_package_that_two_platforms_list_is_judged_once() -> None:
-    document = {"components": [{"purl": "pkg:deb/debian/a@1?arch=amd64"}, {"name": "a file"}]}
-    other = {"components": [{"purl": "pkg:deb/debian/a@1?arch=arm64"}]}
-    assert [str(each.purl) for each in packages([document, other])] == ["pkg:deb/debian/a@1"]
+    on_one = {"components": [{"purl": "pkg:deb/debian/a@1?arch=amd64"}, {"name": "a file"}]}
+    on_other = {"components": [{"purl": "pkg:deb/debian/a@1?arch=arm64"}]}
+    both = [CycloneDxDocument.parse(json.dumps(each).encode()) for each in (on_one, on_other)]
+    assert [str(each.purl) for each in packages(both)] == ["pkg:deb/debian/a@1"]
 
 
 def test_a_package_of_the_distribution_that_is_not_on_the_list_is_denied_by_name() -> None:
@@ -243,37 +250,32 @@ def test_a_line_of_each_rule_says_to_what_it_was_set_what_was_seen_and_on_what_i
     found = (HIGH, finding("CVE-2", severity=Severity.LOW, epss=0.25))
     verdict = judge(found, (), (), whole, FRESH, NOW, observed=known)
     inputs = ("scan/grype.json", "policy/rules.toml", "smoke/tests.json", "vex/evidence.json")
-    lines = {line["code"]: line for line in ledger(verdict, Seen(whole, found, FRESH, known), inputs)}
-    assert lines["severity-high"] == {
-        "code": "severity-high",
-        "setting": "[severity] high, [leeway] high",
-        "threshold": "deny-unless-unfixable, 7 days after a fix",
-        "observed": "1 denied, 0 excused, 0 noted",
-        "decision": "denied",
-        "denied": 1,
-        "inputs": ["policy/rules.toml", "scan/grype.json"],
-    }
-    assert (lines["epss"]["threshold"], lines["epss"]["observed"]) == (
-        "below 0.5",
-        "0.25 at most, of 1 findings that have one",
+    lines = {line.code: line for line in ledger(verdict, LedgerInputs(whole, found, FRESH, known), inputs)}
+    assert lines["severity-high"] == RuleOutcome(
+        code="severity-high",
+        setting="[severity] high, [leeway] high",
+        threshold="deny-unless-unfixable, 7 days after a fix",
+        observed="1 denied, 0 excused, 0 noted",
+        decision="denied",
+        denied=1,
+        inputs=("policy/rules.toml", "scan/grype.json"),
     )
-    assert (lines["tests"]["decision"], lines["tests"]["observed"]) == ("denied", "2 passed")
-    assert lines["database-too-old"]["observed"] == "built 2026-11-24T12:00:00+00:00"
+    likely = lines["epss"]
+    assert (likely.threshold, likely.observed) == ("below 0.5", "0.25 at most, of 1 findings that have one")
+    assert (lines["tests"].decision, lines["tests"].observed) == ("denied", "2 passed")
+    assert lines["database-too-old"].observed == "built 2026-11-24T12:00:00+00:00"
 
 
 @pytest.mark.parametrize(
     ("smoke", "expected"),
     [
-        ({"platform": PLATFORM, "digest": IMAGE, "suite": {"run": True, "passed": 5}}, Tests(5, of_this_image=True)),
-        ({"platform": PLATFORM, "digest": OTHER, "suite": {"run": True, "passed": 5}}, Tests(5, of_this_image=False)),
-        ({"platform": "linux/s390x", "suite": {"run": True, "passed": 5}}, Tests(5, of_this_image=False)),
-        ({"platform": PLATFORM, "digest": IMAGE, "suite": {"run": False}}, Tests(0, of_this_image=True)),
-        ({"platform": PLATFORM, "digest": IMAGE, "suite": {"run": True, "passed": True}}, Tests(0, of_this_image=True)),
-        ({"platform": PLATFORM, "digest": IMAGE, "suite": 5}, Tests(0, of_this_image=True)),
-        ({"platform": PLATFORM, "digest": IMAGE}, Tests(0, of_this_image=True)),
+        (measured.smoke(PLATFORM, Digest.parse(IMAGE), 5), Tests(5, of_this_image=True)),
+        (measured.smoke(PLATFORM, Digest.of(b"another"), 5), Tests(5, of_this_image=False)),
+        (measured.smoke("linux/s390x", Digest.parse(IMAGE), 5), Tests(5, of_this_image=False)),
+        (measured.smoke(PLATFORM, Digest.parse(IMAGE)), Tests(0, of_this_image=True)),
     ],
 )
-def test_how_the_suite_went_is_bound_to_the_manifest_that_it_ran_on(smoke: Any, expected: Tests) -> None:
+def test_how_the_suite_went_is_bound_to_the_manifest_that_it_ran_on(smoke: SmokeDocument, expected: Tests) -> None:
     whole = f"{SHIPPED}\n[tests]\nminimum-passed = 3\n"
     assert expected == read(case(rules=whole, more={"smoke/tests.json": suite_of(smoke)})).observed.tests
 
@@ -285,5 +287,5 @@ def test_a_rule_that_could_not_see_is_written_down_as_blind_and_not_as_passed(
     whole = rules('[exploitation]\nknown = "deny"')
     database = replace(FRESH, providers=None if providers is None else frozenset(providers))
     verdict = judge((), (), (), whole, database, NOW)
-    lines = {line["code"]: line for line in ledger(verdict, Seen(whole, (), database, Observed()), ())}
-    assert came_out == lines["known-exploited"]["decision"]
+    lines = {line.code: line for line in ledger(verdict, LedgerInputs(whole, (), database, Observed()), ())}
+    assert came_out == lines["known-exploited"].decision

@@ -2,14 +2,17 @@
 
 import copy
 import hashlib
+import json
 from typing import Any
 
 import pytest
 
 from shipseal.digest import Digest
+from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument, SyftDocument
 from shipseal.errors import ToolFailed
 from shipseal.purl import Purl
-from shipseal.scanning.sbom import Package, Subject, cyclonedx, require_complete, spdx
+from shipseal.scanning import sbom
+from shipseal.scanning.sbom import Package, Subject
 
 ZLIB = "pkg:deb/debian/zlib1g@1%3A1.2?arch=amd64"
 SUBJECT = Subject(
@@ -23,6 +26,7 @@ SUBJECT = Subject(
     ("etc/passwd",),
 )
 LISTING: dict[str, Any] = {
+    "source": {"metadata": {}},
     "artifacts": [{"purl": ZLIB}, {"purl": "pkg:pypi/Foo_Bar@2"}, {"purl": ""}],
     "files": [
         {"location": {"path": f"/{path}"}, "metadata": {"type": kind}}
@@ -70,6 +74,22 @@ def spdx_document(created: str) -> dict[str, Any]:
     }
 
 
+def require_complete(listing: dict[str, Any], subject: Subject) -> None:
+    sbom.require_complete(SyftDocument.parse(json.dumps(listing).encode()), subject)
+
+
+def cyclonedx(document: dict[str, Any], subject: Subject) -> dict[str, Any]:
+    """Return the document as it is written."""
+    made: dict[str, Any] = sbom.cyclonedx(CycloneDxDocument.parse(json.dumps(document).encode()), subject).as_json()
+    return made
+
+
+def spdx(document: dict[str, Any], subject: Subject) -> dict[str, Any]:
+    """Return the document as it is written."""
+    made: dict[str, Any] = sbom.spdx(SpdxDocument.parse(json.dumps(document).encode()), subject).as_json()
+    return made
+
+
 def test_a_whole_listing_is_accepted() -> None:
     require_complete(LISTING, SUBJECT)
 
@@ -106,7 +126,9 @@ def test_another_version_of_a_package_is_another_package() -> None:
 
 def test_an_image_without_packages_is_no_image() -> None:
     with pytest.raises(ToolFailed) as refused:
-        require_complete({"artifacts": [], "files": []}, Subject("sample", SUBJECT.digest, "pkg:oci/sample", ()))
+        require_complete(
+            {**LISTING, "artifacts": [], "files": []}, Subject("sample", SUBJECT.digest, "pkg:oci/sample", ())
+        )
     assert "no packages at all" in refused.value.explain()
 
 

@@ -1,66 +1,23 @@
 """A report tells what the evidence says, and where there is none it says that there is none."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from shipseal.errors import PolicyDenied
 from shipseal.reporting import story
+from shipseal.reporting.documents import Documents, Unreadable
 from shipseal.reporting.page import Section
 from shipseal.reporting.summary import Outcome, Row, Summary
-
-DIGEST = "sha256:" + "a" * 64
-DENIAL: dict[str, Any] = {
-    "code": "severity-critical",
-    "finding": "CVE-2023-45853",
-    "package": "pkg:deb/debian/zlib1g@1.2.13",
-    "message": "critical, no fix known",
-    "remedy": "add a VEX statement",
-}
-DOCUMENTS: dict[str, Any] = {
-    "facts/facts.json": {"revision": "abc", "repository": "", "dirty": True},
-    "tools/tools.json": {"syft": {"version": "1.46.0", "from": "oci://mirror.example/inputs", "digest": DIGEST}},
-    "image/image.json": {
-        "reference": f"docker.io/example/app@{DIGEST}",
-        "platforms": {"linux/amd64": {"digest": DIGEST, "size": 4700000, "packages": [{}, {}]}},
-    },
-    "smoke/smoke.json": {
-        "platform": "linux/amd64",
-        "isolation": "bubblewrap",
-        "limits": "no memory limit",
-        "start_ms": 120,
-        "requests": [{"path": "/health", "status": 200, "passed": True}, {"path": "/", "status": 500, "passed": False}],
-    },
-    "scan/database.json": {"built": "2026-11-01", "schema": "6.1.7", "sample": True},
-    "assess/verdict.json": {"allowed": False, "denied": [DENIAL], "excused": [], "noted": [], "notices": ["a sample"]},
-    "publish/receipt.json": {"reference": "app", "registry": "here", "blobs": 9, "referrers": {DIGEST: ["x", "y"]}},
-    "verify/verification.json": {
-        "digest": DIGEST,
-        "policy": {"name": "dry-run", "digest": DIGEST},
-        "slsa_build_level": 1,
-        "verifiers": ["sigstore-python", "cosign"],
-        "refused": {"sha256:bb": "signed by a stranger"},
-        "statements": [{"type": "provenance/v1", "signer": "me", "issuer": "it", "bundle": "sha256:cc"}],
-    },
-    "verify/discovery.json": {
-        "registry": {"host": "registry.example", "keeps": "referrers API"},
-        "ways": [
-            {"way": "cosign tree", "measured": True, "found": ["a", "b"], "missing": [], "says": ""},
-            {"way": "Kyverno", "measured": False, "found": ["a"], "missing": ["b"], "says": "it says so"},
-        ],
-    },
-    "promote/tags.json": {"digest": DIGEST, "tags": ["1.0.0"], "before": {"1.0.0": None}},
-    "deploy/receipt.json": {
-        "state": "checked, not applied",
-        "reason": "a dry run has no cluster",
-        "objects": ["Pod a"],
-    },
-}
+from tests.report import runs
+from tests.report.written import DIGEST, DOCUMENTS, KINDS
 
 
-def summary(documents: dict[str, Any], **changes: Any) -> Summary:
-    values = {"rows": (Row("assess", Outcome.DONE, 1.0, "denied"),), "unreadable": {}, "failures": (), "products": {}}
-    return Summary("dry-run", "run", documents=documents, **{**values, **changes})
+def summary(documents: Mapping[str, Any], **changes: Any) -> Summary:
+    values: dict[str, Any] = {"rows": (Row("assess", Outcome.DONE, 1.0, "denied"),), "failures": (), "products": {}}
+    return Summary("dry-run", "run", documents=runs.read(documents), **{**values, **changes})
 
 
 def told(run: Summary) -> dict[str, Section]:
@@ -91,15 +48,15 @@ def test_without_an_image_the_title_says_so() -> None:
         ("Verdict", "Denied, for 1 reason."),
         ("Verdict", "CVE-2023-45853"),
         ("Verdict", "add a VEX statement"),
-        ("Vulnerability database", "A SAMPLE of a few advisories, built 2026-11-01"),
+        ("Vulnerability database", "A SAMPLE of a few advisories, built 2026-11-01T00:00:00Z"),
         ("Publication", "9 blobs and 2 referrers at here"),
         ("Verification", f"{DIGEST}, read back from the registry alone."),
         ("Verification", "Accepted by sigstore-python and by cosign, by the policy dry-run"),
         ("Verification", "Refused: sha256:bb: signed by a stranger"),
         ("Verification", "provenance/v1 me it sha256:cc"),
         ("Who finds the evidence", "registry.example keeps what is attached by referrers API."),
-        ("Who finds the evidence", "cosign tree measured 2 of 2 types"),
-        ("Who finds the evidence", "Kyverno emulated 1 of 2 types not b; it says so"),
+        ("Who finds the evidence", "cosign tree measured 3 of 3 types"),
+        ("Who finds the evidence", f"Kyverno emulated 1 of 3 types not {KINDS[1]}; not {KINDS[2]}; it says so"),
         ("Tags", "1.0.0"),
         ("Deployment", "Checked, not applied: a dry run has no cluster."),
         ("Deployment", "Pod a"),
@@ -124,8 +81,9 @@ def test_a_document_of_an_unknown_shape_is_never_told_as_an_empty_one(name: str,
 
 
 def test_a_document_that_could_not_be_read_is_told_with_the_reason() -> None:
-    run = summary({}, unreadable={"assess/verdict.json": "JSONDecodeError"})
-    assert words(told(run)["Verdict"]) == "Not known: assess/verdict.json cannot be read (JSONDecodeError)."
+    unread = Documents.of([("assess/verdict.json", Unreadable("PermissionError"))])
+    verdict = words(told(replace(summary({}), documents=unread))["Verdict"])
+    assert verdict == "Not known: assess/verdict.json cannot be read (PermissionError)."
 
 
 def test_what_ended_the_run_comes_first_with_reasons_and_remedy() -> None:

@@ -6,15 +6,16 @@ import pytest
 
 from shipseal.errors import SubjectFailed
 from shipseal.reporting.summary import Outcome, Row, Summary, describe, lines, not_run, real, stand_ins, warnings
+from tests.report import runs
+from tests.report.written import database, emulated, image, smoke
 
 STAGES = ("build", "scan", "attest", "publish", "verify", "deploy")
-SAMPLE = {"built": "2026-01-01T00:00:00Z", "sample": True}
 
 
 def summary(world: str = "dry-run", *, rows: tuple[Row, ...] | None = None, **documents: Any) -> Summary:
     every = tuple(Row(stage, Outcome.DONE, 1.25, f"{stage} headline") for stage in STAGES)
     named = {name.replace("__", "/") + ".json": value for name, value in documents.items()}
-    return Summary(world, "run", every if rows is None else rows, named, {}, (), {})
+    return Summary(world, "run", every if rows is None else rows, runs.read(named), (), {})
 
 
 def test_each_stage_has_one_line_with_time_result_and_headline() -> None:
@@ -38,7 +39,7 @@ def test_a_dry_run_says_that_its_signatures_are_those_of_a_local_test_authority(
 
 
 def test_a_release_has_neither_a_stand_in_nor_a_warning() -> None:
-    full = summary("release", scan__database={"built": "2026-11-01", "sample": False})
+    full = summary("release", scan__database=database(sample=False))
     assert stand_ins(full) == []
     assert warnings(full) == []
 
@@ -48,20 +49,22 @@ def test_a_directory_that_does_not_tell_its_world_is_taken_for_the_lesser_one() 
 
 
 def test_a_sample_database_is_a_stand_in_and_a_warning() -> None:
-    run = summary(scan__database=SAMPLE)
+    run = summary(scan__database=database())
     assert any("SAMPLE" in fact for fact in stand_ins(run))
     assert any("SAMPLE" in warning for warning in warnings(run))
     assert not any("database" in fact for fact in real(run))
 
 
 def test_a_full_database_is_named_with_its_date() -> None:
-    assert "the vulnerability database, built 2026-11-01" in real(
-        summary(scan__database={"built": "2026-11-01", "sample": False})
+    assert "the vulnerability database, built 2026-11-01T00:00:00Z" in real(
+        summary(scan__database=database(sample=False))
     )
 
 
 def test_a_database_that_does_not_say_is_taken_for_a_sample() -> None:
-    assert summary(scan__database={"built": "2026-11-01"}).sample is True
+    silent = {key: value for key, value in database(sample=False).items() if key != "sample"}
+    assert summary(scan__database=silent).sample is True
+    assert any("SAMPLE" in fact for fact in stand_ins(summary(scan__database=[])))
 
 
 def test_without_a_scan_nothing_is_said_of_a_database() -> None:
@@ -91,9 +94,7 @@ def test_a_dry_run_lists_the_remote_services_that_it_did_not_ask() -> None:
 
 
 def test_a_platform_that_was_not_started_is_listed() -> None:
-    run = summary(
-        image__image={"platforms": {"linux/amd64": {}, "linux/arm64": {}}}, smoke__smoke={"platform": "linux/amd64"}
-    )
+    run = summary(image__image=image("linux/amd64", "linux/arm64"), smoke__smoke=smoke())
     assert "smoke on linux/arm64: the image was started on linux/amd64 only" in not_run(run)
     assert not any("smoke on linux/amd64" in fact for fact in not_run(run))
 
@@ -101,21 +102,21 @@ def test_a_platform_that_was_not_started_is_listed() -> None:
 def test_a_platform_that_was_emulated_is_a_stand_in_and_one_that_was_not_says_why() -> None:
     def run(how: dict[str, object]) -> Summary:
         return summary(
-            image__image={"platforms": {"linux/amd64": {}, "linux/arm64": {}}},
-            smoke__smoke={"platform": "linux/amd64", "isolation": "docker", "emulated": {"linux/arm64": how}},
+            image__image=image("linux/amd64", "linux/arm64"),
+            smoke__smoke=smoke(isolation="docker", emulated={"linux/arm64": how}),
         )
 
-    done = run({"started": True, "by": "qemu-aarch64-static", "requests": 3})
+    done = run(emulated(started=True))
     assert "the processor of linux/arm64: qemu-aarch64-static, which answered 3 requests" in stand_ins(done)
     assert not any("arm64" in fact for fact in not_run(done))
-    left = run({"started": False, "why": "qemu-aarch64-static is not installed on this machine"})
+    left = run(emulated(started=False, why="qemu-aarch64-static is not installed on this machine"))
     assert any(fact.endswith("only; qemu-aarch64-static is not installed on this machine") for fact in not_run(left))
 
 
 def test_docker_is_real_and_anything_else_a_stand_in_that_says_what_it_lacks() -> None:
-    docker = summary(smoke__smoke={"platform": "linux/amd64", "isolation": "docker", "limits": "nothing"})
+    docker = summary(smoke__smoke=smoke(isolation="docker"))
     assert "Docker, which started the image" in real(docker)
-    loader = summary(smoke__smoke={"platform": "linux/amd64", "isolation": "loader", "limits": "none at all"})
+    loader = summary(smoke__smoke=smoke(isolation="loader", limits="none at all"))
     assert not any("Docker" in fact for fact in real(loader))
     assert "the container runtime: loader; isolation: none at all" in stand_ins(loader)
 

@@ -115,7 +115,7 @@ MUTATIONS = {
         (frozenset(),),
     ),
     "E2: that it was this image": Mutation(
-        *(held, "trace", "if digest not in", "if False and digest not in"),
+        *(held, "trace", "if seen.digest not in", "if False and seen.digest not in"),
         abuses.test_what_was_watched_on_another_image_is_refused,
     ),
     "E3: who imports the function": Mutation(

@@ -1,85 +1,124 @@
 """What two sets of tools say of the same image is held against each other by name and field."""
 
+import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from shipseal.cli import update_told
-from shipseal.evidence.tool_answers import Difference, accepted, differences, found, judged, listed
+from shipseal.digest import Digest
+from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument, SyftDocument
+from shipseal.documents.scan import ScanDocument
+from shipseal.documents.verify import VerificationDocument, VerificationStatement
+from shipseal.evidence.tool_answers import Answers, Difference, accepted, differences, found, judged, listed
 from shipseal.locked.upgrade_tools import Left
+from tests import documents
+from tests.commands import NOW
 
 PLATFORM = "linux/amd64"
+REFERENCE = f"docker.io/example/app@{Digest.of(b'an image')}"
 ZLIB = "pkg:deb/debian/zlib1g@1?arch=amd64"
 
 
-def documents(**artifact: Any) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+Documents = tuple[dict[str, Any], dict[str, Any], dict[str, Any]]
+
+
+def written(**artifact: Any) -> Documents:
     """Return the three documents of an image that holds one package; keywords are what Syft says of it."""
     own = {"id": "5d0f", "name": "zlib1g", "purl": ZLIB, "licenses": ["Zlib"], "cpes": ["a", "b"], **artifact}
     component = {"type": "library", "bom-ref": f"{ZLIB}&package-id={own['id']}", "name": "zlib1g", "purl": ZLIB}
     package = {"SPDXID": f"SPDXRef-{own['id']}", "name": "zlib1g", "versionInfo": "1"}
+    file = {"id": "1", "location": {"path": "/lib/z"}, "metadata": {"mimeType": "x"}}
     return (
-        {"artifacts": [own], "files": [{"id": "1", "location": {"path": "/lib/z"}, "metadata": {"mimeType": "x"}}]},
-        {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [component]},
+        {"source": {"metadata": {}}, "artifacts": [own], "files": [file]},
+        {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": [component, {**component, "purl": "pkg:a/b@1"}]},
         {"spdxVersion": "SPDX-2.3", "packages": [package]},
     )
 
 
+def said(these: Documents) -> Answers:
+    syft, cyclonedx, spdx = (json.dumps(each).encode() for each in these)
+    return listed(PLATFORM, SyftDocument.parse(syft), CycloneDxDocument.parse(cyclonedx), SpdxDocument.parse(spdx))
+
+
 def match(package: str = ZLIB, severity: str = "High") -> dict[str, Any]:
+    fix = {"state": "fixed", "versions": ["2"]}
     return {
-        "vulnerability": {"id": "CVE-1", "severity": severity, "fix": {"state": "fixed"}, "namespace": "debian"},
-        "artifact": {"name": "zlib1g", "purl": package},
+        "vulnerability": {"id": "CVE-1", "severity": severity, "fix": fix, "namespace": "debian"},
+        "relatedVulnerabilities": [],
+        "artifact": {"name": "zlib1g", "version": "1", "purl": package},
         "matchDetails": [{"type": "exact-direct-match"}],
     }
 
 
+def scanned(*matches: dict[str, Any]) -> Answers:
+    database = {"status": {"built": "2026-11-20T00:00:00Z", "schemaVersion": "6.1.7"}}
+    report = {"descriptor": {"version": "0.115.0", "db": database}, "matches": matches}
+    return found(PLATFORM, ScanDocument.parse(json.dumps({PLATFORM: report}).encode()).root[PLATFORM])
+
+
 def test_names_within_a_document_and_the_order_of_lists_are_no_difference() -> None:
-    before, after = documents(), documents(id="c0ffee", cpes=["b", "a"])
-    assert list(differences(listed(PLATFORM, *before), listed(PLATFORM, *after))) == []
+    before, after = written(), written(id="c0ffee", cpes=["b", "a"])
+    assert list(differences(said(before), said(after))) == []
 
 
 def test_a_field_of_a_package_is_named() -> None:
-    before, after = documents(), documents(licenses=["MIT"], foundBy="another")
+    before, after = written(), written(licenses=["MIT"], foundBy="another")
     expected = [Difference(f"packages on {PLATFORM}", "changed", ZLIB, ("foundBy", "licenses"))]
-    assert expected == list(differences(listed(PLATFORM, *before), listed(PLATFORM, *after)))
+    assert expected == list(differences(said(before), said(after)))
 
 
 def test_a_field_within_a_field_is_named_with_both() -> None:
-    before, after = documents(), documents()
+    before, after = written(), written()
     after[0]["files"][0]["metadata"]["mimeType"] = "y"
     expected = [Difference(f"files on {PLATFORM}", "changed", "/lib/z", ("metadata.mimeType",))]
-    assert expected == list(differences(listed(PLATFORM, *before), listed(PLATFORM, *after)))
+    assert expected == list(differences(said(before), said(after)))
 
 
 def test_a_component_that_is_no_longer_listed_is_gone() -> None:
-    before, after = documents(), documents()
-    after[1]["components"].clear()
+    before, after = written(), written()
+    after[1]["components"].pop(0)
     expected = [Difference(f"CycloneDX on {PLATFORM}", "gone", f"library {ZLIB}")]
-    assert expected == list(differences(listed(PLATFORM, *before), listed(PLATFORM, *after)))
+    assert expected == list(differences(said(before), said(after)))
 
 
 def test_a_finding_that_is_new_and_one_that_is_worse_are_told() -> None:
-    before = found(PLATFORM, {"matches": [match()]})
-    after = found(PLATFORM, {"matches": [match(severity="Critical"), match("pkg:pypi/other@1")]})
+    before = scanned(match())
+    after = scanned(match(severity="Critical"), match("pkg:pypi/other@1"))
     assert [
         Difference(f"findings on {PLATFORM}", "changed", f"CVE-1 {ZLIB}", ("severity",)),
         Difference(f"findings on {PLATFORM}", "new", "CVE-1 pkg:pypi/other@1"),
     ] == list(differences(before, after))
 
 
+def test_another_fix_and_another_way_to_a_match_are_told() -> None:
+    other = match()
+    other["vulnerability"]["fix"]["versions"] = ["3"]
+    other["matchDetails"] = [{"type": "cpe-match"}]
+    expected = [Difference(f"findings on {PLATFORM}", "changed", f"CVE-1 {ZLIB}", ("fix.versions", "matched by"))]
+    assert expected == list(differences(scanned(match()), scanned(other)))
+
+
 def test_another_verdict_is_told() -> None:
-    before: dict[str, Any] = {"allowed": True, "denied": [], "judged": "yesterday"}
-    after: dict[str, Any] = {"allowed": False, "denied": [], "judged": "today"}
+    before = documents.verdict(REFERENCE, NOW, {})
+    after = documents.verdict(REFERENCE, NOW + timedelta(days=1), {}, allowed=False)
     expected = [Difference("the verdict", "changed", "on the image", ("allowed",))]
     assert expected == list(differences(judged(before), judged(after)))
 
 
 def test_signatures_of_one_type_fewer_are_told_and_their_digests_are_not() -> None:
-    def verification(*types: str) -> dict[str, Any]:
-        statements = [{"type": each, "signer": "me", "bundle": str(id(each))} for each in types]
-        empty: dict[str, Any] = {"required": [], "refused": {}, "proved": [], "passed_over": {}, "verifiers": ["a"]}
-        return {"statements": statements, "slsa_build_level": 1, **empty}
+    def verification(salt: bytes, *types: str) -> VerificationDocument:
+        bundles = {Digest.of(salt + b"%d" % number): kind for number, kind in enumerate(types)}
+        statements = tuple(
+            VerificationStatement(
+                type=kind, bundle=at, subjects=(), signer="me", issuer="i", signed_at="2026-11-20T00:00:00Z"
+            )
+            for at, kind in bundles.items()
+        )
+        return documents.verification(REFERENCE).model_copy(update={"statements": statements})
 
-    before, after = accepted(verification("t", "t", "u")), accepted(verification("t"))
+    before, after = accepted(verification(b"a", "t", "t", "u")), accepted(verification(b"b", "t"))
     assert [
         Difference("signatures", "changed", "t by me", ("count",)),
         Difference("signatures", "gone", "u by me"),

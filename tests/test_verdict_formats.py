@@ -10,6 +10,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from shipseal.digest import Digest
+from shipseal.documents.verdict import VerdictDocument
 from shipseal.judging.case import decide
 from shipseal.project.config import HOME
 from shipseal.reporting import judged, junit, sarif
@@ -23,11 +24,16 @@ PUBLISHED = "sha256:c3b4bb2d6093897483348925aaa73af03b3e3f4bd4ca38cef26dcb4212a2
 HOSTILE = '<b>&]]>"\x1b[31m\x00\u202e|`[x](http://e.example) @org ::error::'
 
 
-def verdict(**changes: Any) -> dict[str, Any]:
+def verdict(**changes: Any) -> VerdictDocument:
     """Return a verdict that denies, excuses and notes, and denies the image itself."""
     found = match(), match("CVE-2026-2", WAITRESS, "Critical"), match("CVE-2026-3", SERVICE, "Low")
     clean = RULES + '[base]\npackages = ["libc6"]\n'
-    return decide(case(*found, **{"statements": [statement()], "rules": clean, **changes}))
+    return decided(*found, **{"statements": [statement()], "rules": clean, **changes})
+
+
+def decided(*found: Any, **changes: Any) -> VerdictDocument:
+    """Return the verdict on a case with these findings."""
+    return decide(case(*found, **changes))
 
 
 def results(document: Any) -> list[Any]:
@@ -53,7 +59,7 @@ def test_the_schema_is_the_one_that_oasis_has_published() -> None:
 )
 def test_the_sarif_is_valid_by_the_published_schema(changes: dict[str, Any]) -> None:
     validate(sarif.render(verdict(**changes)))
-    validate(sarif.render(decide(case())))
+    validate(sarif.render(decided()))
 
 
 def test_the_schema_refuses_a_result_without_its_message() -> None:
@@ -90,13 +96,13 @@ def test_one_alert_stays_one_alert_when_its_ruling_or_the_packages_version_chang
     excused = prints(sarif.render(verdict()))
     assert excused == denied
     newer = ZLIB.replace("1.2", "1.2.1")
-    upgraded = decide(case(match(purl=newer), purls=(newer, WAITRESS)))
+    upgraded = decided(match(purl=newer), purls=(newer, WAITRESS))
     assert prints(sarif.render(upgraded))["CVE-2026-1"] == denied["CVE-2026-1"]
     assert len(set(denied.values())) == len(denied)
 
 
 def test_two_versions_of_one_package_are_two_alerts() -> None:
-    two = decide(case(match(), match(purl=ZLIB.replace("1.2", "1.1"))))
+    two = decided(match(), match(purl=ZLIB.replace("1.2", "1.1")))
     found = [each["partialFingerprints"]["primaryLocationLineHash"] for each in results(sarif.render(two))]
     assert [each.partition(":")[2] for each in found] == ["1", "2"]
 
@@ -105,8 +111,8 @@ def test_the_junit_counts_what_was_denied_as_failed_and_what_is_off_or_excused_a
     document = verdict()
     top = ElementTree.fromstring(junit.render(document))
     rules, found = top
-    off = sum(each["decision"] in {"off", "blind"} for each in document["rules"])
-    assert [rules.get(key) for key in ("tests", "failures", "skipped")] == [str(len(document["rules"])), "2", str(off)]
+    off = sum(each.decision in {"off", "blind"} for each in document.rules)
+    assert [rules.get(key) for key in ("tests", "failures", "skipped")] == [str(len(document.rules)), "2", str(off)]
     assert [found.get(key) for key in ("tests", "failures", "skipped")] == ["4", "2", "1"]
     assert [case.get("name") for case in found if case.find("failure") is not None] == [
         "base-package zlib1g",
@@ -119,11 +125,11 @@ def test_the_markdown_has_the_answer_the_reasons_and_every_rule(tmp_path: Path) 
     page = MarkdownIt("commonmark").enable("table").render(judged.render(document))
     assert "Denied, for 2 reasons" in page
     assert "Without VEX statements it would be denied for 3 reasons" in page
-    assert all(f"<td>{each['code']}</td>" in page for each in document["rules"])
+    assert all(f"<td>{each.code}</td>" in page for each in document.rules)
 
 
 def test_hostile_text_stays_text_in_each_of_them() -> None:
-    document = decide(case(match(HOSTILE, severity="Critical")))
+    document = decided(match(HOSTILE, severity="Critical"))
     told = sarif.render(document)
     validate(told)
     texts = [results(told)[0]["message"]["text"], results(told)[0]["ruleId"]]

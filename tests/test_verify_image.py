@@ -163,22 +163,22 @@ def test_what_others_attach_to_an_image_is_refused_by_its_own_reason_and_stops_n
     own_runner = published.attach(denial(verdict), claims(runner="self-hosted"))
     again = published.attach(verdict, claims("refs/tags/v1.0"))
     found = published.verify().document()
-    refused = found["refused"]
+    refused = found.refused
     assert {str(pull_request), str(own_runner)} == set(refused)
     assert "signed it: its ref is refs/pull/1/merge" in refused[str(pull_request)]
     assert "its runner is self-hosted, and not github-hosted" in refused[str(own_runner)]
-    assert str(again) in {each["bundle"] for each in found["statements"]}
+    assert again in {each.bundle for each in found.statements}
 
 
 def test_what_is_proved_is_said_with_what_it_is_from_and_what_is_not_too(published: Published) -> None:
     found = published.verify(published.layout.only_image()).document()
-    proofs = {each["what"]: each["from"] for each in found["proved"]}
-    assert len(found["required"]) + 1 == len(proofs)
+    proofs = {each.what: each.by for each in found.proved}
+    assert len(found.required) + 1 == len(proofs)
     said = f"built from {REPOSITORY} at {REVISION}, refs/heads/main; the certificate says so too of its source, commit"
     [by] = [by for what, by in proofs.items() if what.startswith(f"provenance for the image: {said}")]
     assert by.endswith(f"by {REPOSITORY}/{WORKFLOW}@refs/heads/main")
     for words in ("reach the signer", "nothing newer was said", "no key was withdrawn", "database for linux/amd64"):
-        assert any(words in line for line in found["not_proved"]), words
+        assert any(words in line for line in found.not_proved), words
 
 
 def test_the_page_for_programs_names_what_is_there() -> None:

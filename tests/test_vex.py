@@ -1,11 +1,12 @@
 """A VEX statement excuses only with a reason, evidence and an end, for the package and the image that it fits."""
 
-import json
 from datetime import datetime
 from typing import Any
 
 import pytest
 
+from shipseal.digest import Digest
+from shipseal.documents.vex import RecordedClaim
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.judging.claims import OURS, Claim, State, describe, hold, restore
 from shipseal.judging.openvex import cross_check, for_scanner, publish
@@ -13,18 +14,18 @@ from shipseal.judging.vex import read
 from shipseal.project.config import HOME
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Database, Finding, Report
+from tests import measured
 from tests.statements import NOW, document, finding, parsed, rules, statement
 
 ZLIB = Purl.parse("pkg:deb/debian/zlib1g@1.2?arch=amd64")
-INDEX, AMD64, ARM64 = (f"sha256:{digit * 64}" for digit in "abc")
-IMAGE: dict[str, Any] = {
-    "reference": f"registry.example/acme/sample@{INDEX}",
-    "digest": INDEX,
-    "platforms": {
-        "linux/amd64": {"digest": AMD64, "packages": [{"purl": "pkg:deb/debian/zlib1g@1.2?arch=amd64"}]},
-        "linux/arm64": {"digest": ARM64, "packages": [{"purl": "pkg:deb/debian/other@1?arch=arm64"}]},
+INDEX, AMD64, ARM64 = (Digest("sha256", digit * 64) for digit in "abc")
+IMAGE = measured.image(
+    f"registry.example/acme/sample@{INDEX}",
+    {
+        "linux/amd64": (AMD64, ["pkg:deb/debian/zlib1g@1.2?arch=amd64"]),
+        "linux/arm64": (ARM64, ["pkg:deb/debian/other@1?arch=arm64"]),
     },
-}
+)
 
 
 def held(*statements: dict[str, Any], **changes: Any) -> tuple[Claim, ...]:
@@ -163,8 +164,10 @@ def test_only_not_affected_and_fixed_excuse(status: str, excuses: bool) -> None:
 
 def test_a_claim_is_written_and_read_back_unchanged() -> None:
     (claim,) = held(statement(conditions=[{"no_file": "*libz.so*"}]))
-    value = json.loads(json.dumps(describe(claim, NOW)))
-    assert restore(value) == Claim(**{**vars(claim), "packages": (Purl.parse(str(ZLIB)),)})
+    written = describe(claim, NOW).model_dump_json()
+    assert restore(RecordedClaim.model_validate_json(written)) == Claim(
+        **{**vars(claim), "packages": (Purl.parse(str(ZLIB)),)}
+    )
 
 
 @pytest.mark.parametrize(
@@ -180,14 +183,14 @@ def test_a_project_that_has_never_heard_of_a_statement_is_told_of_no_file_of_its
 
 
 def test_what_is_published_is_about_this_image_and_the_platforms_that_hold_the_package() -> None:
-    (published,) = publish(held(statement()), IMAGE, NOW)["statements"]
-    products = {each["@id"]: each["subcomponents"] for each in published["products"]}
-    package = [{"@id": "pkg:deb/debian/zlib1g@1.2?arch=amd64"}]
+    (published,) = publish(held(statement()), IMAGE, NOW).statements
+    products = {each.id: [part.id for part in each.subcomponents] for each in published.products}
+    package = ["pkg:deb/debian/zlib1g@1.2?arch=amd64"]
     assert products == {f"pkg:oci/sample@{INDEX}": package, f"pkg:oci/sample@{AMD64}": package}
 
 
 def test_what_is_published_holds_no_key_that_openvex_does_not_know() -> None:
-    (published,) = publish(held(statement()), IMAGE, NOW)["statements"]
+    (published,) = publish(held(statement()), IMAGE, NOW).as_json()["statements"]
     known = {"vulnerability", "products", "status", "justification", "timestamp", "status_notes"}
     assert published.keys() == known
     assert published["status_notes"].startswith("Valid until 2027-02-01. Evidence: the part is not built")
@@ -197,7 +200,7 @@ def test_what_is_published_holds_no_key_that_openvex_does_not_know() -> None:
 def test_what_is_published_fits_the_text_of_openvex_and_its_schema() -> None:
     """The text recommends an impact statement beside a justification, the schema 0.2.0 refuses the two together."""
     stated = [statement(), statement(vulnerability={"name": "CVE-2026-9"}, status="fixed", justification=None)]
-    first, second = publish(held(*stated), IMAGE, NOW)["statements"]
+    first, second = publish(held(*stated), IMAGE, NOW).as_json()["statements"]
     assert ("impact_statement" in first, "impact_statement" in second) == (False, True)
 
 
@@ -211,7 +214,7 @@ def test_what_is_published_fits_the_text_of_openvex_and_its_schema() -> None:
 )
 def test_a_statement_that_does_not_apply_is_not_published(changes: dict[str, Any]) -> None:
     claims = held(statement(**changes))
-    assert publish(claims, IMAGE, NOW)["statements"] == []
+    assert publish(claims, IMAGE, NOW).statements == ()
     assert for_scanner(claims, NOW)["statements"] == []
 
 

@@ -12,6 +12,8 @@ import pytest
 
 from shipseal.attestation.statements import PredicateType, Who
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.smoke import TraceDocument
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.image import contents
 from shipseal.judging import held
@@ -25,6 +27,7 @@ from shipseal.judging.tiers import Standing
 from shipseal.judging.vex import Status, read
 from shipseal.oci.layout import Layout
 from shipseal.scanning.findings import Finding
+from tests import measured
 from tests import test_verification as consumer
 from tests.holdings import AMD64, CALLER, FUNCTION, INDEX, LIBRARY, MAIN, MODULE, SEEN, TAR, WITH_TAR, followed, known
 from tests.stages.images import SmallImage, blob, tar
@@ -32,6 +35,7 @@ from tests.statements import NOW, finding, parsed, rules, statement
 
 ALIASED = finding("GHSA-aaaa-bbbb-cccc", aliases=("CVE-2026-1",))
 LOADED = replace(WITH_TAR, trace=Trace(AMD64, frozenset({TAR}), frozenset(), frozenset(), "3 requests"))
+IMAGE = measured.image(f"registry.example/a@{INDEX}", {"linux/amd64": (AMD64, [str(LIBRARY)])})
 ACCEPTED: dict[str, Any] = {
     "justification": "vulnerable_code_not_in_execute_path",
     "conditions": [{"not_imported": "tarfile"}, {"not_opened": "tarfile"}],
@@ -97,7 +101,7 @@ def test_a_statement_that_does_not_fit_has_no_effect(stated: dict[str, Any], sta
         ({"status": "will_not_fix"}, "status: 'will_not_fix' is none of"),
         ({"evidence": None}, "takes evidence: not having seen something is none"),
         ({"valid_until": None}, "valid_until"),
-        ({"seen": [{"tier": "E0", "on": INDEX, "says": "it is not there"}]}, "there is no such key"),
+        ({"seen": [{"tier": "E0", "on": str(INDEX), "says": "it is not there"}]}, "there is no such key"),
     ],
     ids=[
         *("no justification", "no reason", "won't fix as a justification", "won't fix in words"),
@@ -178,19 +182,14 @@ def test_a_test_client_that_imports_the_module_in_its_own_process_neither_excuse
 
 
 def test_what_was_watched_on_another_image_is_refused() -> None:
-    nothing: dict[str, list[str]] = {key: [] for key in ("loaded", "opened_during_tests_only", "never_opened")}
-    work = dict.fromkeys(("digest", "requests", "tests", "loaded", "modules"), 0)
-    document = {"digest": str(Digest.of(b"another image")), "workload": work, **nothing}
     with pytest.raises(VerificationFailed, match=r"smoke/trace\.json is about another image"):
-        held.trace(document, {"digest": INDEX, "platforms": {"linux/amd64": {"digest": AMD64}}})
+        held.trace(TraceDocument(measured.watched("linux/amd64", Digest.of(b"another image"))), IMAGE)
 
 
 def test_what_is_published_for_one_digest_names_no_other() -> None:
-    platform = {"digest": AMD64, "packages": [{"purl": str(LIBRARY)}]}
-    image = {"reference": f"registry.example/a@{INDEX}", "digest": INDEX, "platforms": {"linux/amd64": platform}}
-    (published,) = publish(judged(known=known(FUNCTION)), image, NOW)["statements"]
-    assert [product["@id"] for product in published["products"]] == [f"pkg:oci/a@{INDEX}", f"pkg:oci/a@{AMD64}"]
-    assert f"E3 on {INDEX}: none of the image's 2 ELF files imports crc32_combine" in published["status_notes"]
+    (published,) = publish(judged(known=known(FUNCTION)), IMAGE, NOW).statements
+    assert [product.id for product in published.products] == [f"pkg:oci/a@{INDEX}", f"pkg:oci/a@{AMD64}"]
+    assert f"E3 on {INDEX}: none of the image's 2 ELF files imports crc32_combine" in published.status_notes
 
 
 @pytest.mark.parametrize("signer", [None, Who("https://stranger.invalid", "https://issuer.invalid")])
@@ -210,8 +209,11 @@ def layered(root: Path, *more: dict[str, bytes], platforms: tuple[str, ...] = ("
     image = SmallImage(platforms=platforms).write(root)
     for files in more:
         digest, size = blob(root, tar(dict(files), directories=True))
-        image["platforms"][platforms[-1]]["layers"].append({"name": "more", "digest": str(digest), "size": size})
-    held_there = contents.read(Layout(root), image, (), {})
+        image["platforms"][platforms[-1]]["layers"].append(
+            {"name": "more", "digest": str(digest), "diff_id": str(digest), "size": size}
+        )
+    document = ImageDocument.parse(json.dumps(image).encode())
+    held_there = contents.read(Layout(root), document, (), {})
     return replace(held_there, offered=SEEN.offered, closures=SEEN.closures)
 
 
@@ -253,9 +255,7 @@ def test_a_draft_that_nobody_has_accepted_is_refused() -> None:
 
 
 def test_two_runs_on_different_days_publish_the_same_of_what_follows() -> None:
-    platform = {"digest": AMD64, "packages": [{"purl": str(LIBRARY)}]}
-    image = {"reference": f"registry.example/a@{INDEX}", "digest": INDEX, "platforms": {"linux/amd64": platform}}
     (each,) = follow([finding()], known(FUNCTION), SEEN)
     claims = [each.claim(NOW), each.claim(NOW + timedelta(days=3))]
-    one, other = (publish([claim], image, NOW)["statements"] for claim in claims if claim)
+    one, other = (publish([claim], IMAGE, NOW).statements for claim in claims if claim)
     assert one == other

@@ -9,6 +9,10 @@ from typing import Any
 import anyio
 
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.inputs import InputsDocument
+from shipseal.documents.scan import DatabaseDocument
+from shipseal.documents.tools import StoredTool, ToolsDocument
 from shipseal.engine.run import Run
 from shipseal.engine.stage import Context, Stage
 from shipseal.engine.table import RECORDED
@@ -22,6 +26,7 @@ from shipseal.stages.facts import facts
 from shipseal.stages.promote import promote
 from shipseal.stages.publish import publish
 from shipseal.stages.verify import verify
+from tests import documents
 from tests.conftest import NOW, PIPELINE_TOML, commit
 
 PLATFORMS: tuple[str, ...] = ("linux/amd64", "linux/arm64")
@@ -34,15 +39,15 @@ JUNIT = b"""<testsuites><testsuite><testcase classname="tests.test_it" name="tes
 
 
 async def inputs(context: Context) -> str:
-    context.write_json("inputs.json", {})
+    InputsDocument(wheels={}, debian={}, tools={}).write(context)
     return "inputs"
 
 
 async def tools(context: Context) -> str:
     named = {
-        name: {"version": "1.0.0", "digest": str(at), "from": "unknown"} for name, at in context.tools.locked.items()
+        name: StoredTool(version="1.0.0", digest=at, source="unknown") for name, at in context.tools.locked.items()
     }
-    context.write_json("tools.json", named)
+    ToolsDocument(named).write(context)
     return "tools"
 
 
@@ -65,66 +70,41 @@ async def image(context: Context) -> str:
     platforms = {platform: _platform(layout, platform) for platform in PLATFORMS}
     index = _blob(layout, INDEX, {"schemaVersion": 2, "mediaType": INDEX, "manifests": list(platforms.values())})
     (layout / "index.json").write_text(json.dumps({"schemaVersion": 2, "mediaType": INDEX, "manifests": [index]}))
-    context.write_json(
-        "image.json",
-        {
-            "reference": f"{NAME}@{index['digest']}",
-            "digest": index["digest"],
-            "platforms": {name: _listed(item["digest"]) for name, item in platforms.items()},
-            "service": {"name": "sample", "version": VERSION},
-        },
-    )
+    digest = Digest.parse(index["digest"])
+    every = {name: Digest.parse(item["digest"]) for name, item in platforms.items()}
+    documents.image(f"{NAME}@{digest}", every, version=VERSION).write(context)
     return "imaged"
 
 
 async def smoke(context: Context) -> str:
     (context.out / "junit.xml").write_bytes(JUNIT)
-    context.write_json("smoke.json", {"platform": PLATFORMS[0]})
+    documents.smoke(WHEEL, PLATFORMS[0]).write(context)
     return "smoked"
 
 
 async def sbom(context: Context) -> str:
-    for platform, entry in context.read_json("image", "image.json")["platforms"].items():
+    for platform, entry in ImageDocument.read(context).platforms.items():
         place = platform.replace("/", "-")
-        context.write_json(f"{place}/sbom.cdx.json", cyclonedx(entry["digest"]))
-        context.write_json(f"{place}/sbom.spdx.json", spdx(entry["digest"]))
+        context.write_json(f"{place}/sbom.cdx.json", cyclonedx(str(entry.digest)))
+        context.write_json(f"{place}/sbom.spdx.json", spdx(str(entry.digest)))
     return "listed"
 
 
 async def scan(context: Context) -> str:
     context.write_json("grype.json", dict.fromkeys(PLATFORMS, GRYPE))
-    context.write_json(
-        "database.json",
-        {
-            "built": "2026-11-20T00:00:00Z",
-            "schema": "6.1.7",
-            "checksum": str(WHEEL),
-            "source": "sample",
-            "sample": True,
-        },
-    )
+    DatabaseDocument(
+        built="2026-11-20T00:00:00Z", schema_version="6.1.7", checksum=WHEEL, source="sample", sample=True
+    ).write(context)
     return "scanned"
 
 
 async def vex(context: Context) -> str:
-    product = {"@id": f"pkg:oci/sample@{context.read_json('image', 'image.json')['digest']}"}
-    statement = {"vulnerability": {"name": "CVE-2023-45853"}, "products": [product], "status": "not_affected"}
-    context.write_json("openvex.json", {"@context": "https://openvex.dev/ns/v0.2.0", "statements": [statement]})
+    documents.openvex(str(ImageDocument.read(context).reference), context.now, "CVE-2023-45853").write(context)
     return "excused"
 
 
 async def assess(context: Context) -> str:
-    context.write_json(
-        "verdict.json",
-        {
-            "allowed": True,
-            "denied": [],
-            "excused": [],
-            "image": NAME,
-            "judged": context.now.isoformat(),
-            "inputs": {"image": str(WHEEL), "policy/rules.toml": str(WHEEL)},
-        },
-    )
+    documents.verdict(f"{NAME}@{WHEEL}", context.now, {"image": WHEEL, "policy/rules.toml": WHEEL}).write(context)
     return "allowed"
 
 
@@ -177,11 +157,6 @@ def spdx(digest: str) -> dict[str, Any]:
             }
         ],
     }
-
-
-def _listed(digest: str) -> dict[str, Any]:
-    package = {"purl": "pkg:pypi/waitress@3.0.2", "files": ["usr/lib/waitress.py"]}
-    return {"digest": digest, "size": 1, "layers": [{"digest": str(WHEEL)}], "packages": [package], "generated": []}
 
 
 def _platform(layout: Path, platform: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ layout's index lists with the subject as an annotation.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -13,8 +13,9 @@ from typing import Any
 
 from shipseal.attacks.copies import replace
 from shipseal.digest import Digest
-from shipseal.distribution.referrers import Referrer, attach
+from shipseal.distribution.referrers import attach
 from shipseal.oci.layout import INDEX_TYPE
+from shipseal.oci.models import OciDescriptor, OciIndex, OciManifest
 
 _SUBJECT = "org.olareg.referrer.subject"
 _TAG = "org.opencontainers.image.ref.name"
@@ -50,27 +51,24 @@ class Content:
 
     def list_manifest(self, digest: Digest, tag: str = "") -> None:
         """Have the repository list a manifest that it has, by a tag if there is one."""
-        kind = self.json(digest)["mediaType"]
-        entry = {"mediaType": kind, "digest": str(digest), "size": len(self.read(digest))}
-        index = self._index()
-        index["manifests"].append({**entry, "annotations": {_TAG: tag}} if tag else entry)
-        self._write(index)
+        described = self._described(digest)
+        self._write(
+            [*self._index().manifests, described.model_copy(update={"annotations": {_TAG: tag}}) if tag else described]
+        )
 
-    def referrers(self, subject: Digest) -> list[dict[str, Any]]:
+    def referrers(self, subject: Digest) -> tuple[OciDescriptor, ...]:
         """Return the descriptors of what refers to a manifest."""
-        entry = self._entry(self._index(), subject)
-        return list(self.json(Digest.parse(entry["digest"]))["manifests"]) if entry else []
+        found = next((each for each in self._index().manifests if _is_of(each, subject)), None)
+        return OciIndex.read(self.read(found.digest), "a list of referrers").manifests if found else ()
 
-    def list_referrers(self, subject: Digest, listed: Iterable[Mapping[str, Any]]) -> None:
+    def list_referrers(self, subject: Digest, listed: Iterable[OciDescriptor]) -> None:
         """Have these refer to a manifest, and nothing else."""
-        document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": list(listed)}
+        document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [each.as_json() for each in listed]}
         data = json.dumps(document).encode()
-        index = self._index()
-        if (old := self._entry(index, subject)) is not None:
-            index["manifests"].remove(old)
-        entry = {"mediaType": INDEX_TYPE, "digest": str(self.put(data)), "size": len(data)}
-        index["manifests"].append({**entry, "annotations": {_SUBJECT: str(subject)}})
-        self._write(index)
+        entry = OciDescriptor(
+            media_type=INDEX_TYPE, digest=self.put(data), size=len(data), annotations={_SUBJECT: str(subject)}
+        )
+        self._write([*(each for each in self._index().manifests if not _is_of(each, subject)), entry])
 
     def detach(self, bundle: Digest, subjects: Iterable[Digest]) -> None:
         """Take a bundle away from manifests; its bytes stay where nothing names them."""
@@ -81,28 +79,31 @@ class Content:
     def attach(self, bundle: bytes, kind: str, subjects: Collection[Digest], now: datetime) -> Digest:
         """Attach a bundle to manifests."""
         for subject in subjects:
-            described = {"mediaType": self.json(subject)["mediaType"], "digest": str(subject)}
-            referrer = attach(bundle, kind, {**described, "size": len(self.read(subject))}, now)
-            self._refer(subject, referrer)
+            referrer = attach(bundle, kind, self._described(subject).as_json(), now)
+            self.put(referrer.manifest)
+            more = OciDescriptor.read(json.dumps(referrer.descriptor).encode(), "a descriptor")
+            self.list_referrers(subject, [*self.referrers(subject), more])
         return self.put(bundle)
 
-    def bundles(self, referrer: Mapping[str, Any]) -> set[Digest]:
+    def manifest(self, digest: Digest) -> OciManifest:
+        """Return a manifest."""
+        return OciManifest.read(self.read(digest), "a manifest")
+
+    def bundles(self, referrer: OciDescriptor) -> set[Digest]:
         """Return the digests of what a referrer holds."""
-        manifest = self.json(Digest.parse(referrer["digest"]))
-        return {Digest.parse(layer["digest"]) for layer in manifest["layers"]}
+        return {layer.digest for layer in self.manifest(referrer.digest).layers}
 
-    def _refer(self, subject: Digest, referrer: Referrer) -> None:
-        self.put(referrer.manifest)
-        self.list_referrers(subject, [*self.referrers(subject), referrer.descriptor])
+    def _described(self, manifest: Digest) -> OciDescriptor:
+        data = self.read(manifest)
+        return OciDescriptor(media_type=json.loads(data)["mediaType"], digest=manifest, size=len(data))
 
-    def _index(self) -> Any:
-        return json.loads((self.path / "index.json").read_bytes())
+    def _index(self) -> OciIndex:
+        return OciIndex.read((self.path / "index.json").read_bytes(), "index.json")
 
-    def _write(self, index: Any) -> None:
-        replace(self.path / "index.json", json.dumps(index).encode())
+    def _write(self, listed: Iterable[OciDescriptor]) -> None:
+        index = self._index().model_copy(update={"manifests": tuple(listed)})
+        replace(self.path / "index.json", json.dumps(index.as_json()).encode())
 
-    @staticmethod
-    def _entry(index: Any, subject: Digest) -> Any:
-        return next(
-            (each for each in index["manifests"] if each.get("annotations", {}).get(_SUBJECT) == str(subject)), None
-        )
+
+def _is_of(listed: OciDescriptor, subject: Digest) -> bool:
+    return (listed.annotations or {}).get(_SUBJECT) == str(subject)

@@ -17,6 +17,7 @@ from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
+from shipseal.attacks.pointers import at, put
 from shipseal.attestation.statements import Who
 from shipseal.canonical import canonical
 from shipseal.engine.world import loopback_sigstore
@@ -95,11 +96,11 @@ def forge(owner: Who, claims: Mapping[str, str]) -> Iterator[Forge]:
 
 def said(bundle: bytes) -> dict[str, Any]:
     """Return the statement in a bundle, whoever has signed it."""
-    return dict(json.loads(base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"])))
+    return dict(json.loads(base64.b64decode(at(json.loads(bundle), "/dsseEnvelope/payload"))))
 
 
 def with_payload(bundle: bytes, statement: Mapping[str, Any]) -> bytes:
     """Return a bundle with another statement in it, and the signature of the first."""
     document = json.loads(bundle)
-    document["dsseEnvelope"]["payload"] = base64.b64encode(canonical(dict(statement))).decode()
+    put(document, "/dsseEnvelope/payload", base64.b64encode(canonical(dict(statement))).decode())
     return json.dumps(document).encode()

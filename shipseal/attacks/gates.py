@@ -62,8 +62,8 @@ def _stage(name: str) -> Callable[[Copy], Awaitable[None]]:
 async def _replay(copy: Copy) -> None:
     with tempfile.TemporaryDirectory(prefix="shipseal-attack-") as work:
         kept = recorded(copy.directory, Path(work))
-    again = decide(kept.case)
-    require_same("the copy", list(islice(differences(dict(kept.verdict), again), MOST_SHOWN + 1)))
+    again = decide(kept.case).as_json()
+    require_same("the copy", list(islice(differences(kept.written, again), MOST_SHOWN + 1)))
 
 
 async def _kept(copy: Copy) -> None:

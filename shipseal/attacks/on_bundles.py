@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from shipseal.attacks.attack import Attack
 from shipseal.attacks.forging import said, with_payload
+from shipseal.attacks.pointers import at, put
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import Copy
 from shipseal.attestation.consumer import Unsigned
@@ -40,28 +41,25 @@ def _double(_: Copy, bundle: bytes) -> bytes:
 
 def _change_the_payload(_: Copy, bundle: bytes) -> bytes:
     statement = said(bundle)
-    statement["predicate"]["components"] = statement["predicate"]["components"][:1]
+    put(statement, "/predicate/components", at(statement, "/predicate/components")[:1])
     return with_payload(bundle, statement)
 
 
 def _point_elsewhere(_: Copy, bundle: bytes) -> bytes:
     statement = said(bundle)
-    statement["subject"][0]["digest"]["sha256"] = Digest.of(b"another image").hex
+    put(statement, "/subject/0/digest/sha256", Digest.of(b"another image").hex)
     return with_payload(bundle, statement)
 
 
-def _log_another(copy: Copy, bundle: bytes) -> bytes:
-    document = json.loads(bundle)
-    other = json.loads(copy.target.bundle(copy.target.names(_CYCLONEDX)[0]))
-    document["verificationMaterial"]["tlogEntries"] = other["verificationMaterial"]["tlogEntries"]
-    return json.dumps(document).encode()
+def _with_another(pointer: str) -> Callable[[Copy, bytes], bytes]:
+    """Return what puts a part of another bundle into one."""
 
+    def change(copy: Copy, bundle: bytes) -> bytes:
+        document, other = json.loads(bundle), json.loads(copy.target.bundle(copy.target.names(_CYCLONEDX)[0]))
+        put(document, pointer, at(other, pointer))
+        return json.dumps(document).encode()
 
-def _certify_another(copy: Copy, bundle: bytes) -> bytes:
-    document = json.loads(bundle)
-    other = json.loads(copy.target.bundle(copy.target.names(_CYCLONEDX)[0]))
-    document["verificationMaterial"]["certificate"] = other["verificationMaterial"]["certificate"]
-    return json.dumps(document).encode()
+    return change
 
 
 def _write_in_another_order(copy: Copy) -> None:
@@ -137,7 +135,7 @@ ATTACKS = (
         "a bundle with the log entry of another one",
         "verify",
         _refused(_PROVENANCE),
-        _changed(_PROVENANCE, _log_another),
+        _changed(_PROVENANCE, _with_another("/verificationMaterial/tlogEntries")),
         needs=(_PROVENANCE,),
     ),
     Attack(
@@ -145,7 +143,7 @@ ATTACKS = (
         "a bundle with the certificate of another one",
         "verify",
         _refused(_PROVENANCE),
-        _changed(_PROVENANCE, _certify_another),
+        _changed(_PROVENANCE, _with_another("/verificationMaterial/certificate")),
         needs=(_PROVENANCE,),
     ),
     Attack(

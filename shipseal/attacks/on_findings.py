@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from shipseal.attacks.attack import Attack
 from shipseal.attacks.on_statements import Json, attack_on, resigned
+from shipseal.attacks.pointers import at, put
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import Copy
 from shipseal.attestation.freshness import AGEING
@@ -19,7 +20,7 @@ _KIND = PredicateType
 
 
 def _deny(predicate: Json) -> None:
-    predicate["properties"] = []
+    put(predicate, "/properties", [])
     predicate[VERDICT_FIELD] = {**predicate.get(VERDICT_FIELD, {}), "allowed": False}
 
 
@@ -27,7 +28,7 @@ def _overrule_a_denial(copy: Copy) -> None:
     """Leave the older verdict, which allows it, and a newer one that does not at a single manifest."""
     target = copy.target
     said = target.said(target.names(PredicateType.VERDICT)[0])
-    _deny(said["predicate"])
+    _deny(at(said, "/predicate"))
     copy.content.attach(target.forge.sign(said), PredicateType.VERDICT, target.platforms[:1], copy.now)
     copy.fit("publish")
 
@@ -42,17 +43,17 @@ def _aged(policy: Policy) -> Refusal:
 
 
 def _scan_by_an_old_database(copy: Copy) -> None:
-    resigned(PredicateType.VULNS, lambda it: it["scanner"]["db"].update(lastUpdate="2000-01-01T00:00:00Z"))(copy)
+    resigned(PredicateType.VULNS, lambda it: put(it, "/scanner/db/lastUpdate", "2000-01-01T00:00:00Z"))(copy)
     copy.apply(maximum_age_days=Ages(vulns=_DAYS))
 
 
 def _scan_by_another_database(predicate: Json) -> None:
-    predicate["scanner"]["db"]["annotations"]["checksum"] = str(Digest.of(b"another database"))
+    put(predicate, "/scanner/db/annotations/checksum", str(Digest.of(b"another database")))
 
 
 def _release_by_a_sample(copy: Copy) -> None:
     """Judge a scan by the SAMPLE as others will who rely on it: by a trust root of their own."""
-    resigned(PredicateType.VULNS, lambda it: it["scanner"]["db"]["annotations"].update(sample=True))(copy)
+    resigned(PredicateType.VULNS, lambda it: put(it, "/scanner/db/annotations/sample", True))(copy)
     root = copy.directory / "attest" / _ROOT
     policy, _ = copy.target.policy
     rules = policy.rules.model_copy(update={"trust_root": TrustRoot.FILE, "trust_root_file": _ROOT})

@@ -1,33 +1,36 @@
 """Tamper with the image's layouts in the run directory, every record put right: before anything is pushed."""
 
 import gzip
-import json
 from typing import Any
 
 from shipseal.attacks import copies
 from shipseal.attacks.attack import Attack
+from shipseal.attacks.pointers import at
 from shipseal.attacks.refusal import Refusal
 from shipseal.attacks.target import Copy
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.oci.layout import Layout
+from shipseal.oci.models import OciManifest
 
 _BLOB = Refusal(VerificationFailed, "oci.layout.Layout._check")
+
+
+def _manifest(layout: Layout, copy: Copy) -> OciManifest:
+    return OciManifest.read(layout.read(copy.target.platforms[0]), "a manifest")
 
 
 def _swap_a_layer_of_the_layout(copy: Copy) -> None:
     """Compress the layer that `sbom` is about to list in another way: other bytes, of the same content."""
     layout = Layout(copy.directory / "image" / "layout")
-    manifest = json.loads(layout.read(copy.target.platforms[0]))
-    layer = layout.blob(Digest.parse(manifest["layers"][-1]["digest"]))
+    layer = layout.blob(_manifest(layout, copy).layers[-1].digest)
     copies.replace(layer, gzip.compress(gzip.decompress(layer.read_bytes()), 1, mtime=1))
     copy.fit("image")
 
 
 def _change_the_configuration_before_it_is_pushed(copy: Copy) -> None:
     layout = Layout(copy.directory / "attest" / "layout")
-    manifest = json.loads(layout.read(copy.target.platforms[0]))
-    configuration = layout.blob(Digest.parse(manifest["config"]["digest"]))
+    configuration = layout.blob(_manifest(layout, copy).config.digest)
     copies.replace(configuration, copies.without(configuration.read_bytes()))
     copy.fit("attest")
 
@@ -38,7 +41,7 @@ def _list_no_image(copy: Copy) -> None:
 
 def _name_another_platform(copy: Copy) -> None:
     def change(image: Any) -> None:
-        next(iter(image["platforms"].values()))["digest"] = str(Digest.of(b"another platform"))
+        next(iter(at(image, "/platforms").values()))["digest"] = str(Digest.of(b"another platform"))
 
     copy.edit("image/image.json", change)
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from shipseal.attacks.attack import Attack
+from shipseal.attacks.pointers import at, put
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import Copy
 from shipseal.attestation.grounds import Ground
@@ -20,22 +21,23 @@ def resigned(kind: PredicateType, change: Callable[[Json], object]) -> Callable[
 
     def tamper(copy: Copy) -> None:
         for name in copy.target.names(kind):
-            copy.forged(name, lambda said: change(said["predicate"]))
+            copy.forged(name, lambda said: change(at(said, "/predicate")))
 
     return tamper
 
 
 def _list_another_image(predicate: Json) -> None:
-    predicate["metadata"]["component"]["version"] = str(_OTHER)
+    put(predicate, "/metadata/component/version", str(_OTHER))
 
 
 def _say_another_type(copy: Copy) -> None:
-    other = copy.target.said(copy.target.names(PredicateType.CYCLONEDX)[0])["predicate"]
+    other = at(copy.target.said(copy.target.names(PredicateType.CYCLONEDX)[0]), "/predicate")
     copy.forged(copy.target.names(PredicateType.SPDX)[0], lambda said: said.update(predicate=other))
 
 
 def _speak_of_another_image(said: Json) -> None:
-    said["subject"] = [{**each, "digest": {"sha256": _OTHER.hex}} for each in said["subject"]]
+    for each in at(said, "/subject"):
+        put(each, "/digest", {"sha256": _OTHER.hex})
 
 
 def _excuse_in_another_image(predicate: Json) -> None:
@@ -45,33 +47,34 @@ def _excuse_in_another_image(predicate: Json) -> None:
         "status": "not_affected",
         "justification": "component_not_present",
     }
-    predicate["statements"] = [*predicate["statements"], more]
+    at(predicate, "/statements").append(more)
 
 
 def _fail(predicate: Json) -> None:
-    predicate.update(result="FAILED", failedTests=predicate["passedTests"][:1])
+    predicate.update(result="FAILED", failedTests=at(predicate, "/passedTests")[:1])
 
 
 def _name_another_builder(predicate: Json) -> None:
-    predicate["runDetails"]["builder"]["id"] = "https://dry-run.invalid/another/builder"
+    put(predicate, "/runDetails/builder/id", "https://dry-run.invalid/another/builder")
 
 
 def _name_another_commit(predicate: Json) -> None:
-    for item in predicate["buildDefinition"]["resolvedDependencies"]:
+    for item in at(predicate, "/buildDefinition/resolvedDependencies"):
         if item.get("name") == "source":
-            item["digest"]["gitCommit"] = "0" * 40
+            put(item, "/digest/gitCommit", "0" * 40)
 
 
 def _of_another_repository(copy: Copy) -> None:
     def change(said: Json) -> None:
-        said["subject"] = [{**each, "name": "registry.invalid/another"} for each in said["subject"]]
+        for each in at(said, "/subject"):
+            each.update(name="registry.invalid/another")
 
     copy.forged(copy.target.names(PredicateType.PROVENANCE)[0], change)
 
 
 def _revoke(copy: Copy) -> None:
     target = copy.target
-    name = target.said(target.names(PredicateType.PROVENANCE)[0])["subject"][0]["name"]
+    name = at(target.said(target.names(PredicateType.PROVENANCE)[0]), "/subject/0/name")
     subjects = [Subject(name, digest) for digest in (target.image, *target.platforms)]
     predicate = revocation("it was attacked", copy.now).predicate()
     bundle = target.forge.sign(statement(PredicateType.REVOCATION, subjects, predicate))

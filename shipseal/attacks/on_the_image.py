@@ -7,21 +7,25 @@ from typing import Any
 from shipseal.attacks import copies
 from shipseal.attacks.attack import Attack
 from shipseal.attacks.content import Content
+from shipseal.attacks.pointers import at
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import RECEIPT, Copy
 from shipseal.attestation.grounds import Ground
 from shipseal.attestation.trust import Policy
 from shipseal.canonical import canonical
 from shipseal.digest import Digest
+from shipseal.documents.promote import TagsDocument
+from shipseal.engine.left import Left
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.oci.documents import LAYER
+from shipseal.oci.models import OciDescriptor, OciIndex, OciManifest
 
 _ALTERED = Refusal(VerificationFailed, "distribution.fetch_image._try")
 _OTHER = b"another layer"
 
 
-def _manifest(copy: Copy) -> Any:
-    return copy.content.json(copy.target.platforms[0])
+def _manifest(copy: Copy) -> OciManifest:
+    return copy.content.manifest(copy.target.platforms[0])
 
 
 def _alter(copy: Copy, digest: Digest) -> None:
@@ -30,16 +34,16 @@ def _alter(copy: Copy, digest: Digest) -> None:
 
 
 def _swap_a_layer(copy: Copy) -> None:
-    _alter(copy, Digest.parse(_manifest(copy)["layers"][-1]["digest"]))
+    _alter(copy, _manifest(copy).layers[-1].digest)
 
 
 def _change_the_configuration(copy: Copy) -> None:
-    _alter(copy, Digest.parse(_manifest(copy)["config"]["digest"]))
+    _alter(copy, _manifest(copy).config.digest)
 
 
 def _annotate_a_manifest(copy: Copy) -> None:
     digest = copy.target.platforms[0]
-    manifest = {**_manifest(copy), "annotations": {"org.opencontainers.image.version": "999"}}
+    manifest = {**_manifest(copy).as_json(), "annotations": {"org.opencontainers.image.version": "999"}}
     copy.content.alter(digest, canonical(manifest))
     copy.fit("publish")
 
@@ -55,9 +59,8 @@ def _publish(copy: Copy, index: Digest, subjects: Mapping[Digest, Digest]) -> No
     renamed = {str(old): str(new) for old, new in subjects.items()}
 
     def change(receipt: Any) -> Any:
-        name = receipt["reference"].partition("@")[0]
-        there = [renamed.get(each, each) for each in receipt["subjects"]]
-        return {**receipt, "reference": f"{name}@{index}", "subjects": there}
+        there = [renamed.get(each, each) for each in at(receipt, "/subjects")]
+        return {**receipt, "reference": f"{copy.target.published.name}@{index}", "subjects": there}
 
     copy.edit(RECEIPT, change)
 
@@ -69,20 +72,20 @@ def _reorder_the_index(copy: Copy) -> None:
 
 
 def _with_another_layer(content: Content, manifest: Digest) -> Digest:
-    document = content.json(manifest)
-    layer = {"mediaType": LAYER, "digest": str(content.put(_OTHER)), "size": len(_OTHER)}
-    return content.put(canonical({**document, "layers": [*document["layers"][:-1], layer]}))
+    document = content.manifest(manifest)
+    layer = OciDescriptor(media_type=LAYER, digest=content.put(_OTHER), size=len(_OTHER))
+    changed = document.model_copy(update={"layers": (*document.layers[:-1], layer)})
+    return content.put(canonical(changed.as_json()))
 
 
 def _build_around_the_evidence(copy: Copy) -> None:
     """Put another layer into every platform, every digest right, and attach all evidence to what came of it."""
     content, image = copy.content, copy.target.image
     renamed = {manifest: _with_another_layer(content, manifest) for manifest in copy.target.platforms}
-    index = content.json(image)
-    for each in index["manifests"]:
-        other = renamed[Digest.parse(each["digest"])]
-        each |= {"digest": str(other), "size": len(content.read(other))}
-    renamed[image] = content.put(canonical(index))
+    index = OciIndex.read(content.read(image), "the index")
+    others = ((each, renamed[each.digest]) for each in index.manifests)
+    listed = [each.model_copy(update={"digest": new, "size": len(content.read(new))}) for each, new in others]
+    renamed[image] = content.put(canonical(index.model_copy(update={"manifests": tuple(listed)}).as_json()))
     for old, new in renamed.items():
         for name in copy.target.every:
             if old in copy.target.subjects(name):
@@ -101,7 +104,7 @@ def _verify_another_image(copy: Copy) -> None:
     other = Digest.of(b"another image")
 
     def change(verification: Any) -> Any:
-        name = verification["reference"].partition("@")[0]
+        name = copy.target.published.name
         return {**verification, "reference": f"{name}@{other}", "digest": str(other)}
 
     copy.edit("verify/verification.json", change)
@@ -109,7 +112,7 @@ def _verify_another_image(copy: Copy) -> None:
 
 def _move_the_tag(copy: Copy) -> None:
     other = _reordered(copy.content, copy.target.image)
-    copy.content.list_manifest(other, tag=copy.target.json("promote/tags.json")["tags"][0])
+    copy.content.list_manifest(other, tag=TagsDocument.read(Left(copy.target.run.directory)).tags[0])
     copy.fit("publish")
 
 

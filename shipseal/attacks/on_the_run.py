@@ -7,6 +7,7 @@ from typing import Any
 from shipseal.attacks import copies
 from shipseal.attacks.attack import Attack
 from shipseal.attacks.gates import KEPT, NotKept
+from shipseal.attacks.pointers import at
 from shipseal.attacks.refusal import Refusal
 from shipseal.attacks.target import Copy
 from shipseal.digest import Digest
@@ -42,7 +43,7 @@ def _link_a_file(copy: Copy) -> None:
 
 def _edit_a_record(copy: Copy) -> None:
     def change(record: Any) -> None:
-        record["products"]["verdict.json"] = str(Digest.of(b"another verdict"))
+        at(record, "/products")["verdict.json"] = str(Digest.of(b"another verdict"))
 
     copies.edit_json(copy.directory / "assess" / FILENAME, change)
 
@@ -63,9 +64,8 @@ def _alter_test_results(copy: Copy) -> None:
 
 def _alter_the_list_of_inputs(copy: Copy) -> None:
     def change(inputs: Any) -> None:
-        for wheels in inputs["wheels"].values():
-            for wheel in wheels:
-                wheel["digest"] = str(Digest.of(b"another wheel"))
+        for wheel in (wheel for group in at(inputs, "/wheels").values() for wheel in group):
+            wheel.update(digest=str(Digest.of(b"another wheel")))
 
     copies.edit_json(copy.directory / "inputs" / "inputs.json", change)
 

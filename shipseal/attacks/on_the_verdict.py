@@ -7,6 +7,7 @@ from shipseal.attacks.gates import REPLAY
 from shipseal.attacks.refusal import Refusal
 from shipseal.attacks.target import Copy
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
 from shipseal.errors import PolicyDenied, VerificationFailed
 from shipseal.judging.policy import BOUND
 
@@ -16,24 +17,24 @@ _DENIED = Refusal(PolicyDenied, "stages.admit.admit")
 _VERDICT, _GRYPE = "assess/verdict.json", "scan/grype.json"
 
 
-def _add_a_finding(report: Any, image: Any) -> None:
+def _add_a_finding(report: Any, image: ImageDocument) -> None:
     """Have Grype's report hold a critical finding in a package of the image."""
     platform = next(iter(report))
-    package = image["platforms"][platform]["packages"][0]
+    package = image.platforms[platform].packages[0]
     found = {"id": "CVE-2000-0001", "severity": "Critical", "fix": {"state": "not-fixed", "versions": []}}
-    artifact = {"name": package["name"], "version": package["version"], "purl": package["purl"]}
+    artifact = {"name": package.name, "version": package.version, "purl": package.purl}
     report[platform]["matches"].append({"vulnerability": found, "relatedVulnerabilities": [], "artifact": artifact})
 
 
 def _hide_a_finding_from_the_verdict(copy: Copy) -> None:
-    image = copy.target.json("image/image.json")
+    image = copy.target.described
     copy.edit(_GRYPE, lambda report: _add_a_finding(report, image))
     judged = str(Digest.of_file(copy.directory / _GRYPE))
     copy.edit(_VERDICT, lambda verdict: {**verdict, "inputs": {**verdict["inputs"], _GRYPE: judged}})
 
 
 def _change_the_scan(copy: Copy) -> None:
-    image = copy.target.json("image/image.json")
+    image = copy.target.described
     copy.edit(_GRYPE, lambda report: _add_a_finding(report, image))
 
 

@@ -4,7 +4,6 @@ import os
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
 
 import anyio
 import anyio.to_thread
@@ -14,6 +13,7 @@ from shipseal.attacks.catalogue import CONTROLS
 from shipseal.attacks.gates import VERIFY, bring_before, needs, prepare
 from shipseal.attacks.refusal import Refusal
 from shipseal.attacks.target import Copy, Target
+from shipseal.documents.attack import AttackOutcome
 from shipseal.errors import ShipsealError, flatten
 
 ACCEPTED = "accepted"
@@ -41,16 +41,17 @@ class Outcome:
     ok: bool
     why: str = ""
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as `attack.json` has it."""
-        return {
-            "name": self.name,
-            "did": self.did,
-            "gate": self.gate,
-            "expected": self.expected,
-            "refused_by": "" if self.came == ACCEPTED else self.came,
-            "ok": self.ok,
-        }
+    @property
+    def told(self) -> AttackOutcome:
+        """What `attack.json` says of it."""
+        return AttackOutcome(
+            name=self.name,
+            did=self.did,
+            gate=self.gate,
+            expected=self.expected,
+            refused_by="" if self.came == ACCEPTED else self.came,
+            ok=self.ok,
+        )
 
 
 @dataclass(frozen=True)

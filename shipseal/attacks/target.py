@@ -1,6 +1,5 @@
 """What is attacked: a dry run that has finished, and copies of it that have all that a gate looks at."""
 
-import json
 import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -11,9 +10,13 @@ from typing import Any
 from shipseal.attacks import copies
 from shipseal.attacks.content import Content
 from shipseal.attacks.forging import Forge, said
+from shipseal.attacks.pointers import at
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import Policy
-from shipseal.digest import Digest
+from shipseal.digest import Digest, Reference
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.publish import PublishedDocument
+from shipseal.engine.left import Left
 from shipseal.engine.record import FILENAME
 from shipseal.engine.run import Run
 from shipseal.engine.world import DryRun
@@ -45,16 +48,22 @@ class Target:
     @property
     def image(self) -> Digest:
         """The digest of the image's index."""
-        return Digest.parse(self.json("image/image.json")["digest"])
+        return self.described.digest
 
     @property
     def platforms(self) -> list[Digest]:
         """The digests of its platform manifests."""
-        return [Digest.parse(each["digest"]) for each in self.json("image/image.json")["platforms"].values()]
+        return [each.digest for each in self.described.platforms.values()]
 
-    def json(self, name: str) -> Any:
-        """Return a document of the run."""
-        return json.loads((self.run.directory / name).read_bytes())
+    @property
+    def described(self) -> ImageDocument:
+        """The image, by name and digest of everything in it."""
+        return ImageDocument.read(Left(self.run.directory))
+
+    @property
+    def published(self) -> Reference:
+        """The image where the run has published it."""
+        return PublishedDocument.read(Left(self.run.directory)).reference
 
     @property
     def every(self) -> list[str]:
@@ -68,7 +77,7 @@ class Target:
 
     def kind(self, name: str) -> str:
         """Return the type of a statement of the run."""
-        return str(self.said(name)["predicateType"])
+        return str(at(self.said(name), "/predicateType"))
 
     def bundle(self, name: str) -> bytes:
         """Return a bundle of the run."""
@@ -80,7 +89,7 @@ class Target:
 
     def subjects(self, name: str) -> list[Digest]:
         """Return what a statement of the run speaks of."""
-        return [Digest("sha256", each["digest"]["sha256"]) for each in self.said(name)["subject"]]
+        return [Digest("sha256", at(each, "/digest/sha256")) for each in at(self.said(name), "/subject")]
 
 
 @dataclass(frozen=True)
@@ -183,7 +192,7 @@ class Copy:
 
     def stand_for(self, change: Callable[[list[str]], list[str]]) -> None:
         """Change the list of the bundles that the run stands for."""
-        copies.edit_json(self.directory / RECEIPT, lambda it: {**it, "bundles": change(it["bundles"])})
+        copies.edit_json(self.directory / RECEIPT, lambda it: {**it, "bundles": change(at(it, "/bundles"))})
 
     def forged(self, name: str, change: Callable[[dict[str, Any]], object], **who: Any) -> None:
         """Change a statement, have it signed, and attach it in the place of the run's own.

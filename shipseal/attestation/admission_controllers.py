@@ -7,7 +7,6 @@ Sigstore policy-controller v0.13.1, `v1beta1.ClusterImagePolicy`; Kyverno v1.19.
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from shipseal.attestation.signers import Allowed
 from shipseal.attestation.statements import PredicateType
@@ -84,7 +83,7 @@ def image_validating_policy(policy: Policy, repository: str, namespace: str, roo
         namespace: where pods are looked at.
         root: the trust root in JSON; None for the public Sigstore's.
     """
-    trust: Mapping[str, Any] = {"trustedRoot": {"value": root}} if root else {"ctlog": {"url": _REKOR}}
+    trust: Mapping[str, object] = {"trustedRoot": {"value": root}} if root else {"ctlog": {"url": _REKOR}}
     attestors, validations = [], list[Mapping[str, str]]()
     for number, (signers, kinds) in enumerate(_groups(policy).items(), 1):
         keyless = {"identities": _identities(signers)}
@@ -144,12 +143,12 @@ def _who(policy: Policy, kind: PredicateType) -> tuple[SignerRule, ...]:
     return tuple(rule for rule in policy.signers if not rule.statements or kind_name(kind) in rule.statements)
 
 
-def _enforced(image: str, authority: Mapping[str, Any]) -> Mapping[str, Any]:
+def _enforced(image: str, authority: Mapping[str, object]) -> Mapping[str, object]:
     resolved = f"index.{image}" if image.startswith(_HUB) else image
     return {"images": [{"glob": resolved}], "mode": "enforce", "authorities": [authority]}
 
 
-def _authority(signers: Sequence[SignerRule], kinds: Sequence[PredicateType]) -> Mapping[str, Any]:
+def _authority(signers: Sequence[SignerRule], kinds: Sequence[PredicateType]) -> Mapping[str, object]:
     return {
         "name": "signers",
         "signatureFormat": "bundle",
@@ -186,5 +185,5 @@ def _variable(kind: PredicateType) -> str:
     return kind_name(kind).replace("-", "_")
 
 
-def _manifest(version: str, kind: str, name: str, spec: Mapping[str, Any]) -> Manifest:
+def _manifest(version: str, kind: str, name: str, spec: Mapping[str, object]) -> Manifest:
     return Manifest({"apiVersion": version, "kind": kind, "metadata": {"name": name}, "spec": spec})

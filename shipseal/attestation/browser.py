@@ -4,7 +4,6 @@ The flow is sigstore-python's (OAuth 2.0 with PKCE, RFC 7636, to a port of loopb
 may take: somebody may close the window. Whether the person wants that is asked by the caller, before.
 """
 
-import json
 import threading
 import time
 import webbrowser
@@ -16,6 +15,7 @@ from typing import Any
 import anyio.to_thread
 
 from shipseal.attestation.identity import body
+from shipseal.attestation.services import SigningConfig
 from shipseal.errors import ConfigError, RemoteFailed, UsageError
 
 PUBLIC_ISSUER = "https://oauth2.sigstore.dev/auth"
@@ -131,8 +131,8 @@ def issuer_of(signing_config: Path | None) -> str:
     if signing_config is None:
         return PUBLIC_ISSUER
     try:
-        return str(json.loads(signing_config.read_bytes())["oidcUrls"][0]["url"])
-    except (OSError, ValueError, TypeError, KeyError, IndexError, RecursionError) as error:
+        return SigningConfig.load(signing_config).oidc_urls[0].url
+    except (OSError, ValueError, IndexError) as error:
         raise ConfigError(
             f"{signing_config} names nobody by whom people log in",
             why=f"{type(error).__name__}: {error}",

@@ -18,7 +18,8 @@ from sigstore.models import Bundle
 from sigstore.verify import Verifier
 from sigstore.verify.policy import VerificationPolicy
 
-from shipseal.attestation.logged import Made, require_entry, require_log, within
+from shipseal.attestation.log_entries import Made
+from shipseal.attestation.logged import require_entry, require_log, within
 from shipseal.attestation.material import Material
 from shipseal.attestation.stamped import stamped
 from shipseal.errors import VerificationFailed

@@ -6,8 +6,9 @@ must have the file among its subjects (in-toto attestation, spec/v1/statement.md
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Literal
 
+from pydantic import Field
 from sigstore.errors import Error as SigstoreError
 from sigstore.hashes import Hashed
 from sigstore.models import Bundle, TrustedRoot
@@ -17,12 +18,22 @@ from sigstore_models.common.v1 import HashAlgorithm
 from shipseal.attestation.certificates_verifier import CertificatesVerifier, words_of
 from shipseal.attestation.managed import verify_kept
 from shipseal.attestation.material import Material
+from shipseal.attestation.predicates import Said, read
 from shipseal.attestation.proto_json import filled_bundle
 from shipseal.attestation.statements import PAYLOAD_TYPE, Who
 from shipseal.errors import VerificationFailed
 
-_TYPES = ("https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1")
 _MOST_SUBJECTS = 1024  # as sigstore-go bounds them
+
+
+class _Subject(Said):
+    digest: dict[str, object] = Field(default_factory=dict)
+
+
+class _Statement(Said):
+    form: Literal["https://in-toto.io/Statement/v1", "https://in-toto.io/Statement/v0.1"] = Field(alias="_type")
+    predicate_type: str
+    subject: Annotated[list[_Subject], Field(max_length=_MOST_SUBJECTS)]
 
 
 def verify_artifact(bundle: bytes, root: TrustedRoot, signer: Who | Material, hashed: Mapping[str, bytes]) -> None:
@@ -66,22 +77,16 @@ def _require_subject(kind: str, payload: bytes, hashed: Mapping[str, bytes]) -> 
     if kind != PAYLOAD_TYPE:
         raise VerificationFailed("what was signed is not an in-toto statement", why=f"its type is {kind}")
     try:
-        statement = json.loads(payload)
-        if statement["_type"] not in _TYPES or not isinstance(statement["predicateType"], str):
-            raise VerificationFailed(f"there is no statement of the type {statement['_type']}")
-        subjects = list(statement["subject"])
-        if len(subjects) > _MOST_SUBJECTS:
-            raise VerificationFailed(f"a statement about {len(subjects)} subjects is not read")
-        if any(_is(subject["digest"], hashed) for subject in subjects):
-            return
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        statement = read(_Statement, json.loads(payload))
+    except (ValueError, RecursionError) as error:
         raise VerificationFailed(
             "what was signed is no statement that can be read", why=f"{type(error).__name__}: {error}"
         ) from error
-    raise VerificationFailed("the statement is about something else than this file")
+    if not any(_is(subject.digest, hashed) for subject in statement.subject):
+        raise VerificationFailed("the statement is about something else than this file")
 
 
-def _is(digests: Mapping[str, Any], hashed: Mapping[str, bytes]) -> bool:
+def _is(digests: Mapping[str, object], hashed: Mapping[str, bytes]) -> bool:
     """Say whether a subject is the file: every digest that is known of both is the same, and there is one."""
     known = [(digests[name], digest.hex()) for name, digest in hashed.items() if name in digests]
     return bool(known) and all(said == digest for said, digest in known)

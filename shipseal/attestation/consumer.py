@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import anyio
 
@@ -26,6 +25,12 @@ from shipseal.distribution.collecting import collect
 from shipseal.distribution.fetch_image import fetch
 from shipseal.distribution.referrers import Attached
 from shipseal.distribution.registry import Registry
+from shipseal.documents.verify import (
+    VerificationDocument,
+    VerificationPolicy,
+    VerificationRequired,
+    VerificationStatement,
+)
 from shipseal.errors import VerificationFailed, flatten
 from shipseal.times import timestamp
 from shipseal.tools.toolbox import Toolbox
@@ -177,37 +182,38 @@ def _spoken(statements: Iterable[Statement], subject: Digest, who: Who) -> list[
     return [each for each in statements if each.speaks_of(subject) and each.signed.who == who]
 
 
-def describe(found: Examination, reference: Reference, policy: Policy, root: bytes) -> dict[str, Any]:
+def describe(found: Examination, reference: Reference, policy: Policy, root: bytes) -> VerificationDocument:
     """Return what was found, for people and for the stages after this one."""
-    return {
-        "reference": str(reference),
-        "digest": str(reference.digest),
-        "platforms": {name: str(digest) for name, digest in found.image.platforms.items()},
-        "blobs": found.blobs,
-        "policy": {"name": policy.name, "digest": str(policy.digest), "trust_root": policy.rules.trust_root},
-        "trust_root": str(Digest.of(root)),
-        "trust_root_newest": timestamp(since) if (since := newest(root)) else "unknown",
-        "slsa_build_level": policy.rules.slsa_build_level,
+    return VerificationDocument(
+        reference=reference,
+        digest=reference.digest,
+        platforms=found.image.platforms,
+        blobs=found.blobs,
+        policy=VerificationPolicy(name=policy.name, digest=policy.digest, trust_root=policy.rules.trust_root),
+        trust_root=Digest.of(root),
+        trust_root_newest=timestamp(since) if (since := newest(root)) else "unknown",
+        slsa_build_level=policy.rules.slsa_build_level,
         # Each of these was accepted by both: `examine` ends where they disagree.
-        "verifiers": ["sigstore-python", "cosign"],
-        "statements": [
-            {
-                "type": each.kind,
-                "bundle": str(each.bundle),
-                "subjects": sorted(map(str, each.attached_to)),
-                "signer": each.signed.who.identity,
-                "issuer": each.signed.who.issuer,
-                "signed_at": timestamp(each.signed.signed_at),
-            }
-            for each in found.statements
-        ],
-        "required": [
-            {"kind": kind_name(each.kind), "about": each.scope, "bundle": str(each.statement.bundle)}
+        verifiers=("sigstore-python", "cosign"),
+        statements=tuple(map(_statement, found.statements)),
+        required=tuple(
+            VerificationRequired(kind=kind_name(each.kind), about=each.scope, bundle=each.statement.bundle)
             for each in found.evidence
-        ],
-        "proved": [{"what": each.what, "from": each.by} for each in proved(found.image, found.blobs, found.evidence)],
-        "not_proved": list(not_proved(policy, found.evidence, newest(root))),
-        "told": [line for each in found.evidence for line in each.told],
-        "refused": dict(sorted(found.refused.items())),
-        "passed_over": dict(sorted(found.passed_over.items())),
-    }
+        ),
+        proved=tuple(proved(found.image, found.blobs, found.evidence)),
+        not_proved=tuple(not_proved(policy, found.evidence, newest(root))),
+        told=tuple(line for each in found.evidence for line in each.told),
+        refused=dict(sorted(found.refused.items())),
+        passed_over=dict(sorted(found.passed_over.items())),
+    )
+
+
+def _statement(said: Statement) -> VerificationStatement:
+    return VerificationStatement(
+        type=said.kind,
+        bundle=said.bundle,
+        subjects=tuple(sorted(said.attached_to)),
+        signer=said.signed.who.identity,
+        issuer=said.signed.who.issuer,
+        signed_at=timestamp(said.signed.signed_at),
+    )

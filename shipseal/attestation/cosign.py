@@ -11,7 +11,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from shipseal.attestation.keys import Keys, is_kept
@@ -83,7 +82,7 @@ def signed_by(who: Who, keys: Keys, work: Path) -> list[str]:
     return ["--key", str(file)]
 
 
-def lay_out(layouts: Path, subject: Mapping[str, Any], attached: Iterable[Attached]) -> None:
+def lay_out(layouts: Path, subject: Mapping[str, object], attached: Iterable[Attached]) -> None:
     """Write the layout in which Cosign finds the bundles that are attached to a subject.
 
     Args:

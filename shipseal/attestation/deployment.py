@@ -3,44 +3,31 @@
 Both predicate types are ours, and described in docs/deploying.md: there is no common one.
 """
 
-import base64
-import json
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
-from shipseal.attestation.predicates import read
+from shipseal.attestation.envelopes import unverified
+from shipseal.attestation.predicates import ImageName, Own, Said, Sha256, read
 from shipseal.digest import Digest, Reference
 from shipseal.errors import VerificationFailed
 
 APART = frozenset({"deployedAt", "deployer", "verification"})
 """What a second run says otherwise of the same deployment: its receipt is adopted, and no other signed."""
 
-Image = Annotated[str, AfterValidator(lambda text: str(Reference.parse(text)))]
-Sha256 = Annotated[str, AfterValidator(lambda text: str(Digest.parse(text)))]
 
-
-class _Said(BaseModel):
-    model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True)
-
-
-class RenderedSet(_Said):
+class RenderedSet(Own):
     """The rendered set of an image: the digest of its YAML, the namespace and the objects in it."""
 
-    image: Image
+    image: ImageName
     digest: Sha256
     namespace: str
     objects: list[str]
     kubernetes: str
 
-    def predicate(self) -> dict[str, Any]:
-        """Return it as it is signed."""
-        return self.model_dump(mode="json", by_alias=True)
 
-
-class Where(_Said):
+class Where(Said):
     """A cluster, by the UID of its namespace kube-system, its version, and the namespace."""
 
     uid: str
@@ -48,14 +35,14 @@ class Where(_Said):
     namespace: str
 
 
-class Manifests(_Said):
+class Manifests(Said):
     """The rendered set that was applied: its digest, and the objects in it."""
 
     digest: Sha256
     objects: list[str]
 
 
-class Verification(_Said):
+class Verification(Said):
     """By which policy the image was verified right before, and the bundles that satisfied it."""
 
     policy: str
@@ -64,7 +51,7 @@ class Verification(_Said):
     waiver: str = ""
 
 
-class Pod(_Said):
+class Pod(Said):
     """A pod as it ran: what its node says of the image, and whether that is the verified one."""
 
     name: str
@@ -74,21 +61,21 @@ class Pod(_Said):
     match: str
 
 
-class Probe(_Said):
+class Probe(Said):
     """What the service was asked, and the status of its answer; nothing and 0 where nobody asked."""
 
     asked: str = ""
     status: int = 0
 
 
-class Rollback(_Said):
+class Rollback(Said):
     """From which image it was rolled back, and why."""
 
-    image: Image
+    image: ImageName
     reason: str
 
 
-class Receipt(_Said):
+class Receipt(Own):
     """One deployment: what, where, by which verification, by whom, and what ran.
 
     `sequence` counts the receipts of a namespace, from 1; `deployer` is who the API server says that it was.
@@ -97,7 +84,7 @@ class Receipt(_Said):
     sequence: int = Field(ge=1, le=999_999)
     deployed_at: str
     deployer: str
-    image: Image
+    image: ImageName
     where: Where
     manifests: Manifests
     verification: Verification
@@ -120,10 +107,6 @@ class Receipt(_Said):
         """Whether every pod was seen to run the verified image, and there was one."""
         return bool(self.pods) and all(pod.match == "equal" for pod in self.pods)
 
-    def predicate(self) -> dict[str, Any]:
-        """Return it as it is signed."""
-        return self.model_dump(mode="json", by_alias=True)
-
     @classmethod
     def read(cls, predicate: object) -> Self:
         """Read the predicate of a verified statement; raise `VerificationFailed` when it is no receipt."""
@@ -136,7 +119,6 @@ class Receipt(_Said):
 def of_bundle(bundle: bytes) -> Receipt:
     """Return the receipt in a bundle that was verified, or that we have made; raise `VerificationFailed` for others."""
     try:
-        payload = base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"])
-        return Receipt.read(json.loads(payload).get("predicate"))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        return Receipt.read(unverified(bundle).predicate)
+    except ValueError as error:
         raise VerificationFailed("it is no bundle with a receipt", why=str(error)) from error

@@ -8,15 +8,15 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 from uuid import uuid4
 
 from shipseal.attestation.consumer import Examination
 from shipseal.attestation.cosign import signed_by
-from shipseal.attestation.discovery import LEGACY, Discovery, Keeps, Way, described, emulated
+from shipseal.attestation.discovery import LEGACY, Keeps, Way, described, discovery, emulated
 from shipseal.attestation.keys import Keys
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.registry import Registry
+from shipseal.documents.verify import DiscoveryDocument
 from shipseal.errors import RemoteFailed, ToolFailed
 from shipseal.tools.outputs import Completed
 
@@ -27,7 +27,7 @@ _STRANGE = "not asked: things are attached that are none of ours, and it would r
 
 async def discover(
     registry: Registry, reference: Reference, found: Examination, *, where: str, root: Path, keys: Keys, work: Path
-) -> Discovery:
+) -> DiscoveryDocument:
     """Look for what an examination has accepted at the digest of the image's index.
 
     Args:
@@ -56,7 +56,7 @@ async def discover(
         Way("the tags .sig and .att", measured=True, says=legacy),
         *emulated(listed, known, legacy),
     ]
-    return Discovery(reference, where, keeps, tuple(sorted(set(kinds.values()))), tuple(ways))
+    return discovery(reference, where, keeps, kinds.values(), ways)
 
 
 async def _verified(
@@ -117,7 +117,7 @@ async def _fallback(registry: Registry, subject: Digest, keeps: Keeps) -> Way:
     return described(name, _listed(there))
 
 
-def _listed(index: bytes) -> Sequence[Mapping[str, Any]]:
+def _listed(index: bytes) -> Sequence[Mapping[str, object]]:
     try:
         return [each for each in json.loads(index)["manifests"] if isinstance(each, dict)]
     except (ValueError, KeyError, TypeError, RecursionError):

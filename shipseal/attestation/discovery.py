@@ -6,15 +6,15 @@ bundle specification"; gh, `attestation verify --bundle-from-oci`; GitHub's REST
 "Verify Images Rules", `type: SigstoreBundle` and `type: Cosign`; policy-controller, `signatureFormat`.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import kind_name
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.referrers import KIND
+from shipseal.documents.verify import DiscoveryDocument, DiscoveryRegistry, DiscoveryWay
 from shipseal.shown import line
 
 _BUNDLES = "application/vnd.dev.sigstore.bundle"
@@ -45,10 +45,17 @@ class Way:
     found: frozenset[str] = frozenset()
     says: str = ""
 
+    def among(self, kinds: Sequence[str]) -> DiscoveryWay:
+        """Return what it finds of the types that there are, for machines."""
+        found = tuple(kind for kind in kinds if kind in self.found)
+        missing = tuple(kind for kind in kinds if kind not in self.found)
+        return DiscoveryWay(way=self.name, measured=self.measured, found=found, missing=missing, says=self.says)
 
-@dataclass(frozen=True)
-class Discovery:
-    """What is found of an image, at the digest of its index.
+
+def discovery(
+    reference: Reference, where: str, keeps: Keeps, kinds: Iterable[str], ways: Iterable[Way]
+) -> DiscoveryDocument:
+    """Return what is found of an image, at the digest of its index: docs/json.md, `verify --discovery`.
 
     Args:
         reference: the image.
@@ -57,40 +64,19 @@ class Discovery:
         kinds: the types of the statements that are attached to it and were accepted.
         ways: the ways.
     """
-
-    reference: Reference
-    where: str
-    keeps: Keeps
-    kinds: tuple[str, ...]
-    ways: tuple[Way, ...]
-
-    def document(self) -> dict[str, Any]:
-        """Return it for machines: docs/json.md, `verify --discovery`."""
-        return {
-            "reference": str(self.reference),
-            "registry": {"host": self.where, "keeps": self.keeps.value},
-            "kinds": list(self.kinds),
-            "ways": [
-                {
-                    "way": way.name,
-                    "measured": way.measured,
-                    "found": [kind for kind in self.kinds if kind in way.found],
-                    "missing": [kind for kind in self.kinds if kind not in way.found],
-                    "says": way.says,
-                }
-                for way in self.ways
-            ],
-        }
+    there = tuple(sorted({*kinds}))
+    registry = DiscoveryRegistry(host=where, keeps=keeps)
+    found = tuple(way.among(there) for way in ways)
+    return DiscoveryDocument(reference=reference, registry=registry, kinds=there, ways=found)
 
 
-def lines(document: Mapping[str, Any]) -> Iterable[str]:
+def lines(document: DiscoveryDocument) -> Iterable[str]:
     """Yield a document as people read it."""
-    yield f"{document['registry']['host']} keeps what is attached by {document['registry']['keeps']}"
-    for way in document["ways"]:
-        found, missing = (list(map(_name, way[key])) for key in ("found", "missing"))
-        what = "everything" if not missing else ", ".join(found) or "nothing"
-        how = "" if way["measured"] else " (emulated)"
-        yield line(f"{way['way']}{how}: {what}{'; ' if way['says'] else ''}{way['says']}")
+    yield f"{document.registry.host} keeps what is attached by {document.registry.keeps}"
+    for way in document.ways:
+        found = ", ".join(map(_name, way.found)) or "nothing"
+        how = "" if way.measured else " (emulated)"
+        yield line(f"{way.way}{how}: {found if way.missing else 'everything'}{'; ' if way.says else ''}{way.says}")
 
 
 def _name(kind: str) -> str:
@@ -100,7 +86,7 @@ def _name(kind: str) -> str:
         return kind
 
 
-def described(name: str, listed: Iterable[Mapping[str, Any]], *, measured: bool = True) -> Way:
+def described(name: str, listed: Iterable[Mapping[str, object]], *, measured: bool = True) -> Way:
     """Return a way on which people see what a list says of its entries, and no more."""
     entries = [each for each in listed if str(each.get("artifactType", "")).startswith(_BUNDLES)]
     kinds = [_annotated(each) for each in entries]
@@ -109,7 +95,7 @@ def described(name: str, listed: Iterable[Mapping[str, Any]], *, measured: bool 
     return Way(name, measured, frozenset(kinds) - {""}, says)
 
 
-def opened(name: str, listed: Iterable[Mapping[str, Any]], known: Mapping[Digest, str]) -> Way:
+def opened(name: str, listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str]) -> Way:
     """Return a way on which each bundle that is listed as one is opened.
 
     Args:
@@ -122,7 +108,7 @@ def opened(name: str, listed: Iterable[Mapping[str, Any]], known: Mapping[Digest
     return Way(name, False, frozenset(kinds[digest] for digest in digests & kinds.keys()))
 
 
-def emulated(listed: Iterable[Mapping[str, Any]], known: Mapping[Digest, str], legacy: str) -> Iterable[Way]:
+def emulated(listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str], legacy: str) -> Iterable[Way]:
     """Yield what tools find that do not run here.
 
     Args:
@@ -139,6 +125,6 @@ def emulated(listed: Iterable[Mapping[str, Any]], known: Mapping[Digest, str], l
     yield Way("policy-controller, signatureFormat legacy", False, says=legacy)
 
 
-def _annotated(descriptor: Mapping[str, Any]) -> str:
+def _annotated(descriptor: Mapping[str, object]) -> str:
     annotations = descriptor.get("annotations")
     return str(annotations.get(KIND, "")) if isinstance(annotations, dict) else ""

@@ -5,7 +5,6 @@ What a release signs is compared by `intent`, which knows what belongs to one ru
 
 import json
 from collections.abc import Collection
-from typing import Any
 
 
 def says_the_same(one: bytes, other: bytes, apart: Collection[str] = ()) -> bool:
@@ -13,7 +12,7 @@ def says_the_same(one: bytes, other: bytes, apart: Collection[str] = ()) -> bool
     return bool(_without(one, apart) == _without(other, apart))
 
 
-def _without(statement: bytes, apart: Collection[str]) -> Any:
+def _without(statement: bytes, apart: Collection[str]) -> object:
     value = json.loads(statement)
     if isinstance(value, dict) and isinstance(value.get("predicate"), dict):
         value["predicate"] = {key: each for key, each in value["predicate"].items() if key not in apart}

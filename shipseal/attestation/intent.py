@@ -6,7 +6,6 @@ The identity of what is meant is the type, the subjects, and the predicate witho
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import rfc8785
 
@@ -83,7 +82,7 @@ def intent(statement: bytes) -> Digest | None:
         return None
 
 
-def _without(value: Any, path: tuple[str, ...], items: Callable[[object], bool] | None) -> Any:
+def _without(value: object, path: tuple[str, ...], items: Callable[[object], bool] | None) -> object:
     """Return a copy of a document without what is at a path; the document itself where there is no such thing."""
     if not path:
         return [item for item in value if items is None or not items(item)] if isinstance(value, list) else value

@@ -18,7 +18,8 @@ from sigstore_models.bundle.v1 import Bundle as BundleMessage
 from sigstore_models.common.v1 import HashAlgorithm
 
 from shipseal.attestation.certificates_verifier import words_of
-from shipseal.attestation.logged import Made, require_entry, require_log
+from shipseal.attestation.log_entries import Made
+from shipseal.attestation.logged import require_entry, require_log
 from shipseal.attestation.material import NAMES, Material
 from shipseal.attestation.proto_json import filled_bundle
 from shipseal.attestation.stamped import times

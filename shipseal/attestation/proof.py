@@ -1,7 +1,6 @@
 """Say what a verification has proved, from what, and what it has not: a signature shows who said something. Pure."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from shipseal.attestation import predicates
@@ -11,6 +10,7 @@ from shipseal.attestation.predicates import read
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import Policy, TrustRoot, kind_name
 from shipseal.attestation.verification import Evidence, Image
+from shipseal.documents.verify import VerificationProof
 from shipseal.times import timestamp
 
 _CLAIMS = {
@@ -22,15 +22,7 @@ _CLAIMS = {
 }
 
 
-@dataclass(frozen=True)
-class Proved:
-    """One thing that was proved, and from what, in words."""
-
-    what: str
-    by: str
-
-
-def proved(image: Image, blobs: int, evidence: Iterable[Evidence]) -> Iterator[Proved]:
+def proved(image: Image, blobs: int, evidence: Iterable[Evidence]) -> Iterator[VerificationProof]:
     """Yield what an image that satisfies a policy has been proved to be.
 
     Args:
@@ -39,11 +31,13 @@ def proved(image: Image, blobs: int, evidence: Iterable[Evidence]) -> Iterator[P
         evidence: what satisfies the policy.
     """
     platforms = ", ".join(image.platforms)
-    yield Proved(f"{image.digest} is whole, for {platforms}", f"{blobs} blobs, each held against its digest")
+    yield VerificationProof(
+        what=f"{image.digest} is whole, for {platforms}", by=f"{blobs} blobs, each held against its digest"
+    )
     for each in evidence:
         signed = each.statement.signed
         by = f"{each.statement.bundle}, signed on {timestamp(signed.signed_at)} by {signed.who.identity}"
-        yield Proved(f"{kind_name(each.kind)} for {each.scope}: {_said(each)}", by)
+        yield VerificationProof(what=f"{kind_name(each.kind)} for {each.scope}: {_said(each)}", by=by)
 
 
 def _said(evidence: Evidence) -> str:

@@ -6,7 +6,6 @@ Format"): Cosign leaves them out, in the entry of a log's first index and in tru
 
 import json
 from collections.abc import Callable
-from typing import Any
 
 _ROOT = ("tlogs", "certificateAuthorities", "ctlogs", "timestampAuthorities")
 
@@ -21,7 +20,7 @@ def filled_bundle(data: bytes) -> bytes:
     return _changed(data, _fill_material)
 
 
-def _fill_material(bundle: dict[str, Any]) -> None:
+def _fill_material(bundle: dict[str, object]) -> None:
     material = bundle.get("verificationMaterial")
     if not isinstance(material, dict):
         return
@@ -36,11 +35,11 @@ def _fill_material(bundle: dict[str, Any]) -> None:
             _fill(proof, {"logIndex": "0", "hashes": []})
 
 
-def _fill(document: dict[str, Any], zeros: dict[str, Any]) -> None:
+def _fill(document: dict[str, object], zeros: dict[str, object]) -> None:
     document.update({name: zero for name, zero in zeros.items() if document.get(name) is None})
 
 
-def _changed(data: bytes, change: Callable[[dict[str, Any]], object]) -> bytes:
+def _changed(data: bytes, change: Callable[[dict[str, object]], object]) -> bytes:
     """Change a document; one that is no table, or too deep, is left to whoever reads it next and says so."""
     try:
         document = json.loads(data)

@@ -1,13 +1,14 @@
 """Read from an image's provenance what it was built from. Who has signed that is judged elsewhere, or not at all."""
 
-import base64
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
-from typing import Any, cast
+from typing import Any
 
+from shipseal.attestation.envelopes import unverified
+from shipseal.attestation.predicates import Descriptor, Said, read
 from shipseal.attestation.provenance import BUILD_TYPE
 from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest
@@ -19,6 +20,36 @@ from shipseal.oci.layout import Layout
 from shipseal.project.config import PACKAGE_LOCKS, Config
 
 
+class Configured(Said):
+    """The sections `service` and `image` of pipeline.toml, as they were understood."""
+
+    service: dict[str, Any]
+    image: dict[str, Any]
+
+
+class _Parameters(Said):
+    configuration: Configured
+
+
+class _Definition(Said):
+    build_type: str
+    external_parameters: _Parameters
+    resolved_dependencies: list[Descriptor]
+
+
+class _Provenance(Said):
+    build_definition: _Definition
+
+
+class _Subject(Said):
+    digest: dict[str, str]
+
+
+class _Statement(Said):
+    subject: list[_Subject]
+    predicate: _Provenance
+
+
 @dataclass(frozen=True)
 class Recorded:
     """What provenance says of an image.
@@ -26,14 +57,14 @@ class Recorded:
     Args:
         revision: the commit.
         tree: digest of the files as they were; with a dirty tree the commit alone does not give them.
-        configuration: the sections `service` and `image` of pipeline.toml as they were understood.
+        configuration: what decides the image.
         materials: package URLs, with the digest of each.
     """
 
     revision: str
     tree: str
     dirty: bool
-    configuration: Mapping[str, Any]
+    configuration: Configured
     materials: Mapping[str, Digest]
 
 
@@ -57,61 +88,57 @@ def recorded(layout: Layout, image: Digest) -> list[Recorded]:
 def recorded_by(predicate: object, image: Digest) -> Recorded:
     """Return what one provenance says that was verified; raise `VerificationFailed` where it lacks something."""
     with _readable(image):
-        return _recorded(cast(Any, predicate)["buildDefinition"])
+        return _recorded(read(_Provenance, predicate).build_definition)
 
 
 @contextmanager
 def _readable(image: Digest) -> Iterator[None]:
     try:
         yield
-    except (KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (KeyError, ValueError, StopIteration) as error:
         raise VerificationFailed(
             f"the provenance of {image} cannot be read", why=f"{type(error).__name__}: {error}", do="run `verify` on it"
         ) from error
 
 
-def _provenances(layout: Layout, image: Digest) -> Iterator[Mapping[str, Any]]:
+def _provenances(layout: Layout, image: Digest) -> Iterator[_Definition]:
     for item in attached(layout.listed(), image, layout.read):
         try:
-            envelope = json.loads(item.bundle)["dsseEnvelope"]
-            statement = json.loads(base64.b64decode(envelope["payload"]))
-            is_provenance = statement["predicateType"] == PredicateType.PROVENANCE
-        except (KeyError, TypeError, ValueError):
+            found = unverified(item.bundle)
+        except ValueError:
             continue  # anybody can attach anything
-        if is_provenance:
-            if statement["predicate"]["buildDefinition"]["buildType"] != BUILD_TYPE:
+        if found.predicate_type == PredicateType.PROVENANCE:
+            statement = read(_Statement, vars(found))
+            definition = statement.predicate.build_definition
+            if definition.build_type != BUILD_TYPE:
                 raise ValueError(f"its build type is not {BUILD_TYPE}")
-            if str(image) not in {f"sha256:{each['digest']['sha256']}" for each in statement["subject"]}:
+            if image.hex not in {each.digest["sha256"] for each in statement.subject}:
                 raise ValueError(f"it does not speak of {image}")
-            yield statement["predicate"]["buildDefinition"]
+            yield definition
 
 
-def _recorded(definition: Mapping[str, Any]) -> Recorded:
-    dependencies = definition["resolvedDependencies"]
-    source = next(item for item in dependencies if item.get("name") == "source")
-    configuration = definition["externalParameters"]["configuration"]
+def _recorded(definition: _Definition) -> Recorded:
+    dependencies = definition.resolved_dependencies
+    source = next(item for item in dependencies if item.name == "source")
     return Recorded(
-        source["digest"]["gitCommit"],
-        source["annotations"]["tree"],
-        bool(source["annotations"]["dirty"]),
-        {section: configuration[section] for section in ("service", "image")},
-        {
-            item["uri"]: Digest("sha256", item["digest"]["sha256"])
-            for item in dependencies
-            if str(item.get("uri", "")).startswith("pkg:")
-        },
+        source.digest["gitCommit"],
+        str(source.annotations["tree"]),
+        bool(source.annotations["dirty"]),
+        definition.external_parameters.configuration,
+        {item.uri: Digest("sha256", item.digest["sha256"]) for item in dependencies if item.uri.startswith("pkg:")},
     )
 
 
 def check_configuration(config: Config, record: Recorded) -> None:
     """Refuse a project that is configured otherwise; raise `VerificationFailed` with the keys that differ."""
     text = config.model_dump_json(include={"service", "image"}, by_alias=True)
-    here = json.loads(text.replace(f"{config.root}/", ""))
+    here = read(Configured, json.loads(text.replace(f"{config.root}/", "")))
+    was = record.configuration
     why = [
-        f"{section}.{key}: {record.configuration[section].get(key)!r} then, {here[section].get(key)!r} here"
-        for section in here
-        for key in sorted({*here[section], *record.configuration[section]})
-        if here[section].get(key) != record.configuration[section].get(key)
+        f"{section}.{key}: {then.get(key)!r} then, {now.get(key)!r} here"
+        for section, then, now in (("service", was.service, here.service), ("image", was.image, here.image))
+        for key in sorted({*now, *then})
+        if now.get(key) != then.get(key)
     ]
     if why:
         raise VerificationFailed(
@@ -143,7 +170,7 @@ def check_materials(inputs: Inputs, store: Store, record: Recorded) -> None:
     packages = {item for items in inputs.packages.values() for item in items}
     other = [f"{item.name} {item.version}" for item in sorted(packages) if item.digest not in known]
     if other:
-        image = record.configuration["image"]
+        image = record.configuration.image
         lock = PurePosixPath(image.get("packages") or PACKAGE_LOCKS[image.get("base", "debian-12")]).name
         raise VerificationFailed(
             f"{lock} is not the one that the image was built from", why=other, do=f"check out {record.revision}"

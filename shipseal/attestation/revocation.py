@@ -6,13 +6,12 @@ any other, beside the image: whoever may write to the registry can take it away,
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
 from shipseal.attestation.identity import Certified
-from shipseal.attestation.predicates import read
+from shipseal.attestation.predicates import Own, read
 from shipseal.attestation.said import Statement
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import Policy
@@ -29,17 +28,11 @@ class Revoked(VerificationFailed):
     statements: tuple[Statement, ...] = ()
 
 
-class Revocation(BaseModel):
+class Revocation(Own):
     """Why an image shall not be used, and since when."""
-
-    model_config = ConfigDict(strict=True, frozen=True, alias_generator=to_camel, populate_by_name=True)
 
     reason: Annotated[str, Field(min_length=1, max_length=LONGEST_REASON)]
     revoked_at: str
-
-    def predicate(self) -> dict[str, Any]:
-        """Return it as it is signed."""
-        return self.model_dump(mode="json", by_alias=True)
 
 
 def revocation(reason: str, now: datetime) -> Revocation:

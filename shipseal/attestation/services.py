@@ -1,11 +1,14 @@
 """Know which services a signature goes through: who certifies, which logs keep it for good, who says when it was."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Self
 
+from pydantic import Field, model_validator
+
+from shipseal.attestation.predicates import Said, read
 from shipseal.errors import ConfigError
 
 PUBLIC_LOG = "the public log of Sigstore"
@@ -45,32 +48,61 @@ def services_of(signing_config: Path | None, *, certified: bool = True) -> Servi
     return found if certified else replace(found, authority="")
 
 
+class _Service(Said):
+    url: str
+
+
+class _Choice(Said):
+    selector: str = ""
+    count: Annotated[int | None, Field(strict=False)] = None
+
+    @model_validator(mode="after")
+    def _counted(self) -> Self:
+        if self.selector == "EXACT" and self.count is None:
+            raise ValueError("it asks for so many, and not for how many")
+        return self
+
+    def among(self, urls: Sequence[str]) -> Iterator[str]:
+        """Yield a name for each that is asked: all, so many, or one of them."""
+        if self.selector == "ALL":
+            yield from urls
+        elif urls:
+            yield from [" or ".join(urls)] * (self.count or 0 if self.selector == "EXACT" else 1)
+
+
+class SigningConfig(Said):
+    """A signing configuration (Sigstore, `sigstore_trustroot.proto`, `SigningConfig`)."""
+
+    ca_urls: Sequence[_Service] = ()
+    oidc_urls: Sequence[_Service] = ()
+    rekor_tlog_urls: Sequence[_Service] = ()
+    rekor_tlog_config: _Choice | None = None
+    tsa_urls: Sequence[_Service] = ()
+    tsa_config: _Choice | None = None
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read one; raise `OSError` or `ValueError` where there is none."""
+        with path.open("rb") as file:
+            text = file.read(_LARGEST)
+        try:
+            return read(cls, json.loads(text))
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
+
+
 def _read(signing_config: Path) -> Services:
     try:
-        with signing_config.open("rb") as file:
-            document = json.loads(file.read(_LARGEST))
-        (authority,) = {" or ".join(_urls(document, "caUrls"))}
-        logs = tuple(_chosen(document, "rekorTlogUrls", "rekorTlogConfig"))
-        return Services(authority, logs, tuple(_chosen(document, "tsaUrls", "tsaConfig")))
-    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+        found = SigningConfig.load(signing_config)
+    except (OSError, ValueError) as error:
         raise ConfigError(
             f"{signing_config} is no signing configuration of Sigstore",
             why=f"{type(error).__name__}: {error}",
             do="correct sign.signing-config, or the file",
         ) from error
-
-
-def _urls(document: Mapping[str, Any], key: str) -> list[str]:
-    return [str(each["url"]) for each in document.get(key, ())]
-
-
-def _chosen(document: Mapping[str, Any], key: str, how: str) -> Iterator[str]:
-    """Yield a name for each that is asked: all, so many, or one of them."""
-    urls, selected = _urls(document, key), document.get(how) or {}
-    if not urls:
-        return
-    if selected.get("selector") == "ALL":
-        yield from urls
-    else:
-        number = int(selected["count"]) if selected.get("selector") == "EXACT" else 1
-        yield from [" or ".join(urls)] * number
+    logs, stamps = found.rekor_tlog_config or _Choice(), found.tsa_config or _Choice()
+    return Services(
+        " or ".join(each.url for each in found.ca_urls),
+        tuple(logs.among([each.url for each in found.rekor_tlog_urls])),
+        tuple(stamps.among([each.url for each in found.tsa_urls])),
+    )

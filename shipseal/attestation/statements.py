@@ -11,6 +11,8 @@ from typing import Any
 from xml.etree import ElementTree
 
 from shipseal.digest import Digest
+from shipseal.documents.scan import DatabaseParts, GrypeMatch, GrypeReport
+from shipseal.documents.verdict import VerdictDocument
 from shipseal.errors import VerificationFailed
 from shipseal.times import timestamp
 
@@ -99,70 +101,64 @@ def test_result(junit: bytes, configuration: Sequence[Mapping[str, Any]]) -> dic
     Raises:
         VerificationFailed: the report cannot be read.
     """
-    names: dict[str, list[str]] = {"passed": [], "warned": [], "failed": []}
+    passed: list[str] = []
+    warned: list[str] = []
+    failed: list[str] = []
     try:
         cases = list(ElementTree.fromstring(junit).iter("testcase"))  # noqa: S314 - written by our own test stage
     except ElementTree.ParseError as error:
         raise VerificationFailed("the test report is not JUnit", why=str(error)) from error
     for case in cases:
-        names[_outcome(case)].append(f"{case.get('classname', '')}::{case.get('name', '')}")
-    failed = names["failed"] or not names["passed"]
+        bad = case.find("failure") is not None or case.find("error") is not None
+        outcome = failed if bad else passed if case.find("skipped") is None else warned
+        outcome.append(f"{case.get('classname', '')}::{case.get('name', '')}")
     return {
-        "result": "FAILED" if failed else "WARNED" if names["warned"] else "PASSED",
+        "result": "FAILED" if failed or not passed else "WARNED" if warned else "PASSED",
         "configuration": [dict(item) for item in configuration],
-        **{f"{outcome}Tests": sorted(found) for outcome, found in names.items()},
+        "passedTests": sorted(passed),
+        "warnedTests": sorted(warned),
+        "failedTests": sorted(failed),
     }
 
 
-def _outcome(case: ElementTree.Element) -> str:
-    if case.find("failure") is not None or case.find("error") is not None:
-        return "failed"
-    return "warned" if case.find("skipped") is not None else "passed"
-
-
-def vulnerabilities(
-    report: Mapping[str, Any], database: Mapping[str, Any], *, started: str, finished: str
-) -> dict[str, Any]:
+def vulnerabilities(report: GrypeReport, database: DatabaseParts, *, started: str, finished: str) -> dict[str, Any]:
     """Return what Grype found on one platform (vulns v0.2).
 
     Args:
-        report: Grype's JSON for one platform.
-        database: what the scan recorded of its database: `built`, `schema`, `checksum`, `source`, `sample`.
+        report: what it says of that platform.
+        database: what the scan recorded of its database.
         started: when the scan began, RFC 3339.
         finished: when it ended.
     """
-    descriptor = report["descriptor"]
+    version = report.descriptor.version
     return {
         "scanner": {
-            "uri": f"pkg:golang/github.com/anchore/grype@v{descriptor['version']}",
-            "version": descriptor["version"],
+            "uri": f"pkg:golang/github.com/anchore/grype@v{version}",
+            "version": version,
             "db": {
-                "uri": database["source"],
-                "version": str(database["schema"]),
-                "lastUpdate": database["built"],
-                "annotations": {"checksum": database["checksum"], "sample": database["sample"]},
+                "uri": database.source,
+                "version": database.schema_version,
+                "lastUpdate": database.built,
+                "annotations": {"checksum": str(database.checksum), "sample": database.sample},
             },
-            "result": [_finding(match) for match in report["matches"]],
+            "result": [_finding(match) for match in report.matches],
         },
         "metadata": {"scanStartedOn": started, "scanFinishedOn": finished},
     }
 
 
-def _finding(match: Mapping[str, Any]) -> dict[str, Any]:
-    found, package = match["vulnerability"], match["artifact"]
-    scores = [
-        {"method": f"CVSS {score['version']}", "score": str(score["metrics"]["baseScore"])}
-        for score in found.get("cvss") or []
-    ]
+def _finding(match: GrypeMatch) -> dict[str, Any]:
+    found = match.vulnerability
+    scores = [{"method": f"CVSS {score.version}", "score": str(score.metrics.base_score)} for score in found.cvss]
     return {
-        "id": found["id"],
-        "severity": [{"method": "grype", "score": found.get("severity") or "Unknown"}, *scores],
-        "annotations": [{"package": package.get("purl") or f"{package['name']}@{package['version']}"}],
+        "id": found.id,
+        "severity": [{"method": "grype", "score": found.severity.capitalize()}, *scores],  # as Grype spells it
+        "annotations": [{"package": match.artifact.purl}],
     }
 
 
 def verdict(
-    verdict: Mapping[str, Any], *, verifier: str, policies: Sequence[Mapping[str, Any]], now: datetime
+    verdict: VerdictDocument, *, verifier: str, policies: Sequence[Mapping[str, Any]], now: datetime
 ) -> dict[str, Any]:
     """Return the verdict as a simple verification result (SVR v0.2).
 
@@ -172,6 +168,6 @@ def verdict(
     return {
         "verifier": {"id": verifier, "policies": [dict(policy) for policy in policies]},
         "timeCreated": timestamp(now),
-        "properties": [RULES_PASSED] if verdict["allowed"] is True else [],
-        VERDICT_FIELD: dict(verdict),
+        "properties": [RULES_PASSED] if verdict.allowed else [],
+        VERDICT_FIELD: verdict.as_json(),
     }

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, model_validator
@@ -82,7 +82,7 @@ class SignerRule(Allowed):
 
     @model_validator(mode="before")
     @classmethod
-    def _key_alone(cls, given: Any) -> Any:
+    def _key_alone(cls, given: object) -> object:
         if not isinstance(given, dict) or not given.get("key"):
             return given
         if set(given) - {"key", "statements"}:

@@ -6,16 +6,18 @@ has to pass. Nothing of the run itself is changed. It ends with 6 where anything
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from shipseal.attestation.policy_file import read_policy
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import alone, empty, write
+from shipseal.documents.attack import AttackDocument
 from shipseal.engine import run_directory as place
 from shipseal.engine.run import Run
 from shipseal.engine.table import TABLE
@@ -25,8 +27,12 @@ from shipseal.project.config import HOME, Config
 from shipseal.project.reads import DEFAULT_POLICY
 from shipseal.times import timestamp
 
+if TYPE_CHECKING:  # what signs is slow to import
+    from shipseal.attacks.attack import Attack
+    from shipseal.attacks.performing import Outcome, Result
 
-def add(verbs: Any) -> None:
+
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("attack", help="attack copies of the last dry run: each is refused", description=__doc__)
     verb.add_argument("--only", action="append", default=[], metavar="NAME", help="this attack; may be given again")
@@ -50,10 +56,10 @@ def run(options: argparse.Namespace) -> int:
     with alone(directory), in_use(opened_run.store):
         result, image = _attack(options, opened_run, attacks)
         document = _document(result, image)
-        if not options.only:
-            document["file"] = str(_write(directory, document))
-    ended = {"event": "attacks", **{key: document[key] for key in document if key not in {"attacks", "control"}}}
-    released_options.tell(options, ended, _lines(result, document))
+        file = None if options.only else _write(directory, document)
+    ended = {"event": "attacks", **document.model_dump(exclude={"attacks", "control"})}
+    ended |= {"file": str(file)} if file else {}
+    released_options.tell(options, ended, _lines(result, image, file))
     if result.wrong:
         passed = all(each.ok for each in result.controls)
         raise VerificationFailed(
@@ -66,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list(options: argparse.Namespace, attacks: Any) -> int:
+def _list(options: argparse.Namespace, attacks: "Iterable[Attack]") -> int:
     """Tell what there is, with what refuses it under the policy that comes with the pipeline."""
     policy = read_policy(HOME / DEFAULT_POLICY / "verification.toml", "dry-run")
     for each in attacks:
@@ -76,15 +82,15 @@ def _list(options: argparse.Namespace, attacks: Any) -> int:
     return 0
 
 
-def _attack(options: argparse.Namespace, run: Run, attacks: Any) -> tuple[Any, str]:
+def _attack(options: argparse.Namespace, run: Run, attacks: "tuple[Attack, ...]") -> "tuple[Result, str]":
     from shipseal.attacks.opening import opened  # noqa: PLC0415 - as above
     from shipseal.attacks.performing import perform  # noqa: PLC0415
 
     say = shared.say(options)
 
-    def tell(outcome: Any) -> None:
+    def tell(outcome: "Outcome") -> None:
         if options.json:
-            print(json.dumps({"event": "attacked", **outcome.as_json()}), flush=True)
+            print(json.dumps({"event": "attacked", **outcome.told.model_dump()}), flush=True)
         else:
             say(f"{'ok' if outcome.ok else 'WRONG':<6} {outcome.name:<30} {outcome.came}")
             if outcome.why:
@@ -95,25 +101,26 @@ def _attack(options: argparse.Namespace, run: Run, attacks: Any) -> tuple[Any, s
         return result, str(target.image)
 
 
-def _document(result: Any, image: str) -> dict[str, Any]:
-    return {
-        "image": image,
-        "at": timestamp(datetime.now(UTC)),
-        "ok": not result.wrong,
-        "control": [each.as_json() for each in result.controls],
-        "attacks": [each.as_json() for each in result.attacks],
-        "left_out": dict(result.left_out),
-    }
+def _document(result: "Result", image: str) -> AttackDocument:
+    return AttackDocument(
+        image=image,
+        at=timestamp(datetime.now(UTC)),
+        ok=not result.wrong,
+        control=tuple(each.told for each in result.controls),
+        attacks=tuple(each.told for each in result.attacks),
+        left_out=result.left_out,
+    )
 
 
-def _write(directory: Path, document: dict[str, Any]) -> Path:
+def _write(directory: Path, document: AttackDocument) -> Path:
     """Write it as a whole: a report reads it whenever it is there."""
-    empty(directory / "attack")
-    write(directory / "attack" / "attack.json", json.dumps(document, indent=2, ensure_ascii=False) + "\n")
-    return directory / "attack" / "attack.json"
+    stage = directory / document.STAGE
+    empty(stage)
+    write(stage / document.NAME, json.dumps(document.as_json(), indent=2, ensure_ascii=False) + "\n")
+    return stage / document.NAME
 
 
-def _lines(result: Any, document: dict[str, Any]) -> Iterator[str]:
+def _lines(result: "Result", image: str, file: Path | None) -> Iterator[str]:
     """Yield the table: what was done, what had to come of it, and what has."""
     for each in (*result.controls, *result.attacks):
         yield f"{'ok' if each.ok else 'WRONG':<6} {each.name:<30} {each.did}"
@@ -122,7 +129,7 @@ def _lines(result: Any, document: dict[str, Any]) -> Iterator[str]:
         yield f"{'-':<6} {name:<30} left out: {why}"
     refused = sum(each.ok for each in result.attacks)
     yield ""
-    yield f"{refused} of {len(result.attacks)} attacks on {document['image']} were refused by the check that must"
+    yield f"{refused} of {len(result.attacks)} attacks on {image} were refused by the check that must"
     yield f"{sum(each.ok for each in result.controls)} of {len(result.controls)} untouched copies were accepted"
-    if "file" in document:
-        yield f"written  {document['file']}"
+    if file:
+        yield f"written  {file}"

@@ -5,17 +5,19 @@ deploy from git or from a registry, `--write` and `--publish` leave the cluster 
 """
 
 import argparse
-import json
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from shipseal.cli import cluster_options
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest, Reference, split_repository
+from shipseal.documents.promote import TagsDocument
 from shipseal.engine import run_directory as place
+from shipseal.engine.left import Left
 from shipseal.engine.stage import Context
-from shipseal.errors import UsageError
+from shipseal.errors import UsageError, VerificationFailed
 from shipseal.project.config import Config
 from shipseal.rollout import committed, orders
 
@@ -23,7 +25,7 @@ Said = tuple[dict[str, Any], list[str]]
 """The event for machines, and the lines for people."""
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("deploy", help="have a cluster run a verified image, and prove it", description=__doc__)
     verb.add_argument("--to", metavar="DIGEST", help="a released image, sha256:…; default: the one promoted here")
@@ -66,13 +68,13 @@ def _ask(options: argparse.Namespace, work: Callable[[Context], Awaitable[Said]]
 
 def _promoted(options: argparse.Namespace, config: Config) -> Digest:
     """Return what the run here has promoted; it is verified before anything is done with it, as any other."""
-    file = place.checked(config.root, options.run_dir) / "promote" / "tags.json"
+    left = Left(place.checked(config.root, options.run_dir))
     try:
-        return Digest.parse(str(json.loads(file.read_bytes())["digest"]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return TagsDocument.read(left).digest
+    except VerificationFailed as error:
         raise UsageError(
             "no image is named, and no run here has promoted one",
-            why=f"{file} cannot be read: {type(error).__name__}",
+            why=(error.what, *error.why),
             do="name a released image: --to sha256:…; or release first",
         ) from error
 

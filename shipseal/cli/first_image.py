@@ -1,7 +1,6 @@
 """Make the first image of a project, start it, and learn from both what its `pipeline.toml` still lacks."""
 
 import argparse
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -10,8 +9,9 @@ from pathlib import Path
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.progress import progress
-from shipseal.digest import Digest
 from shipseal.disk import alone, write
+from shipseal.documents.image import ImageDocument
+from shipseal.engine.left import Left
 from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.table import TABLE
 from shipseal.errors import ShipsealError, flatten
@@ -117,9 +117,9 @@ def _stage(options: argparse.Namespace, name: str) -> list[BaseException]:
 def without_excuse(root: Path, config: Path) -> list[Unexcused]:
     """Return the advisories about the image that lies in a project which nothing will excuse there."""
     run = root / ".run" / "image"
-    image = json.loads((run / "image.json").read_bytes())
+    image = ImageDocument.read(Left(root / ".run"))
     known = AdvisoryFiles.load(Config.load(config)).known
-    layout = Layout.of_image(run / "layout", Digest.parse(image["digest"]))
+    layout = Layout.of_image(run / "layout", image.digest)
     has = contents.read(layout, image, (), texts(each for _, each in known.advisories))
     return list(dict.fromkeys(unexcused(known, has)))
 

@@ -9,7 +9,8 @@ Actions", `GITHUB_STEP_SUMMARY` (1 MiB for each step, nothing is shown of a long
 import os
 from pathlib import Path
 
-from shipseal.digest import Digest, Reference
+from shipseal.digest import Reference
+from shipseal.documents.image import ImageDocument
 from shipseal.errors import told
 from shipseal.reporting.essence import essence
 from shipseal.reporting.page import Section, markdown
@@ -40,9 +41,9 @@ def summarize(text: str) -> None:
 def tell_run(summary: Summary) -> None:
     """Put the report of a run into the summary; one that went well gives the digest of its image as an output."""
     summarize(essence(summary))
-    image = summary.documents.get("image/image.json")
-    if isinstance(image, dict) and not summary.failures:
-        give("digest", str(Digest.parse(image["digest"])))
+    image = summary.documents.get(ImageDocument)
+    if image and not summary.failures:
+        give("digest", str(image.digest))
 
 
 def explain(failure: BaseException) -> None:

@@ -9,7 +9,7 @@ import json
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,19 @@ from shipseal.attestation.services import services_of
 from shipseal.attestation.signing import Signer, release_signer
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
+from shipseal.documents.attest import EffectsDocument, Kind
+from shipseal.documents.begun import BegunRun
+from shipseal.documents.image import ImageDocument
 from shipseal.engine.run import Run
 from shipseal.engine.schedule import wanted
 from shipseal.engine.stage import Context, Stage
 from shipseal.engine.table import RECORDED, TABLE
 from shipseal.engine.world import choose
 from shipseal.errors import UsageError
-from shipseal.evidence.effects import Effects, Kind, counted
+from shipseal.evidence.effects import NONE, counted
 from shipseal.evidence.foreseeing import Foreseen, foresee, look_there, of_image
 from shipseal.locked.inputs import Inputs
 from shipseal.oci.layout import Layout
@@ -61,7 +65,7 @@ class Plan:
     tags: Moves
     signer: str
     logs: tuple[str, ...]
-    effects: Effects = field(default_factory=Effects)
+    effects: EffectsDocument = NONE
     missing: str = ""
 
     def as_json(self) -> dict[str, Any]:
@@ -89,13 +93,13 @@ class Plan:
             yield f"tag       {name} ({there})"
         for name, newer in self.tags.stay.items():
             yield f"stays     {name} (at {newer}, which is newer)"
-        yield from (each.line() for each in self.effects.every if each.kind is not Kind.TAG)
+        yield from (each.line() for each in self.effects.effects if each.kind is not Kind.TAG)
         yield from _MISSING[self.missing]
         yield f"effects   {', '.join(counted(self.effects)) or 'none: all of it is there already'}"
         yield "nothing was written"
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("plan", help="what a release would write outside, before it does", description=__doc__)
     shared.common(verb)
@@ -126,22 +130,22 @@ async def _plan(options: argparse.Namespace, config: Config, scratch: Path) -> P
             await registry.tags()  # whether it lets this login in
             _, signer = await _foreseen(tools, config.sign, None)
             return Plan(where, None, Moves({}, {}), signer, services.logs, missing="image")
-        image = json.loads((release.directory / "image" / "image.json").read_bytes())
-        layout = Layout.of_image(release.directory / "image" / "layout", Digest.parse(image["digest"]))
+        image = ImageDocument.parse((release.directory / "image" / "image.json").read_bytes())
+        layout = Layout.of_image(release.directory / "image" / "layout", image.digest)
         there = await look_there(registry, image, layout, scratch, latest=config.registry.latest)
     context = await _judged(release, tools, scratch)
     see = (lambda signer: foresee(context, image, layout, signer, there, scratch)) if context else None
     foreseen, signer = await _foreseen(tools, config.sign, see)
     missing = "" if foreseen else "signer" if context else "admit"
     effects = foreseen.effects if foreseen else of_image(where, image, layout, there)
-    return Plan(where, Digest.parse(image["digest"]), there.moves, signer, services.logs, effects, missing)
+    return Plan(where, image.digest, there.moves, signer, services.logs, effects, missing)
 
 
 async def _judged(release: Run, tools: Toolbox, scratch: Path) -> Context | None:
     """Return what the stage that signs would see, with today's facts; None where the image is not judged yet."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        earlier = json.loads((release.directory / "run.json").read_bytes())
-        release = replace(release, run_id=str(earlier["run_id"]))  # live stages are kept inside one run
+    with suppress(OSError, ValueError):
+        earlier = BegunRun.model_validate_json((release.directory / BegunRun.NAME).read_bytes())
+        release = replace(release, run_id=earlier.run_id)  # live stages are kept inside one run
     rows = {row.name: row for row in TABLE}
     if not _kept(release, [rows[name] for name in RECORDED if name != "facts"]):
         return None

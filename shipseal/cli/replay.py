@@ -5,19 +5,18 @@ else comes out, and says where.
 """
 
 import argparse
-import json
 import tempfile
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import released_options
+from shipseal.cli.verbs import Verbs
 from shipseal.errors import ShipsealError
 from shipseal.evidence.recorded import MOST_SHOWN, differences, recorded, require_same
 from shipseal.judging.case import decide
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("replay", help="give a recorded verdict again, and compare", description=__doc__)
     verb.add_argument(
@@ -47,19 +46,19 @@ def run(options: argparse.Namespace) -> int:
 
 def _replay(options: argparse.Namespace, place: Path, work: Path) -> None:
     kept = recorded(place, work)
-    again = json.loads(json.dumps(decide(kept.case)))
-    found = list(islice(differences(dict(kept.verdict), again), MOST_SHOWN + 1))
+    again = decide(kept.case).as_json()
+    found = list(islice(differences(kept.written, again), MOST_SHOWN + 1))
     event = {
         "event": "replayed",
         "verdict": str(place),
-        "image": kept.verdict["image"],
-        "judged": kept.verdict["judged"],
+        "image": str(kept.verdict.image),
+        "judged": kept.verdict.judged,
         "allowed": again["allowed"],
         "inputs": len(kept.case.files),
         "equal": not found,
         "differences": found[:MOST_SHOWN],
     }
     answer = "allowed" if again["allowed"] else "denied"
-    lines = [f"equal  {place}: {answer}, on {len(kept.case.files)} inputs, as of {kept.verdict['judged']}"]
+    lines = [f"equal  {place}: {answer}, on {len(kept.case.files)} inputs, as of {kept.verdict.judged}"]
     released_options.tell(options, event, lines if not found else [f"DIFFERS  {place}"])
     require_same(str(place), found)

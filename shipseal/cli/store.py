@@ -6,13 +6,13 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.signing import release_signer
 from shipseal.cli import options as shared
 from shipseal.cli import verify_tools
 from shipseal.cli.engine import run_async
 from shipseal.cli.progress import downloads
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Reference
 from shipseal.distribution.credentials import login
 from shipseal.distribution.realm import require_own_realm
@@ -21,7 +21,7 @@ from shipseal.errors import UsageError
 from shipseal.evidence.inputs_artifact import push_inputs
 from shipseal.locked import mirrors, store_archive
 from shipseal.locked.fetch import PROGRAMS, fill
-from shipseal.locked.inputs import Inputs, digests
+from shipseal.locked.inputs import Inputs
 from shipseal.locked.mirror_places import Repository, Static
 from shipseal.locked.mirror_places import place as place_of
 from shipseal.locked.mirrored import Offer, write
@@ -33,7 +33,7 @@ from shipseal.tools.loopback import is_loopback
 from shipseal.tools.toolbox import Toolbox
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb and what it does with a store."""
     verb = verbs.add_parser("store", help="fetch, share, export, import or tidy the locked inputs", description=__doc__)
     actions = verb.add_subparsers(dest="action", required=True, metavar="fetch|push|verify-tools|export|import|gc")
@@ -92,7 +92,7 @@ def _fetch(options: argparse.Namespace) -> int:
                 fill, tools=tools, store=store, say=told, has=store.intact, mirrors=places, watch=mirrors.Watch(count)
             )
             fetched = sum(len(run_async(partial(step, each)).names()) for each in wanted)
-    there = {digest for each in wanted for digest in digests(each.listing(store))}
+    there = {digest for each in wanted for digest in each.listing(store).digests()}
     print(f"{len(there)} inputs are in {store.root}, {fetched or 'none'} of them fetched now")
     return 0
 
@@ -132,7 +132,7 @@ def _to_registry(place: Repository, offer: Offer, store: Store, config: Config, 
 
 def _export(options: argparse.Namespace) -> int:
     store = shared.the_store(options)
-    wanted = set(digests(Inputs.of(Config.load(options.config)).with_containers().listing(store)))
+    wanted = set(Inputs.of(Config.load(options.config)).with_containers().listing(store).digests())
     with in_use(store):
         store_archive.export(store, wanted, options.file)
     print(f"{len(wanted)} inputs, {_megabytes(options.file.stat().st_size)}, in {options.file}")

@@ -14,6 +14,7 @@ from shipseal.cli.engine import run_async
 from shipseal.cli.on_github import tell_run
 from shipseal.cli.progress import progress
 from shipseal.disk import alone, empty
+from shipseal.documents.image import ImageDocument
 from shipseal.engine.run import Event, Run
 from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.stage import Stage
@@ -86,10 +87,10 @@ def _conclude(run: Run, options: argparse.Namespace, reached: set[str], failures
         event = {"event": "summary", "run_id": run.run_id, "world": run.world.name, "lines": lines(summary)}
         tell(json.dumps(event), sys.stdout)
         return
-    image = summary.documents.get("image/image.json")
+    image = summary.documents.get(ImageDocument)
     closing = [
         *warnings(summary),
-        *([f"image   {image['reference']}"] if isinstance(image, dict) and "reference" in image else []),
+        *([f"image   {image.reference}"] if image else []),
         *([f"report  {report}"] if report else []),
     ]
     tell("\n".join(["", *lines(summary), "", *closing]), sys.stdout)

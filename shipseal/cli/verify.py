@@ -5,23 +5,23 @@ A reference by tag is resolved once; the digest is printed and verified, and wha
 
 import argparse
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation import discovery
 from shipseal.attestation.policy_file import read_policy
 from shipseal.attestation.roots import age, public_root
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.distribution.reaching import Reach
+from shipseal.documents.verify import VerificationDocument
 from shipseal.errors import UsageError
 from shipseal.image.discovered import discovered
 from shipseal.image.verified import verify_image
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("verify", help="decide about a published image as a consumer would", description=__doc__)
     verb.add_argument(
@@ -62,34 +62,35 @@ def run(options: argparse.Namespace) -> int:
     verified = run_async(lambda: verify_image(options.image, policy, root=root, store=store, now=now, reach=reach))
     document = verified.document()
     if options.discovery:
-        document["discovery"] = run_async(lambda: discovered(verified, store=store, reach=reach)).document()
+        found = run_async(lambda: discovered(verified, store=store, reach=reach))
+        document = document.model_copy(update={"discovery": found})
     if options.json:
-        print(json.dumps(document))
+        print(json.dumps(document.as_json()))
     else:
         _print(document)
         print(f"by {age(verified.root, now)}")
     return 0
 
 
-def _print(document: Mapping[str, Any]) -> None:
-    bundles = {each["bundle"]: each for each in document["statements"]}
-    print(f"verified  {document['reference']}")
-    whole, *proofs = document["proved"]
-    print(f"proved    {whole['what']}: {whole['from']}")
-    for each, proof in zip(document["required"], proofs, strict=True):
-        signed = bundles[each["bundle"]]
-        print(f"  {each['kind']:<11}  {each['about']:<11}  {signed['signed_at']}  {_readable(signed['signer'])}")
-        print(f"    {_readable(proof['what'].partition(': ')[2])}")
-    for bundle, reason in {**document["refused"], **document["passed_over"]}.items():
+def _print(document: VerificationDocument) -> None:
+    bundles = {each.bundle: each for each in document.statements}
+    print(f"verified  {document.reference}")
+    whole, *proofs = document.proved
+    print(f"proved    {whole.what}: {whole.by}")
+    for each, proof in zip(document.required, proofs, strict=True):
+        signed = bundles[each.bundle]
+        print(f"  {each.kind:<11}  {each.about:<11}  {signed.signed_at}  {_readable(signed.signer)}")
+        print(f"    {_readable(proof.what.partition(': ')[2])}")
+    for bundle, reason in {**document.refused, **document.passed_over}.items():
         print(f"  passed over {_readable(bundle)}: {_readable(reason)}")
-    for line in document["told"]:
+    for line in document.told:
         print(f"  {_readable(line)}")
     print("not proved")
-    for line in document["not_proved"]:
+    for line in document.not_proved:
         print(f"  {_readable(line)}")
-    for line in discovery.lines(document["discovery"]) if "discovery" in document else ():
+    for line in discovery.lines(document.discovery) if document.discovery else ():
         print(f"found by  {_readable(line)}")
-    print(f"policy {document['policy']['name']}, accepted by sigstore-python and Cosign")
+    print(f"policy {document.policy.name}, accepted by sigstore-python and Cosign")
     print("whatever comes next has to name this digest")
 
 

@@ -3,19 +3,23 @@
 import argparse
 import json
 import tempfile
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shipseal import grammar
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
-from shipseal.digest import Reference
+from shipseal.cli.verbs import Verbs
+from shipseal.digest import Digest
 from shipseal.disk import write_new
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.sbom import SyftDocument
+from shipseal.documents.scan import DatabaseDocument, ImportedDocument
+from shipseal.documents.vex import OpenVexDocument, Proposal, ProposalsDocument
 from shipseal.engine import run_directory as place
-from shipseal.engine.documents import require_shape
-from shipseal.engine.record import Record
-from shipseal.errors import UsageError, VerificationFailed
+from shipseal.engine.left import Untouched
+from shipseal.errors import UsageError
 from shipseal.judging.proving import Listed, Proof, prove
 from shipseal.locked.inputs import Inputs
 from shipseal.platforms import Platform
@@ -25,7 +29,7 @@ from shipseal.shown import line
 from shipseal.tools.toolbox import Toolbox
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb and its two actions."""
     verb = verbs.add_parser("vex", help="draft a statement from evidence, or try those of a run", description=__doc__)
     actions = verb.add_subparsers(dest="action", required=True, metavar="propose|check")
@@ -41,21 +45,22 @@ def add(verbs: Any) -> None:
 
 def _propose(options: argparse.Namespace) -> int:
     config = Config.load(options.config)
-    proposals = _read(place.checked(config.root, options.run_dir), "vex", "proposals.json")
-    named = [each for each in proposals if options.finding in {"", each["finding"]}]
+    proposals = ProposalsDocument.read(Untouched(place.checked(config.root, options.run_dir))).root
+    named = [each for each in proposals if options.finding in {"", each.finding}]
     if options.finding and not named:
         raise UsageError(
             f"nothing is proposed about {line(options.finding)}",
-            why=f"proposed: {', '.join(line(each['finding']) for each in proposals) or 'nothing'}",
+            why=f"proposed: {', '.join(line(each.finding) for each in proposals) or 'nothing'}",
             do="see vex/evidence.json in the run directory for what was seen, and what speaks against more",
         )
     written = _write(config, options.finding, named) if options.finding else ""
     if options.json:
-        print(json.dumps({"event": "proposed", "written": written, "proposals": named}))
+        told = ProposalsDocument(tuple(named)).as_json()
+        print(json.dumps({"event": "proposed", "written": written, "proposals": told}))
         return 0
     for each in named:
-        print(line(f"{each['finding']} in {each['package']}: nobody imports it, and nobody has opened it"))
-        for said in each["told"]:
+        print(line(f"{each.finding} in {each.package}: nobody imports it, and nobody has opened it"))
+        for said in each.told:
             print(line(f"  {said}"))
     if not named:
         print("nothing is proposed: no vulnerable code is in the image that nobody imports and nobody has opened")
@@ -64,14 +69,14 @@ def _propose(options: argparse.Namespace) -> int:
     return 0
 
 
-def _write(config: Config, finding: str, named: list[Any]) -> str:
+def _write(config: Config, finding: str, named: Sequence[Proposal]) -> str:
     """Write the drafts about a finding where they are read once a person has taken `.draft` away; return the files."""
     if not grammar.FINDING.fits(finding):
         raise UsageError(f"{line(finding)} can be no file's name", do="write the statement by hand: docs/vex.md")
     several = len(named) > 1
     files = {
         f"vex/{finding.replace(':', '-')}{f'-{number}' if several else ''}.json.draft": json.dumps(
-            each["draft"], indent=2, ensure_ascii=False
+            each.draft, indent=2, ensure_ascii=False
         )
         + "\n"
         for number, each in enumerate(named, 1)
@@ -84,12 +89,12 @@ def _write(config: Config, finding: str, named: list[Any]) -> str:
 def _check(options: argparse.Namespace) -> int:
     config = Config.load(options.config)
     run = place.checked(config.root, options.run_dir)
-    image, document = _read(run, "image", "image.json"), _read(run, "vex", "openvex.json")
-    parts = [_read(run, "scan", name) for name in ("database.json", "imported.json")]
-    identity = Identity.restore({key: value for part in parts for key, value in part.items()})
+    left = Untouched(run)
+    image, document = ImageDocument.read(left), OpenVexDocument.read(left)
+    identity = Identity.recorded(DatabaseDocument.read(left), ImportedDocument.read(left))
     images = [
-        Listed(name, entry["digest"], _read(run, "sbom", f"{Platform.parse(name).directory}/sbom.syft.json"))
-        for name, entry in sorted(image["platforms"].items())
+        Listed(name, entry.digest, SyftDocument.read(left, Platform.parse(name).directory))
+        for name, entry in sorted(image.platforms.items())
     ]
     with tempfile.TemporaryDirectory(prefix="vex-check-") as scratch:
         tools = Toolbox(
@@ -100,15 +105,15 @@ def _check(options: argparse.Namespace) -> int:
         )
         grype = Grype(tools, config.scan.database or run / "scan" / "database", Path(scratch))
         grype.require_same(identity)
-        proofs = run_async(lambda: prove(grype, document, images, Reference.parse(image["reference"])))
-    _tell(options, image["digest"], identity, proofs)
+        proofs = run_async(lambda: prove(grype, document, images, image.reference))
+    _tell(options, image.digest, identity, proofs)
     return 0
 
 
-def _tell(options: argparse.Namespace, digest: str, identity: Identity, proofs: tuple[Proof, ...]) -> None:
+def _tell(options: argparse.Namespace, digest: Digest, identity: Identity, proofs: tuple[Proof, ...]) -> None:
     if options.json:
         every = [vars(each) | {"suppressed": list(each.suppressed)} for each in proofs]
-        print(json.dumps({"event": "checked", "image": digest, "statements": every}))
+        print(json.dumps({"event": "checked", "image": str(digest), "statements": every}))
         return
     for each in proofs:
         does = f"suppresses {', '.join(each.suppressed)}" if each.suppressed else "suppresses nothing"
@@ -119,21 +124,3 @@ def _tell(options: argparse.Namespace, digest: str, identity: Identity, proofs: 
 
 def _by(identity: Identity) -> str:
     return identity.describe(datetime.now(UTC))
-
-
-def _read(run: Path, stage: str, relative: str) -> Any:
-    """Read what a stage of a run has left, as it left it.
-
-    Raises:
-        UsageError: the stage has not finished there.
-        VerificationFailed: its files are not those that it wrote.
-    """
-    try:
-        Record.read(run / stage).check(run / stage)
-        value = json.loads((run / stage / relative).read_bytes())
-    except FileNotFoundError as error:
-        raise UsageError(f"{stage} has not finished in {run}", do="run `shipseal dry-run --to vex` first") from error
-    except (OSError, ValueError, RecursionError) as error:
-        raise VerificationFailed(f"{stage}/{relative} cannot be read", why=str(error), do="run it again") from error
-    require_shape(stage, relative, value)
-    return value

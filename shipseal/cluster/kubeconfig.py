@@ -9,7 +9,6 @@ import binascii
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from shipseal.address import Address, without_secrets
 from shipseal.cluster.access import Access, Token
@@ -35,7 +34,7 @@ class _Entry:
     """One cluster, user or context: what it is called, what it says, and the file that says it."""
 
     title: str
-    body: Mapping[str, Any] = field(repr=False)
+    body: Mapping[str, object] = field(repr=False)
     file: Path
     foreign: bool
     """Whether the project has named the file: then it may lead to nothing of the user's."""
@@ -115,7 +114,7 @@ def read(files: Sequence[Path], context: str, start: Start | None) -> Access:
     )
 
 
-def _named(documents: Mapping[Path, Mapping[str, Any]], kind: str, foreign: bool) -> dict[str, _Entry]:
+def _named(documents: Mapping[Path, Mapping[str, object]], kind: str, foreign: bool) -> dict[str, _Entry]:
     """Return the entries of a kind by name: the first file that has one has it whole."""
     found: dict[str, _Entry] = {}
     for path, document in documents.items():
@@ -137,7 +136,7 @@ def _named(documents: Mapping[Path, Mapping[str, Any]], kind: str, foreign: bool
     return found
 
 
-def _current(documents: Mapping[Path, Mapping[str, Any]]) -> str:
+def _current(documents: Mapping[Path, Mapping[str, object]]) -> str:
     return next((str(each["current-context"]) for each in documents.values() if each.get("current-context")), "")
 
 
@@ -222,7 +221,7 @@ def _encoded(cluster: _Entry) -> str:
     return base64.b64encode(cluster.pem("certificate-authority").encode()).decode()
 
 
-def _program(command: str, user: _Entry, asked: Mapping[str, Any]) -> str:
+def _program(command: str, user: _Entry, asked: Mapping[str, object]) -> str:
     """Return where a program is: beside the kubeconfig where it is a relative path, else on the search path."""
     found = str(user.file.parent.absolute() / command) if "/" in command else find(command)
     if not found:

@@ -9,7 +9,6 @@ import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
 
 import anyio
 
@@ -105,7 +104,7 @@ class Plugin:
         return token, until
 
 
-def _status(said: bytes, version: str) -> Mapping[str, Any]:
+def _status(said: bytes, version: str) -> Mapping[str, object]:
     try:
         found = json.loads(said)
     except (ValueError, RecursionError):

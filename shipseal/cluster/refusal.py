@@ -7,7 +7,6 @@ it, has written its text: it is shown as one line each, and as far as anybody re
 import json
 import re
 from collections.abc import Mapping
-from typing import Any
 
 from shipseal.errors import RemoteFailed
 from shipseal.shown import line
@@ -97,7 +96,7 @@ def _forbidden(asked: str, right: re.Match[str]) -> tuple[str, list[str], str]:
     )
 
 
-def _status(body: bytes) -> Mapping[str, Any]:
+def _status(body: bytes) -> Mapping[str, object]:
     try:
         found = json.loads(body)
     except (ValueError, RecursionError):
@@ -105,7 +104,7 @@ def _status(body: bytes) -> Mapping[str, Any]:
     return found if isinstance(found, dict) and found.get("kind") == "Status" else {}
 
 
-def _causes(status: Mapping[str, Any]) -> list[tuple[str, str]]:
+def _causes(status: Mapping[str, object]) -> list[tuple[str, str]]:
     details = status.get("details")
     causes = details.get("causes") if isinstance(details, dict) else None
     found = [each for each in causes[:_MOST_CAUSES] if isinstance(each, dict)] if isinstance(causes, list) else []

@@ -29,7 +29,7 @@ def path(manifest: Manifest) -> str:
 def collection_of(manifest: Manifest) -> str:
     """Return where the objects of a manifest's kind and namespace are, in the version that it is written in."""
     _, resource = resource_of(manifest)
-    return _collection(str(manifest.body["apiVersion"]), manifest.namespace, resource)
+    return _collection(manifest.api_version, manifest.namespace, resource)
 
 
 def is_known(group: str) -> bool:

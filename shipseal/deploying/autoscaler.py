@@ -8,12 +8,74 @@ policies let it in their periods. Of behaviour it knows what `k8s/base/hpa.yaml`
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Annotated, Literal, Self
 
+from pydantic import Field, ValidationError
+from pydantic.alias_generators import to_camel
+
+from shipseal.deploying.manifests import Object
+from shipseal.documents.document import Foreign
 from shipseal.errors import ConfigError
 
 TOLERANCE = 0.1
 """How far from a target is near enough: --horizontal-pod-autoscaler-tolerance, by default."""
+_ONE = Field(min_length=1, max_length=1)
+
+
+class _Known(Foreign, alias_generator=to_camel):
+    """An object of `autoscaling/v2`, as far as it is simulated."""
+
+
+class _Pods(_Known):
+    type: Literal["Pods"]
+    value: int
+    period_seconds: int
+
+
+class _Percent(_Known):
+    type: Literal["Percent"]
+    value: int
+    period_seconds: int
+
+
+class _Up(_Known):
+    policies: Annotated[list[_Pods], _ONE]
+    stabilization_window_seconds: Literal[0]
+
+
+class _Down(_Known):
+    policies: Annotated[list[_Percent], _ONE]
+    stabilization_window_seconds: int
+
+
+class _Behavior(_Known):
+    scale_up: _Up
+    scale_down: _Down
+
+
+class _Target(_Known):
+    average_utilization: int
+
+
+class _Resource(_Known):
+    name: str
+    target: _Target
+
+
+class _Metric(_Known):
+    type: Literal["Resource"]
+    resource: _Resource
+
+
+class _Spec(_Known):
+    min_replicas: int
+    max_replicas: int
+    metrics: list[_Metric]
+    behavior: _Behavior
+
+
+class _HorizontalPodAutoscaler(_Known):
+    spec: _Spec
 
 
 @dataclass(frozen=True)
@@ -30,30 +92,31 @@ class Rules:
     down_window: int
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Any]) -> Self:
+    def of(cls, manifest: Object) -> Self:
         """Read a manifest of `autoscaling/v2`.
 
         :raises ConfigError: when it says something that is not simulated
         """
-        spec = manifest["spec"]
-        up, down = spec["behavior"]["scaleUp"], spec["behavior"]["scaleDown"]
-        metrics = [each["resource"] for each in spec["metrics"] if each["type"] == "Resource"]
-        policies = [policy["type"] for way in (up, down) for policy in way["policies"]]
-        if policies != ["Pods", "Percent"] or up["stabilizationWindowSeconds"] or len(metrics) != len(spec["metrics"]):
+        try:
+            spec = _HorizontalPodAutoscaler.model_validate(manifest).spec
+        except ValidationError as error:
             raise ConfigError(
                 "this autoscaler cannot be simulated",
                 why="known are Resource metrics, one policy of Pods up without a window, and one of Percent down",
                 do="compare it with k8s/base/hpa.yaml",
-            )
+            ) from error
+        (up,), down = spec.behavior.scale_up.policies, spec.behavior.scale_down
+        (less,) = down.policies
+        targets = {each.resource.name: each.resource.target.average_utilization for each in spec.metrics}
         return cls(
-            spec["minReplicas"],
-            spec["maxReplicas"],
-            {each["name"]: each["target"]["averageUtilization"] for each in metrics},
-            up["policies"][0]["value"],
-            up["policies"][0]["periodSeconds"],
-            down["policies"][0]["value"],
-            down["policies"][0]["periodSeconds"],
-            down["stabilizationWindowSeconds"],
+            spec.min_replicas,
+            spec.max_replicas,
+            targets,
+            up.value,
+            up.period_seconds,
+            less.value,
+            less.period_seconds,
+            down.stabilization_window_seconds,
         )
 
 

@@ -8,7 +8,6 @@ import math
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from shipseal.deploying.autoscaler import Autoscaler, Figures, Rules
 from shipseal.deploying.cost import Prices, bill
@@ -77,7 +76,7 @@ def day(rules: Rules, peak: float, cost: float) -> Day:
     return Day(came, answered, most, pod_hours, node_hours, beyond, units)
 
 
-def dollars(found: Day, plan: Mapping[str, Any], prices: str) -> float:
+def dollars(found: Day, plan: Mapping[str, object], prices: str) -> float:
     """Return what a day costs: production's bill with its own nodes and traffic, capacity units and credits besides.
 
     :param plan: what production uses, as `cost.bill` takes it

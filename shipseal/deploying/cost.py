@@ -6,7 +6,6 @@ Only what has a price by the month is counted. Logs by the gigabyte, data throug
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from shipseal.deploying import usage
 from shipseal.deploying.usage import Resources
@@ -96,7 +95,7 @@ class Bill:
         return tuple(found)
 
 
-def bill(environment: str, plan: Mapping[str, Any], prices: Prices) -> Bill:
+def bill(environment: str, plan: Mapping[str, object], prices: Prices) -> Bill:
     """Count what a plan, or a state, would cost.
 
     :param environment: name that `totals` and `traffic` of the price file know it by

@@ -39,8 +39,8 @@ def _wrong(found: Manifest, manifests: Sequence[Manifest]) -> Iterator[str]:
         return
     if number < 1:
         yield "a Deployment without a replica serves nobody"
-    kinds = {(each.body["apiVersion"], each.title) for each in manifests if each.kind == "Deployment"}
-    if (found.body["apiVersion"], found.title) not in kinds:
+    kinds = {(each.api_version, each.title) for each in manifests if each.kind == "Deployment"}
+    if (found.api_version, found.title) not in kinds:
         yield "there is no such Deployment among the rendered manifests"
     for scaler in (each for each in manifests if _scales(each, found)):
         spec = dig(scaler.body, "spec")

@@ -9,7 +9,6 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
 from shipseal.deploying.manifests import Object, dig
 from shipseal.deploying.observed import said, text
@@ -71,7 +70,7 @@ def changes(title: str, live: Object | None, after: Object) -> tuple[Change, ...
     return (*first, Change(said(title), "", f"{more} more", "changes")) if more else first
 
 
-def _kept(body: Any) -> Object:
+def _kept(body: object) -> Object:
     kept = {key: value for key, value in dig(body).items() if key != "status"}
     if isinstance(kept.get("metadata"), Mapping):
         kept["metadata"] = {key: each for key, each in kept["metadata"].items() if key not in _OF_THE_SERVER}
@@ -85,7 +84,7 @@ class _Absent:
 _ABSENT = _Absent()
 
 
-def _below(path: str, old: Any, new: Any, room: int) -> Iterator[tuple[str, Any, Any]]:
+def _below(path: str, old: object, new: object, room: int) -> Iterator[tuple[str, object, object]]:
     """Yield each place in which two values differ. What is deeper than any kind goes counts as different."""
     if room and isinstance(old, Mapping) and isinstance(new, Mapping):
         for key in [*old, *(key for key in new if key not in old)]:
@@ -101,12 +100,12 @@ def _below(path: str, old: Any, new: Any, room: int) -> Iterator[tuple[str, Any,
         yield path, old, new
 
 
-def _is_same(old: Any, new: Any) -> bool:
+def _is_same(old: object, new: object) -> bool:
     """Compare as JSON does, to which 1 is not true. What should have been looked into is not the same."""
     return type(old) is type(new) and _is_flat(old) and _is_flat(new) and json.dumps(old) == json.dumps(new)
 
 
-def _is_flat(value: Any) -> bool:
+def _is_flat(value: object) -> bool:
     """Say whether a value is shown as a whole: it is one, or a list of such as are."""
     inner = value if isinstance(value, list) else [value]
     return not any(isinstance(each, Mapping | list) for each in inner)
@@ -117,7 +116,7 @@ def _step(path: str, key: str) -> str:
     return f"{path}[{key}]" if not plain else f"{path}.{key}" if path else key
 
 
-def _named(*sides: Sequence[Any]) -> tuple[dict[str, Any], ...]:
+def _named(*sides: Sequence[object]) -> tuple[dict[str, object], ...]:
     """Return lists as mappings, by what their things are told apart by, else by their places."""
     for key in _KEYS:
         names = [[_name(each, key) for each in side] for side in sides]
@@ -126,12 +125,12 @@ def _named(*sides: Sequence[Any]) -> tuple[dict[str, Any], ...]:
     return tuple({str(index): each for index, each in enumerate(side)} for side in sides)
 
 
-def _name(value: Any, key: str) -> str:
+def _name(value: object, key: str) -> str:
     name = dig(value).get(key)
     return name if isinstance(name, str) else str(name) if type(name) is int and abs(name) < 2**32 else ""
 
 
-def _texts(old: Any, new: Any) -> tuple[str, str]:
+def _texts(old: object, new: object) -> tuple[str, str]:
     """Return two values as text, cut to where they differ if they are long."""
     before, after = _text(old), _text(new)
     pairs = enumerate(zip(before, after, strict=False))
@@ -145,13 +144,13 @@ def _cut(value: str, start: int) -> str:
     return f"{'…' * (start > 0)}{line(shown)}{'…' * (start + _LONGEST < len(value))}"
 
 
-def _text(value: Any) -> str:
+def _text(value: object) -> str:
     if isinstance(value, str) and _PLAIN.fullmatch(value):
         return value
     return _NOTHING if value is _ABSENT else json.dumps(_bounded(value, 6), ensure_ascii=False)
 
 
-def _bounded(value: Any, room: int) -> Any:
+def _bounded(value: object, room: int) -> object:
     """Return a value without what is too deep to be read, which JSON's writer could not follow either."""
     if isinstance(value, Mapping):
         return {key: _bounded(each, room - 1) for key, each in value.items()} if room else "…"

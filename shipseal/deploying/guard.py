@@ -8,7 +8,6 @@ import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from shipseal.deploying.manifests import Manifest, Object, dig, entries
 from shipseal.errors import SubjectFailed
@@ -158,7 +157,7 @@ def _policy(
         {"apiGroups": groups, "apiVersions": ["v1"], "operations": ["CREATE", "UPDATE"], "resources": kinds}
         for groups, kinds in resources
     ]
-    spec: dict[str, Any] = {
+    spec: dict[str, object] = {
         "failurePolicy": "Fail",
         "matchConstraints": {"resourceRules": matched},
         "variables": [{"name": variable, "expression": expression} for variable, expression in variables],

@@ -12,7 +12,6 @@ import base64
 import hashlib
 import re
 from collections.abc import Collection, Iterable
-from typing import Any
 
 from shipseal.deploying.manifests import Manifest, Object, dig, entries
 from shipseal.deploying.observed import said, text, uid_of
@@ -75,11 +74,11 @@ def member(manifest: Manifest, identifier: str) -> Manifest:
 def refusal(body: Object, wanted: Manifest) -> str:
     """Return why a ConfigMap of the cluster is not the parent that `wanted` would be; empty when it is."""
     labels, annotations = dig(body, "metadata", "labels"), dig(body, "metadata", "annotations")
-    ours = wanted.body["metadata"]
-    if labels.get(_ID) != ours["labels"][_ID]:
-        return f"its label {_ID} is not {ours['labels'][_ID]}"
+    wanted_id = dig(wanted.body, "metadata", "labels")[_ID]
+    if labels.get(_ID) != wanted_id:
+        return f"its label {_ID} is not {wanted_id}"
     tooling = text(annotations.get(_TOOLING))
-    if _tool(tooling) != _tool(ours["annotations"][_TOOLING]):
+    if _tool(tooling) != _tool(dig(wanted.body, "metadata", "annotations")[_TOOLING]):
         return f"its annotation {_TOOLING} says that it is of {said(tooling) or 'nobody'}"
     return ""
 
@@ -112,13 +111,13 @@ def strays(listed: Iterable[Object], identifier: str, kept: Collection[Manifest]
     return tuple(each for each in listed if _is_member(each, identifier) and _key(each) not in keys)
 
 
-def _is_member(body: Any, identifier: str) -> bool:
+def _is_member(body: object, identifier: str) -> bool:
     kind, _, _, name = _key(body)
     marked = dig(body, "metadata", "labels").get(PART_OF) == identifier
     return bool(marked and kind and name and uid_of(body)) and not entries(dig(body, "metadata").get("ownerReferences"))
 
 
-def _key(body: Any) -> tuple[str, str, str, str]:
+def _key(body: object) -> tuple[str, str, str, str]:
     """Return what an object is told from others by: kind, group, namespace, name. Its version is none of it."""
     metadata, group = dig(body, "metadata"), text(dig(body).get("apiVersion")).rpartition("/")[0]
     return text(dig(body).get("kind")), group, text(metadata.get("namespace")), text(metadata.get("name"))

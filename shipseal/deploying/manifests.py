@@ -41,17 +41,27 @@ class Manifest:
     @property
     def kind(self) -> str:
         """Return the object's kind, `Deployment`."""
-        return str(self.body["kind"])
+        return str(self.body.get("kind"))
+
+    @property
+    def api_version(self) -> str:
+        """Return the group and the version of the object's kind, `apps/v1`."""
+        return str(self.body.get("apiVersion"))
+
+    @property
+    def metadata(self) -> Object:
+        """Return the object's metadata."""
+        return dig(self.body, "metadata")
 
     @property
     def name(self) -> str:
         """Return the object's name."""
-        return str(self.body["metadata"]["name"])
+        return str(self.metadata.get("name"))
 
     @property
     def namespace(self) -> str:
         """Return the object's namespace, empty when it names none."""
-        return str(self.body["metadata"].get("namespace") or "")
+        return str(self.metadata.get("namespace") or "")
 
     @property
     def title(self) -> str:
@@ -74,7 +84,7 @@ def containers_of(pod: Object) -> Iterator[Object]:
         yield from entries(pod.get(group))
 
 
-def _pods(value: Any) -> Iterator[Object]:
+def _pods(value: object) -> Iterator[Object]:
     # Where each kind keeps its pods is not asked: a list of kinds is one kind short one day.
     if isinstance(value, Mapping):
         if any(isinstance(value.get(group), list) for group in _CONTAINERS):
@@ -86,19 +96,19 @@ def _pods(value: Any) -> Iterator[Object]:
             yield from _pods(inner)
 
 
-def dig(value: Any, *keys: str) -> Object:
+def dig(value: object, *keys: str) -> Object:
     """Return the mapping below `keys`, empty where there is none."""
     for key in keys:
         value = value.get(key) if isinstance(value, Mapping) else None
     return value if isinstance(value, Mapping) else {}
 
 
-def entries(value: Any) -> tuple[Object, ...]:
+def entries(value: object) -> tuple[Object, ...]:
     """Return the mappings of a list, none where there is no list."""
     return tuple(each for each in value if isinstance(each, Mapping)) if isinstance(value, list) else ()
 
 
-def texts(value: Any) -> frozenset[str]:
+def texts(value: object) -> frozenset[str]:
     """Return the texts of a list, none where there is no list."""
     return frozenset(each for each in value if isinstance(each, str)) if isinstance(value, list) else frozenset()
 
@@ -125,9 +135,9 @@ def parse(rendered: bytes) -> tuple[Manifest, ...]:
     return manifests
 
 
-def _object(document: Any) -> Manifest:
-    metadata = dig(document, "metadata")
-    called = {**dig(document), "name": metadata.get("name"), "namespace": metadata.get("namespace") or "none"}
+def _object(document: object) -> Manifest:
+    body, metadata = dig(document), dig(document, "metadata")
+    called = {**body, "name": metadata.get("name"), "namespace": metadata.get("namespace") or "none"}
     wrong = [key for key, form in _CALLED.items() if not _is(called.get(key), form)]
     if wrong:
         raise SubjectFailed(
@@ -137,18 +147,18 @@ def _object(document: Any) -> Manifest:
         )
     if _is_odd(document, _DEEPEST):
         raise SubjectFailed(
-            f"{document['kind']} {metadata['name']} is no Kubernetes object",
+            f"{called['kind']} {called['name']} is no Kubernetes object",
             why=f"it has a key that is no text, or nests deeper than {_DEEPEST} levels",
             do="look for it with `kustomize build`",
         )
-    return Manifest(document)
+    return Manifest(body)
 
 
-def _is(value: Any, form: re.Pattern[str]) -> bool:
+def _is(value: object, form: re.Pattern[str]) -> bool:
     return isinstance(value, str) and form.fullmatch(value) is not None
 
 
-def _is_odd(value: Any, room: int) -> bool:
+def _is_odd(value: object, room: int) -> bool:
     """Say whether JSON could not hold a value: a key is no text, or there are more levels than `room`."""
     if isinstance(value, Mapping):
         return (
@@ -213,12 +223,12 @@ class _Loader(yaml.SafeLoader):
     What readers differ on is refused: a key that comes twice, and an alias, which kustomize never writes.
     """
 
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("it holds an alias, and kustomize writes none")
         return super().compose_node(parent, index)
 
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[object, object]:
         seen = set[str]()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode) and key.value in seen:
@@ -240,7 +250,7 @@ for _tag, _words, _first in (
 class _Dumper(yaml.SafeDumper):
     """Quotes all text that some reader could take for something else, and never writes an alias."""
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002  # PyYAML's own signature
+    def ignore_aliases(self, data: object) -> bool:  # noqa: ARG002  # PyYAML's own signature
         return True
 
 

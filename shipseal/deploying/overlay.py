@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -84,11 +84,11 @@ def write(outputs: Outputs) -> Files:
     )
 
 
-def _text(body: Mapping[str, Any]) -> bytes:
+def _text(body: Mapping[str, object]) -> bytes:
     return _HEADING.encode() + dump([Manifest(body)]).removeprefix(b"---\n")
 
 
-def _network_policy(outputs: Outputs) -> dict[str, Any]:
+def _network_policy(outputs: Outputs) -> dict[str, object]:
     return {
         "apiVersion": "networking.k8s.io/v1",
         "kind": "NetworkPolicy",
@@ -104,14 +104,14 @@ def _network_policy(outputs: Outputs) -> dict[str, Any]:
     }
 
 
-def _service_account(outputs: Outputs) -> dict[str, Any]:
-    metadata: dict[str, Any] = {"name": outputs.service_account, "namespace": outputs.namespace}
+def _service_account(outputs: Outputs) -> dict[str, object]:
+    metadata: dict[str, object] = {"name": outputs.service_account, "namespace": outputs.namespace}
     if outputs.role_arn:
         metadata["annotations"] = {"eks.amazonaws.com/role-arn": outputs.role_arn}
     return {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata}
 
 
-def _binding(role: str, namespace: str, group: str) -> dict[str, Any]:
+def _binding(role: str, namespace: str, group: str) -> dict[str, object]:
     return {
         "apiVersion": f"{_RBAC}/v1",
         "kind": "RoleBinding",

@@ -67,7 +67,7 @@ class Platform:
 
 def resource_of(manifest: Manifest) -> tuple[str, str]:
     """Return the API group and the resource of an object."""
-    group, slash, _ = str(manifest.body["apiVersion"]).partition("/")
+    group, slash, _ = manifest.api_version.partition("/")
     return group if slash else "", resource(manifest.kind)
 
 

@@ -7,7 +7,6 @@ the local cluster) are what the tests hold these rules against.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
 
 from shipseal.deploying.manifests import Object, containers_of, dig, entries, image_of, texts
 
@@ -88,7 +87,7 @@ def _image(container: Object, _pod: Object) -> Iterator[str]:
         yield f"image {str(container.get('image') or '')!r} is not by digest"
 
 
-def _inherited(container: Object, pod: Object) -> Mapping[str, Any]:
+def _inherited(container: Object, pod: Object) -> Mapping[str, object]:
     """Return what holds for a container: its own, else the pod's. A null says nothing, as the API server has it."""
     own = {key: value for key, value in dig(container, "securityContext").items() if value is not None}
     return {**dig(pod, "securityContext"), **own}

@@ -5,7 +5,6 @@ files of the package that knows them (kubernetes-validate).
 """
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Any
 
 from shipseal.deploying.admission import Problem, problems, require
 from shipseal.deploying.kubernetes_schemas import kubernetes_validate
@@ -72,7 +71,7 @@ def _misfits(manifests: Sequence[Manifest], version: str) -> Iterator[Problem]:
             yield Problem(manifest.title, f"Kubernetes {version} has no {manifest.body['apiVersion']} of this kind")
 
 
-def _nulls(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+def _nulls(value: object, path: tuple[str, ...]) -> Iterator[str]:
     """Yield nulls that these schemas let pass, and that Kubernetes fills with an object in which nothing is."""
     if isinstance(value, Mapping):
         for key, inner in value.items():

@@ -13,7 +13,6 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from shipseal.deploying.manifests import Object, dig, entries
 from shipseal.deploying.observed import name_of, said, text, uid_of
@@ -83,7 +82,7 @@ def _compare(found: Sequence[Object], digests: Collection[Digest]) -> tuple[Matc
     return match, why
 
 
-def _compare_image(image_id: Any, digests: Collection[Digest]) -> tuple[Match, str]:
+def _compare_image(image_id: object, digests: Collection[Digest]) -> tuple[Match, str]:
     if not isinstance(image_id, str) or not image_id:
         return Match.UNPROVEN, "the node does not say which image it runs"
     named = _PULLED.fullmatch(image_id) or _LOADED.fullmatch(image_id)

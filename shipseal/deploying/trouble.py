@@ -8,7 +8,6 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from decimal import Decimal
 from itertools import islice
-from typing import Any
 
 from shipseal.deploying.manifests import Object, dig, entries
 from shipseal.deploying.observed import conditions, name_of, number, said, text, uid_of
@@ -94,7 +93,7 @@ def _statuses(pod: Object) -> Iterator[tuple[Object, bool]]:
         yield each, False
 
 
-def _line(who: str, *words: Any) -> str:
+def _line(who: str, *words: object) -> str:
     return ": ".join(word for word in (who, *map(said, words)) if word)
 
 
@@ -195,6 +194,6 @@ def _used_up(quotas: Sequence[Object]) -> Iterator[str]:
                 yield f"ResourceQuota {name_of(quota)}: {said(resource, 100)} is used up, {of}"
 
 
-def _quantity(value: Any) -> Decimal | None:
+def _quantity(value: object) -> Decimal | None:
     read = _QUANTITY.fullmatch(text(value))
     return Decimal(read[1]) * _UNITS.get(read[2], Decimal(1)) * Decimal(10) ** int(read[3] or 0) if read else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
 
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import EMPTY, attach
@@ -11,7 +10,7 @@ from shipseal.errors import RemoteFailed
 from shipseal.oci.layout import Layout
 
 
-def put(layout: Layout, bundle: bytes, kind: str, subject: Mapping[str, Any], now: datetime) -> Digest:
+def put(layout: Layout, bundle: bytes, kind: str, subject: Mapping[str, object], now: datetime) -> Digest:
     """Put a bundle and the manifest that attaches it into a layout; return the digest of that manifest.
 
     Args:
@@ -29,7 +28,7 @@ def put(layout: Layout, bundle: bytes, kind: str, subject: Mapping[str, Any], no
 
 
 async def push(
-    registry: Registry, layout: Layout, bundle: bytes, kind: str, subject: Mapping[str, Any], now: datetime
+    registry: Registry, layout: Layout, bundle: bytes, kind: str, subject: Mapping[str, object], now: datetime
 ) -> None:
     """Attach a bundle to a subject that the registry has; see `put` for the others.
 

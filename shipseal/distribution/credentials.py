@@ -15,7 +15,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shipseal.errors import UsageError
 from shipseal.tools.loopback import is_loopback
@@ -108,7 +107,7 @@ def _kept(content: str, path: Path) -> Iterator[None]:
         os.close(memory)
 
 
-def read(content: str) -> Any:
+def read(content: str) -> object:
     """Return the document in `DOCKER_AUTH_CONFIG`; raise `UsageError` when it is not what Docker keeps."""
     try:
         document = json.loads(content)
@@ -122,19 +121,19 @@ def read(content: str) -> Any:
     )
 
 
-def _is_dockers(document: Any) -> bool:
+def _is_dockers(document: object) -> bool:
     if not isinstance(document, dict) or not (document.keys() & _KINDS.keys() or not document):
         return False
     return all(isinstance(document.get(name), kind | None) for name, kind in _KINDS.items())
 
 
-def hosts(document: Any) -> frozenset[str]:
+def hosts(document: object) -> frozenset[str]:
     """Return the registries that a document has a login for, or a program that knows one, as references name them."""
     named = (_part(document, name) for name in ("auths", "credHelpers"))
     return frozenset(_host(key) for part in named for key in part)
 
 
-def has_default_helper(document: Any) -> bool:
+def has_default_helper(document: object) -> bool:
     """Say whether a document names a program that may know a login for any registry."""
     return isinstance(document, dict) and bool(document.get("credsStore"))
 
@@ -145,12 +144,12 @@ def _host(key: str) -> str:
     return "docker.io" if host == "index.docker.io" else host
 
 
-def _part(document: Any, name: str) -> dict[str, Any]:
+def _part(document: object, name: str) -> dict[str, object]:
     part = document.get(name) if isinstance(document, dict) else None
     return part if isinstance(part, dict) else {}
 
 
-def _found(path: Path) -> Any:
+def _found(path: Path) -> object:
     """Read a file that tools will read themselves, and complain about if they must."""
     try:
         return json.loads(path.read_bytes())
@@ -158,7 +157,7 @@ def _found(path: Path) -> Any:
         return {}
 
 
-def _secrets(document: Any) -> Iterator[str]:
+def _secrets(document: object) -> Iterator[str]:
     """Yield what must not be seen, longest first: what contains another is cut out before it."""
     found = {
         value for entry in _part(document, "auths").values() if isinstance(entry, dict) for value in _values(entry)
@@ -166,7 +165,7 @@ def _secrets(document: Any) -> Iterator[str]:
     yield from sorted(found, key=len, reverse=True)
 
 
-def _values(entry: Mapping[str, Any]) -> Iterator[str]:
+def _values(entry: Mapping[str, object]) -> Iterator[str]:
     for name in ("auth", "password", "identitytoken", "registrytoken"):
         if isinstance(value := entry.get(name), str) and value:
             yield value

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import random
-from typing import Any
 
 import anyio
 
@@ -26,7 +25,7 @@ _KEYS = ("mediaType", "digest", "size", "artifactType", "annotations")
 
 
 async def require_listed(
-    registry: Registry, subject: Digest, expected: Sequence[Mapping[str, Any]], work: Path
+    registry: Registry, subject: Digest, expected: Sequence[Mapping[str, object]], work: Path
 ) -> None:
     """Raise `RemoteFailed` unless a registry lists what refers to a subject, each once.
 
@@ -40,7 +39,7 @@ async def require_listed(
         expected: descriptors of what was pushed; others may have attached what they like.
         work: a directory for the index that is written where it lacks something.
     """
-    seen: dict[str, Mapping[str, Any]] = {str(each["digest"]): each for each in expected}
+    seen: dict[str, Mapping[str, object]] = {str(each["digest"]): each for each in expected}
     keeps_itself = await registry.has_referrers_api(subject)
     quiet = 0
     for attempt in range(_ATTEMPTS):
@@ -65,7 +64,7 @@ async def require_listed(
         )
 
 
-async def _list_more(registry: Registry, subject: Digest, missing: Sequence[Mapping[str, Any]], work: Path) -> None:
+async def _list_more(registry: Registry, subject: Digest, missing: Sequence[Mapping[str, object]], work: Path) -> None:
     """Add descriptors to the index in the place of the referrers API, behind whatever it lists."""
     tag = f"{subject.algorithm}-{subject.hex}"
     there = await registry.tagged(tag)

@@ -8,7 +8,6 @@ layer only, and by itself none of Flux's type but that of an image ("OCI", "Usag
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shipseal.canonical import canonical
 from shipseal.digest import Digest
@@ -37,7 +36,7 @@ class Artifact:
         return Digest.of(self.manifest)
 
     @property
-    def descriptor(self) -> Mapping[str, Any]:
+    def descriptor(self) -> Mapping[str, object]:
         """Its descriptor, as an index lists it and as a referrer names its subject."""
         return Descriptor.of(documents.MANIFEST, self.manifest).document()
 

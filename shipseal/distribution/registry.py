@@ -10,7 +10,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.oras import Oras
@@ -147,7 +146,7 @@ class Registry:
         """Fetch a blob and keep nothing; raise `RemoteFailed` unless its bytes are those of its digest."""
         await self._oras("blob", "fetch", *self._flags, "--output", os.devnull, str(self.reference(digest)))
 
-    async def referrers(self, digest: Digest) -> list[dict[str, Any]]:
+    async def referrers(self, digest: Digest) -> list[dict[str, object]]:
         """Return the descriptors of what refers to a manifest, however this registry keeps them.
 
         Whoever may write to the registry may have put them there: nothing is known of what they hold.

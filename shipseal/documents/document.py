@@ -1,29 +1,45 @@
 """Say what a document is: values of known types, read as a whole or refused, and written the same every time. Pure."""
 
-import json
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, PlainValidator, RootModel, ValidationError
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    RootModel,
+    ValidationError,
+)
 from pydantic import WithJsonSchema as Schema
 
-from shipseal import checked
+from shipseal import checked, strict
 from shipseal.digest import Digest, Reference
 from shipseal.errors import VerificationFailed
 from shipseal.purl import Purl
 from shipseal.times import read_time
 
 _MOST_SHOWN = 5
+_SHAPE = "="  # before the name of one of the shapes of a part: it is in no document
 # In the words of JSON, where a file that people write has others.
 _WORDS = {
     "extra_forbidden": "there is no such key",
+    "unexpected_keyword_argument": "there is no such key",
     "json_invalid": "it is not JSON",
     "model_type": "it is not an object",
     "model_attributes_type": "it is not an object",
     "dict_type": "it is not an object",
     "mapping_type": "it is not an object",
 }
-_RULES = ConfigDict(frozen=True, strict=True, allow_inf_nan=False)
+# Names are for those who make one here; in a document it is its alias that counts, see `parse`.
+_RULES = ConfigDict(frozen=True, strict=True, allow_inf_nan=False, validate_by_name=True, validate_by_alias=True)
 
 
 class Readable(Protocol):
@@ -40,7 +56,7 @@ class Writable(Protocol):
         """Write a value, the same bytes for the same value, and return where."""
 
 
-class _Kept(BaseModel):
+class Kept(BaseModel):
     """What every document has: a stage that writes it, and a name in that stage's directory."""
 
     STAGE: ClassVar[str]
@@ -59,19 +75,30 @@ class _Kept(BaseModel):
 
     @classmethod
     def parse(cls, data: bytes, file: str = "") -> Self:
-        """Read its bytes; raise `VerificationFailed` with each key at fault, and the file's name."""
-        try:
-            return cls.model_validate_json(data)
-        except ValidationError as error:
-            raise VerificationFailed(
-                f"{file or f'{cls.STAGE}/{cls.NAME}'} has a shape that this pipeline does not know",
-                why=[_say(problem) for problem in error.errors()[:_MOST_SHOWN]],
-                do=f"run `shipseal stage {cls.STAGE}` again, and find out who wrote it",
-            ) from error
+        """Read its bytes; raise `VerificationFailed` with each key at fault, and the file's name.
 
-    def write(self, context: Writable) -> Path:
-        """Write it for people and machines, and return where."""
-        return context.write_json(self.NAME, self.as_json())
+        Pydantic takes the last of two values under one name, and reads NaN where any value may be: neither is ours.
+        """
+        try:
+            with _without_collecting():
+                strict.loads(data)
+                return cls.model_validate_json(data, by_alias=True, by_name=False)
+        except ValidationError as error:
+            raise cls._refused(file, problems(error)) from error
+        except (ValueError, RecursionError) as error:
+            raise cls._refused(file, [f"it is not JSON: {error}"]) from error
+
+    @classmethod
+    def _refused(cls, file: str, why: list[str]) -> VerificationFailed:
+        return VerificationFailed(
+            f"{file or f'{cls.STAGE}/{cls.NAME}'} has a shape that this pipeline does not know",
+            why=why,
+            do=f"run `shipseal stage {cls.STAGE}` again, and find out who wrote it",
+        )
+
+    def write(self, context: Writable, place: str = "") -> Path:
+        """Write it for people and machines, into a directory below the stage's own if one is named; return where."""
+        return context.write_json(f"{place}/{self.NAME}" if place else self.NAME, self.as_json())
 
     def as_json(self) -> Any:
         """Return it as JSON has it."""
@@ -90,22 +117,57 @@ class Foreign(BaseModel):
     model_config = ConfigDict(**_RULES, extra="ignore")
 
 
-class Document(Part, _Kept):
+class Whole(BaseModel):
+    """The same, but the rest is kept, and written again as it was."""
+
+    model_config = ConfigDict(**_RULES, extra="allow")
+
+
+class Document(Part, Kept):
     """A document whose keys are known."""
+
+
+class WholeDocument(Whole, Kept):
+    """A document that somebody else's program has written, and that is passed on."""
+
+    def as_json(self) -> Any:
+        """Return it as JSON has it: what was not said is not said."""
+        return self.model_dump(mode="json", by_alias=True, exclude_unset=True)
 
 
 Value = TypeVar("Value")
 
 
-class Names(RootModel[Value], _Kept):
+class Names(RootModel[Value], Kept):
     """A document whose keys are names, or that is a list; `root` is what it holds."""
 
     model_config = _RULES
 
 
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Put off the search for garbage in circles: values of JSON have none, and many of them are searched many times."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
+
+
+def problems(error: ValidationError) -> list[str]:
+    """Return what a model has against something, a line each: the first of them, with the keys at fault."""
+    found = error.errors()
+    # Of a list that lacks what could not be read it says, besides, that it is too short.
+    inside = {problem["loc"][:length] for problem in found for length in range(len(problem["loc"]))}
+    return [_say(problem) for problem in found if problem["loc"] not in inside][:_MOST_SHOWN]
+
+
 def _say(problem: Any) -> str:
     """Return a finding of pydantic with its place as JavaScript would name it: `platforms.linux/amd64.layers[0]`."""
-    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in problem["loc"]).removeprefix(".")
+    keys = [key for key in problem["loc"] if not str(key).startswith(_SHAPE)]
+    place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
     said = _WORDS.get(problem["type"]) or checked.say({**problem, "loc": ()}, ())
     return f"{place}: {said}" if place else said
 
@@ -144,6 +206,7 @@ ReferenceText = Annotated[
 
 def _checked(form: str, read: Any) -> PlainValidator:
     """Return what leaves a text of one form as it is written: its spelling is part of what was said."""
+    read = lru_cache(maxsize=4096)(read)  # thousands of findings are about a hundred packages
 
     def validate(value: Any) -> str:
         try:
@@ -166,6 +229,24 @@ PlatformText = Annotated[str, Field(pattern=r"^[a-z0-9]+(/[a-z0-9]+){1,2}$")]
 """A platform, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT."""
 
 
-def schema(document: type[_Kept]) -> str:
-    """Return the JSON Schema of a document (draft 2020-12), as its file in `docs/schemas` has it."""
-    return json.dumps(document.model_json_schema(by_alias=True, mode="serialization"), indent=2, sort_keys=True) + "\n"
+def _given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("nothing is there")
+    return value
+
+
+LACKING = Field(exclude_if=lambda value: value is None)
+"""For a key that is not written where its value is None."""
+
+Lacking = Annotated[Value | None, BeforeValidator(_given), LACKING]
+"""A value whose key may be missing, with None for its default: then the key is not written, and null is none."""
+
+
+def told_by(key: str, value: object, then: str, otherwise: str) -> Discriminator:
+    """Return what tells two shapes of a part by the value of a key; their tags begin with `=`, and stay inside."""
+
+    def tag(part: Any) -> str:
+        found = part.get(key) if isinstance(part, dict) else getattr(part, key, None)
+        return then if found is value or (isinstance(value, str) and found == value) else otherwise
+
+    return Discriminator(tag)

@@ -5,6 +5,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from shipseal.digest import Digest
 from shipseal.documents.document import DigestText, Document, Names, Part, PlatformText, PurlText, ReferenceText
 
 _Some = Field(min_length=1)
@@ -81,6 +82,11 @@ class ImageDocument(Document):
     platforms: Annotated[Mapping[PlatformText, ImagePlatform], _Some]
     service: ImageService
 
+    @property
+    def manifests(self) -> dict[str, Digest]:
+        """The digest of each platform's manifest."""
+        return {name: platform.digest for name, platform in self.platforms.items()}
+
 
 class ClosurePlatform(Part):
     """The modules that the service needs on one platform, as `image.closure.Closure` names them."""
@@ -121,7 +127,7 @@ class WrittenLayer(Part):
     files: Mapping[str, tuple[str, ...]]
 
 
-class LayersDocument(Names[Mapping[str, WrittenLayer]]):
+class LayersDocument(Names[Mapping[DigestText, WrittenLayer]]):
     """`image/layers.json`: by the digest of what each was made from."""
 
     STAGE: ClassVar = "image"

@@ -4,17 +4,21 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import dagger
 from dagger import dag
 
+from shipseal.digest import Digest
 from shipseal.engine.dagger_services import Named, bound
 from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.stage import INPUTS, TOOLS, Stage
 from shipseal.errors import flatten
 from shipseal.project import reads
+
+if TYPE_CHECKING:
+    from shipseal.documents.inputs import InputsDocument
 
 HOME, PROJECT, RUN, STORE = "/shipseal", "/project", "/run-directory", "/store"
 PYTHON = "/environment/bin/python"
@@ -218,8 +222,12 @@ class Graph:
             return self.store
         if not row.inputs and not row.tools:
             return dag.directory()
-        listing = json.loads(await self.finished[INPUTS].file("inputs.json").contents())
-        return self.store.filter(include=[f"{digest.replace(':', '/')}/*" for digest in _taken(row, listing)])
+        from shipseal.documents.inputs import InputsDocument  # noqa: PLC0415 - a call that asks for less waits for less
+
+        listing = InputsDocument.parse((await self.finished[INPUTS].file(InputsDocument.NAME).contents()).encode())
+        return self.store.filter(
+            include=[f"{digest.algorithm}/{digest.hex}/*" for digest in sorted(_taken(row, listing))]
+        )
 
 
 def _at_or_below(*paths: str) -> list[str]:
@@ -233,9 +241,12 @@ def _start(row: Stage) -> tuple[str, ...]:
     return _NAMESPACES if row.namespaces else _OFFLINE
 
 
-def _taken(row: Stage, listing: Mapping[str, Any]) -> list[str]:
+def _taken(row: Stage, listing: "InputsDocument") -> set[Digest]:
     """Return the digests of a row's tools and of the groups that it takes."""
-    tools = [listing["tools"][tool]["digest"] for tool in row.tools if tool in listing["tools"]]
-    groups = {f"{kind}/{name}": entries for kind in ("wheels", "debian") for name, entries in listing[kind].items()}
-    taken = [entries for name, entries in groups.items() if name.startswith(row.inputs)] if row.inputs else []
-    return sorted({*tools, *(entry["digest"] for entries in taken for entry in entries)})
+    tools = [tool.digest for name, tool in listing.tools.items() if name in row.tools]
+    groups = {
+        **{f"wheels/{name}": [wheel.digest for wheel in group] for name, group in listing.wheels.items()},
+        **{f"debian/{name}": [package.digest for package in group] for name, group in listing.debian.items()},
+    }
+    taken = [digests for name, digests in groups.items() if name.startswith(row.inputs)] if row.inputs else []
+    return {*tools, *(digest for digests in taken for digest in digests)}

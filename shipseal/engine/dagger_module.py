@@ -1,7 +1,7 @@
 """The Dagger engine: each row of the table becomes one container that runs `shipseal stage NAME`.
 
-This module is what `dagger call` shows; `dagger_graph` describes the containers. Neither imports anything that would
-have to be installed besides.
+This module is what `dagger call` shows; `dagger_graph` describes the containers. What both import
+the SDK has installed, as pyproject.toml names it.
 """
 
 import functools

@@ -4,7 +4,6 @@ A record proves that nobody altered a file since its stage had finished. It does
 wrote both, gave it the shape that the next one expects: that is looked at here, before anything is taken out. Pure.
 """
 
-import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from types import UnionType
@@ -13,7 +12,6 @@ from typing import Any
 from shipseal.digest import Digest, Reference
 from shipseal.errors import VerificationFailed
 from shipseal.purl import Purl
-from shipseal.scanning.findings import Fix, Severity
 
 _SHOWN = 5
 
@@ -52,15 +50,9 @@ class Maybe:
 Shape = type | UnionType | Text | Each | Named | Maybe | Mapping[str, Any]
 
 
-def _platform(text: str) -> None:
-    if not re.fullmatch(r"[a-z0-9]+(/[a-z0-9]+){1,2}", text):
-        raise ValueError(text)
-
-
 DIGEST = Text("sha256 digest", Digest.parse)
 REFERENCE = Text("reference by digest", Reference.parse)
 PURL = Text("package URL", Purl.parse)
-PLATFORM = Text("platform", _platform)
 
 _PLATFORM: Shape = {
     "digest": DIGEST,
@@ -69,77 +61,13 @@ _PLATFORM: Shape = {
     "packages": Each({"purl": PURL, "files": Each(str)}, some=True),
     "generated": Each(str),
 }
-_VULNERABILITY: Shape = {
-    "id": str,
-    "severity": Text("severity", lambda text: Severity(text.lower())),
-    "fix": {"state": Text("state of a fix", lambda text: Fix(text or "unknown")), "versions": Each(str)},
-    "cvss": Maybe(Each({"version": str, "metrics": {"baseScore": int | float}})),
-}
-_MATCH: Shape = {
-    "vulnerability": _VULNERABILITY,
-    "relatedVulnerabilities": Each({"id": str}),
-    "artifact": {"name": str, "version": str, "purl": PURL},
-}
-_REPORT: Shape = {
-    "matches": Each(_MATCH),
-    "ignoredMatches": Maybe(Each(_MATCH)),
-    "descriptor": {"version": str, "db": {"status": {"built": str, "schemaVersion": str}}},
-}
-_CLAIM: Shape = {
-    "source": str,
-    "author": str,
-    "state": str,
-    "product": PURL,
-    "packages": Each(PURL),
-    "refuted_by": Each(str),
-    "seen": Maybe(Each({"tier": str, "on": DIGEST, "says": str})),
-    "statement": dict,
-}
 
 _SHAPES: Mapping[str, Shape] = {
-    "facts/facts.json": {"revision": str, "repository": str, "ref": str, "dirty": bool, "tree": DIGEST},
-    "inputs/inputs.json": {"wheels": Named(Each({"name": str, "version": str, "digest": DIGEST}))},
-    "tools/tools.json": Named({"version": str, "digest": DIGEST, "from": str}, some=True),
     "image/image.json": {
         "reference": REFERENCE,
         "digest": DIGEST,
         "platforms": Named(_PLATFORM, some=True),
         "service": {"version": str},
-    },
-    "image/closure.json": Named({"needed": Named(str), "left_out": Named(str)}, some=True),
-    "image/offered.json": Named({"files": Each(str), "inside": Each(str), "symbols": Named(Each(str))}, some=True),
-    "smoke/trace.json": {
-        "how": str,
-        "digest": Maybe(DIGEST),
-        "loaded": Maybe(Each(str)),
-        "opened_during_tests_only": Maybe(Each(str)),
-        "never_opened": Maybe(Each(str)),
-        "workload": Maybe({"digest": DIGEST, "requests": int, "tests": int, "loaded": int, "modules": int}),
-    },
-    "smoke/smoke.json": {"platform": PLATFORM},
-    "smoke/tests.json": {"platform": PLATFORM, "digest": str, "run": bool, "passed": int},
-    "sbom/sbom.cdx.json": {"components": Each(dict, some=True)},
-    "sbom/sbom.spdx.json": {"packages": Each(dict, some=True)},
-    "scan/grype.json": Named(_REPORT, some=True),
-    "scan/database.json": {
-        "built": str,
-        "schema": str,
-        "checksum": DIGEST,
-        "source": str,
-        "sample": bool,
-    },
-    "sbom/sbom.syft.json": {"source": {"metadata": dict}},
-    "scan/imported.json": {"content": DIGEST},
-    "vex/openvex.json": {"statements": Each(dict)},
-    "vex/evidence.json": {"image": DIGEST, "claims": Each(_CLAIM)},
-    "vex/proposals.json": Each({"finding": str, "package": PURL, "told": Each(str), "draft": dict}),
-    "assess/verdict.json": {
-        "allowed": object,  # `admit` itself takes nothing but true
-        "image": str,
-        "judged": str,
-        "denied": Each({"message": str, "remedy": str}),
-        "excused": Each(dict),
-        "inputs": Named(DIGEST),
     },
     "publish/receipt.json": {
         "reference": REFERENCE,

@@ -2,16 +2,15 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
-from shipseal.digest import Digest
+from shipseal.documents.inputs import InputsDocument, InputWheel
 from shipseal.engine.stage import Context
 from shipseal.errors import VerificationFailed
 
 
-def locked_wheels(context: Context, group: str) -> list[dict[str, Any]]:
+def locked_wheels(context: Context, group: str) -> tuple[InputWheel, ...]:
     """Return a group of wheels of `inputs.json`; raise `VerificationFailed` when it has no such group."""
-    groups: dict[str, list[dict[str, Any]]] = context.read_json("inputs", "inputs.json")["wheels"]
+    groups = InputsDocument.read(context).wheels
     if group not in groups:
         raise VerificationFailed(
             f"inputs/inputs.json has no wheels.{group}",
@@ -33,11 +32,10 @@ def service_wheel(context: Context) -> Path:
     return found[0]
 
 
-def stored(context: Context, wheels: Iterable[dict[str, Any]]) -> list[Path]:
+def stored(context: Context, wheels: Iterable[InputWheel]) -> list[Path]:
     """Return wheels of `inputs.json` as verified paths in the store, and record each as a material."""
     paths = []
     for wheel in wheels:
-        digest = Digest.parse(wheel["digest"])
-        context.material(f"pkg:pypi/{wheel['name']}@{wheel['version']}", digest)
-        paths.append(context.store.get(digest))
+        context.material(f"pkg:pypi/{wheel.name}@{wheel.version}", wheel.digest)
+        paths.append(context.store.get(wheel.digest))
     return paths

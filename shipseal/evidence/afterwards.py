@@ -13,9 +13,9 @@ from shipseal.distribution.moving import Moves
 from shipseal.distribution.referrers import Attached
 from shipseal.distribution.registry import Registry
 from shipseal.distribution.state import look
+from shipseal.documents.attest import EffectsDocument, Kind
 from shipseal.errors import VerificationFailed
 from shipseal.evidence.comparison import After, Found, compare
-from shipseal.evidence.effects import Effects, Kind
 from shipseal.oci.layout import Layout
 
 _MOST = 100  # tags that are new since the release has begun, and asked about
@@ -23,7 +23,7 @@ _MOST = 100  # tags that are new since the release has begun, and asked about
 
 async def look_after(
     registry: Registry,
-    effects: Effects,
+    effects: EffectsDocument,
     moves: Moves,
     layout: Layout,
     trusted: Sequence[tuple[Both, Iterable[Allowed]]],
@@ -49,7 +49,7 @@ async def look_after(
     return After(state, moves, named, [*_found(attached, trusted)])
 
 
-def _new(effects: Effects, moves: Moves) -> Iterable[str]:
+def _new(effects: EffectsDocument, moves: Moves) -> Iterable[str]:
     """Yield the tags that are new, but for those in place of the referrers API: what they name is no image."""
     indexes = {str(subject).replace(":", "-") for subject in effects.listed}
     planned = {effect.name for effect in effects.of(Kind.TAG)}
@@ -74,7 +74,7 @@ def _verified(bundle: bytes, trusted: Sequence[tuple[Both, Iterable[Allowed]]]) 
 
 
 def require_planned(
-    effects: Effects, after: After, statements: Mapping[str, bytes], own: Collection[Digest]
+    effects: EffectsDocument, after: After, statements: Mapping[str, bytes], own: Collection[Digest]
 ) -> tuple[str, ...]:
     """Return what others did meanwhile; raise `VerificationFailed` that names each effect more or less than planned.
 

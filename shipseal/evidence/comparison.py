@@ -13,7 +13,7 @@ from shipseal.attestation.statements import Signed
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
 from shipseal.distribution.state import State
-from shipseal.evidence.effects import Effect, Effects, Kind
+from shipseal.documents.attest import Effect, EffectsDocument, Kind
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,9 @@ class Differences:
     told: tuple[str, ...] = ()
 
 
-def compare(effects: Effects, after: After, meant: Mapping[str, Digest | None], own: Collection[Digest]) -> Differences:
+def compare(
+    effects: EffectsDocument, after: After, meant: Mapping[str, Digest | None], own: Collection[Digest]
+) -> Differences:
     """Return how a registry differs from what was planned.
 
     Args:
@@ -95,19 +97,19 @@ def _order(found: Found) -> tuple[str, str]:
     return found.signed.signed_at.isoformat(), str(found.digest)
 
 
-def _stored(effects: Effects, after: After) -> Iterator[str]:
+def _stored(effects: EffectsDocument, after: After) -> Iterator[str]:
     for effect in (*effects.of(Kind.BLOB), *effects.of(Kind.MANIFEST)):
         if effect.digest not in after.state.stored:
             yield f"less: {effect.kind} {effect.name}, {effect.digest}, is not there"
 
 
-def _tags(effects: Effects, after: After) -> Iterator[str]:
+def _tags(effects: EffectsDocument, after: After) -> Iterator[str]:
     """Yield the tags that are not where they should be, and those that name the image and that nobody planned."""
     planned = {effect.name: effect.digest for effect in effects.of(Kind.TAG)}
     for name, digest in planned.items():
         if name not in after.moves.stay and after.moves.before.get(name) != digest:
             yield f"less: tag {name} is at {after.moves.before.get(name)}"
-    ours = {effect.digest for effect in effects.every if effect.digest} | {each.manifest for each in after.found}
+    ours = {effect.digest for effect in effects.effects if effect.digest} | {each.manifest for each in after.found}
     for name, at in after.named.items():
         if name not in planned and at in ours:
             yield f"more: tag {name}, at {at}"
@@ -126,7 +128,7 @@ def _referrers(effect: Effect, after: After, ours: Sequence[Found], here: int) -
             yield f"more: {effect.name} at {effect.at} is attached a second time, {digest}"
 
 
-def _services(effects: Effects, name: str, found: Sequence[Found], own: Collection[Digest]) -> Iterator[str]:
+def _services(effects: EffectsDocument, name: str, found: Sequence[Found], own: Collection[Digest]) -> Iterator[str]:
     """Yield where a signature has another number of certificates, log entries and timestamps than planned."""
     for digest, bundle in {each.digest: each.bundle for each in found if each.digest in own}.items():
         material = json.loads(bundle)["verificationMaterial"]

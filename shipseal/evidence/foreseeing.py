@@ -1,9 +1,9 @@
 """Foresee what a release does outside: from what the stages before it have left, and from what the registry has."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from shipseal.attestation.adoption import Adoption, attached_there
 from shipseal.attestation.both import Both
@@ -20,11 +20,13 @@ from shipseal.distribution.referrers import EMPTY, Attached
 from shipseal.distribution.registry import Registry
 from shipseal.distribution.state import State, look
 from shipseal.distribution.tags import tags_of
+from shipseal.documents.attest import EffectsDocument, Kind
+from shipseal.documents.image import ImageDocument
 from shipseal.engine.stage import Context
-from shipseal.evidence.effects import Effects, Kind, Part, effects_of
+from shipseal.evidence.effects import ImagePart, effects_of
 from shipseal.evidence.statements import SUMMARY, claims_of, plan, summary
-from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.models import OciManifest
 
 
 @dataclass(frozen=True)
@@ -48,7 +50,7 @@ class There:
 
 
 async def look_there(
-    registry: Registry, image: Mapping[str, Any], layout: Layout, work: Path, *, latest: bool = False
+    registry: Registry, image: ImageDocument, layout: Layout, work: Path, *, latest: bool = False
 ) -> There:
     """Ask a registry for all that decides what a release has to do; nothing is written.
 
@@ -63,9 +65,9 @@ async def look_there(
         RemoteFailed, UsageError, SubjectFailed: as `distribution.moving.moves`.
         VerificationFailed: the registry gives other bytes than those of a digest.
     """
-    digest = Digest.parse(image["digest"])
-    where = await moves(registry, str(image["service"]["version"]), digest, latest=latest)
-    subjects = {digest: "the image", **{at: name for name, at in _platforms(image).items()}}
+    digest = image.digest
+    where = await moves(registry, image.service.version, digest, latest=latest)
+    subjects = {digest: "the image", **{at: name for name, at in image.manifests.items()}}
     parts = parts_of(layout, digest)
     of = {kind: [part.digest for part in parts if part.kind is kind] for kind in (Kind.BLOB, Kind.MANIFEST)}
     state = await look(registry, [*of[Kind.BLOB], Digest.of(EMPTY)], of[Kind.MANIFEST], subjects)
@@ -75,18 +77,18 @@ async def look_there(
     return There(where, state, await attached_there(registry, subjects, seen))
 
 
-def parts_of(layout: Layout, digest: Digest) -> list[Part]:
+def parts_of(layout: Layout, digest: Digest) -> list[ImagePart]:
     """Return the blobs and manifests of an image, each once, as they are pushed: what is named before what names it."""
     index, platforms = layout.image(digest)
-    found: dict[Digest, Part] = {}
+    found: dict[Digest, ImagePart] = {}
     for platform in platforms:
-        manifest = checked_json(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
-        for role, blob in (("configuration", manifest["config"]), *(("layer", each) for each in manifest["layers"])):
-            part = Part(Kind.BLOB, f"{role} for {platform.name}", Digest.parse(blob["digest"]), int(blob["size"]))
+        manifest = OciManifest.of(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
+        for role, blob in manifest.blobs:
+            part = ImagePart(Kind.BLOB, f"{role} for {platform.name}", blob.digest, blob.size)
             found.setdefault(part.digest, part)
         size = int(platform.descriptor["size"])
-        found[platform.digest] = Part(Kind.MANIFEST, platform.name, platform.digest, size)
-    found[digest] = Part(Kind.MANIFEST, "index", digest, int(index["size"]))
+        found[platform.digest] = ImagePart(Kind.MANIFEST, platform.name, platform.digest, size)
+    found[digest] = ImagePart(Kind.MANIFEST, "index", digest, int(index["size"]))
     return list(found.values())
 
 
@@ -104,11 +106,11 @@ class Foreseen:
     planned: tuple[Planned, ...]
     adoption: Adoption
     pieces: dict[str, Piece]
-    effects: Effects
+    effects: EffectsDocument
 
 
 async def foresee(
-    context: Context, image: Mapping[str, Any], layout: Layout, signer: Signer, there: There, work: Path
+    context: Context, image: ImageDocument, layout: Layout, signer: Signer, there: There, work: Path
 ) -> Foreseen:
     """Return what a release will do.
 
@@ -129,7 +131,7 @@ async def foresee(
     if signer.root and not signer.key:  # of a key the policy itself says that it is trusted
         require_trusted(adoption.policy, adoption.both.root.read_bytes(), signer.root.read_bytes())
     pieces = await adoption.adopt({each.name: each.canonical() for each in planned}, work)
-    reference = Reference.parse(f"{context.config.image.repository}@{image['digest']}")
+    reference = Reference.parse(f"{context.config.image.repository}@{image.digest}")
     evidence = [Digest.of(piece.bundle) for piece in pieces.values()]
     said = summary(reference, adoption.image, evidence, adoption.policy, context.now)
     verified: dict[str, Piece] = {}
@@ -147,22 +149,17 @@ async def foresee(
     return Foreseen(planned, adoption, pieces, effects)
 
 
-def of_image(repository: str, image: Mapping[str, Any], layout: Layout, there: There) -> Effects:
+def of_image(repository: str, image: ImageDocument, layout: Layout, there: There) -> EffectsDocument:
     """Return the effects that are known of an image when nobody knows yet what is said of it."""
-    digest = Digest.parse(image["digest"])
-    index, _ = layout.image(digest)
-    return effects_of(repository, parts_of(layout, digest), (), PUBLIC, (there.state, there.moves), [index])
+    index, _ = layout.image(image.digest)
+    return effects_of(repository, parts_of(layout, image.digest), (), PUBLIC, (there.state, there.moves), [index])
 
 
-def adoption_of(context: Context, image: Mapping[str, Any]) -> Adoption:
+def adoption_of(context: Context, image: ImageDocument) -> Adoption:
     """Return what decides which statements are adopted, of nothing yet."""
     policy, directory = context.world.policy()
     left = context.out / "trusted_root.json"
     root = policy.root(left if left.exists() else None, public_root(), directory)
-    name = policy.rules.repository or str(image["reference"]).partition("@")[0]
-    judged = Image(Digest.parse(image["digest"]), _platforms(image), name)
+    name = policy.rules.repository or image.reference.name
+    judged = Image(image.digest, image.manifests, name)
     return Adoption(policy, judged, Both.by(context.tools, root, policy.keys), context.now)
-
-
-def _platforms(image: Mapping[str, Any]) -> dict[str, Digest]:
-    return {name: Digest.parse(entry["digest"]) for name, entry in image["platforms"].items()}

@@ -17,7 +17,7 @@ _LARGEST = 64 << 20  # bytes of one file
 _MOST = 100_000  # members of a layer
 
 
-def linked(blobs: Path, layers: Iterable[str], files: Collection[str]) -> dict[str, str]:
+def linked(blobs: Path, layers: Iterable[Digest], files: Collection[str]) -> dict[str, str]:
     """Return by the name of each library which file of an image is the first to need it.
 
     Args:
@@ -27,7 +27,7 @@ def linked(blobs: Path, layers: Iterable[str], files: Collection[str]) -> dict[s
     """
     libraries = {path.rpartition("/")[2] for path in files if ".so" in path.rpartition("/")[2]}
     found: dict[str, str] = {}
-    for digest in map(Digest.parse, layers) if libraries else ():
+    for digest in layers if libraries else ():
         layer = blobs / digest.hex
         if layer.is_file() and Digest.of_file(layer) == digest:
             for path, needed in _needs(layer):

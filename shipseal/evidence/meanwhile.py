@@ -7,23 +7,23 @@ what means the same here, and was not pushed yet.
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.adoption import attached_there
 from shipseal.attestation.piece import lay
 from shipseal.digest import Digest
 from shipseal.distribution.registry import Registry
 from shipseal.distribution.state import State, look
+from shipseal.documents.attest import EffectsDocument, Kind
+from shipseal.documents.image import ImageDocument
 from shipseal.engine.stage import Context
-from shipseal.evidence.effects import Effects, Kind
 from shipseal.evidence.foreseeing import adoption_of
 from shipseal.evidence.statements import SUMMARY
-from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.models import OciReferrer
 
 
 async def without_seconds(
-    context: Context, registry: Registry, image: Mapping[str, Any], layout: Layout, work: Path
+    context: Context, registry: Registry, image: ImageDocument, layout: Layout, work: Path
 ) -> Layout:
     """Return what is to be pushed: a layout as it is, or a copy of it with what others have attached meanwhile.
 
@@ -38,7 +38,7 @@ async def without_seconds(
         VerificationFailed: the two verifiers disagree about what is there.
         RemoteFailed: the registry does not answer as it should.
     """
-    effects = Effects.of_json(context.read_json("attest", "effects.json"))
+    effects = EffectsDocument.read(context)
     subjects = {Digest.parse(each.at): each.at for each in effects.of(Kind.REFERRER)}
     state = await look(registry, (), (), subjects)
     ours = _referrers(layout)
@@ -58,12 +58,14 @@ async def without_seconds(
     left_out = {_bundle(context, name) for name in theirs}
     referrers = {each for each, bundle in ours.items() if bundle in left_out}
     released = layout.copy_to(work / "released").without(left_out | referrers)
-    index, platforms = released.image(Digest.parse(image["digest"]))
+    index, platforms = released.image(image.digest)
     lay(theirs.values(), released, [index, *(each.descriptor for each in platforms)])
     return released
 
 
-def _unpushed(context: Context, effects: Effects, ours: Mapping[Digest, Digest], state: State) -> dict[str, bytes]:
+def _unpushed(
+    context: Context, effects: EffectsDocument, ours: Mapping[Digest, Digest], state: State
+) -> dict[str, bytes]:
     """Return the statements that were signed here and are attached nowhere yet, by name."""
     listed = {digest for found in state.listed.values() for digest in found}
     pushed = {bundle for manifest, bundle in ours.items() if str(manifest) in listed}
@@ -84,7 +86,7 @@ def _referrers(layout: Layout) -> dict[Digest, Digest]:
     found: dict[Digest, Digest] = {}
     for item in layout.listed():
         digest = Digest.parse(item["digest"])
-        manifest = checked_json(layout.read(digest), digest, "a manifest of attest/layout")
-        if "subject" in manifest:
-            found[digest] = Digest.parse(manifest["layers"][0]["digest"])
+        manifest = OciReferrer.of(layout.read(digest), digest, "a manifest of attest/layout")
+        if manifest.subject and manifest.layers:
+            found[digest] = manifest.layers[0].digest
     return found

@@ -1,13 +1,15 @@
 """Say where a finding is in an image: on which platform, in which layer and files, and what imports it."""
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
+from shipseal.documents.image import ClosureDocument, ImageDocument
+from shipseal.documents.scan import GrypeReport, ScanDocument
+from shipseal.documents.vex import EvidenceDocument
+from shipseal.errors import VerificationFailed
 from shipseal.evidence.linked import linked
-from shipseal.judging.case import EVIDENCE, GRYPE, IMAGE, Case
+from shipseal.judging.case import Case
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding
 
@@ -32,7 +34,7 @@ class Place:
     files: tuple[str, ...]
     imported: Mapping[str, str]
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return it for machines."""
         return asdict(self)
 
@@ -45,51 +47,46 @@ def places(case: Case, finding: Finding, image_stage: Path | None) -> Iterator[P
         finding: one of its findings.
         image_stage: what the stage `image` has left: layers, and what the service needs; None where it is not there.
     """
-    image, reports = json.loads(case.files[IMAGE]), json.loads(case.files[GRYPE])
+    image, reports = case.document(ImageDocument), case.document(ScanDocument).root
     needed = _needed(image_stage)
     for platform in finding.platforms:
-        entry = image["platforms"][platform]
+        entry = image.platforms[platform]
         files = tuple(
             path
-            for package in entry["packages"]
-            if Purl.parse(package["purl"]).same_package(finding.subject)
-            for path in package["files"]
+            for package in entry.packages
+            if Purl.parse(package.purl).same_package(finding.subject)
+            for path in package.files
         )
-        layers = _layers(entry["layers"], _diff_ids(reports[platform], finding))
+        within = _diff_ids(reports[platform], finding)
+        layers = tuple(f"{each.name} {each.digest}" for each in entry.layers if str(each.diff_id) in within)
         imported = _imported(files, needed.get(platform, {}))
         if image_stage:
             blobs = image_stage / "layout" / "blobs" / "sha256"
-            imported |= linked(blobs, [each["digest"] for each in entry["layers"]], files)
-        yield Place(platform, entry["digest"], layers, files, imported)
+            imported |= linked(blobs, [each.digest for each in entry.layers], files)
+        yield Place(platform, str(entry.digest), layers, files, imported)
 
 
-def _diff_ids(report: Any, finding: Finding) -> set[str]:
+def _diff_ids(report: GrypeReport, finding: Finding) -> set[str]:
     """Return the layers in which the scanner's list of contents has found a package."""
-    found = set()
-    for match in report["matches"]:
-        named = match["artifact"]["name"] == finding.package and match["artifact"]["version"] == finding.version
-        locations = match["artifact"].get("locations") if named else None
-        for location in locations if isinstance(locations, list) else ():
-            found.add(str(location.get("layerID", "")) if isinstance(location, dict) else "")
-    return found
+    found = [match.artifact for match in report.matches]
+    named = [each for each in found if (each.name, each.version) == (finding.package, finding.version)]
+    return {location.layer for each in named for location in each.locations or ()}
 
 
-def _layers(layers: Sequence[Mapping[str, Any]], diff_ids: set[str]) -> tuple[str, ...]:
-    return tuple(f"{each.get('name', 'layer')} {each['digest']}" for each in layers if each.get("diff_id") in diff_ids)
-
-
-def _needed(image_stage: Path | None) -> dict[str, dict[str, str]]:
+def _needed(image_stage: Path | None) -> dict[str, Mapping[str, str]]:
     """Return by platform which module needs each module; nothing where that is not on record, or of another shape."""
-    try:
-        document = json.loads((image_stage / "closure.json").read_bytes()) if image_stage else {}
-        return {name: dict(each["needed"]) for name, each in document.items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    if image_stage is None:
         return {}
+    try:
+        document = ClosureDocument.parse((image_stage / ClosureDocument.NAME).read_bytes())
+    except (OSError, VerificationFailed):
+        return {}
+    return {name: each.needed for name, each in document.root.items()}
 
 
 def _imported(files: Sequence[str], needed: Mapping[str, str]) -> dict[str, str]:
     modules = {_module(path) for path in files if path.endswith((".py", ".pyc"))}
-    return {name: str(needed[name]) for name in sorted(modules & needed.keys())}
+    return {name: needed[name] for name in sorted(modules & needed.keys())}
 
 
 def _module(path: str) -> str:
@@ -104,11 +101,6 @@ def _module(path: str) -> str:
 
 def evidence(case: Case, finding: Finding) -> list[str]:
     """Return what was seen of a finding in this image, tier by tier, as `vex/evidence.json` has it."""
-    document = json.loads(case.files[EVIDENCE])
-    lines = []
-    for each in document.get("looked_at") or ():
-        if isinstance(each, dict) and each.get("finding") in finding.names:
-            for part in each.get("parts") or ():
-                seen = part.get("seen") or () if isinstance(part, dict) else ()
-                lines += [f"{one.get('tier')}: {one.get('says')}" for one in seen if isinstance(one, dict)]
-    return list(dict.fromkeys(lines))
+    looked_at = [each for each in case.document(EvidenceDocument).looked_at if each.finding in finding.names]
+    seen = (one for each in looked_at for part in each.parts for one in part.seen)
+    return list(dict.fromkeys(f"{one.tier}: {one.says}" for one in seen))

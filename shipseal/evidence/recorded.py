@@ -1,7 +1,6 @@
 """Read a verdict with all that it was given on: out of a run directory, or out of a pack that somebody hands over.
 
-Every input is held against the digest that the verdict has of it, and its shape against the one that stages rely on,
-before anything is taken out of it.
+Every input is held against the digest that the verdict has of it; whoever judges looks at its shape.
 """
 
 import json
@@ -9,11 +8,10 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shipseal import strict
 from shipseal.digest import Digest, opened
-from shipseal.engine.documents import require_shape
+from shipseal.documents.verdict import VerdictDocument
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.judging.case import TESTS, Case
 from shipseal.judging.catalogue import VERSION
@@ -34,13 +32,15 @@ class Recorded:
 
     Args:
         place: where it was read, as the reader named it.
-        verdict: as it was written.
+        verdict: what it says.
+        written: the same as it was written, to be compared.
         case: its inputs, each with the bytes that the verdict names.
         run: the run directory, where it is in one.
     """
 
     place: str
-    verdict: Mapping[str, Any]
+    verdict: VerdictDocument
+    written: object
     case: Case
     run: Path | None
 
@@ -54,15 +54,15 @@ def recorded(place: Path, work: Path) -> Recorded:
 
     Raises:
         UsageError: there is no verdict, it is older than what a replay needs, or one of its inputs is not there.
-        VerificationFailed: an input has other bytes than the verdict says, or a document another shape.
+        VerificationFailed: an input has other bytes than the verdict says, or it has another shape.
     """
     file, run = _find(place, work)
-    verdict = _document(file, f"{place}: the verdict")
-    require_shape("assess", NAME, verdict)
-    _require_version(verdict, place)
-    files = dict(_inputs(verdict["inputs"], file.parent, run, place))
-    judged = read_time(verdict["judged"])
-    return Recorded(str(place), verdict, Case(files, judged, release=verdict.get("release") is True), run)
+    data = _bytes(file, f"{place}: the verdict")
+    written = _parsed(data, f"{place}: the verdict")
+    _require_version(written, place)
+    verdict = VerdictDocument.parse(data, f"{place}: the verdict")
+    files = dict(_inputs(verdict.inputs, file.parent, run, place))
+    return Recorded(str(place), verdict, written, Case(files, read_time(verdict.judged), verdict.release), run)
 
 
 def _find(place: Path, work: Path) -> tuple[Path, Path | None]:
@@ -83,8 +83,9 @@ def _find(place: Path, work: Path) -> tuple[Path, Path | None]:
     )
 
 
-def _require_version(verdict: Mapping[str, Any], place: Path) -> None:
-    said = verdict.get("version")
+def _require_version(verdict: object, place: Path) -> None:
+    """Refuse what other versions have given before its shape is looked at, which may be another too."""
+    said = verdict.get("version") if isinstance(verdict, dict) else VERSION
     if said is None:
         raise UsageError(
             f"{place}: the verdict was given before verdicts kept what they rest on",
@@ -97,7 +98,7 @@ def _require_version(verdict: Mapping[str, Any], place: Path) -> None:
         )
 
 
-def _inputs(inputs: Mapping[str, str], beside: Path, run: Path | None, place: Path) -> Iterator[tuple[str, bytes]]:
+def _inputs(inputs: Mapping[str, Digest], beside: Path, run: Path | None, place: Path) -> Iterator[tuple[str, bytes]]:
     if len(inputs) > _MOST:
         raise VerificationFailed(f"{place}: the verdict names {len(inputs)} inputs, and {_MOST} are the most")
     for name, digest in sorted(inputs.items()):
@@ -108,28 +109,16 @@ def _inputs(inputs: Mapping[str, str], beside: Path, run: Path | None, place: Pa
         kept = name == TESTS or name.startswith("policy/")  # by `assess` itself
         file = (run if run and not kept else beside) / name
         data = _bytes(file, f"{place}: {name}")
-        if str(Digest.of(data)) != digest:
+        if Digest.of(data) != digest:
             raise VerificationFailed(
                 f"{place}: {name} is not the one that was judged",
                 why=(f"expected {digest}", f"found    {Digest.of(data)}"),
                 do="find out who changed it; the stages from `scan` on, run again, give a new verdict",
             )
-        _require_document(name, data, place)
         yield name, data
 
 
-def _require_document(name: str, data: bytes, place: Path) -> None:
-    """Look at the shape of a stage's document; the policy's files are read by what reads a policy."""
-    stage, _, relative = name.partition("/")
-    if stage != "policy":
-        require_shape(stage, relative, _parsed(data, f"{place}: {name}"))
-
-
-def _document(file: Path, what: str) -> Any:
-    return _parsed(_bytes(file, what), what)
-
-
-def _parsed(data: bytes, what: str) -> Any:
+def _parsed(data: bytes, what: str) -> object:
     try:
         return strict.loads(data)
     except (ValueError, RecursionError) as error:
@@ -162,7 +151,7 @@ def require_same(place: str, found: Sequence[str]) -> None:
         )
 
 
-def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
+def differences(one: object, other: object, where: str = "") -> Iterator[str]:
     """Yield each place where two documents differ, as a path of keys with both values, shortened.
 
     Args:
@@ -184,7 +173,7 @@ def differences(one: Any, other: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: on record {_short(one)}, now {_short(other)}"
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     if isinstance(value, list):
         return f"{len(value)} entries"
     text = json.dumps(value, ensure_ascii=False)

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from shipseal.attestation import statements
 from shipseal.attestation.identity import Certified
@@ -15,6 +14,14 @@ from shipseal.attestation.trust import FILENAME as FILE
 from shipseal.attestation.trust import Policy
 from shipseal.attestation.verification import Image
 from shipseal.digest import Digest, Reference
+from shipseal.documents.facts import FactsDocument
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument
+from shipseal.documents.scan import DatabaseDocument, ScanDocument
+from shipseal.documents.smoke import SmokeDocument
+from shipseal.documents.tools import ToolsDocument
+from shipseal.documents.verdict import VerdictDocument
+from shipseal.documents.vex import OpenVexDocument
 from shipseal.engine.record import FILENAME, Record
 from shipseal.engine.stage import Context
 from shipseal.errors import VerificationFailed
@@ -37,7 +44,7 @@ def claims_of(context: Context) -> dict[str, str]:
     }
 
 
-def plan(context: Context, image: Mapping[str, Any], promise: Certified) -> Iterator[Planned]:
+def plan(context: Context, image: ImageDocument, promise: Certified) -> Iterator[Planned]:
     """Yield every statement about an image.
 
     Args:
@@ -48,16 +55,14 @@ def plan(context: Context, image: Mapping[str, Any], promise: Certified) -> Iter
     Raises:
         VerificationFailed: what an earlier stage has left is not of this image.
     """
-    name = str(image["reference"]).partition("@")[0]
-    index = Subject(name, Digest.parse(image["digest"]))
-    platforms = {
-        platform: Subject(name, Digest.parse(entry["digest"])) for platform, entry in image["platforms"].items()
-    }
+    name = image.reference.name
+    index = Subject(name, image.digest)
+    platforms = {platform: Subject(name, digest) for platform, digest in image.manifests.items()}
     everything = (index, *platforms.values())
     yield Planned("signature", PredicateType.SIGNATURE, everything, statements.signature())
     yield Planned("provenance", PredicateType.PROVENANCE, everything, _provenance(context, promise))
     yield from _tests(context, index, platforms)
-    yield Planned("vex", PredicateType.OPENVEX, everything, context.read_json("vex", "openvex.json"))
+    yield Planned("vex", PredicateType.OPENVEX, everything, OpenVexDocument.read(context).as_json())
     yield Planned("verdict", PredicateType.VERDICT, everything, _verdict(context))
     for platform, subject in platforms.items():
         yield from _for_platform(context, platform, (index, subject))
@@ -73,7 +78,7 @@ def summary(reference: Reference, image: Image, evidence: Iterable[Digest], poli
         policy: what was applied.
         now: when it was verified.
     """
-    name = f"{reference.registry}/{reference.repository}"
+    name = reference.name
     predicate = verification_summary(
         resource=str(reference),
         policy=(f"{FILE}#{policy.name}", policy.digest),
@@ -87,16 +92,14 @@ def summary(reference: Reference, image: Image, evidence: Iterable[Digest], poli
 
 def _for_platform(context: Context, platform: str, subjects: tuple[Subject, ...]) -> Iterator[Planned]:
     place = Platform.parse(platform).directory
-    for kind, form, file in (
-        (PredicateType.CYCLONEDX, "cyclonedx", "sbom.cdx.json"),
-        (PredicateType.SPDX, "spdx", "sbom.spdx.json"),
-    ):
-        yield Planned(f"sbom-{form}-{place}", kind, subjects, context.read_json("sbom", f"{place}/{file}"))
-    record = _record(context, "scan")
-    reports, database = context.read_json("scan", "grype.json"), context.read_json("scan", "database.json")
-    if platform not in reports:
+    cyclonedx, spdx = CycloneDxDocument.read(context, place), SpdxDocument.read(context, place)
+    yield Planned(f"sbom-cyclonedx-{place}", PredicateType.CYCLONEDX, subjects, cyclonedx.as_json())
+    yield Planned(f"sbom-spdx-{place}", PredicateType.SPDX, subjects, spdx.as_json())
+    record, report = _record(context, "scan"), ScanDocument.read(context).root.get(platform)
+    if report is None:
         raise VerificationFailed(f"scan/grype.json has no report for {platform}", do="run the stage scan again")
-    found = statements.vulnerabilities(reports[platform], database, started=record.started, finished=record.finished)
+    database = DatabaseDocument.read(context)
+    found = statements.vulnerabilities(report, database, started=record.started, finished=record.finished)
     yield Planned(f"scan-{place}", PredicateType.VULNS, subjects, found)
 
 
@@ -109,7 +112,7 @@ def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -
     tested = [_resource(f"tested: {name.rpartition('/')[2]}", digest) for name, digest in sorted(wheels.items())]
     yield _test_result(context, "test", (index, *platforms.values()), tested)
     if (context.of("smoke") / "junit.xml").exists():  # on one platform: nothing is said of the others
-        started = context.read_json("smoke", "smoke.json")["platform"]
+        started = SmokeDocument.read(context).platform
         if started not in platforms:
             raise VerificationFailed(
                 f"smoke/smoke.json names the platform {started}, which the image has not",
@@ -120,14 +123,14 @@ def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -
 
 
 def _test_result(
-    context: Context, stage: str, subjects: tuple[Subject, ...], tested: Sequence[Mapping[str, Any]]
+    context: Context, stage: str, subjects: tuple[Subject, ...], tested: Sequence[Mapping[str, object]]
 ) -> Planned:
     configuration = [_resource("pipeline.toml, as it was understood", context.config.digest), *tested]
     result = statements.test_result(context.read(stage, "junit.xml"), configuration)
     return Planned(stage, PredicateType.TEST_RESULT, subjects, result)
 
 
-def _provenance(context: Context, promise: Certified) -> dict[str, Any]:
+def _provenance(context: Context, promise: Certified) -> dict[str, object]:
     return provenance(
         builder=promise.builder,
         source=_source(context),
@@ -141,22 +144,19 @@ def _provenance(context: Context, promise: Certified) -> dict[str, Any]:
 
 def _origins(context: Context) -> dict[Digest, str]:
     """Return where each locked tool came from; of a directory of somebody's machine, no more than that it was one."""
-    tools = context.read_json("tools", "tools.json").values()
-    said = {Digest.parse(tool["digest"]): str(tool["from"]) for tool in tools}
     return {
-        digest: origin if "://" in origin or origin in {BUILT, UNKNOWN} else "a directory"
-        for digest, origin in said.items()
+        tool.digest: tool.source if "://" in tool.source or tool.source in {BUILT, UNKNOWN} else "a directory"
+        for tool in ToolsDocument.read(context).root.values()
     }
 
 
-def _verdict(context: Context) -> dict[str, Any]:
-    verdict = context.read_json("assess", "verdict.json")
-    inputs = sorted(verdict["inputs"].items())
-    policies = [_resource(name, Digest.parse(text)) for name, text in inputs if name.startswith("policy/")]
+def _verdict(context: Context) -> dict[str, object]:
+    verdict = VerdictDocument.read(context)
+    policies = [_resource(name, at) for name, at in sorted(verdict.inputs.items()) if name.startswith("policy/")]
     return statements.verdict(verdict, verifier=VERIFIER, policies=policies, now=context.now)
 
 
-def _resource(name: str, digest: Digest) -> dict[str, Any]:
+def _resource(name: str, digest: Digest) -> dict[str, object]:
     return {"name": name, "digest": {digest.algorithm: digest.hex}}
 
 
@@ -169,18 +169,13 @@ def _record(context: Context, stage: str) -> Record:
         ) from error
 
 
-def _parameters(context: Context) -> dict[str, Any]:
+def _parameters(context: Context) -> dict[str, object]:
     """Return what decides the image, from the configuration, with paths as they stand in the file."""
     parts = context.config.model_dump_json(include={"service", "test", "smoke", "image"}, by_alias=True)
     return dict(json.loads(parts.replace(f"{context.config.root}/", "")))
 
 
 def _source(context: Context) -> Source:
-    facts = context.read_json("facts", "facts.json")
-    return Source(
-        uri=repository_uri(context.config.image.source or facts["repository"] or _NO_REMOTE),
-        ref=facts["ref"],
-        revision=facts["revision"],
-        tree=Digest.parse(facts["tree"]),
-        dirty=facts["dirty"],
-    )
+    facts = FactsDocument.read(context)
+    uri = repository_uri(context.config.image.source or facts.repository or _NO_REMOTE)
+    return Source(uri=uri, ref=facts.ref, revision=facts.revision, tree=facts.tree, dirty=facts.dirty)

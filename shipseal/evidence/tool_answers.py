@@ -5,11 +5,18 @@ differs between any two runs (times, random numbers, digests of what was signed)
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-Thing = Mapping[str, Any]
+from pydantic import BaseModel, Field
+
+from shipseal.documents.document import Part, Whole
+from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument, SyftDocument
+from shipseal.documents.scan import GrypeFix, GrypeMatch, GrypeReport
+from shipseal.documents.verdict import VerdictDocument
+from shipseal.documents.verify import VerificationDocument
+
+Thing = Mapping[str, object]
 Things = Mapping[str, Thing]
 Answers = Mapping[str, Things]
 """By where something was said (`packages on linux/amd64`), then by the name of what it was said of."""
@@ -45,80 +52,84 @@ def differences(before: Answers, after: Answers) -> Iterator[Difference]:
                 yield Difference(where, "changed", name, changed)
 
 
-def listed(platform: str, syft: Mapping[str, Any], cyclonedx: Mapping[str, Any], spdx: Mapping[str, Any]) -> Answers:
+def listed(platform: str, syft: SyftDocument, cyclonedx: CycloneDxDocument, spdx: SpdxDocument) -> Answers:
     """Return what Syft says of one platform's image, in each of the three documents of `sbom`."""
     return {
-        f"packages on {platform}": _named(syft["artifacts"], lambda each: each["purl"] or each["name"]),
-        f"files on {platform}": _named(syft.get("files") or (), lambda each: each["location"]["path"]),
+        f"packages on {platform}": _named((each.purl or each.name, each) for each in syft.artifacts),
+        f"files on {platform}": _named((each.location.path, each) for each in syft.files or ()),
         f"CycloneDX on {platform}": {
-            **_named(cyclonedx["components"], lambda each: f"{each['type']} {each.get('purl') or each['name']}"),
-            "the document": {name: cyclonedx[name] for name in cyclonedx.keys() & {"bomFormat", "specVersion"}},
+            **_named((f"{each.type} {each.purl or each.name}", each) for each in cyclonedx.components),
+            "the document": _own(cyclonedx, "bomFormat", "specVersion"),
         },
         f"SPDX on {platform}": {
-            **_named(spdx["packages"], lambda each: f"{each['name']} {each.get('versionInfo', '')}".strip()),
-            "the document": {name: spdx[name] for name in spdx.keys() & {"spdxVersion", "dataLicense"}},
+            **_named((f"{each.name} {each.version}".strip(), each) for each in spdx.packages),
+            "the document": _own(spdx, "spdxVersion", "dataLicense"),
         },
     }
 
 
-def found(platform: str, report: Mapping[str, Any]) -> Answers:
+def _own(document: Whole, *names: str) -> Thing:
+    return {name: value for name, value in (document.model_extra or {}).items() if name in names}
+
+
+class _Found(Part):
+    id: str
+    package: str
+    severity: str
+    fix: GrypeFix
+    namespace: str | None
+    matched_by: tuple[str, ...] = Field(serialization_alias="matched by")
+
+
+def found(platform: str, report: GrypeReport) -> Answers:
     """Return what Grype says of one platform's SBOM: each vulnerability of a package, and which were left out."""
+    kinds = {"findings": report.matches, "ignored findings": report.ignored or ()}
     return {
-        f"{word} on {platform}": _named(
-            [_finding(each) for each in report.get(key) or ()], lambda each: f"{each['id']} {each['package']}"
-        )
-        for word, key in (("findings", "matches"), ("ignored findings", "ignoredMatches"))
+        f"{word} on {platform}": _named((f"{each.id} {each.package}", each) for each in map(_finding, matches))
+        for word, matches in kinds.items()
     }
 
 
-def judged(verdict: Mapping[str, Any]) -> Answers:
+def _finding(match: GrypeMatch) -> _Found:
+    known = match.vulnerability
+    return _Found(
+        id=known.id,
+        package=match.artifact.purl,
+        severity=known.severity,
+        fix=known.fix,
+        namespace=known.namespace,
+        matched_by=tuple(sorted({each.type for each in match.details or ()})),
+    )
+
+
+def judged(verdict: VerdictDocument) -> Answers:
     """Return the verdict on the image: allowed or not, and why."""
-    kinds = {name: verdict[name] for name in verdict.keys() & {"allowed", "denied", "excused"}}
-    return {"the verdict": {"on the image": kinds}}
+    return {"the verdict": {"on the image": verdict.model_dump(mode="json", include={"allowed", "denied", "excused"})}}
 
 
-def accepted(verification: Mapping[str, Any], word: str = "signatures") -> Answers:
+def accepted(verification: VerificationDocument, word: str = "signatures") -> Answers:
     """Return what both verifiers accept: how many statements of each type, by whom, and what that satisfies.
 
     Args:
-        verification: `verification.json` of `verify`.
+        verification: what `verify` has left.
         word: which signatures: those that the same run has made, or those of an earlier one.
     """
-    statements = Counter(f"{each['type']} by {each['signer']}" for each in verification["statements"])
-    required = Counter(f"{each['kind']} about {each['about']}" for each in verification["required"])
-    whole = {name: verification[name] for name in ("slsa_build_level", "passed_over", "verifiers")}
-    refused = {"refused": len(verification["refused"]), "proved": [each["what"] for each in verification["proved"]]}
-    return {
-        word: {
-            **{name: {"count": count} for name, count in statements.items()},
-            **{f"required: {name}": {"count": count} for name, count in required.items()},
-            "the whole": {**whole, **refused},
-        }
-    }
+    statements = Counter(f"{each.type} by {each.signer}" for each in verification.statements)
+    required = Counter(f"required: {each.kind} about {each.about}" for each in verification.required)
+    whole = verification.model_dump(mode="json", include={"slsa_build_level", "passed_over", "verifiers"})
+    refused = {"refused": len(verification.refused), "proved": [each.what for each in verification.proved]}
+    counts = {name: {"count": count} for name, count in (statements + required).items()}
+    return {word: {**counts, "the whole": {**whole, **refused}}}
 
 
-def _finding(match: Mapping[str, Any]) -> dict[str, Any]:
-    known, package = match["vulnerability"], match["artifact"]
-    return {
-        "id": known["id"],
-        "package": package.get("purl") or package["name"],
-        "severity": known.get("severity"),
-        "fix": known.get("fix"),
-        "namespace": known.get("namespace"),
-        "matched by": sorted({str(each.get("type")) for each in match.get("matchDetails") or ()}),
-    }
-
-
-def _named(
-    things: Iterable[Mapping[str, Any]], name: Callable[[Mapping[str, Any]], str]
-) -> dict[str, Mapping[str, Any]]:
-    """Return things by name; of several that have the same one, each later one with its number."""
+def _named(things: Iterable[tuple[str, BaseModel]]) -> Things:
+    """Return things by name, as JSON has them; of several that have the same one, each later one with its number."""
     counted: Counter[str] = Counter()
     named: dict[str, Thing] = {}
-    for each in things:
-        told = name(each)
+    for told, each in things:
         counted[told] += 1
-        named[told if counted[told] == 1 else f"{told} ({counted[told]})"] = each
+        name = told if counted[told] == 1 else f"{told} ({counted[told]})"
+        named[name] = each.model_dump(mode="json", by_alias=True, exclude_unset=True)
     return named
 
 
@@ -136,7 +147,7 @@ def _differing(old: Thing, new: Thing) -> Iterator[str]:
             yield name
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> object:
     """Return a value without the names that mean nothing outside their document, and lists of things in one order."""
     if isinstance(value, Mapping):
         return {name: _plain(each) for name, each in value.items() if name not in _OWN_NAMES}

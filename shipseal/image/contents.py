@@ -8,9 +8,9 @@ import posixpath
 import re
 import tarfile
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
 
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
 from shipseal.errors import VerificationFailed
 from shipseal.formats.elf import exports, imports, is_elf
 from shipseal.judging.held import Holdings
@@ -24,7 +24,7 @@ _CODE = (".py", ".pyc")
 
 
 def read(
-    layout: Layout, image: Mapping[str, Any], names: Iterable[str], texts: Mapping[str, re.Pattern[bytes]]
+    layout: Layout, image: ImageDocument, names: Iterable[str], texts: Mapping[str, re.Pattern[bytes]]
 ) -> Holdings:
     """Return what an image holds.
 
@@ -39,21 +39,22 @@ def read(
     """
     found = _Found(tuple(names), texts)
     directories = set()
-    for digest in sorted({layer["digest"] for entry in image["platforms"].values() for layer in entry["layers"]}):
-        for path, data in _files(layout, Digest.parse(digest)):
+    for digest in sorted({layer.digest for entry in image.platforms.values() for layer in entry.layers}):
+        for path, data in _files(layout, digest):
             if data is None:
                 directories.add(path)
             else:
                 found.take(path, data)
+    packages: set[Purl] = set()
     owners: dict[str, list[Purl]] = {}
-    for package in (package for entry in image["platforms"].values() for package in entry["packages"]):
-        for path in package["files"]:
-            owners.setdefault(path, []).append(Purl.parse(package["purl"]))
+    for package in (package for entry in image.platforms.values() for package in entry.packages):
+        purl = Purl.parse(package.purl)
+        packages.add(purl)
+        for path in package.files:
+            owners.setdefault(path, []).append(purl)
     return Holdings(
-        image=image["digest"],
-        packages=tuple(
-            sorted({Purl.parse(each["purl"]) for entry in image["platforms"].values() for each in entry["packages"]})
-        ),
+        image=image.digest,
+        packages=tuple(sorted(packages)),
         paths=frozenset(found.paths),
         imports=found.imports,
         exports=found.exports,

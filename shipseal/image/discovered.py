@@ -7,11 +7,11 @@ from pathlib import Path
 import anyio
 
 from shipseal.attestation.discovering import discover
-from shipseal.attestation.discovery import Discovery
 from shipseal.distribution.credentials import login
 from shipseal.distribution.reaching import DIRECTLY, Reach, authorities
 from shipseal.distribution.realm import require_own_realm
 from shipseal.distribution.registry import Registry
+from shipseal.documents.verify import DiscoveryDocument
 from shipseal.errors import UsageError
 from shipseal.image.verified import Verified
 from shipseal.locked.inputs import Inputs
@@ -20,7 +20,7 @@ from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Files, Toolbox
 
 
-async def discovered(verified: Verified, *, store: Files, reach: Reach = DIRECTLY) -> Discovery:
+async def discovered(verified: Verified, *, store: Files, reach: Reach = DIRECTLY) -> DiscoveryDocument:
     """Look in the registry of an image for what was accepted of it.
 
     Args:

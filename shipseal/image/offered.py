@@ -1,8 +1,8 @@
 """Say what an image was chosen from: so that what it lacks is told apart from what never was."""
 
 import re
-from typing import Any
 
+from shipseal.documents.image import OfferedPlatform
 from shipseal.image.planning import Interior
 from shipseal.image.tree import Tree
 
@@ -10,16 +10,16 @@ from shipseal.image.tree import Tree
 _SYMBOL = re.compile(r" (?:\([^)]*\))?([A-Za-z_]\w*)@")
 
 
-def offered(tree: Tree, interior: Interior) -> dict[str, Any]:
+def offered(tree: Tree, interior: Interior) -> OfferedPlatform:
     """Return every path of an unpacked tree, what is in the interpreter itself, and which symbols libraries export."""
     found: dict[str, list[str]] = {}
     for text in tree.symbols.values():
         found |= symbols(text.decode("utf-8", "replace"))
-    return {
-        "files": sorted(tree.files),
-        "inside": sorted(interior.builtin | interior.frozen),
-        "symbols": found,
-    }
+    return OfferedPlatform(
+        files=tuple(sorted(tree.files)),
+        inside=tuple(sorted(interior.builtin | interior.frozen)),
+        symbols={library: tuple(names) for library, names in found.items()},
+    )
 
 
 def symbols(text: str) -> dict[str, list[str]]:

@@ -8,7 +8,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import anyio
 
@@ -19,6 +18,7 @@ from shipseal.distribution.credentials import login
 from shipseal.distribution.reaching import DIRECTLY, Reach, authorities
 from shipseal.distribution.realm import require_own_realm
 from shipseal.distribution.registry import Registry
+from shipseal.documents.verify import VerificationDocument
 from shipseal.engine.world import loopback_registry
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.image import handed, packed
@@ -51,13 +51,13 @@ class Verified:
     root: bytes
     mirror: str = ""
 
-    def document(self) -> dict[str, Any]:
+    def document(self) -> VerificationDocument:
         """Return it for machines: docs/json.md, `verify`."""
         found = describe(self.found, self.reference, self.policy, self.root)
-        if self.mirror:
-            found["mirror"] = self.mirror
-            found["not_proved"].append(f"that {self.mirror}, which was asked, lists all that the registry itself does")
-        return found
+        if not self.mirror:
+            return found
+        more = f"that {self.mirror}, which was asked, lists all that the registry itself does"
+        return found.model_copy(update={"mirror": self.mirror, "not_proved": (*found.not_proved, more)})
 
 
 async def verify_image(

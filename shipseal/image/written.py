@@ -1,12 +1,12 @@
 """Remember of each layer what it was made from, so that the next run can take it over instead of making it again."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from shipseal.digest import Digest
+from shipseal.documents.image import LayersDocument, WrittenLayer
 from shipseal.engine.record import Record
 from shipseal.errors import VerificationFailed
 from shipseal.image.tree import Component
@@ -14,8 +14,6 @@ from shipseal.oci import documents
 from shipseal.oci.blobs import is_sound
 from shipseal.oci.documents import Descriptor, Layer
 from shipseal.oci.layer import Entry
-
-FILENAME = "layers.json"
 
 
 @dataclass(frozen=True)
@@ -31,17 +29,19 @@ class Written:
         return cls(layer, {owner.purl: sorted(entry.path for entry in entries) for owner, entries in owned.items()})
 
 
-def document(layers: Mapping[Digest, Written]) -> dict[str, Any]:
+def document(layers: Mapping[Digest, Written]) -> LayersDocument:
     """Return what is remembered: layers by the digest of their inputs."""
-    return {
-        str(inputs): {
-            "digest": str(each.layer.descriptor.digest),
-            "diff_id": str(each.layer.diff_id),
-            "size": each.layer.descriptor.size,
-            "files": each.files,
+    return LayersDocument(
+        {
+            inputs: WrittenLayer(
+                digest=each.layer.descriptor.digest,
+                diff_id=each.layer.diff_id,
+                size=each.layer.descriptor.size,
+                files={purl: tuple(paths) for purl, paths in each.files.items()},
+            )
+            for inputs, each in layers.items()
         }
-        for inputs, each in layers.items()
-    }
+    )
 
 
 def earlier(directory: Path) -> dict[Digest, Written]:
@@ -50,15 +50,14 @@ def earlier(directory: Path) -> dict[Digest, Written]:
     There are none where there is no such run; one that was altered after that run is left out.
     """
     try:
-        data = (directory / FILENAME).read_bytes()
-        if Record.read(directory).products[FILENAME] != Digest.of(data):
+        data = (directory / LayersDocument.NAME).read_bytes()
+        if Record.read(directory).products.get(LayersDocument.NAME) != Digest.of(data):
             return {}
-        found = {Digest.parse(inputs): _parse(value) for inputs, value in json.loads(data).items()}
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, VerificationFailed):
+        found = {inputs: _written(each) for inputs, each in LayersDocument.parse(data).root.items()}
+    except (OSError, VerificationFailed):
         return {}
     return {inputs: each for inputs, each in found.items() if is_sound(each.layer, directory / "layout")}
 
 
-def _parse(value: Mapping[str, Any]) -> Written:
-    descriptor = Descriptor(documents.LAYER, Digest.parse(value["digest"]), int(value["size"]))
-    return Written(Layer("", descriptor, Digest.parse(value["diff_id"])), dict(value["files"]))
+def _written(each: WrittenLayer) -> Written:
+    return Written(Layer("", Descriptor(documents.LAYER, each.digest, each.size), each.diff_id), each.files)

@@ -5,16 +5,18 @@ says of a package that it never saw cannot be known without a scan; there the fi
 stand, and a cause is named by what remains.
 """
 
-import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import combinations
-from typing import Any
 
-from shipseal.judging.case import DATABASE, EVIDENCE, IMAGE, RULES, WAIVERS, Case, Matter, read
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.scan import DatabaseDocument
+from shipseal.documents.vex import EvidenceDocument
+from shipseal.judging.case import RULES, WAIVERS, Case, Matter, read
 from shipseal.judging.explaining import by_evidence
 from shipseal.judging.mixing import Side, mixed
 from shipseal.judging.verdict import Verdict
+from shipseal.judging.vex import Statement
 from shipseal.purl import Purl
 
 INPUTS = ("code", "lock", "base", "database", "VEX", "policy", "clock", "world")
@@ -104,19 +106,18 @@ def _outcomes(verdict: Verdict) -> dict[Key, str]:
 
 
 def _side(case: Case) -> Side:
-    matter, image = read(case), json.loads(case.files[IMAGE])
-    service = Purl.parse(f"pkg:pypi/{image['service'].get('name') or '-'}").name
+    matter, image = read(case), case.document(ImageDocument)
+    service = Purl.parse(f"pkg:pypi/{image.service.name or '-'}").name
     owners: dict[str, str] = {}
     packages: dict[str, str] = {}
-    for entry in image["platforms"].values():
-        for each in entry["packages"]:
-            purl = Purl.parse(each["purl"].partition("?")[0])
+    for entry in image.platforms.values():
+        for each in entry.packages:
+            purl = Purl.parse(each.purl.partition("?")[0])
             kind = "base" if purl.type == "deb" else "code" if purl.name == service else "lock"
             packages[str(purl)] = kind
-            owners.update(dict.fromkeys(each["files"], kind))
-    listed = json.loads(case.files[EVIDENCE]).get("policy")
-    facts = {name: str(at) for name, at in listed.items() if _FACTS in name} if isinstance(listed, dict) else {}
-    return Side(matter, packages, owners, image["digest"], facts)
+            owners.update(dict.fromkeys(each.files, kind))
+    facts = {name: at for name, at in case.document(EvidenceDocument).policy.items() if _FACTS in name}
+    return Side(matter, packages, owners, image.digest, facts)
 
 
 def _differences(before: Case, after: Case, one: Side, other: Side) -> Iterator[tuple[str, str]]:
@@ -127,9 +128,9 @@ def _differences(before: Case, after: Case, one: Side, other: Side) -> Iterator[
     yield from _told("code", code)
     yield from _told("lock", _packages(one, other, "lock"))
     yield from _told("base", _packages(one, other, "base"))
-    sources = [json.loads(case.files[DATABASE]) for case in (before, after)]
-    if sources[0]["checksum"] != sources[1]["checksum"]:
-        yield "database", " → ".join(f"built {each['built']}" for each in sources)
+    sources = [case.document(DatabaseDocument) for case in (before, after)]
+    if sources[0].checksum != sources[1].checksum:
+        yield "database", " → ".join(f"built {each.built}" for each in sources)
     facts = sorted(name for name, _ in one.facts.items() ^ other.facts.items())
     yield from _told("VEX", [*sorted(_statements(one.matter) ^ _statements(other.matter)), *facts])
     yield from _told("policy", [name for name in (RULES, WAIVERS) if before.files.get(name) != after.files.get(name)])
@@ -172,6 +173,6 @@ def _statements(matter: Matter) -> set[str]:
     }
 
 
-def _said(statement: Any) -> str:
+def _said(statement: Statement) -> str:
     justified = statement.justification.value if statement.justification else statement.status.value
     return f"{justified}, until {statement.valid_until}"

@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import Enum
 from fnmatch import fnmatchcase
-from typing import Any
 
 from shipseal.checked import check
+from shipseal.documents.vex import Observation, RecordedClaim
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.judging.held import Holdings, Imports
-from shipseal.judging.tiers import Seen, opened, outside
+from shipseal.judging.tiers import opened, outside
 from shipseal.judging.vex import Condition, Document, Statement
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding
@@ -51,7 +51,7 @@ class Claim:
     packages: tuple[Purl, ...]
     state: State
     refuted_by: tuple[str, ...] = ()
-    seen: tuple[Seen, ...] = ()
+    seen: tuple[Observation, ...] = ()
 
     def covers(self, finding: Finding) -> bool:
         """Say whether it speaks of this finding."""
@@ -200,38 +200,38 @@ def _refuse_contradictions(claims: Iterable[Claim]) -> None:
                 )
 
 
-def describe(claim: Claim, now: datetime) -> dict[str, Any]:
+def describe(claim: Claim, now: datetime) -> RecordedClaim:
     """Return a claim as `vex/evidence.json` keeps it."""
-    return {
-        "source": claim.source,
-        "author": claim.author,
-        "state": claim.state.value,
-        "days_left": claim.days_left(now),
-        "product": str(claim.product),
-        "packages": list(map(str, claim.packages)),
-        "refuted_by": list(claim.refuted_by),
-        "seen": [{"tier": each.tier, "on": each.on, "says": each.says} for each in claim.seen],
-        "statement": claim.statement.model_dump(mode="json", by_alias=True, exclude_defaults=True),
-    }
+    return RecordedClaim(
+        source=claim.source,
+        author=claim.author,
+        state=claim.state.value,
+        days_left=claim.days_left(now),
+        product=str(claim.product),
+        packages=tuple(map(str, claim.packages)),
+        refuted_by=claim.refuted_by,
+        seen=claim.seen,
+        statement=claim.statement.model_dump(mode="json", by_alias=True, exclude_defaults=True),
+    )
 
 
-def restore(value: Mapping[str, Any]) -> Claim:
-    """Read back what `describe` made, whose shape is known; raise `VerificationFailed` on other words in it."""
+def restore(recorded: RecordedClaim) -> Claim:
+    """Read back what `describe` made; raise `VerificationFailed` on other words in its statement."""
     try:
-        statement, state = check(Statement, value["statement"], "statement"), State(value["state"])
-    except (ConfigError, ValueError) as error:
+        statement = check(Statement, recorded.statement, "statement")
+    except ConfigError as error:
         raise VerificationFailed(
-            f"vex/evidence.json has a claim of {value['source']} that nobody could have made",
-            why=error.why if isinstance(error, ConfigError) else f"state: {error}",
+            f"vex/evidence.json has a claim of {recorded.source} that nobody could have made",
+            why=error.why,
             do="run `shipseal stage vex` again, and find out who wrote it",
         ) from error
     return Claim(
-        source=value["source"],
-        author=value["author"],
+        source=recorded.source,
+        author=recorded.author,
         statement=statement,
-        product=Purl.parse(value["product"]),
-        packages=tuple(map(Purl.parse, value["packages"])),
-        state=state,
-        refuted_by=tuple(value["refuted_by"]),
-        seen=tuple(Seen(each["tier"], each["on"], each["says"]) for each in value.get("seen", ())),
+        product=Purl.parse(recorded.product),
+        packages=tuple(map(Purl.parse, recorded.packages)),
+        state=State(recorded.state),
+        refuted_by=recorded.refuted_by,
+        seen=recorded.seen,
     )

@@ -3,6 +3,7 @@
 from datetime import datetime
 from typing import Any
 
+from shipseal.documents.vex import Proposal
 from shipseal.judging.following import Following
 from shipseal.judging.vex import CONTEXT, Justification, Status
 
@@ -40,11 +41,11 @@ def draft(each: Following, now: datetime) -> dict[str, Any]:
     }
 
 
-def proposal(each: Following, now: datetime) -> dict[str, Any]:
+def proposal(each: Following, now: datetime) -> Proposal:
     """Return a draft with its evidence in words, for whoever decides, as `vex/proposals.json` keeps it."""
-    return {
-        "finding": each.finding.id,
-        "package": str(each.finding.subject),
-        "told": [each.advisory.about, *map(str, each.seen)],
-        "draft": draft(each, now),
-    }
+    return Proposal(
+        finding=each.finding.id,
+        package=str(each.finding.subject),
+        told=(each.advisory.about, *map(str, each.seen)),
+        draft=draft(each, now),
+    )

@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from shipseal.documents.verdict import VerdictReason
 from shipseal.judging.claims import Claim, State
 from shipseal.judging.rules import Rules
-from shipseal.judging.verdict import Reason
 from shipseal.judging.waivers import Waiver
 from shipseal.scanning.findings import Finding
 
@@ -49,7 +49,7 @@ class Exceptions:
         named = sorted({number for name in finding.names for number in self._waivers.get(name, ())})
         return [self.waivers[number] for number in named if self.waivers[number].covers(finding)]
 
-    def excuse(self, finding: Finding, now: datetime) -> Reason | None:
+    def excuse(self, finding: Finding, now: datetime) -> VerdictReason | None:
         """Return what excuses a finding, if something does: a statement before a waiver."""
         for claim in self.about(finding):
             if claim.excuses(finding):
@@ -63,7 +63,7 @@ class Exceptions:
                 return replace(reason("waiver", finding, message), until=str(waiver.until))
         return None
 
-    def lapsed(self, finding: Finding) -> Reason | None:
+    def lapsed(self, finding: Finding) -> VerdictReason | None:
         """Return why an exception that somebody relied on no longer holds; its finding ships under no other rule."""
         for claim in self.about(finding):
             if claim.state is State.EXPIRED:
@@ -121,7 +121,7 @@ def _first(reasons: Sequence[str]) -> str:
     return "; ".join(reasons[:_NAMED]) + (f"; and {more} more" if more > 0 else "")
 
 
-def reason(code: str, finding: Finding, message: str, remedy: str = "") -> Reason:
+def reason(code: str, finding: Finding, message: str, remedy: str = "") -> VerdictReason:
     """Return a line of a verdict about a finding."""
     about = f"{finding.package} {finding.version}"
-    return Reason(code, finding.id, about, message, remedy, provider=finding.provider)
+    return VerdictReason(code, finding.id, about, message, remedy, until="", provider=finding.provider)

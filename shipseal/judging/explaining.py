@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta
 
+from shipseal.documents.verdict import VerdictReason
 from shipseal.judging.case import Matter
 from shipseal.judging.claims import Claim, State
 from shipseal.judging.exceptions import Exceptions
-from shipseal.judging.verdict import Reason, Verdict
+from shipseal.judging.verdict import Verdict
 from shipseal.judging.waivers import Waiver
 from shipseal.scanning.findings import Finding, Fix
 
@@ -20,7 +21,7 @@ class Ruling:
     """What became of one finding: denied, excused or noted, and by which reason."""
 
     kind: str
-    reason: Reason
+    reason: VerdictReason
 
     @property
     def short(self) -> str:

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
+from shipseal.documents.vex import LookedAt, Observation, SeenPart
 from shipseal.errors import ConfigError
 from shipseal.judging.advisories import Advisory, Knowledge
 from shipseal.judging.claims import Claim, Spoken, State
 from shipseal.judging.held import Holdings
-from shipseal.judging.tiers import Part, Seen, Standing, examine
+from shipseal.judging.tiers import Part, Standing, examine
 from shipseal.judging.vex import Evidence, Justification, Product, Statement, Status, Vulnerability
 from shipseal.scanning.findings import Finding
 
@@ -56,7 +57,7 @@ class Following:
         return max((part.standing for part in self.parts), key=_ORDER.index)
 
     @property
-    def seen(self) -> tuple[Seen, ...]:
+    def seen(self) -> tuple[Observation, ...]:
         """All evidence."""
         return tuple(dict.fromkeys(each for part in self.parts for each in part.seen))
 
@@ -90,6 +91,18 @@ class Following:
             evidence=tuple(Evidence(url=part.code.source, says=part.code.says) for part in self.parts),
         )
         return Claim(self.source, AUTHOR, statement, package, (package,), State.APPLIED, seen=self.seen)
+
+    def as_document(self) -> LookedAt:
+        """Return what was seen, whatever followed, as `evidence.json` keeps it."""
+        return LookedAt(
+            finding=self.finding.id,
+            package=str(self.finding.subject),
+            fact=self.source,
+            standing=self.standing.name.lower().replace("_", "-"),
+            parts=tuple(
+                SeenPart(standing=part.standing.value, seen=part.seen, against=part.against) for part in self.parts
+            ),
+        )
 
     def _aliases(self) -> set[str]:
         return {*self.finding.aliases} - {self.finding.id}

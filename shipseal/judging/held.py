@@ -4,8 +4,11 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
-from typing import Any, Self
+from typing import Self
 
+from shipseal.digest import Digest
+from shipseal.documents.image import ClosureDocument, ImageDocument, OfferedDocument
+from shipseal.documents.smoke import NotWatched, TraceDocument
 from shipseal.errors import VerificationFailed
 from shipseal.purl import Purl
 
@@ -55,7 +58,7 @@ class Trace:
         workload: what the service was asked to do, in words, with its digest.
     """
 
-    digest: str
+    digest: Digest
     loaded: frozenset[str]
     during_tests: frozenset[str]
     never_opened: frozenset[str]
@@ -81,7 +84,7 @@ class Holdings:
         trace: what was opened; None where nobody watched.
     """
 
-    image: str
+    image: Digest
     packages: tuple[Purl, ...]
     paths: frozenset[str]
     imports: Imports
@@ -94,9 +97,7 @@ class Holdings:
     offered: Mapping[str, Offered] = field(default_factory=dict)
     trace: Trace | None = None
 
-    def with_what_was_seen(
-        self, closure: Mapping[str, Any], chosen_from: Mapping[str, Any], seen: Trace | None
-    ) -> Self:
+    def with_what_was_seen(self, closure: ClosureDocument, chosen_from: OfferedDocument, seen: Trace | None) -> Self:
         """Return it with what the documents of earlier stages say of the same image."""
         return replace(self, closures=closures(closure), offered=offered(chosen_from), trace=seen)
 
@@ -136,45 +137,47 @@ def is_library(path: str, name: str) -> bool:
     return last == name or last.startswith(f"{name}.")
 
 
-def closures(document: Mapping[str, Any]) -> dict[str, Closure]:
-    """Read `image/closure.json`."""
-    return {platform: Closure(frozenset(each["needed"]), dict(each["left_out"])) for platform, each in document.items()}
+def closures(document: ClosureDocument) -> dict[str, Closure]:
+    """Return what `image/closure.json` says of each platform."""
+    return {name: Closure(frozenset(each.needed), dict(each.left_out)) for name, each in document.root.items()}
 
 
-def offered(document: Mapping[str, Any]) -> dict[str, Offered]:
-    """Read `image/offered.json`."""
+def offered(document: OfferedDocument) -> dict[str, Offered]:
+    """Return what `image/offered.json` says of each platform."""
     return {
         platform: Offered(
-            frozenset(each["files"]),
-            frozenset(each["inside"]),
-            {name: frozenset(symbols) for name, symbols in each["symbols"].items()},
+            frozenset(each.files),
+            frozenset(each.inside),
+            {name: frozenset(symbols) for name, symbols in each.symbols.items()},
         )
-        for platform, each in document.items()
+        for platform, each in document.root.items()
     }
 
 
-_OPENED = ("loaded", "opened_during_tests_only", "never_opened")
-
-
-def trace(document: Mapping[str, Any], image: Mapping[str, Any]) -> Trace | None:
-    """Read `smoke/trace.json`; None where nobody watched.
+def trace(document: TraceDocument, image: ImageDocument) -> Trace | None:
+    """Return what `smoke/trace.json` says; None where nobody watched.
 
     Raises:
         VerificationFailed: another image was watched.
     """
-    if "digest" not in document:
+    seen = document.root
+    if isinstance(seen, NotWatched):
         return None
-    digest = document["digest"]
-    if digest not in {each["digest"] for each in image["platforms"].values()}:
+    if seen.digest not in {each.digest for each in image.platforms.values()}:
         raise VerificationFailed(
-            f"smoke/trace.json is about another image, {digest}",
-            why=f"what was seen of one image says nothing of {image['digest']}",
+            f"smoke/trace.json is about another image, {seen.digest}",
+            why=f"what was seen of one image says nothing of {image.digest}",
             do="run the stages from `smoke` on again",
         )
-    work = document["workload"]
+    work = seen.workload
     told = (
-        f"{work['requests']} requests and {work['tests']} tests ({work['digest']}), "
-        f"with {work['loaded']} of {work['modules']} files of the service loaded"
+        f"{work.requests} requests and {work.tests} tests ({work.digest}), "
+        f"with {work.loaded} of {work.modules} files of the service loaded"
     )
-    loaded, tests, never = (frozenset(document[name]) for name in _OPENED)
-    return Trace(digest, loaded, tests, never, told)
+    return Trace(
+        seen.digest,
+        frozenset(seen.loaded),
+        frozenset(seen.opened_during_tests_only),
+        frozenset(seen.never_opened),
+        told,
+    )

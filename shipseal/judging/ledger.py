@@ -3,8 +3,8 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from shipseal.documents.verdict import RuleOutcome
 from shipseal.judging.catalogue import RULES, Rule
 from shipseal.judging.observed import Observed
 from shipseal.judging.policy import Database
@@ -18,7 +18,7 @@ _ASKS = {"known-exploited": "kev", "epss": "epss"}
 
 
 @dataclass(frozen=True)
-class Seen:
+class LedgerInputs:
     """What a verdict was given on, as far as it is told beside a rule."""
 
     rules: Rules
@@ -27,8 +27,8 @@ class Seen:
     observed: Observed
 
 
-def ledger(verdict: Verdict, seen: Seen, inputs: Iterable[str]) -> list[dict[str, Any]]:
-    """Return a line for each rule, those that are off too.
+def ledger(verdict: Verdict, seen: LedgerInputs, inputs: Iterable[str]) -> tuple[RuleOutcome, ...]:
+    """Return how each rule came out, those that are off too.
 
     Args:
         verdict: as it was given.
@@ -37,18 +37,18 @@ def ledger(verdict: Verdict, seen: Seen, inputs: Iterable[str]) -> list[dict[str
     """
     denied = Counter(reason.code for reason in verdict.denied)
     thresholds, observations, names = _thresholds(seen.rules), _observations(verdict, seen), sorted(inputs)
-    return [
-        {
-            "code": rule.code,
-            "setting": rule.setting,
-            "threshold": thresholds.get(rule.code, ""),
-            "observed": observations.get(rule.code, f"{denied[rule.code]} findings"),
-            "decision": _decision(rule, thresholds, denied[rule.code], seen.database),
-            "denied": denied[rule.code],
-            "inputs": [name for name in names if name.startswith(rule.rests_on)],
-        }
+    return tuple(
+        RuleOutcome(
+            code=rule.code,
+            setting=rule.setting,
+            threshold=thresholds.get(rule.code, ""),
+            observed=observations.get(rule.code, f"{denied[rule.code]} findings"),
+            decision=_decision(rule, thresholds, denied[rule.code], seen.database),
+            denied=denied[rule.code],
+            inputs=tuple(name for name in names if name.startswith(rule.rests_on)),
+        )
         for rule in RULES
-    ]
+    )
 
 
 def _decision(rule: Rule, thresholds: Mapping[str, str], denied: int, database: Database) -> str:
@@ -85,7 +85,7 @@ def _severity(rules: Rules, severity: Severity) -> str:
     return f"{ruling.value}{leeway}"
 
 
-def _observations(verdict: Verdict, seen: Seen) -> dict[str, str]:
+def _observations(verdict: Verdict, seen: LedgerInputs) -> dict[str, str]:
     packages, tests, dirty = seen.observed.packages, seen.observed.tests, seen.observed.dirty
     nameless = sum(package.licence is None for package in packages)
     built = "a sample, which has no age" if seen.database.sample else f"built {seen.database.built.isoformat()}"

@@ -7,7 +7,6 @@ are those of SPDX's own list, which `packaging` has.
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
-from typing import Any
 
 from packaging.licenses import InvalidLicenseExpression, canonicalize_license_expression
 
@@ -61,13 +60,13 @@ def _one(tokens: list[str], at: int, may: Callable[[str], bool]) -> tuple[bool, 
     return may(tokens[at]), at + 1
 
 
-def declared(component: Mapping[str, Any]) -> tuple[str | None, str]:
-    """Return what a component of a CycloneDX SBOM says of its licence, and the words in which it does.
+def declared(licenses: object) -> tuple[str | None, str]:
+    """Return what `licenses` of a component of a CycloneDX SBOM says, and the words in which it does.
 
     Several entries hold together (CycloneDX 1.6, "licenses"). The expression is None where nothing is said, or not by
     SPDX.
     """
-    said = [*_said(component.get("licenses"))]
+    said = [*_said(licenses)]
     words = " AND ".join(f"({each})" if " " in each and len(said) > 1 else each for each in said)
     try:
         return (canonical(words) if words else None), words

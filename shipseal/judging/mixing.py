@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from shipseal.digest import Digest
 from shipseal.judging.case import Matter
 from shipseal.judging.claims import Claim, State
 from shipseal.judging.explaining import by_evidence, held
@@ -30,8 +31,8 @@ class Side:
     matter: Matter
     packages: Mapping[str, str]
     owners: Mapping[str, str]
-    digest: str
-    facts: Mapping[str, str]
+    digest: Digest
+    facts: Mapping[str, Digest]
 
     @cached_property
     def _statements(self) -> dict[tuple[str, Purl, str], list[Claim]]:

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
+from shipseal.documents.sbom import CycloneDxDocument
+from shipseal.documents.verdict import VerdictReason
 from shipseal.judging.catalogue import BY_CODE
 from shipseal.judging.licences import declared, satisfied
 from shipseal.judging.rules import LicenceRules, Rules
-from shipseal.judging.verdict import Reason
 from shipseal.purl import Purl
 
 
@@ -52,17 +52,19 @@ class Observed:
     captured: Mapping[str, str] = field(default_factory=dict)
 
 
-def packages(sboms: Iterable[Any]) -> tuple[Package, ...]:
+def packages(sboms: Iterable[CycloneDxDocument]) -> tuple[Package, ...]:
     """Return the packages of CycloneDX documents, each once over all of them."""
     found: dict[tuple[str, str], Package] = {}
-    for component in (each for sbom in sboms for each in sbom["components"] if each.get("purl")):
-        purl = Purl.parse(str(component["purl"]).partition("?")[0])
-        licence, words = declared(component)
+    for component in (each for sbom in sboms for each in sbom.components):
+        if not component.purl:
+            continue
+        purl = Purl.parse(component.purl.partition("?")[0])
+        licence, words = declared(component.licenses)
         found.setdefault((str(purl), words), Package(purl, licence, words))
     return tuple(found[key] for key in sorted(found))
 
 
-def denials(observed: Observed, rules: Rules) -> Iterator[Reason]:
+def denials(observed: Observed, rules: Rules) -> Iterator[VerdictReason]:
     """Yield why an image may not ship, whatever its findings are. A rule that is not set yields nothing."""
     yield from _licences(observed.packages, rules.licences)
     if rules.base.packages:
@@ -76,7 +78,7 @@ def denials(observed: Observed, rules: Rules) -> Iterator[Reason]:
         yield _reason("source-dirty", "", f"the files of the project {state}")
 
 
-def _licences(every: Iterable[Package], rules: LicenceRules) -> Iterator[Reason]:
+def _licences(every: Iterable[Package], rules: LicenceRules) -> Iterator[VerdictReason]:
     allow, deny = frozenset(rules.allow), frozenset(rules.deny)
     if not (allow or deny or rules.unknown):
         return
@@ -92,7 +94,7 @@ def _licences(every: Iterable[Package], rules: LicenceRules) -> Iterator[Reason]
             yield _reason("licence", name, f"{name} is under {licence}, which [licences] does not allow")
 
 
-def _tests(tests: Tests | None, least: int) -> Iterator[Reason]:
+def _tests(tests: Tests | None, least: int) -> Iterator[VerdictReason]:
     if tests is None:
         yield _reason("tests", "", "nobody knows whether tests have passed in this image")
     elif not tests.of_this_image:
@@ -101,5 +103,5 @@ def _tests(tests: Tests | None, least: int) -> Iterator[Reason]:
         yield _reason("tests", "", f"{tests.passed} tests have passed in this image; rules.toml asks for {least}")
 
 
-def _reason(code: str, package: str, message: str) -> Reason:
-    return Reason(code, "", package, message, BY_CODE[code].remedy)
+def _reason(code: str, package: str, message: str) -> VerdictReason:
+    return VerdictReason.of_image(code, package, message, BY_CODE[code].remedy)

@@ -1,11 +1,13 @@
 """Write OpenVEX documents (openvex/spec 0.2.0): the one that is published, and the one Grype checks us with. Pure."""
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
-from shipseal.digest import Digest
+from shipseal.digest import Digest, Reference
+from shipseal.documents.image import ImageDocument, ImagePlatform
+from shipseal.documents.vex import OpenVexDocument, OpenVexPart, OpenVexProduct, OpenVexStatement
 from shipseal.errors import VerificationFailed
 from shipseal.judging.claims import Claim, Spoken, State
 from shipseal.judging.vex import CONTEXT
@@ -15,26 +17,24 @@ from shipseal.scanning.findings import Finding, Report
 TOOLING = "supply-chain-pipeline"
 
 
-def image_purl(reference: str, digest: str) -> str:
+def image_purl(reference: Reference, digest: Digest) -> str:
     """Return the package URL of an image or platform manifest (purl-spec, type `oci`), by digest and nothing else."""
-    name = reference.partition("@")[0].rpartition("/")[2]
-    return f"pkg:oci/{name}@{digest}"
+    return f"pkg:oci/{reference.repository.rpartition('/')[2]}@{digest}"
 
 
-def publish(claims: Sequence[Claim], image: Mapping[str, Any], now: datetime) -> dict[str, Any]:
+def publish(claims: Sequence[Claim], image: ImageDocument, now: datetime) -> OpenVexDocument:
     """Return the statements that apply, about this image's index and the platform manifests that hold the package.
 
     Args:
         claims: every claim; those that do not apply are left out.
-        image: `image/image.json`.
+        image: what it is.
         now: when the document is issued.
     """
     applied = [claim for claim in claims if claim.state is State.APPLIED]
-    return _document(
-        [_about_image(claim, image) for claim in applied],
+    return OpenVexDocument(
+        **_heading(str(image.digest), now),
         author=", ".join(sorted({claim.author for claim in applied})) or TOOLING,
-        now=now,
-        subject=image["digest"],
+        statements=tuple(_about_image(claim, image) for claim in applied),
     )
 
 
@@ -44,12 +44,8 @@ def for_scanner(claims: Sequence[Claim], now: datetime) -> dict[str, Any]:
     Grype ignores subcomponents of a package, and matches image products only for a pushed image.
     """
     excusing = [claim for claim in claims if claim.state is State.APPLIED and claim.statement.status.excuses]
-    return _document(
-        [{**_said(claim), "products": [{"@id": str(package)}]} for claim in excusing for package in claim.packages],
-        author=TOOLING,
-        now=now,
-        subject="scanner",
-    )
+    said = [{**_said(claim), "products": [{"@id": str(package)}]} for claim in excusing for package in claim.packages]
+    return {**_heading("scanner", now), "author": TOOLING, "statements": said}
 
 
 def cross_check(claims: Sequence[Claim], before: Report, after: Report) -> int:
@@ -98,7 +94,7 @@ def _said(claim: Claim) -> dict[str, Any]:
     return {key: value for key, value in said.items() if value != ""}
 
 
-def _about_image(claim: Claim, image: Mapping[str, Any]) -> dict[str, Any]:
+def _about_image(claim: Claim, image: ImageDocument) -> OpenVexStatement:
     looked_up = "; ".join(f"{each.says} ({each.url})" for each in claim.statement.evidence)
     # What follows from evidence is about these bytes, which have no last day; and is as old as the document.
     ends = "" if claim.seen else f"Valid until {claim.statement.valid_until}."
@@ -111,32 +107,30 @@ def _about_image(claim: Claim, image: Mapping[str, Any]) -> dict[str, Any]:
     if "justification" in said and (impact := said.pop("impact_statement", "")):
         # The text of OpenVEX wants both, its JSON schema one of them: every reader takes the words as a note.
         notes += f" Impact: {impact}"
-    where = {image["digest"]: _purls(image["platforms"].values(), claim.product)}
-    where |= {platform["digest"]: _purls([platform], claim.product) for platform in image["platforms"].values()}
+    where = {image.digest: _purls(image.platforms.values(), claim.product)}
+    where |= {platform.digest: _purls([platform], claim.product) for platform in image.platforms.values()}
     products = [
-        {
-            "@id": image_purl(image["reference"], digest),
-            "hashes": {"sha-256": Digest.parse(digest).hex},
-            "subcomponents": [{"@id": purl} for purl in purls],
-        }
+        OpenVexProduct(
+            id=image_purl(image.reference, digest),
+            hashes={"sha-256": digest.hex},
+            subcomponents=tuple(OpenVexPart(id=purl) for purl in purls),
+        )
         for digest, purls in where.items()
         if purls
     ]
-    return {**said, "status_notes": notes, "products": products}
+    return OpenVexStatement.model_validate({**said, "status_notes": notes, "products": products}, strict=False)
 
 
-def _purls(platforms: Iterable[Mapping[str, Any]], product: Purl) -> list[str]:
-    every = {package["purl"] for platform in platforms for package in platform["packages"]}
+def _purls(platforms: Iterable[ImagePlatform], product: Purl) -> list[str]:
+    every = {package.purl for platform in platforms for package in platform.packages}
     return sorted(purl for purl in every if product.covers(Purl.parse(purl)))
 
 
-def _document(statements: list[dict[str, Any]], *, author: str, now: datetime, subject: str) -> dict[str, Any]:
+def _heading(subject: str, now: datetime) -> dict[str, Any]:
     return {
         "@context": CONTEXT,
         "@id": f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'openvex {subject} {now.isoformat()}')}",
-        "author": author,
         "timestamp": now.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "version": 1,
         "tooling": TOOLING,
-        "statements": statements,
     }

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
+from shipseal.documents.verdict import VerdictReason
 from shipseal.errors import PolicyDenied
 from shipseal.judging.claims import Claim
 from shipseal.judging.exceptions import Exceptions, reason
 from shipseal.judging.observed import Observed, denials
 from shipseal.judging.rules import Rules, Ruling
-from shipseal.judging.verdict import Reason, Verdict
+from shipseal.judging.verdict import Verdict
 from shipseal.judging.waivers import Waiver
 from shipseal.scanning.findings import Finding, Fix, Severity
 
@@ -59,9 +60,9 @@ def judge(
     """
     every = tuple(findings)
     exceptions = Exceptions.of(claims, waivers)
-    denied: list[Reason] = [*_database(database, rules, now), *denials(observed, rules)]
-    excused: list[Reason] = []
-    noted: list[Reason] = []
+    denied: list[VerdictReason] = [*_database(database, rules, now), *denials(observed, rules)]
+    excused: list[VerdictReason] = []
+    noted: list[VerdictReason] = []
     for finding in every:
         if excuse := exceptions.excuse(finding, now):
             excused.append(excuse)
@@ -90,7 +91,7 @@ def require_fresh(judged: datetime, now: datetime) -> None:
         )
 
 
-def _ruled(finding: Finding, rules: Rules, now: datetime) -> Reason | None:
+def _ruled(finding: Finding, rules: Rules, now: datetime) -> VerdictReason | None:
     """Return the first rule that denies a finding which nobody excused: what is attacked comes before how bad it is."""
     if code := _code(finding, rules, now):
         upgrade = f"upgrade {finding.package} to {' or '.join(finding.fixed_in)}" if finding.fix is Fix.FIXED else ""
@@ -136,21 +137,23 @@ def _until(finding: Finding, rules: Rules, now: datetime) -> str:
     return f"; the fix has to be taken by {last}" if last else ""
 
 
-def _database(database: Database, rules: Rules, now: datetime) -> Iterator[Reason]:
+def _database(database: Database, rules: Rules, now: datetime) -> Iterator[VerdictReason]:
     age = now - database.built
     if database.sample:
         if database.release:
             message = "the vulnerability database is the SAMPLE of a dry run, which knows a few advisories"
-            yield Reason("database-sample", "", "", message, "run `shipseal db update` and scan again")
+            yield VerdictReason.of_image("database-sample", "", message, "run `shipseal db update` and scan again")
     elif age < timedelta(0):
         message = f"the vulnerability database was built on {database.built.date()}, which is later than now"
-        yield Reason("database-from-the-future", "", "", message, "correct this machine's clock, or get another one")
+        yield VerdictReason.of_image(
+            "database-from-the-future", "", message, "correct this machine's clock, or get another one"
+        )
     elif age > timedelta(days=rules.database.maximum_age_days):
         message = (
             f"the vulnerability database was built on {database.built.date()}, {age.days} days ago; "
             f"rules.toml allows {rules.database.maximum_age_days}"
         )
-        yield Reason("database-too-old", "", "", message, "run `shipseal db update` and scan again")
+        yield VerdictReason.of_image("database-too-old", "", message, "run `shipseal db update` and scan again")
 
 
 def _sample(database: Database) -> Iterator[str]:

@@ -5,12 +5,13 @@ given to Grype alone, once for this digest and once for another.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from shipseal.digest import Digest, Reference
+from shipseal.documents.sbom import SyftDocument
+from shipseal.documents.vex import OpenVexDocument, OpenVexStatement
 from shipseal.errors import VerificationFailed
 from shipseal.purl import Purl
 from shipseal.scanning import findings
@@ -35,18 +36,18 @@ class Listed:
     """What a consumer has: Syft's listing of one platform's image, and the digest of that image."""
 
     platform: str
-    digest: str
-    listing: Mapping[str, Any]
+    digest: Digest
+    listing: SyftDocument
 
-    def pulled(self, reference: Reference, digest: str) -> dict[str, Any]:
+    def pulled(self, reference: Reference, digest: Digest) -> SyftDocument:
         """Return the listing of an image that was pulled by a digest out of a registry."""
         place = f"{reference.registry}/{reference.repository}@{digest}"
-        source = {**self.listing["source"], "metadata": {**self.listing["source"]["metadata"], "repoDigests": [place]}}
-        return {**self.listing, "source": source}
+        metadata = {**self.listing.source.metadata, "repoDigests": [place]}
+        return self.listing.model_copy(update={"source": self.listing.source.model_copy(update={"metadata": metadata})})
 
 
 async def prove(
-    grype: Grype, document: Mapping[str, Any], images: Iterable[Listed], reference: Reference
+    grype: Grype, document: OpenVexDocument, images: Iterable[Listed], reference: Reference
 ) -> tuple[Proof, ...]:
     """Try every statement of a published document on its own.
 
@@ -55,24 +56,23 @@ async def prove(
     """
     proofs = []
     for image in images:
+        other_digest = Digest.of(str(image.digest).encode())
         here = _write(grype.scratch / "here.json", image.pulled(reference, image.digest))
-        elsewhere = _write(
-            grype.scratch / "elsewhere.json", image.pulled(reference, str(Digest.of(image.digest.encode())))
-        )
+        elsewhere = _write(grype.scratch / "elsewhere.json", image.pulled(reference, other_digest))
         before, other = [findings.read(await grype.scan(each)) for each in (here, elsewhere)]
-        for statement in document["statements"]:
-            alone = _write(grype.scratch / "alone.json", {**document, "statements": [statement]})
+        for statement in document.statements:
+            alone = _write(grype.scratch / "alone.json", document.model_copy(update={"statements": (statement,)}))
             done = _suppressed(before, findings.read(await grype.scan(here, alone)))
             _require(statement, image, _expected(statement, image.digest, before), done)
             away = _suppressed(other, findings.read(await grype.scan(elsewhere, alone)))
             _require(statement, image, frozenset(), away, " on another digest")
             told = tuple(f"{name} in {package}" for name, package in sorted(done))
-            proofs.append(Proof(statement["vulnerability"]["name"], statement["status"], image.platform, told))
+            proofs.append(Proof(statement.vulnerability.name, statement.status, image.platform, told))
     return tuple(proofs)
 
 
-def _write(path: Path, value: object) -> Path:
-    path.write_text(json.dumps(value), encoding="utf-8")
+def _write(path: Path, document: SyftDocument | OpenVexDocument) -> Path:
+    path.write_text(json.dumps(document.as_json()), encoding="utf-8")
     return path
 
 
@@ -84,16 +84,16 @@ def _key(finding: Finding) -> tuple[str, str]:
     return finding.id, str(finding.subject)
 
 
-def _expected(statement: Mapping[str, Any], digest: str, before: Report) -> frozenset[tuple[str, str]]:
+def _expected(statement: OpenVexStatement, digest: Digest, before: Report) -> frozenset[tuple[str, str]]:
     """Return the findings that a statement is about, by our own reading of it."""
-    if statement["status"] not in _EXCUSES:
+    if statement.status not in _EXCUSES:
         return frozenset()
-    names = {statement["vulnerability"]["name"], *statement["vulnerability"].get("aliases", ())}
+    names = {statement.vulnerability.name, *statement.vulnerability.aliases}
     packages = [
-        replace(Purl.parse(each["@id"]), qualifiers=())
-        for product in statement["products"]
-        if product["@id"].endswith(f"@{digest}")
-        for each in product.get("subcomponents", ())
+        replace(Purl.parse(each.id), qualifiers=())
+        for product in statement.products
+        if product.id.endswith(f"@{digest}")
+        for each in product.subcomponents
     ]
     return frozenset(
         _key(finding)
@@ -103,7 +103,7 @@ def _expected(statement: Mapping[str, Any], digest: str, before: Report) -> froz
 
 
 def _require(
-    statement: Mapping[str, Any],
+    statement: OpenVexStatement,
     image: Listed,
     expected: frozenset[tuple[str, str]],
     found: frozenset[tuple[str, str]],
@@ -115,7 +115,7 @@ def _require(
             for name, package in sorted(found ^ expected)
         ]
         raise VerificationFailed(
-            f"the statement about {statement['vulnerability']['name']} does not do what it says{where}",
+            f"the statement about {statement.vulnerability.name} does not do what it says{where}",
             why=[f"by Grype, on {image.platform}", *differ],
             do="correct it, or give the vulnerability the scanner's own id, with the others as aliases",
         )

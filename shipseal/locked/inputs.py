@@ -1,13 +1,15 @@
 """Say what the locks ask for, and what of it a store has."""
 
 import platform as machine
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 from shipseal.digest import Digest
 from shipseal.disk import text_of
+from shipseal.documents.inputs import InputPackage, InputsDocument, InputTool, InputWheel
+from shipseal.documents.tools import StoredTool, ToolsDocument
 from shipseal.errors import ConfigError, ToolFailed, VerificationFailed
 from shipseal.locked import debian, locks, wheels
 from shipseal.locked.debian import Package
@@ -145,7 +147,7 @@ class Inputs:
             *(digest for tool in self.tools for digest in tool.digests.values()),
         }
 
-    def listing(self, store: Store) -> dict[str, Any]:
+    def listing(self, store: Store) -> InputsDocument:
         """Describe everything by name, version, file name and digest; this is `inputs.json`.
 
         Wheels and packages are verified now; of the tools it is what the lock says, see `verified_tools`.
@@ -154,25 +156,26 @@ class Inputs:
             ToolFailed: something is missing.
             VerificationFailed: something was altered.
         """
-        return {
-            "wheels": {
-                group.name: [_wheel(item, group.target, store) for item in group.requirements] for group in self.wheels
+        return InputsDocument(
+            wheels={
+                group.name: tuple(_wheel(item, group.target, store) for item in group.requirements)
+                for group in self.wheels
             },
-            "debian": {
-                platform: [_package(item, store) for item in items] for platform, items in self.packages.items()
+            debian={
+                platform: tuple(_package(item, store) for item in items) for platform, items in self.packages.items()
             },
-            "tools": {
-                tool.name: {"version": tool.version, "digest": str(tool.digest(self.platform))} for tool in self.tools
+            tools={
+                tool.name: InputTool(version=tool.version, digest=tool.digest(self.platform)) for tool in self.tools
             },
-        }
+        )
 
-    def verified_tools(self, store: Store) -> dict[str, dict[str, str]]:
+    def verified_tools(self, store: Store) -> ToolsDocument:
         """Describe the tools, each verified now, and say where each came from; this is `tools.json`.
 
         Raises:
             ToolFailed: one is missing, or was altered.
         """
-        return {tool.name: _tool(tool, self.platform, store) for tool in self.tools}
+        return ToolsDocument({tool.name: _tool(tool, self.platform, store) for tool in self.tools})
 
 
 def packages_of(config: Config) -> debian.Lock:
@@ -183,14 +186,6 @@ def packages_of(config: Config) -> debian.Lock:
 def sandbox() -> tuple[Package, ...]:
     """Return what `smoke` starts images in on a machine that has nothing for it: bubblewrap, for this architecture."""
     return _packages(OWN_PACKAGES).find("bubblewrap", _here())
-
-
-def digests(listing: Mapping[str, Any]) -> Iterator[Digest]:
-    """Yield the digest of everything that an `inputs.json` names."""
-    for groups in (listing["wheels"], listing["debian"], {"": listing["tools"].values()}):
-        for entries in groups.values():
-            for entry in entries:
-                yield Digest.parse(entry["digest"])
 
 
 def _group(name: str, target: Target, lock: Path, root: Path) -> Group:
@@ -224,29 +219,29 @@ def _chosen(item: Requirement, target: Target, store: Store, has: Callable[[Dige
     return wheels.choose(item, names, target)
 
 
-def _wheel(item: Requirement, target: Target, store: Store) -> dict[str, str]:
+def _wheel(item: Requirement, target: Target, store: Store) -> InputWheel:
     wheel = _chosen(item, target, store, store.has)
     if wheel is None:
         raise ToolFailed(f"{item} for {target.name} is not in the store {store.root}")
     store.get(wheel.digest)
-    return {"name": wheel.name, "version": wheel.version, "filename": wheel.filename, "digest": str(wheel.digest)}
+    return InputWheel(name=wheel.name, version=wheel.version, filename=wheel.filename, digest=wheel.digest)
 
 
-def _package(item: Package, store: Store) -> dict[str, str]:
+def _package(item: Package, store: Store) -> InputPackage:
     store.get(item.digest)
-    return {
-        "name": item.name,
-        "version": item.version,
-        "architecture": item.architecture,
-        "filename": filename(item),
-        "digest": str(item.digest),
-    }
+    return InputPackage(
+        name=item.name,
+        version=item.version,
+        architecture=item.architecture,
+        filename=filename(item),
+        digest=item.digest,
+    )
 
 
-def _tool(tool: LockedTool, platform: str, store: Store) -> dict[str, str]:
+def _tool(tool: LockedTool, platform: str, store: Store) -> StoredTool:
     digest = tool.digest(platform)
     try:
         store.get(digest)
     except VerificationFailed as failure:  # a tool that is not the one locked is a failed tool, whoever changed it
         raise ToolFailed(failure.what, why=failure.why, do=failure.do) from failure
-    return {"version": tool.version, "digest": str(digest), "from": store.origin(digest)}
+    return StoredTool(version=tool.version, digest=digest, source=store.origin(digest))

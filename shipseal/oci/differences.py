@@ -18,8 +18,8 @@ from typing import Any, Protocol
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.oci.bytes import checked_json
-from shipseal.oci.layout import Layout
-from shipseal.platforms import platform_name
+from shipseal.oci.layout import Layout, PlatformManifest
+from shipseal.oci.models import OciManifest
 
 _PIECE = 1 << 16
 _FIELDS = ("type", "mode", "uid", "gid", "uname", "gname", "mtime", "linkname", "size")
@@ -36,14 +36,17 @@ class Side:
     layout: Layout
     digest: Digest
 
-    def document(self, digest: str) -> Any:
+    def document(self, digest: Digest) -> dict[str, Any]:
         """Return a manifest, index or configuration; raise `VerificationFailed` when it is none."""
-        parsed = Digest.parse(digest)
-        return checked_json(self.layout.read(parsed), parsed, "a document of the image")
+        return checked_json(self.layout.read(digest), digest, "a document of the image")
 
-    def blob(self, descriptor: Any) -> Path:
-        """Return where a layer is."""
-        return self.layout.blob(Digest.parse(descriptor["digest"]))
+    def platforms(self) -> dict[str, PlatformManifest]:
+        """Return the manifests of its platforms by name."""
+        return {each.name: each for each in self.layout.image(self.digest)[1]}
+
+    def manifest(self, platform: PlatformManifest) -> OciManifest:
+        """Return the manifest of a platform."""
+        return OciManifest.of(self.layout.read(platform.digest), platform.digest, "a manifest of the image")
 
 
 def first_difference(one: Side, other: Side) -> list[str]:
@@ -56,31 +59,28 @@ def first_difference(one: Side, other: Side) -> list[str]:
         side.layout.check_image(side.digest)
     if one.digest == other.digest:
         return []
-    platforms = [
-        {platform_name(item): item for item in side.document(str(side.digest))["manifests"]} for side in (one, other)
-    ]
-    for name in sorted({*platforms[0], *platforms[1]}):
-        pair = [found.get(name) for found in platforms]
-        if None in pair:
-            holder = one if pair[0] else other
-            return [f"platform {name}: only {holder.name} has it"]
-        if pair[0] != pair[1]:
-            return [f"platform {name}", *_manifests(one, other, *pair)]
-    return ["the index", *_fields(one, other, one.document(str(one.digest)), other.document(str(other.digest)))]
+    platforms, others = one.platforms(), other.platforms()
+    for name in sorted({*platforms, *others}):
+        ours, theirs = platforms.get(name), others.get(name)
+        if ours is None or theirs is None:
+            return [f"platform {name}: only {(one if ours else other).name} has it"]
+        if ours.digest != theirs.digest:
+            return [f"platform {name}", *_manifests(one, other, ours, theirs)]
+    return ["the index", *_fields(one, other, one.document(one.digest), other.document(other.digest))]
 
 
-def _manifests(one: Side, other: Side, ours: Any, theirs: Any) -> list[str]:
-    manifests = one.document(ours["digest"]), other.document(theirs["digest"])
-    pairs = zip_longest(manifests[0]["layers"], manifests[1]["layers"])
-    for number, (layer, its) in enumerate(pairs):
-        if layer is None or its is None:
-            return [f"layer {number}: only {(one if its is None else other).name} has it"]
-        if layer["digest"] != its["digest"]:
-            return [f"layer {number}", *_layers(one, other, one.blob(layer), other.blob(its))]
-    configurations = one.document(manifests[0]["config"]["digest"]), other.document(manifests[1]["config"]["digest"])
+def _manifests(one: Side, other: Side, ours: PlatformManifest, theirs: PlatformManifest) -> list[str]:
+    mine, its = one.manifest(ours), other.manifest(theirs)
+    for number, (layer, counterpart) in enumerate(zip_longest(mine.layers, its.layers)):
+        if layer is None or counterpart is None:
+            return [f"layer {number}: only {(other if layer is None else one).name} has it"]
+        if layer.digest != counterpart.digest:
+            blobs = one.layout.blob(layer.digest), other.layout.blob(counterpart.digest)
+            return [f"layer {number}", *_layers(one, other, *blobs)]
+    configurations = one.document(mine.config.digest), other.document(its.config.digest)
     if configurations[0] != configurations[1]:
         return ["the image configuration", *_fields(one, other, *configurations)]
-    return ["the manifest", *_fields(one, other, *manifests)]
+    return ["the manifest", *_fields(one, other, mine.as_json(), its.as_json())]
 
 
 def _layers(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
@@ -166,13 +166,13 @@ def _offset(mine: _Readable, its: _Readable) -> int | None:
         at += len(pieces[0])
 
 
-def _fields(one: Side, other: Side, ours: Any, theirs: Any) -> list[str]:
+def _fields(one: Side, other: Side, ours: object, theirs: object) -> list[str]:
     """Return the first field in which two documents differ."""
     path, mine, its = next(_walk(ours, theirs, ""), ("", ours, theirs))
     return [f"field {path or '(order or white space)'}", f"{one.name} {_short(mine)}", f"{other.name} {_short(its)}"]
 
 
-def _walk(ours: Any, theirs: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+def _walk(ours: object, theirs: object, path: str) -> Iterator[tuple[str, object, object]]:
     below: Callable[[object], str] = lambda key: f"{path}.{key}" if path else str(key)  # noqa: E731 - one expression
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted({*ours, *theirs}):
@@ -184,6 +184,6 @@ def _walk(ours: Any, theirs: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
         yield path, ours, theirs
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = "nothing" if value is None else json.dumps(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

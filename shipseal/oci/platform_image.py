@@ -1,15 +1,13 @@
 """Read one platform's image back out of a layout, and unpack its files."""
 
 import tarfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
-from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.models import OciConfiguration, OciManifest, OciProcess
 
 
 @dataclass(frozen=True)
@@ -18,7 +16,7 @@ class Built:
 
     layout: Layout
     digest: Digest
-    configuration: Mapping[str, Any]
+    configuration: OciProcess
     layers: tuple[Digest, ...]
 
     @classmethod
@@ -28,26 +26,20 @@ class Built:
         Raises:
             VerificationFailed: a digest is not that of its bytes, or the bytes are those of something else.
         """
-        manifest = checked_json(layout.read(digest), digest, "the manifest")
-        try:
-            named = Digest.parse(manifest["config"]["digest"])
-            configuration = dict(checked_json(layout.read(named), named, "the image configuration")["config"])
-            layers = tuple(Digest.parse(each["digest"]) for each in manifest["layers"])
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            raise VerificationFailed(
-                f"{digest} is not the manifest of an image", why=f"{type(error).__name__}: {error}"
-            ) from error
-        return cls(layout, digest, configuration, layers)
+        manifest = OciManifest.of(layout.read(digest), digest, "the manifest")
+        named = manifest.config.digest
+        configuration = OciConfiguration.of(layout.read(named), named, "the image configuration").config
+        return cls(layout, digest, configuration, tuple(layer.digest for layer in manifest.layers))
 
     @property
     def environment(self) -> dict[str, str]:
         """What the image sets for its program."""
-        return dict(line.split("=", 1) for line in self.configuration["Env"])
+        return dict(line.split("=", 1) for line in self.configuration.environment)
 
     @property
     def entrypoint(self) -> tuple[str, ...]:
         """The command that the image starts."""
-        return tuple(self.configuration["Entrypoint"])
+        return self.configuration.entrypoint
 
     def unpack(self, root: Path) -> None:
         """Unpack the layers below a directory; raise `VerificationFailed` when one was altered."""

@@ -2,10 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import PurePosixPath
-from typing import Any
 
+from shipseal.documents.smoke import SmokeAnswer
 from shipseal.errors import SubjectFailed
 
 _READ_ONLY = re.compile(r"\[Errno 30\] [^:]*: '(/[A-Za-z0-9._/-]+)'$")
@@ -49,22 +49,22 @@ def ended(what: str, said: Sequence[str], do: str) -> SubjectFailed:
     return failure
 
 
-def unanswered(failed: Sequence[Mapping[str, Any]], asked: int, said: Sequence[str], elsewhere: str) -> SubjectFailed:
+def unanswered(failed: Sequence[SmokeAnswer], asked: int, said: Sequence[str], elsewhere: str) -> SubjectFailed:
     """Return the failure of a service whose answers are wrong; `elsewhere` is where its health path leads."""
-    broken = any(each["status"] >= 500 or not each["status"] for each in failed)  # it knows why
+    broken = any(each.status >= 500 or not each.status for each in failed)  # it knows why
     do = "see smoke/log.txt for what the service said; a module that is missing goes into image.modules"
     if elsewhere:
         do = f"write [service] health = {json.dumps(elsewhere)}, where that leads, or another path that is a 200"
     failure = Advised(
         f"the image does not answer as it should: {len(failed)} of {asked} requests failed",
         why=[
-            *(f"{each['method']} {each['path']}: {wrong}" for each in failed for wrong in each["wrong"]),
+            *(f"{each.method} {each.path}: {wrong}" for each in failed for wrong in each.wrong),
             *(said[-_SHOWN:] if broken else ()),
         ],
         do=do,
     )
     failure.health = elsewhere
-    failure.refused = bool(failed) and failed[0]["status"] >= 400
+    failure.refused = bool(failed) and failed[0].status >= 400
     failure.writable = written_to(said) if broken else ()
     return failure
 

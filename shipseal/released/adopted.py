@@ -7,16 +7,16 @@ provenance: so it has to be what this stage can have used, by this checkout's ow
 import os
 import re
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from packaging.utils import InvalidWheelFilename, parse_wheel_filename
 
 from shipseal.digest import Digest
 from shipseal.disk import clear, empty
+from shipseal.documents.inputs import InputsDocument
 from shipseal.engine.record import FILENAME, Record
 from shipseal.engine.run import Run
 from shipseal.engine.seal import is_ours, key_file, seal
@@ -39,7 +39,7 @@ _LONGEST = 300
 _SKEW = timedelta(hours=1)  # of two machines' clocks
 
 
-def adopt(given: Given, run: Run, listing: Mapping[str, Any], version: str, say: Callable[[str], None]) -> None:
+def adopt(given: Given, run: Run, listing: InputsDocument, version: str, say: Callable[[str], None]) -> None:
     """Put the stages of `ADOPTED` into a run of this user, as finished and with this user's seal.
 
     Args:
@@ -81,7 +81,7 @@ def _copy(source: Path, target: Path, record: Record) -> None:
     part.rename(target)
 
 
-def _objections(record: Record, run: Run, listing: Mapping[str, Any]) -> Iterator[str]:
+def _objections(record: Record, run: Run, listing: InputsDocument) -> Iterator[str]:
     row = next(row for row in TABLE if row.name == record.stage)
     yield from (f"it has left {each[:_LONGEST]}" for each in record.products if not _LEAVES[row.name].fullmatch(each))
     if row.name == "build" and len(record.products) != 1:
@@ -110,15 +110,13 @@ def _times(record: Record, now: datetime) -> Iterator[str]:
         yield f"it began at {record.started} and ended at {record.finished}, and now it is {now.isoformat()}"
 
 
-def _locked(listing: Mapping[str, Any]) -> Iterator[tuple[str, Digest]]:
+def _locked(listing: InputsDocument) -> Iterator[tuple[str, Digest]]:
     """Yield what may be a material, as stages name it."""
-    for entry in (entry for entries in listing["wheels"].values() for entry in entries):
-        digest = Digest.parse(entry["digest"])
-        yield f"pkg:pypi/{entry['name']}@{entry['version']}", digest
-        yield Component("pypi", entry["name"], entry["version"]).purl, digest
-    for entry in (entry for entries in listing["debian"].values() for entry in entries):
-        component = Component("deb", entry["name"], entry["version"], entry["architecture"])
-        yield component.purl, Digest.parse(entry["digest"])
+    for wheel in (wheel for group in listing.wheels.values() for wheel in group):
+        yield f"pkg:pypi/{wheel.name}@{wheel.version}", wheel.digest
+        yield Component("pypi", wheel.name, wheel.version).purl, wheel.digest
+    for package in (package for group in listing.debian.values() for package in group):
+        yield Component("deb", package.name, package.version, package.architecture).purl, package.digest
 
 
 def _require_version(wheel: str, version: str) -> None:

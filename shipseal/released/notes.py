@@ -3,17 +3,18 @@
 All of it is from the run that has released: its records say that nobody has altered what is read.
 """
 
-import json
 import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import FILENAME as POLICY
 from shipseal.digest import Digest, Reference
-from shipseal.engine.documents import require_shape
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.promote import TagsDocument
+from shipseal.documents.verify import VerificationDocument
+from shipseal.engine.left import Left
 from shipseal.engine.record import Record
 from shipseal.errors import UsageError
 from shipseal.project.changelog import section
@@ -83,19 +84,17 @@ def notes(config: Config, run_dir: Path) -> Notes:
     """
     for stage in _READ:
         _require_released(run_dir, stage)
-    image = _document(run_dir, "image", "image.json")
-    verification = _document(run_dir, "verify", "verification.json")
-    tags = _document(run_dir, "promote", "tags.json")
-    version = str(image["service"]["version"])
+    left = Left(run_dir)
+    image, verification = ImageDocument.read(left), VerificationDocument.read(left)
     found = changelog(config)
-    built = [each for each in verification["statements"] if each["type"] == PredicateType.PROVENANCE]
+    built = [each for each in verification.statements if each.type == PredicateType.PROVENANCE]
     return Notes(
-        version,
-        Reference.parse(verification["reference"]),
-        {name: Digest.parse(entry["digest"]) for name, entry in image["platforms"].items()},
-        tuple(map(str, tags["tags"])),
-        section(found[1], version) if found else "",
-        tuple(sorted({(each["signer"], each["issuer"]) for each in built})),
+        image.service.version,
+        verification.reference,
+        image.manifests,
+        TagsDocument.read(left).tags,
+        section(found[1], image.service.version) if found else "",
+        tuple(sorted({(each.signer, each.issuer) for each in built})),
     )
 
 
@@ -111,9 +110,3 @@ def _require_released(run_dir: Path, stage: str) -> None:
             do="run `release` or `sign` to its end first",
         )
     record.check(run_dir / stage)
-
-
-def _document(run_dir: Path, stage: str, name: str) -> Any:
-    document = json.loads((run_dir / stage / name).read_bytes())
-    require_shape(stage, name, document)
-    return document

@@ -3,7 +3,6 @@
 Nothing is judged here, and nothing in a pack is trusted for being there: whoever verifies it brings the policy.
 """
 
-import base64
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import anyio
 
+from shipseal.attestation.envelopes import unverified
 from shipseal.attestation.predicates import Vulns, read
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import FILENAME
@@ -175,11 +175,11 @@ def databases(attached: Iterable[Attached]) -> list[dict[str, str]]:
     found: dict[bytes, dict[str, str]] = {}
     for each in attached:
         try:
-            statement = json.loads(base64.b64decode(json.loads(each.bundle)["dsseEnvelope"]["payload"]))
-            if statement["predicateType"] != PredicateType.VULNS:
+            statement = unverified(each.bundle)
+            if statement.predicate_type != PredicateType.VULNS:
                 continue
-            used = read(Vulns, statement["predicate"]).scanner.db
-        except (ValueError, KeyError, TypeError, RecursionError):
+            used = read(Vulns, statement.predicate).scanner.db
+        except ValueError:
             continue  # anybody can attach anything
         said = {"source": used.uri, "schema": used.version, "built": used.last_update}
         said["checksum"] = used.annotations.checksum

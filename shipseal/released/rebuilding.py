@@ -1,14 +1,15 @@
 """Build an image again from what its provenance records, offline, and compare every byte."""
 
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import anyio
 import anyio.to_thread
 
 from shipseal.attestation.rebuild import Recorded, check_configuration, check_materials, needed
 from shipseal.digest import Digest
+from shipseal.documents.facts import FactsDocument
+from shipseal.documents.image import ImageDocument
+from shipseal.engine.left import Left
 from shipseal.engine.run import Run
 from shipseal.engine.stage import Context, Stage
 from shipseal.engine.table import TABLE
@@ -39,10 +40,9 @@ async def rebuild(ground: Ground, config: Config, recorded: Side, records: Seque
     """
     run = Run(ground.work / "run", config, ground.store, {}, choose("dry-run", config), ground.observe)
     await _perform(run, needed(config), records[0])
-    tree = json.loads(await anyio.Path(run.directory / "facts" / "facts.json").read_bytes())["tree"]
-    notes = _notes(tree, records)
-    document = json.loads(await anyio.Path(run.directory / "image" / "image.json").read_bytes())
-    built = Side("rebuilt", Layout(run.directory / "image" / "layout"), Digest.parse(document["digest"]))
+    left = Left(run.directory)
+    notes = _notes(str(FactsDocument.read(left).tree), records)
+    built = Side("rebuilt", Layout(run.directory / "image" / "layout"), ImageDocument.read(left).digest)
     compare(recorded, built, notes)
     return notes
 
@@ -51,7 +51,8 @@ async def _perform(run: Run, inputs: Inputs, record: Recorded) -> None:
     """Run the rows that lead to the image, over the store alone."""
 
     async def listed(context: Context) -> str:
-        context.write_json("inputs.json", await anyio.to_thread.run_sync(inputs.listing, context.store))
+        listing = await anyio.to_thread.run_sync(inputs.listing, context.store)
+        listing.write(context)
         return "as the locks name them, all from the store"
 
     rows = {row.name: row for row in TABLE}

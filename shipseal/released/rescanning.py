@@ -4,7 +4,6 @@ What an image holds is known best by building it again from the commit that its 
 at it as at a new one, with what has been learnt since. Nothing is signed, and nothing is written outside.
 """
 
-import json
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from pathlib import Path
 import anyio
 
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
 from shipseal.engine.run import Run
 from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.table import TABLE
@@ -93,7 +93,7 @@ async def _judged(ground: Ground, clone: Path, inside: Path, into: Path, release
     failures = await _failures(run)
     await anyio.to_thread.run_sync(_report, run, into, failures)
     shutil.rmtree(work)
-    same = _image(run) == str(release.digest)
+    same = _image(run) == release.digest
     return Rescanned(release, proven.records[bundle].revision, same, failures)
 
 
@@ -114,8 +114,9 @@ def _report(run: Run, into: Path, failures: tuple[ShipsealError, ...]) -> None:
     drawn.write(into, summary, to_run=run.directory.name)
 
 
-def _image(run: Run) -> str:
+def _image(run: Run) -> Digest | None:
     try:
-        return str(Digest.parse(json.loads((run.directory / "image" / "image.json").read_bytes())["digest"]))
+        data = (run.directory / ImageDocument.STAGE / ImageDocument.NAME).read_bytes()
     except OSError:  # it did not come to that
-        return ""
+        return None
+    return ImageDocument.parse(data).digest

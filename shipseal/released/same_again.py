@@ -14,8 +14,12 @@ import rfc8785
 
 from shipseal.attestation.intent import intent
 from shipseal.attestation.statements import VERDICT_FIELD, PredicateType, vulnerabilities
-from shipseal.digest import Digest
-from shipseal.engine.documents import require_shape
+from shipseal.documents.document import Kept
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.scan import DatabaseDocument, ScanDocument
+from shipseal.documents.verdict import VerdictDocument
+from shipseal.documents.vex import OpenVexDocument
+from shipseal.engine.left import Left
 from shipseal.engine.record import Record
 from shipseal.errors import VerificationFailed
 from shipseal.oci.differences import Side, first_difference
@@ -56,9 +60,7 @@ def _same_document(there: Path, here: Path, name: str) -> None:
 def _same_image(given: Given, run_dir: Path) -> None:
     sides = []
     for name, directory in (("given", given.directory), ("this checkout's", run_dir)):
-        document = _json(directory / "image" / "image.json")
-        require_shape("image", "image.json", document)
-        digest = Digest.parse(document["digest"])
+        digest = ImageDocument.read(Left(directory)).digest
         sides.append(Side(name, Layout.of_image(directory / "image" / "layout", digest), digest))
     if found := first_difference(*sides):
         raise VerificationFailed(
@@ -79,18 +81,17 @@ def _same_products(given: Given, here: Path) -> None:
         )
 
 
-def _scanned(directory: Path) -> Any:
-    reports = _document(directory, "scan", "grype.json")
-    database = _document(directory, "scan", "database.json")
+def _scanned(directory: Path) -> object:
+    reports, database = ScanDocument.read(Left(directory)).root, DatabaseDocument.read(Left(directory))
     return {name: vulnerabilities(report, database, started="", finished="") for name, report in reports.items()}
 
 
-def _stated(directory: Path) -> Any:
-    return _meant(PredicateType.OPENVEX, _document(directory, "vex", "openvex.json"))
+def _stated(directory: Path) -> object:
+    return _meant(PredicateType.OPENVEX, _document(directory, OpenVexDocument))
 
 
-def _judged(directory: Path) -> Any:
-    verdict = _document(directory, "assess", "verdict.json")
+def _judged(directory: Path) -> object:
+    verdict = _document(directory, VerdictDocument)
     return {
         "allowed": verdict["allowed"],
         "denied": verdict["denied"],
@@ -98,7 +99,7 @@ def _judged(directory: Path) -> Any:
     }
 
 
-_MEANT: Mapping[str, Callable[[Path], Any]] = {"scan": _scanned, "vex": _stated, "assess": _judged}
+_MEANT: Mapping[str, Callable[[Path], object]] = {"scan": _scanned, "vex": _stated, "assess": _judged}
 
 
 def _same_meaning(given: Given, run_dir: Path, stage: str, say: Callable[[str], None]) -> None:
@@ -115,10 +116,11 @@ def _same_meaning(given: Given, run_dir: Path, stage: str, say: Callable[[str], 
 
 
 def _not_comparable(given: Given, run_dir: Path) -> str:
-    if _document(given.directory, "scan", "database.json") != _document(run_dir, "scan", "database.json"):
+    there, here = (DatabaseDocument.read(Left(each)) for each in (given.directory, run_dir))
+    if there != here:
         return "another database is here"
-    there, here = given.records["scan"].started, Record.read(run_dir / "scan").started
-    return "it is of another day" if there[:10] != here[:10] else ""
+    days = {record.started[:10] for record in (given.records["scan"], Record.read(run_dir / "scan"))}
+    return "it is of another day" if len(days) > 1 else ""
 
 
 def _meant(kind: PredicateType, predicate: Any) -> str:
@@ -129,10 +131,11 @@ def _meant(kind: PredicateType, predicate: Any) -> str:
     return str(intent(statement))
 
 
-def _document(directory: Path, stage: str, name: str) -> Any:
-    document = _json(directory / stage / name)
-    require_shape(stage, name, document)
-    return document
+def _document(directory: Path, model: type[Kept]) -> Any:
+    """Return a document as it stands there, which has to be one."""
+    data = Left(directory).read(model.STAGE, model.NAME)
+    model.parse(data)
+    return json.loads(data)
 
 
 def _json(path: Path) -> Any:
@@ -142,7 +145,7 @@ def _json(path: Path) -> Any:
         raise VerificationFailed(f"{path} cannot be read", why=f"{type(error).__name__}: {error}", do=_DO) from error
 
 
-def _differences(there: Any, here: Any, where: str = "") -> Iterator[str]:
+def _differences(there: object, here: object, where: str = "") -> Iterator[str]:
     """Yield where two documents differ, and what each has there."""
     if isinstance(there, dict) and isinstance(here, dict):
         for key in sorted({*there, *here}):
@@ -154,6 +157,6 @@ def _differences(there: Any, here: Any, where: str = "") -> Iterator[str]:
         yield f"{where or 'it'}: given {_shown(there)}, here {_shown(here)}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """Return a value for people; of what holds others, which may go on without end, only what it is."""
     return f"a {type(value).__name__}" if isinstance(value, dict | list) else f"{value!r:.{_LONGEST}}"

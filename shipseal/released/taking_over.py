@@ -4,16 +4,16 @@ All that needs no code of the project is done again, from this job's own checkou
 the same: so nobody who has the other job can have anything signed but what its wheel and these locks determine.
 """
 
-import json
 import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import anyio.to_thread
 
 from shipseal.disk import clear
+from shipseal.documents.inputs import InputsDocument
+from shipseal.engine.left import Left
 from shipseal.engine.record import FILENAME
 from shipseal.engine.run import Event, Run
 from shipseal.engine.schedule import execute
@@ -53,7 +53,7 @@ async def take_over(run: Run, stages: Sequence[Stage], directory: Path) -> None:
     say(f"holding the given run {directory} against its records")
     given = await anyio.to_thread.run_sync(Given.look, directory)
     await _do(run, given, stages, _FIRST, say)
-    listing = await anyio.to_thread.run_sync(_listing, run)
+    listing = await anyio.to_thread.run_sync(InputsDocument.read, Left(run.directory))
     adopt(given, run, listing, declared(run.config), say)
     if not is_ours(run.directory / "image" / FILENAME, key_file(os.environ)):
         clear(run.directory / "image")  # no layer is taken over that another has laid there
@@ -78,10 +78,6 @@ async def _refuse(context: Context) -> str:
         why="another code of the pipeline, another configuration, or other files, inputs or tools have decided it",
         do="give the run that this commit and this version of the pipeline have made",
     )
-
-
-def _listing(run: Run) -> Any:
-    return json.loads((run.directory / "inputs" / "inputs.json").read_bytes())
 
 
 def _require_apart(run: Run, directory: Path) -> None:

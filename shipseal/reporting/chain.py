@@ -7,8 +7,14 @@ missing, and never left out.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any
 
+from shipseal.documents.deploy import DeployDocument
+from shipseal.documents.facts import FactsDocument
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.promote import TagsDocument
+from shipseal.documents.verify import VerificationDocument
+from shipseal.reporting.documents import NotKnown, NotThere, name
+from shipseal.reporting.since import moved
 from shipseal.reporting.summary import Summary
 
 WIDTH, BOX, GAP = 960, 146, 16.8
@@ -43,62 +49,53 @@ def chain(summary: Summary) -> tuple[Station, ...]:
     for index, kind in enumerate(KINDS):
         try:
             links, said = tuple(islice(_MADE[kind](summary), _MOST)), ""
-        except KeyError:
+        except NotThere:
             links, said = (), "not there"
-        except (TypeError, AttributeError, ValueError, IndexError):
+        except NotKnown:
             links, said = (), "not known: of an unknown shape"
         stations.append(Station(kind, index * (BOX + GAP), links, said if said or links else "not there"))
     return tuple(stations)
 
 
 def _source(summary: Summary) -> Iterator[Link]:
-    facts = summary.documents["facts/facts.json"]
-    state = "with changes that are in no commit" if facts["dirty"] else "exactly as committed"
-    revision, tree = str(facts["revision"]), str(facts.get("tree") or "no digest of the tree")
-    yield Link("source", f"revision {revision}", tree, state, "facts/facts.json")
+    facts = summary.documents.need(FactsDocument)
+    state = "with changes that are in no commit" if facts.dirty else "exactly as committed"
+    yield Link("source", f"revision {facts.revision}", str(facts.tree), state, name(FactsDocument))
 
 
 def _wheel(summary: Summary) -> Iterator[Link]:
-    for name, digest in sorted(summary.products.items()):
-        if name.startswith("build/wheels/") and name.endswith(".whl"):
-            yield Link("wheel", name.rpartition("/")[2], digest, "built from that source", name)
+    for path, digest in sorted(summary.products.items()):
+        if path.startswith("build/wheels/") and path.endswith(".whl"):
+            yield Link("wheel", path.rpartition("/")[2], digest, "built from that source", path)
 
 
 def _image(summary: Summary) -> Iterator[Link]:
-    image, where = summary.documents["image/image.json"], "image/image.json"
-    digest = str(image.get("digest") or str(image["reference"]).partition("@")[2])
-    yield Link("image", "index", digest, str(image["reference"]).partition("@")[0], where)
-    for platform, details in image["platforms"].items():
-        yield Link("image", str(platform), str(details["digest"]), f"{details['size']:,} bytes as pulled", where)
+    image, where = summary.documents.need(ImageDocument), name(ImageDocument)
+    yield Link("image", "index", str(image.digest), str(image.reference).partition("@")[0], where)
+    for platform, details in image.platforms.items():
+        yield Link("image", platform, str(details.digest), f"{details.size:,} bytes as pulled", where)
 
 
 def _statements(summary: Summary) -> Iterator[Link]:
-    verified = {str(each["bundle"]): each for each in _verification(summary).get("statements", ())}
-    for name, digest in sorted(summary.products.items()):
-        if name.startswith("attest/bundles/"):
-            kind = name.rpartition("/")[2].removesuffix(".sigstore.json")
+    verification = summary.documents.left(VerificationDocument)
+    verified = {str(each.bundle): each for each in verification.statements} if verification else {}
+    for path, digest in sorted(summary.products.items()):
+        if path.startswith("attest/bundles/"):
+            kind = path.rpartition("/")[2].removesuffix(".sigstore.json")
             each = verified.get(digest)
-            says = f"verified: {each['type']}" if each else "signed; not verified by this run"
-            yield Link("statements", kind, digest, says, name)
-
-
-def _verification(summary: Summary) -> Mapping[str, Any]:
-    value = summary.documents.get("verify/verification.json")
-    return value if isinstance(value, dict) else {}
+            says = f"verified: {each.type}" if each else "signed; not verified by this run"
+            yield Link("statements", kind, digest, says, path)
 
 
 def _tags(summary: Summary) -> Iterator[Link]:
-    tags = summary.documents["promote/tags.json"]
-    for tag in tags["tags"]:
-        yield Link(
-            "tags", str(tag), "", f"names the image; before: {tags['before'][tag] or 'nothing'}", "promote/tags.json"
-        )
+    for tag, before, _ in moved(summary.documents.need(TagsDocument)):
+        yield Link("tags", tag, "", f"names the image; before: {before}", name(TagsDocument))
 
 
 def _cluster(summary: Summary) -> Iterator[Link]:
-    receipt, where = summary.documents["deploy/receipt.json"], "deploy/receipt.json"
-    said = f"{receipt['state']}: {receipt.get('reason', '')}".rstrip(": ")
-    yield Link("cluster", "manifests", str(receipt.get("rendered") or ""), said, where)
+    receipt = summary.documents.need(DeployDocument)
+    said = f"{receipt.state}: {receipt.reason}".rstrip(": ")
+    yield Link("cluster", "manifests", str(receipt.rendered or ""), said, name(DeployDocument))
 
 
 _MADE: Mapping[str, Callable[[Summary], Iterator[Link]]] = {

@@ -4,10 +4,12 @@ The layers and packages are what `image` wrote down; how large each file is stan
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+from shipseal.documents.files import MOST_BYTES, FilesDocument, ListedFile
+from shipseal.documents.image import ImageDocument, ImagePlatform
+from shipseal.reporting.documents import malformed, name
 from shipseal.reporting.summary import Summary
 from shipseal.reporting.treemap import Box, cut
 
@@ -69,40 +71,27 @@ class Composition:
 
 def composition(summary: Summary) -> Composition:
     """Return what the first platform of the image is made of."""
-    platforms = summary.documents["image/image.json"]["platforms"]
-    if not platforms:
-        raise ValueError("it names no platform")
-    platform, image = next(iter(platforms.items()))
-    source = f"sbom/{platform.replace('/', '-')}/sbom.syft.json"
-    packed = tuple((str(layer["name"]), str(layer["digest"]), _bytes(layer["size"])) for layer in image["layers"])
-    if source in summary.documents:
-        layers = tuple(_layers(image, summary.documents[source]["files"]))
-    else:
-        layers = tuple(Part(name, size) for name, _, size in packed)
-        source = "image/image.json"
+    platform, image = next(iter(summary.documents.need(ImageDocument).platforms.items()))
+    if not all(0 <= layer.size <= MOST_BYTES for layer in image.layers):
+        raise malformed(ImageDocument, "a layer of it has a number of bytes that no file has")
+    place = platform.replace("/", "-")
+    listing = summary.documents.left(FilesDocument, place)
+    packed = tuple((layer.name, str(layer.digest), layer.size) for layer in image.layers)
+    layers = tuple(_layers(image, listing.files) if listing else (Part(name, size) for name, _, size in packed))
+    source = name(FilesDocument, place) if listing else name(ImageDocument)
     return Composition(platform, layers, packed, tuple(_pieces(layers)), source)
 
 
-def _bytes(value: Any) -> int:
-    if not isinstance(value, int) or value < 0:
-        raise ValueError(f"{value!r} is no number of bytes")
-    return value
-
-
-def _layers(image: Mapping[str, Any], files: Sequence[Any]) -> Iterator[Part]:
-    owners = {
-        name: f"{package['name']} {package['version']}" for package in image["packages"] for name in package["files"]
-    }
-    names = {layer["diff_id"]: str(layer["name"]) for layer in image["layers"]}
-    found: dict[str, dict[str, list[Part]]] = {name: defaultdict(list) for name in names.values()}
+def _layers(image: ImagePlatform, files: Iterable[ListedFile]) -> Iterator[Part]:
+    owners = {path: f"{package.name} {package.version}" for package in image.packages for path in package.files}
+    names = {str(layer.diff_id): layer.name for layer in image.layers}
+    found: dict[str, dict[str, list[Part]]] = {each: defaultdict(list) for each in names.values()}
     for file in files:
-        where, about = file["location"], file["metadata"]
-        if about["type"] == "RegularFile" and where["layerID"] in names:
-            name = where["path"].removeprefix("/")
-            part = Part(name, _bytes(about["size"]))
-            found[names[where["layerID"]]][owners.get(name, NOBODY)].append(part)
+        if file.nature.type == "RegularFile" and file.place.layer in names:
+            path = file.place.path.removeprefix("/")
+            found[names[file.place.layer]][owners.get(path, NOBODY)].append(Part(path, file.nature.size))
     for layer, packages in found.items():
-        yield _whole(layer, (_whole(name, parts) for name, parts in packages.items()))
+        yield _whole(layer, (_whole(each, parts) for each, parts in packages.items()))
 
 
 def _whole(name: str, parts: Iterator[Part] | Sequence[Part]) -> Part:

@@ -4,13 +4,19 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
+from shipseal.documents.deploy import DeployDocument
+from shipseal.documents.facts import FactsDocument
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.promote import TagsDocument
+from shipseal.documents.verdict import VerdictDocument
+from shipseal.documents.verify import VerificationDocument
 from shipseal.errors import PolicyDenied, ShipsealError
+from shipseal.reporting.documents import NotKnown, NotThere, name
 from shipseal.reporting.summary import Fact, Outcome, Summary
 
-_VERDICT = "assess/verdict.json"
-_VERIFICATION = "verify/verification.json"
+_VERDICT = name(VerdictDocument)
+_VERIFICATION = name(VerificationDocument)
 _MOST_SIGNERS = 3
 
 
@@ -59,16 +65,17 @@ class Decision:
 def decision(summary: Summary) -> Decision:
     """Return it; a document that is not there, or is of another shape, takes the sentences away that need it."""
     answer, because = _answer(summary)
-    image = _document(summary, "image/image.json").get("reference")
+    document = summary.documents.get(ImageDocument)
+    image = str(document.reference) if document else ""
     release = summary.world == "release"
     return Decision(
         answer=answer,
         because=because,
-        image=str(image) if image else "",
+        image=image,
         rehearsed=not release,
         kind="a release" if release else "a dry run on one machine" if summary.world else "its directory does not tell",
         facts=tuple(_facts(summary)),
-        commands=tuple(_commands(summary, str(image or ""))),
+        commands=tuple(_commands(summary, image)),
         failures=summary.failures,
     )
 
@@ -76,7 +83,7 @@ def decision(summary: Summary) -> Decision:
 def _answer(summary: Summary) -> tuple[Answer, Fact]:
     denials = [failure for failure in summary.failures if isinstance(failure, PolicyDenied)]
     if denials:
-        return Answer.DENIED, Fact(f"{denials[0].what}.", _VERDICT if _verdict(summary) else "")
+        return Answer.DENIED, Fact(f"{denials[0].what}.", _VERDICT if summary.documents.get(VerdictDocument) else "")
     for failure in summary.failures:
         return Answer.FAILED, Fact(f"{failure.stage or 'the run'}: {failure.what}.", "")
     for row in summary.rows:
@@ -86,73 +93,57 @@ def _answer(summary: Summary) -> tuple[Answer, Fact]:
 
 
 def _answer_of_the_verdict(summary: Summary) -> tuple[Answer, Fact]:
-    allowed = _verdict(summary).get("allowed")
-    if allowed is False:
+    try:
+        verdict = summary.documents.need(VerdictDocument)
+    except NotThere:
+        return Answer.OPEN, Fact("There is no verdict in this run.", "")
+    except NotKnown as error:
+        return Answer.OPEN, Fact(f"What the verdict says is not known: {error}.", _VERDICT)
+    if not verdict.allowed:
         return Answer.DENIED, Fact("The verdict says no.", _VERDICT)
-    if allowed is True and summary.finished("admit"):
+    if summary.finished("admit"):
         return Answer.MAY_SHIP, Fact("The policy allows it, and the gate was passed.", "admit/record.json")
-    if allowed is True:
-        return Answer.OPEN, Fact("The verdict says yes, and the gate was not reached.", _VERDICT)
-    return Answer.OPEN, Fact("There is no verdict in this run.", "")
-
-
-def _document(summary: Summary, name: str) -> dict[str, Any]:
-    value = summary.documents.get(name)
-    return value if isinstance(value, dict) else {}
-
-
-def _verdict(summary: Summary) -> dict[str, Any]:
-    return _document(summary, _VERDICT)
+    return Answer.OPEN, Fact("The verdict says yes, and the gate was not reached.", _VERDICT)
 
 
 def _facts(summary: Summary) -> Iterator[Fact]:
-    facts = _document(summary, "facts/facts.json")
-    if "revision" in facts:
-        state = "with changes that are in no commit" if facts.get("dirty") else "exactly as committed"
-        where = facts.get("repository") or "a repository that names no origin"
-        yield Fact(f"Built from revision {facts['revision']} of {where}, {state}.", "facts/facts.json")
-    if "judged" in _verdict(summary):
-        yield Fact(f"Judged {_verdict(summary)['judged']} by the policy of that revision.", _VERDICT)
+    if facts := summary.documents.get(FactsDocument):
+        state = "with changes that are in no commit" if facts.dirty else "exactly as committed"
+        where = facts.repository or "a repository that names no origin"
+        yield Fact(f"Built from revision {facts.revision} of {where}, {state}.", name(FactsDocument))
+    if verdict := summary.documents.get(VerdictDocument):
+        yield Fact(f"Judged {verdict.judged} by the policy of that revision.", _VERDICT)
     yield from _by_whom(summary)
-    for name, said in (("promote/tags.json", _tags), ("deploy/receipt.json", _deployed)):
-        if found := said(_document(summary, name)):
-            yield Fact(found, name)
+    if tags := summary.documents.get(TagsDocument):
+        yield Fact(f"Tagged {', '.join(tags.tags)}.", name(TagsDocument))
+    if receipt := summary.documents.get(DeployDocument):
+        yield Fact(f"Cluster: {receipt.state}; {receipt.reason}.", name(DeployDocument))
 
 
 def _by_whom(summary: Summary) -> Iterator[Fact]:
-    found = _document(summary, _VERIFICATION)
-    statements = [each for each in _list(found.get("statements")) if isinstance(each, dict)]
-    signers = sorted({(str(each.get("signer")), str(each.get("issuer"))) for each in statements})
+    try:
+        found = summary.documents.left(VerificationDocument)
+    except NotKnown as error:
+        yield Fact(f"Who has signed it is not known: {error}.", _VERIFICATION)
+        return
+    signers = sorted({(each.signer, each.issuer) for each in found.statements}) if found else []
     for signer, issuer in signers[:_MOST_SIGNERS]:
         yield Fact(f"Signed by {signer}, whose identity {issuer} vouches for.", _VERIFICATION)
     if len(signers) > _MOST_SIGNERS:
         yield Fact(f"{len(signers) - _MOST_SIGNERS} others have signed too.", _VERIFICATION)
-    if not signers:
+    if not found or not signers:
         yield Fact("Who has signed it was verified by nobody in this run.")
-    elif verifiers := " and by ".join(map(str, _list(found.get("verifiers")))):
+    elif verifiers := " and by ".join(found.verifiers):
         yield Fact(f"Read back from the registry alone, and accepted by {verifiers}.", _VERIFICATION)
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _tags(tags: dict[str, Any]) -> str:
-    names = ", ".join(map(str, _list(tags.get("tags"))))
-    return f"Tagged {names}." if names else ""
-
-
-def _deployed(receipt: dict[str, Any]) -> str:
-    return f"Cluster: {receipt['state']}; {receipt.get('reason', '')}." if "state" in receipt else ""
 
 
 def _commands(summary: Summary, image: str) -> Iterator[Command]:
     """Yield what to type; whatever comes from a document is one word of the shell, of characters that can be seen."""
     if not summary.finished("attest") or not image.isprintable() or not image:
         return
-    policy = _document(summary, _VERIFICATION).get("policy")
-    name = str(policy.get("name")) if isinstance(policy, dict) else ""
-    known = name if name.isprintable() else ""
+    verification = summary.documents.get(VerificationDocument)
+    applied = verification.policy.name if verification else ""
+    known = applied if applied.isprintable() else ""
     file = shlex.quote(f"{summary.policy}/verification.toml")
     if summary.world == "release":
         chosen = f" --as {shlex.quote(known)}" if known else ""

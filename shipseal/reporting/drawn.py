@@ -10,7 +10,6 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 from jinja2 import DictLoader, Environment, StrictUndefined
@@ -50,7 +49,7 @@ def page(summary: Summary, to_run: str = "..", parts: Sequence[Panel] | None = N
     """Return the page; its parts are made unless they are there already."""
     style = _read("report.css")
     environment = _environment()
-    known = {*summary.products, *summary.documents, "run.json"}
+    known = {*summary.products, *summary.documents.known, "run.json"}
     known |= {f"{row.stage}/record.json" for row in summary.rows if summary.finished(row.stage)}
     sections = [each for each in story.sections(summary) if each.title not in _DRAWN]
     return environment.get_template(
@@ -91,7 +90,7 @@ def _environment() -> Environment:
     return environment
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> object:
     """Return what is put into the page: text as what can be seen of it, and what is markup already as it is."""
     return line(bounded(value, _LONGEST)) if isinstance(value, str) and not hasattr(value, "__html__") else value
 

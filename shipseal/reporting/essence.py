@@ -69,7 +69,10 @@ def _sections(summary: Summary, parts: Sequence[Panel]) -> Iterator[Section]:
     )
     yield story.stages(summary)
     found = next(panel for panel in parts if panel.name == "findings")
-    yield _findings(found.value) if found.value else Section("Findings", (f"Not known: {found.missing}.",))
+    if isinstance(found.value, Findings):
+        yield _findings(found.value)
+    else:
+        yield Section("Findings", (f"Not known: {found.missing}.",))
     yield _reality(summary)
     yield story.evidence(summary)
 

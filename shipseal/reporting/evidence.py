@@ -5,29 +5,15 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
+from shipseal.documents.earlier import EarlierImage
 from shipseal.engine.record import Record
 from shipseal.engine.table import TABLE
 from shipseal.errors import PolicyDenied, ShipsealError, UsageError, VerificationFailed
 from shipseal.project.config import Config
+from shipseal.reporting.documents import BESIDE, ONCE, PER_PLATFORM, Documents, Unreadable, name
 from shipseal.reporting.summary import Outcome, Row, Summary, Timing, describe
 
-_DOCUMENTS = (
-    "facts/facts.json",
-    "tools/tools.json",
-    "image/image.json",
-    "smoke/smoke.json",
-    "scan/database.json",
-    "scan/grype.json",
-    "assess/verdict.json",
-    "publish/receipt.json",
-    "verify/verification.json",
-    "verify/discovery.json",
-    "promote/tags.json",
-    "deploy/receipt.json",
-)
-_BESIDE = ("attack/attack.json",)  # what no stage has made, and no record vouches for
 _LARGEST = 256 << 20  # bytes of one document: what is larger was made by nobody that we know
 _NEEDS = {stage.name: stage.needs for stage in TABLE}
 
@@ -49,23 +35,17 @@ def gather(
             earlier one, which say nothing of it. `None` when all that is there counts.
         policy: the directory of the project's policy, as `policy_of` has it.
     """
-    run = _json(run_dir / "run.json")
-    about = run if isinstance(run, dict) else {}
-    run_id, world, as_of = (str(about.get(key, "")) for key in ("run_id", "world", "as_of"))
+    run_id, world, as_of = _identity(run_dir / "run.json")
     counted = set(stages if reached is None else reached) - {failure.stage for failure in failures}
     records = {stage: _record(run_dir / stage) if stage in counted else None for stage in stages}
     finished = {stage: record for stage, record in records.items() if isinstance(record, Record)}
     products = dict(_products(finished))
-    named = [*_DOCUMENTS, *(name for name in products if name.startswith("sbom/") and name.endswith(".syft.json"))]
-    documents = {name: _json(run_dir / name) for name in named if name.partition("/")[0] in finished}
-    documents |= {name: _json(run_dir / name) for name in _BESIDE if (run_dir / name).exists()}
     failed = {failure.stage: failure for failure in failures}
     return Summary(
         world=world,
         run_id=run_id,
         rows=tuple(_row(run_dir, stage, records[stage], failed, run_id) for stage in stages),
-        documents={name: value for name, value in documents.items() if not isinstance(value, _Unreadable)},
-        unreadable={name: value.why for name, value in documents.items() if isinstance(value, _Unreadable)},
+        documents=Documents.of((path, _bytes(run_dir / path)) for path in _named(run_dir, finished, products)),
         failures=tuple(failures),
         products=products,
         as_of=as_of,
@@ -80,29 +60,44 @@ def policy_of(config: Config) -> str:
     return str(directory.relative_to(config.root) if directory.is_relative_to(config.root) else directory)
 
 
-def earlier(run_dir: Path) -> Any:
+def earlier(run_dir: Path) -> EarlierImage:
     """Return what `image/image.json` of another run says; raise `UsageError` where nothing there is one."""
-    value = _json(run_dir / "image" / "image.json")
-    if isinstance(value, _Unreadable):
+    data = _bytes(run_dir / "image" / "image.json")
+    try:
+        if isinstance(data, Unreadable):
+            raise VerificationFailed("it cannot be read", why=data.why)
+        return EarlierImage.parse(data)
+    except VerificationFailed as error:
         what = f"{run_dir} holds no image of an earlier run"
-        raise UsageError(what, why=value.why, do="name the run directory of a release, or leave --since out")
-    return value
+        raise UsageError(what, why=error.why, do="name the run directory of a release, or leave --since out") from error
 
 
-class _Unreadable:
-    """A file that should be there and cannot be read, with the reason."""
+def _named(run_dir: Path, finished: Collection[str], products: Collection[str]) -> Iterator[str]:
+    """Yield the names of the documents that are looked for."""
+    yield from (name(model) for model in ONCE if model.STAGE in finished)
+    for model in PER_PLATFORM:
+        yield from (path for path in products if path.startswith(f"{model.STAGE}/") and path.endswith(f"/{model.NAME}"))
+    yield from (name(model) for model in BESIDE if (run_dir / name(model)).exists())
 
-    def __init__(self, why: str) -> None:
-        self.why = why
 
-
-def _json(path: Path) -> Any:
+def _bytes(path: Path) -> bytes | Unreadable:
     try:
         if path.stat().st_size > _LARGEST:
-            return _Unreadable(f"it is larger than {_LARGEST:,} bytes")
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError, RecursionError) as error:
-        return _Unreadable(f"{type(error).__name__}: {error}")
+            return Unreadable(f"it is larger than {_LARGEST:,} bytes")
+        return path.read_bytes()
+    except (OSError, ValueError) as error:
+        return Unreadable(f"{type(error).__name__}: {error}")
+
+
+def _identity(path: Path) -> tuple[str, str, str]:
+    """Return what `run.json` says of a run: its identity, its world, and the time that dates are judged by."""
+    data = _bytes(path)
+    about: object = None
+    with suppress(ValueError, RecursionError):
+        about = json.loads(data) if isinstance(data, bytes) else None
+    known = about if isinstance(about, dict) else {}
+    run_id, world, as_of = (str(known.get(key, "")) for key in ("run_id", "world", "as_of"))
+    return run_id, world, as_of
 
 
 def _record(directory: Path) -> Record | str | None:
@@ -150,5 +145,5 @@ def _seconds(record: Record) -> float | None:
 
 def _products(records: Mapping[str, Record]) -> Iterator[tuple[str, str]]:
     for stage, record in records.items():
-        for name, digest in record.products.items():
-            yield f"{stage}/{name}", str(digest)
+        for path, digest in record.products.items():
+            yield f"{stage}/{path}", str(digest)

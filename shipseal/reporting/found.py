@@ -7,21 +7,24 @@ a finding is in none, the severity is what the verdict's own rule says, and else
 from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
-from shipseal.errors import ToolFailed
-from shipseal.judging.verdict import reasons
+from shipseal.documents.scan import ScanDocument
+from shipseal.documents.verdict import BareReason, VerdictDocument, VerdictReason, WithoutVex
+from shipseal.reporting.documents import malformed, name
 from shipseal.reporting.summary import Fact, Summary
-from shipseal.scanning.findings import Severity, read
+from shipseal.scanning.findings import Severity
 
 VERSION = 2
-"""The version of verdicts that is read here; one that names none is from before they had any."""
+"""The version of verdicts that is read here."""
 
-SOURCE = "assess/verdict.json"
+SOURCE = name(VerdictDocument)
 _MOST = 200  # that are told with their reasons; the others are named
 _NAMED = 20_000  # of those; what is left is counted
 _ACROSS = 520  # units of the picture for the longest bar
 NO_FINDING = "no finding"  # a reason that is about the image: a licence, a test, a date
+Severities = Mapping[tuple[str, str], str]
+"""How bad a finding is, by its name and its package."""
+
 _ORDER = [*(each.value for each in Severity), NO_FINDING]
 
 
@@ -81,23 +84,24 @@ class Findings:
 
 
 def findings(summary: Summary) -> Findings:
-    """Return what the verdict says; raise `ValueError` for one of a version that is not known here."""
-    verdict = summary.documents[SOURCE]
-    if verdict.get("version", VERSION) != VERSION:
-        raise ValueError(f"it is of version {verdict['version']}, and this program reads version {VERSION}")
+    """Return what the verdict says; raise `NotKnown` for one of a version that is not known here."""
+    verdict = summary.documents.need(VerdictDocument)
+    if verdict.version != VERSION:
+        raise malformed(
+            VerdictDocument, f"it is of version {verdict.version}, and this program reads version {VERSION}"
+        )
     known = _severities(summary)
-    every = sorted((_reason(ruling, each, known) for ruling, each in reasons(verdict)), key=_worst_first)
-    bare = verdict.get("without_vex")
+    every = sorted((_reason(ruling, each, known) for ruling, each in verdict.reasons), key=_worst_first)
     rest: dict[str, list[str]] = defaultdict(list)
     for each in every[_MOST : _MOST + _NAMED]:
         rest[each.package].append(f"{each.finding} ({each.severity}, {each.ruling})")
     return Findings(
-        allowed=verdict["allowed"] is True,
-        notices=tuple(map(str, verdict["notices"])),
-        levels=tuple(_levels(every, bare, known)),
+        allowed=verdict.allowed,
+        notices=verdict.notices,
+        levels=tuple(_levels(every, verdict.without_vex, known)),
         told=tuple(every[:_MOST]),
         others=tuple((package, tuple(names)) for package, names in rest.items()),
-        bare=_bare(bare),
+        bare=_bare(verdict.without_vex),
         left=max(len(every) - _MOST, 0),
         unnamed=max(len(every) - _MOST - _NAMED, 0),
     )
@@ -109,29 +113,25 @@ def severities(levels: tuple[Level, ...]) -> Fact:
     return Fact(f"Found: {', '.join(counted) or 'nothing that the database knows'}.", SOURCE)
 
 
-def _severities(summary: Summary) -> dict[tuple[str, str], str]:
-    try:
-        reports = [read(report) for report in summary.documents["scan/grype.json"].values()]
-    except (KeyError, AttributeError, TypeError, ToolFailed):
-        return {}
-    return {
-        (each.id, f"{each.package} {each.version}"): each.severity.value
-        for report in reports
-        for each in reversed(report.findings)  # the worst is told, where one is told twice
-    }
+def _severities(summary: Summary) -> Severities:
+    """Return how bad each finding is by the scanner; the worst, where one is told twice."""
+    scan, found = summary.documents.get(ScanDocument), dict[tuple[str, str], str]()
+    for match in (each for report in scan.root.values() for each in report.matches) if scan else ():
+        key = (match.vulnerability.id, f"{match.artifact.name} {match.artifact.version}")
+        found[key] = min(found.get(key, NO_FINDING), match.vulnerability.severity, key=_ORDER.index)
+    return found
 
 
-def _reason(ruling: str, each: Mapping[str, Any], known: Mapping[tuple[str, str], str]) -> Reason:
-    named = str(each["finding"] or each["code"])
-    texts = [str(each.get(key, "")) for key in ("message", "remedy", "until")]
-    return Reason(_severity(each, known), ruling, named, str(each["package"]), *texts)
+def _reason(ruling: str, each: VerdictReason, known: Severities) -> Reason:
+    named = each.finding or each.code
+    return Reason(_severity(each, known), ruling, named, each.package, each.message, each.remedy, each.until)
 
 
-def _severity(each: Mapping[str, Any], known: Mapping[tuple[str, str], str]) -> str:
-    if not each["finding"]:
+def _severity(each: VerdictReason | BareReason, known: Severities) -> str:
+    if not each.finding:
         return NO_FINDING
-    said = str(each["code"]).removeprefix("severity-")
-    return known.get((each["finding"], each["package"]), said if said in _ORDER else Severity.UNKNOWN.value)
+    said = each.code.removeprefix("severity-")
+    return known.get((each.finding, each.package), said if said in _ORDER else Severity.UNKNOWN.value)
 
 
 def _worst_first(reason: Reason) -> tuple[int, int, str, str]:
@@ -139,21 +139,19 @@ def _worst_first(reason: Reason) -> tuple[int, int, str, str]:
     return rulings.index(reason.ruling), _ORDER.index(reason.severity), reason.package, reason.finding
 
 
-def _levels(every: list[Reason], bare: Any, known: Mapping[tuple[str, str], str]) -> list[Level]:
+def _levels(every: list[Reason], bare: WithoutVex, known: Severities) -> list[Level]:
     counts = Counter((each.severity, each.ruling) for each in every)
-    without = Counter(_severity(each, known) for each in bare["denied"]) if bare else None
+    without = Counter(_severity(each, known) for each in bare.denied)
     levels = []
     for severity in _ORDER:
         denied, excused, noted = (counts[severity, ruling] for ruling in ("denied", "excused", "noted"))
         if total := denied + excused + noted:
-            levels.append(Level(severity, total, without[severity] if without else denied, denied, excused, noted))
+            levels.append(Level(severity, total, without[severity], denied, excused, noted))
     return levels
 
 
-def _bare(bare: Any) -> str:
-    if not bare:
-        return "The verdict does not say what it would be without VEX statements."
-    if bare["allowed"] is True:
+def _bare(bare: WithoutVex) -> str:
+    if bare.allowed:
         return "Without VEX statements it would be allowed too."
-    count = len(bare["denied"])
+    count = len(bare.denied)
     return f"Without VEX statements it would be denied, for {count:,} reason{'s' * (count != 1)}."

@@ -3,24 +3,23 @@
 There is no standard; the form is that of pytest and of the Jenkins schema: `testsuites/testsuite/testcase`.
 """
 
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from shipseal.judging.verdict import reasons
+from shipseal.documents.verdict import RuleOutcome, VerdictDocument, VerdictReason
 from shipseal.shown import line
 
 
-def render(verdict: Mapping[str, Any]) -> bytes:
+def render(verdict: VerdictDocument) -> bytes:
     """Return the document. What is denied has failed; a rule that is off, and what is excused, was skipped."""
-    top = Element("testsuites", {"name": line(verdict["image"])})
+    top = Element("testsuites", {"name": line(str(verdict.image))})
     came_out = {"off": "skip", "blind": "skip", "denied": "fail"}
-    rules = [(each["code"], came_out.get(each["decision"], ""), _rule(each)) for each in verdict["rules"]]
+    rules = [(each.code, came_out.get(each.decision, ""), _rule(each)) for each in verdict.rules]
     _suite(top, "rules", rules)
     kinds = {"denied": "fail", "excused": "skip", "noted": ""}
     found = [
-        (f"{reason['finding'] or reason['code']} {reason['package']}".strip(), kinds[kind], _reason(reason))
-        for kind, reason in reasons(verdict)
+        (f"{reason.finding or reason.code} {reason.package}".strip(), kinds[kind], _reason(reason))
+        for kind, reason in verdict.reasons
     ]
     _suite(top, "findings", found)
     indent(top)
@@ -28,17 +27,17 @@ def render(verdict: Mapping[str, Any]) -> bytes:
     return document + b"\n"
 
 
-def _rule(rule: Mapping[str, Any]) -> str:
-    if rule["decision"] == "off":
-        return f"{rule['setting']} is not set: this rule is off"
-    if rule["decision"] == "blind":
-        return f"{rule['setting']} is set, and the vulnerability database has no data for it"
-    limit = f"; set to: {rule['threshold']}" if rule["threshold"] else ""
-    return f"{rule['denied']} denied; seen: {rule['observed']}{limit}"
+def _rule(rule: RuleOutcome) -> str:
+    if rule.decision == "off":
+        return f"{rule.setting} is not set: this rule is off"
+    if rule.decision == "blind":
+        return f"{rule.setting} is set, and the vulnerability database has no data for it"
+    limit = f"; set to: {rule.threshold}" if rule.threshold else ""
+    return f"{rule.denied} denied; seen: {rule.observed}{limit}"
 
 
-def _reason(reason: Mapping[str, Any]) -> str:
-    return f"{reason['message']}; {reason['remedy']}" if reason["remedy"] else str(reason["message"])
+def _reason(reason: VerdictReason) -> str:
+    return f"{reason.message}; {reason.remedy}" if reason.remedy else reason.message
 
 
 def _suite(top: Element, name: str, cases: Iterable[tuple[str, str, str]]) -> None:

@@ -1,7 +1,11 @@
 """Tell matrices: who finds which evidence by which way, and which attack was refused by which check. Pure."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+
+from shipseal.documents.attack import AttackDocument, AttackOutcome
+from shipseal.documents.verify import DiscoveryDocument
+from shipseal.reporting.documents import malformed
 
 
 @dataclass(frozen=True)
@@ -45,26 +49,23 @@ class Attacks:
     left_out: tuple[tuple[str, str], ...]
 
 
-def discovery(document: Any) -> Discovery:
-    """Return the matrix of `verify/discovery.json`; each kind has a short name and its whole one."""
-    registry, kinds = document["registry"], [str(kind) for kind in document.get("kinds") or _seen(document["ways"])]
+def discovery(document: DiscoveryDocument) -> Discovery:
+    """Return the matrix; each kind has a short name and its whole one."""
     ways = tuple(
         Way(
-            name=str(way["way"]),
-            known="measured" if way["measured"] else "emulated",
-            found=tuple(kind in way["found"] for kind in kinds),
-            says=str(way["says"]),
+            name=way.way,
+            known="measured" if way.measured else "emulated",
+            found=tuple(kind in way.found for kind in document.kinds),
+            says=way.says,
         )
-        for way in document["ways"]
+        for way in document.ways
     )
-    return Discovery(f"{registry['host']} keeps what is attached by {registry['keeps']}.", _short(kinds), ways)
+    registry = document.registry
+    said = f"{registry.host} keeps what is attached by {registry.keeps}."
+    return Discovery(said, _short(document.kinds), ways)
 
 
-def _seen(ways: Any) -> list[str]:
-    return sorted({kind for way in ways for kind in (*way["found"], *way["missing"])})
-
-
-def _short(kinds: list[str]) -> tuple[tuple[str, str], ...]:
+def _short(kinds: Iterable[str]) -> tuple[tuple[str, str], ...]:
     """Return the part of each type that people know it by: `provenance` of https://slsa.dev/provenance/v1."""
     short = []
     for kind in kinds:
@@ -75,26 +76,20 @@ def _short(kinds: list[str]) -> tuple[tuple[str, str], ...]:
     return tuple(short)
 
 
-def attacks(document: Any, image: str) -> Attacks:
-    """Return what `attack/attack.json` says; raise `ValueError` when it lists no attack, or no untouched copy.
+def attacks(document: AttackDocument, image: str) -> Attacks:
+    """Return what came of the attacks; raise `NotKnown` when there was none, or no untouched copy.
 
     Args:
-        document: the file, parsed.
+        document: what was made of them.
         image: the digest of the run's image; empty where it has none.
     """
-    made, controls = (tuple(map(_attack, document[key])) for key in ("attacks", "control"))
+    made, controls = (tuple(map(_attack, every)) for every in (document.attacks, document.control))
     if not made or not controls:
-        raise ValueError("it lists no attack" if controls else "it lists no control")
-    left_out = tuple((str(name), str(why)) for name, why in document["left_out"].items())
-    attacked = str(document["image"])
-    return Attacks(attacked, bool(image) and attacked.endswith(image), controls, made, left_out)
+        raise malformed(AttackDocument, "it lists no attack" if controls else "it lists no control")
+    ours = bool(image) and document.image.endswith(image)
+    return Attacks(document.image, ours, controls, made, tuple(document.left_out.items()))
 
 
-def _attack(each: Any) -> Attack:
-    return Attack(
-        name=str(each["name"]),
-        did=str(each["did"]),
-        expected=str(each["expected"]),
-        refused_by=str(each["refused_by"] or "nothing: it was accepted"),
-        passed=each["ok"] is True,
-    )
+def _attack(each: AttackOutcome) -> Attack:
+    refused_by = each.refused_by or "nothing: it was accepted"
+    return Attack(each.name, each.did, each.expected, refused_by, each.ok)

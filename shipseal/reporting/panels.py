@@ -2,18 +2,22 @@
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
+from shipseal.documents.attack import AttackDocument
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.promote import TagsDocument
+from shipseal.documents.verify import DiscoveryDocument, VerificationDocument
 from shipseal.reporting.chain import chain
 from shipseal.reporting.composition import composition
+from shipseal.reporting.documents import NotKnown, NotThere, malformed, name
 from shipseal.reporting.found import findings
-from shipseal.reporting.matrix import Attacks, attacks, discovery
-from shipseal.reporting.since import changes, moved
+from shipseal.reporting.matrix import Attacks, Discovery, attacks, discovery
+from shipseal.reporting.since import Changes, changes, moved
 from shipseal.reporting.summary import Fact, Summary, left_undone, really, stood_in
 from shipseal.reporting.timeline import timeline
 
-UNKNOWN_SHAPE = (KeyError, TypeError, AttributeError, ValueError, IndexError, OverflowError, RecursionError)
-_VERIFICATION = "verify/verification.json"
+_BEYOND_MEASURE = (ArithmeticError, ValueError)  # what comes of drawing numbers of a size that nothing has
+_VERIFICATION = name(VerificationDocument)
 
 
 @dataclass(frozen=True)
@@ -22,7 +26,7 @@ class Panel:
 
     name: str
     title: str
-    value: Any
+    value: object
     missing: str = ""
 
 
@@ -36,44 +40,44 @@ class Proofs:
 
 def panels(summary: Summary) -> Iterator[Panel]:
     """Yield them in the order of the page."""
-    for name, title, needed, make in _MADE:
-        if needed in summary.unreadable:
-            yield Panel(name, title, None, f"{needed} cannot be read ({summary.unreadable[needed]})")
-        elif needed and needed not in summary.documents:
-            if name != "attacks":  # nobody has to attack a run
-                yield Panel(name, title, None, f"{needed.partition('/')[0]} has left nothing in this run")
-        else:
-            try:
-                yield Panel(name, title, make(summary))
-            except UNKNOWN_SHAPE as error:
-                said = f"{needed or 'the run directory'} is of an unknown shape ({type(error).__name__}: {error})"
-                yield Panel(name, title, None, said)
+    for part, title, make in _MADE:
+        try:
+            yield Panel(part, title, make(summary))
+        except NotThere as error:
+            if part != "attacks":  # nobody has to attack a run
+                yield Panel(part, title, None, str(error))
+        except NotKnown as error:
+            yield Panel(part, title, None, str(error))
+        except _BEYOND_MEASURE as error:
+            yield Panel(part, title, None, f"its numbers cannot be drawn ({error})")
 
 
-def _changes(summary: Summary) -> dict[str, Any]:
+def _changes(summary: Summary) -> Changes:
+    image = summary.documents.need(ImageDocument)
+    found = tuple(changes(summary.before, image)) if summary.before else ()
     known = summary.before is not None
-    tags = summary.documents.get("promote/tags.json")
     try:
-        before = list(moved(tags)) if tags is not None else []
-    except UNKNOWN_SHAPE:
-        before = []
-    found = changes(summary.before, summary.documents["image/image.json"]) if known else []
-    return {"known": known, "changes": found, "tags": before}
+        tags = summary.documents.left(TagsDocument)
+        return Changes(known, found, tuple(moved(tags)) if tags else ())
+    except NotKnown as error:
+        return Changes(known, found, (), str(error))
 
 
 def _proofs(summary: Summary) -> Proofs:
-    found = summary.documents[_VERIFICATION]
-    unproved = tuple(Fact(str(each), _VERIFICATION) for each in found["not_proved"])
-    proved = tuple((str(each["what"]), str(each["from"])) for each in found["proved"])
-    if not unproved:
-        raise ValueError("it names nothing that was not proved, and there is always something")
-    return Proofs(proved, unproved)
+    found = summary.documents.need(VerificationDocument)
+    if not found.not_proved:
+        raise malformed(VerificationDocument, "it names nothing that was not proved, and there is always something")
+    unproved = tuple(Fact(each, _VERIFICATION) for each in found.not_proved)
+    return Proofs(tuple((each.what, each.by) for each in found.proved), unproved)
+
+
+def _discovery(summary: Summary) -> Discovery:
+    return discovery(summary.documents.need(DiscoveryDocument))
 
 
 def _attacks(summary: Summary) -> Attacks:
-    image = summary.documents.get("image/image.json")
-    reference = image.get("reference") if isinstance(image, dict) else ""
-    return attacks(summary.documents["attack/attack.json"], str(reference or "").partition("@")[2])
+    image = summary.documents.get(ImageDocument)
+    return attacks(summary.documents.need(AttackDocument), str(image.reference.digest) if image else "")
 
 
 def _reality(summary: Summary) -> tuple[tuple[str, list[Fact]], ...]:
@@ -84,19 +88,14 @@ def _reality(summary: Summary) -> tuple[tuple[str, list[Fact]], ...]:
     )
 
 
-_MADE: tuple[tuple[str, str, str, Callable[[Summary], Any]], ...] = (
-    ("stages", "Stages", "", timeline),
-    ("findings", "Findings", "assess/verdict.json", findings),
-    ("chain", "From source to cluster", "", chain),
-    ("composition", "What the image is made of", "image/image.json", composition),
-    ("changes", "What changed since the last release", "image/image.json", _changes),
-    ("reality", "Real, stand-in, not run", "", _reality),
-    ("proofs", "What is not proved", _VERIFICATION, _proofs),
-    (
-        "discovery",
-        "Who finds the evidence",
-        "verify/discovery.json",
-        lambda run: discovery(run.documents["verify/discovery.json"]),
-    ),
-    ("attacks", "Attacks that were tried", "attack/attack.json", _attacks),
+_MADE: tuple[tuple[str, str, Callable[[Summary], object]], ...] = (
+    ("stages", "Stages", timeline),
+    ("findings", "Findings", findings),
+    ("chain", "From source to cluster", chain),
+    ("composition", "What the image is made of", composition),
+    ("changes", "What changed since the last release", _changes),
+    ("reality", "Real, stand-in, not run", _reality),
+    ("proofs", "What is not proved", _proofs),
+    ("discovery", "Who finds the evidence", _discovery),
+    ("attacks", "Attacks that were tried", _attacks),
 )

@@ -1,8 +1,12 @@
 """Tell what an image holds that the last release's did not, and what it holds no more. Pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from shipseal.documents.earlier import EarlierImage, EarlierLayer, EarlierPackage
+from shipseal.documents.image import ImageDocument, ImageLayer, ImagePackage
+from shipseal.documents.promote import TagsDocument
+from shipseal.reporting.documents import malformed
 
 
 @dataclass(frozen=True)
@@ -16,30 +20,51 @@ class Change:
     now: str
 
 
-def changes(before: Any, now: Any) -> list[Change]:
-    """Return what differs between two images, as `image/image.json` has them; none when both hold the same."""
+@dataclass(frozen=True)
+class Changes:
+    """What a run has changed.
+
+    Args:
+        known: whether an image of before is.
+        changes: what differs between that and this run's.
+        tags: as `moved` yields them.
+        missing: why those are not known, where they are not.
+    """
+
+    known: bool
+    changes: tuple[Change, ...]
+    tags: tuple[tuple[str, str, str], ...]
+    missing: str = ""
+
+
+def changes(before: EarlierImage, now: ImageDocument) -> list[Change]:
+    """Return what differs between two images; none when both hold the same."""
     found: list[Change] = []
-    for platform in sorted({*before["platforms"], *now["platforms"]}):
-        one, other = (image["platforms"].get(platform, {"layers": (), "packages": ()}) for image in (before, now))
-        for kind, read in (("layer", _layers), ("package", _packages)):
-            old, new = read(one), read(other)
-            found += [
-                Change(platform, kind, name, old.get(name, ""), new.get(name, ""))
-                for name in sorted({*old, *new})
-                if old.get(name) != new.get(name)
-            ]
+    for platform in sorted({*before.platforms, *now.platforms}):
+        old, new = before.platforms.get(platform), now.platforms.get(platform)
+        layers = [_layers(each.layers if each else ()) for each in (old, new)]
+        packages = [_packages(each.packages if each else ()) for each in (old, new)]
+        found += [*_differing(platform, "layer", *layers), *_differing(platform, "package", *packages)]
     return found
 
 
-def moved(tags: Any) -> Iterator[tuple[str, str, str]]:
-    """Yield each tag of `promote/tags.json` with what it named before and what it names now."""
-    for tag in tags["tags"]:
-        yield str(tag), str(tags["before"][tag] or "nothing"), str(tags["digest"])
+def moved(tags: TagsDocument) -> Iterator[tuple[str, str, str]]:
+    """Yield each tag with what it named before and what it names now; raise `NotKnown` where one of it is not said."""
+    for tag in tags.tags:
+        if tag not in tags.before:
+            raise malformed(TagsDocument, f"before: it does not say what {tag} named")
+        yield tag, tags.before[tag] or "nothing", str(tags.digest)
 
 
-def _layers(image: Mapping[str, Any]) -> dict[str, str]:
-    return {str(layer["name"]): f"{layer['digest']}, {layer['size']:,} bytes" for layer in image["layers"]}
+def _differing(platform: str, kind: str, old: Mapping[str, str], new: Mapping[str, str]) -> Iterator[Change]:
+    for name in sorted({*old, *new}):
+        if old.get(name) != new.get(name):
+            yield Change(platform, kind, name, old.get(name, ""), new.get(name, ""))
 
 
-def _packages(image: Mapping[str, Any]) -> dict[str, str]:
-    return {str(package["name"]): str(package["version"]) for package in image["packages"]}
+def _layers(layers: Iterable[EarlierLayer | ImageLayer]) -> dict[str, str]:
+    return {layer.name: f"{layer.digest}, {layer.size:,} bytes" for layer in layers}
+
+
+def _packages(packages: Iterable[EarlierPackage | ImagePackage]) -> dict[str, str]:
+    return {package.name: package.version for package in packages}

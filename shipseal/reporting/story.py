@@ -5,27 +5,35 @@ so; one of a shape nobody expects gives one that says that, and never an empty o
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from dataclasses import replace
 
+from shipseal.documents.deploy import DeployDocument
+from shipseal.documents.facts import FactsDocument
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.promote import TagsDocument
+from shipseal.documents.publish import PublishedDocument
+from shipseal.documents.scan import DatabaseDocument
+from shipseal.documents.smoke import SmokeDocument
+from shipseal.documents.tools import ToolsDocument
+from shipseal.documents.verdict import VerdictDocument
+from shipseal.documents.verify import DiscoveryDocument, DiscoveryWay, VerificationDocument
+from shipseal.reporting.documents import Model, NotKnown, name
 from shipseal.reporting.page import Section
+from shipseal.reporting.since import moved
 from shipseal.reporting.summary import Summary, not_run, real, stand_ins
-
-Telling = Callable[[Any], Section]
 
 
 def title(summary: Summary) -> str:
     """Return the page's title: the image by digest, where there is one."""
-    image = summary.documents.get("image/image.json")
-    reference = image.get("reference") if isinstance(image, dict) else None
-    return f"{summary.world or 'run'}: {reference or 'no image'}"
+    image = summary.documents.get(ImageDocument)
+    return f"{summary.world or 'run'}: {image.reference if image else 'no image'}"
 
 
 def sections(summary: Summary) -> Iterator[Section]:
     """Yield the sections, the worst news first."""
     yield from _failures(summary)
     yield stages(summary)
-    for name, heading, tell in _TOLD:
-        yield _told(summary, name, heading, tell)
+    yield from _written(summary)
     yield _facts("What was real", real(summary))
     yield _facts("What a local stand-in did", stand_ins(summary))
     yield _facts("What was not run", not_run(summary))
@@ -47,127 +55,114 @@ def stages(summary: Summary) -> Section:
     return Section("Stages", (), ("stage", "ended", "time", "result"), rows)
 
 
-def _told(summary: Summary, name: str, heading: str, tell: Telling) -> Section:
-    if name in summary.unreadable:
-        return Section(heading, (f"Not known: {name} cannot be read ({summary.unreadable[name]}).",))
-    if name not in summary.documents:
-        return Section(heading, (f"Not known: {name.partition('/')[0]} has left nothing in this run.",))
+def _written(summary: Summary) -> Iterator[Section]:
+    yield _told(summary, FactsDocument, "Source", _source)
+    yield _told(summary, ToolsDocument, "Tools", _tools)
+    yield _told(summary, ImageDocument, "Image", _image)
+    yield _told(summary, SmokeDocument, "Smoke test", _smoke)
+    yield _told(summary, VerdictDocument, "Verdict", _verdict)
+    yield _told(summary, DatabaseDocument, "Vulnerability database", _database)
+    yield _told(summary, PublishedDocument, "Publication", _publication)
+    yield _told(summary, VerificationDocument, "Verification", _verification)
+    yield _told(summary, DiscoveryDocument, "Who finds the evidence", _discovery)
+    yield _told(summary, TagsDocument, "Tags", _tags)
+    yield _told(summary, DeployDocument, "Deployment", _deployment)
+
+
+def _told(summary: Summary, model: type[Model], heading: str, tell: Callable[[Model], Section]) -> Section:
     try:
-        told = tell(summary.documents[name])
-        # Whatever stands where a text should be is told as it stands.
-        rows = tuple(tuple(map(str, row)) for row in told.rows)
-    except (KeyError, TypeError, AttributeError, ValueError, IndexError) as error:
-        return Section(heading, (f"Not known: {name} is of an unknown shape ({type(error).__name__}: {error}).",))
-    return Section(heading, tuple(map(str, told.paragraphs)), told.header, rows, name)
+        return replace(tell(summary.documents.need(model)), title=heading, source=name(model))
+    except NotKnown as error:
+        return Section(heading, (f"Not known: {error}.",))
 
 
-def _source(facts: Any) -> Section:
-    state = "with changes that are in no commit" if facts["dirty"] else "exactly as committed"
-    repository = facts["repository"] or "a repository that names no origin"
-    return Section("", (f"Revision {facts['revision']} of {repository}, {state}.",))
+def _source(facts: FactsDocument) -> Section:
+    state = "with changes that are in no commit" if facts.dirty else "exactly as committed"
+    repository = facts.repository or "a repository that names no origin"
+    return Section("", (f"Revision {facts.revision} of {repository}, {state}.",))
 
 
-def _tools(tools: Any) -> Section:
-    if not tools:
-        raise ValueError("it names no tool")
-    rows = tuple((name, tool["version"], tool["from"], tool["digest"]) for name, tool in tools.items())
+def _tools(tools: ToolsDocument) -> Section:
+    rows = tuple((name, tool.version, tool.source, str(tool.digest)) for name, tool in tools.root.items())
     return Section("", ("Each is what the lock names, to the byte.",), ("tool", "version", "from", "digest"), rows)
 
 
-def _image(image: Any) -> Section:
-    rows = [
-        (platform, details["digest"], f"{details['size']:,} bytes", f"{len(details['packages'])} packages")
-        for platform, details in image["platforms"].items()
-    ]
-    return Section("", (image["reference"],), ("platform", "digest", "size", "holds"), tuple(rows))
-
-
-def _smoke(smoke: Any) -> Section:
-    started = f"Started on {smoke['platform']} by {smoke['isolation']}, answered after {smoke['start_ms']} ms."
-    limits = f"Isolation: {smoke['limits']}."
+def _image(image: ImageDocument) -> Section:
     rows = tuple(
-        (request["path"], str(request["status"]), "as expected" if request["passed"] else "NOT as expected")
-        for request in smoke["requests"]
+        (platform, str(details.digest), f"{details.size:,} bytes", f"{len(details.packages)} packages")
+        for platform, details in image.platforms.items()
     )
-    return Section("", (started, limits), ("path", "status", "answer"), rows)
+    return Section("", (str(image.reference),), ("platform", "digest", "size", "holds"), rows)
 
 
-def _database(database: Any) -> Section:
-    kind = "a SAMPLE of a few advisories" if database["sample"] else "a full one"
-    return Section("", (f"{kind[0].upper()}{kind[1:]}, built {database['built']}, schema {database['schema']}.",))
+def _smoke(smoke: SmokeDocument) -> Section:
+    started = f"Started on {smoke.platform} by {smoke.isolation}, answered after {smoke.start_ms} ms."
+    rows = tuple(
+        (answer.path, str(answer.status), "as expected" if answer.passed else "NOT as expected")
+        for answer in smoke.requests
+    )
+    return Section("", (started, f"Isolation: {smoke.limits}."), ("path", "status", "answer"), rows)
 
 
-def _verdict(verdict: Any) -> Section:
-    rows = [
-        (kind, reason["finding"] or reason["code"], reason["package"], reason["message"], reason.get("remedy", ""))
-        for kind in ("denied", "excused", "noted")
-        for reason in verdict[kind]
-    ]
-    denials = len(verdict["denied"])
-    answer = "Allowed." if verdict["allowed"] is True else f"Denied, for {denials} reason{'s' * (denials != 1)}."
+def _database(database: DatabaseDocument) -> Section:
+    kind = "A SAMPLE of a few advisories" if database.sample else "A full one"
+    return Section("", (f"{kind}, built {database.built}, schema {database.schema_version}.",))
+
+
+def _verdict(verdict: VerdictDocument) -> Section:
+    rows = tuple(
+        (ruling, reason.finding or reason.code, reason.package, reason.message, reason.remedy)
+        for ruling, reason in verdict.reasons
+    )
+    denials = len(verdict.denied)
+    answer = "Allowed." if verdict.allowed else f"Denied, for {denials} reason{'s' * (denials != 1)}."
     header = ("ruling", "finding", "package", "why", "what to do")
-    return Section("", (answer, *verdict["notices"]), header, tuple(rows))
+    return Section("", (answer, *verdict.notices), header, rows)
 
 
-def _publication(receipt: Any) -> Section:
-    evidence = sum(len(found) for found in receipt["referrers"].values())
-    text = f"{receipt['blobs']} blobs and {evidence} referrers at {receipt['registry']}, read back and compared."
-    return Section("", (receipt["reference"], text))
+def _publication(receipt: PublishedDocument) -> Section:
+    evidence = sum(map(len, receipt.referrers.values()))
+    text = f"{receipt.blobs} blobs and {evidence} referrers at {receipt.registry}, read back and compared."
+    return Section("", (str(receipt.reference), text))
 
 
-def _verification(verification: Any) -> Section:
-    policy = verification["policy"]
+def _verification(verification: VerificationDocument) -> Section:
+    policy = verification.policy
     said = (
-        f"{verification['digest']}, read back from the registry alone.",
-        f"Accepted by {' and by '.join(verification['verifiers'])}, by the policy {policy['name']} "
-        f"({policy['digest']}), up to SLSA build level {verification['slsa_build_level']}.",
-        *(f"Refused: {bundle}: {why}" for bundle, why in verification["refused"].items()),
+        f"{verification.digest}, read back from the registry alone.",
+        f"Accepted by {' and by '.join(verification.verifiers)}, by the policy {policy.name} "
+        f"({policy.digest}), up to SLSA build level {verification.slsa_build_level}.",
+        *(f"Refused: {bundle}: {why}" for bundle, why in verification.refused.items()),
     )
-    rows = tuple(
-        (statement["type"], statement["signer"], statement["issuer"], statement["bundle"])
-        for statement in verification["statements"]
-    )
+    rows = tuple((each.type, each.signer, each.issuer, str(each.bundle)) for each in verification.statements)
     return Section("", said, ("statement", "signer", "issuer", "bundle"), rows)
 
 
-def _discovery(discovery: Any) -> Section:
-    registry = discovery["registry"]
-    said = f"Looked for at the image's index. {registry['host']} keeps what is attached by {registry['keeps']}."
-    rows = tuple(
-        (
-            way["way"],
-            "measured" if way["measured"] else "emulated",
-            f"{len(way['found'])} of {len(way['found']) + len(way['missing'])} types",
-            "; ".join([*(f"not {kind}" for kind in way["missing"] if way["found"]), *filter(None, [way["says"]])]),
-        )
-        for way in discovery["ways"]
-    )
+def _discovery(discovery: DiscoveryDocument) -> Section:
+    registry = discovery.registry
+    said = f"Looked for at the image's index. {registry.host} keeps what is attached by {registry.keeps}."
+    rows = tuple(map(_way, discovery.ways))
     return Section("", (said,), ("by way of", "how we know", "found", "why no more"), rows)
 
 
-def _tags(tags: Any) -> Section:
-    rows = tuple((tag, tags["digest"], tags["before"][tag] or "nothing") for tag in tags["tags"])
+def _way(way: DiscoveryWay) -> tuple[str, ...]:
+    lacks = [f"not {kind}" for kind in way.missing if way.found]
+    return (
+        way.way,
+        "measured" if way.measured else "emulated",
+        f"{len(way.found)} of {len(way.found) + len(way.missing)} types",
+        "; ".join([*lacks, *filter(None, [way.says])]),
+    )
+
+
+def _tags(tags: TagsDocument) -> Section:
+    rows = tuple((tag, now, before) for tag, before, now in moved(tags))
     return Section("", (), ("tag", "names now", "named before"), rows)
 
 
-def _deployment(receipt: Any) -> Section:
-    said = f"{receipt['state'][0].upper()}{receipt['state'][1:]}: {receipt['reason']}."
-    return Section("", (said,), ("object",), tuple((name,) for name in receipt.get("objects", ())))
-
-
-_TOLD: tuple[tuple[str, str, Telling], ...] = (
-    ("facts/facts.json", "Source", _source),
-    ("tools/tools.json", "Tools", _tools),
-    ("image/image.json", "Image", _image),
-    ("smoke/smoke.json", "Smoke test", _smoke),
-    ("assess/verdict.json", "Verdict", _verdict),
-    ("scan/database.json", "Vulnerability database", _database),
-    ("publish/receipt.json", "Publication", _publication),
-    ("verify/verification.json", "Verification", _verification),
-    ("verify/discovery.json", "Who finds the evidence", _discovery),
-    ("promote/tags.json", "Tags", _tags),
-    ("deploy/receipt.json", "Deployment", _deployment),
-)
+def _deployment(receipt: DeployDocument) -> Section:
+    said = f"{receipt.state[0].upper()}{receipt.state[1:]}: {receipt.reason}."
+    return Section("", (said,), ("object",), tuple((each,) for each in receipt.objects or ()))
 
 
 def _facts(heading: str, facts: list[str]) -> Section:

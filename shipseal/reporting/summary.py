@@ -8,11 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum
-from typing import Any, assert_never
+from typing import assert_never
 
+from shipseal.documents.deploy import DeployDocument, DeployState
+from shipseal.documents.earlier import EarlierImage
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.scan import DatabaseDocument
+from shipseal.documents.smoke import Emulated, SmokeDocument
 from shipseal.errors import ShipsealError
-
-Documents = Mapping[str, Any]
+from shipseal.reporting.documents import Documents
 
 
 class Outcome(Enum):
@@ -61,27 +65,25 @@ class Summary:
         world: `dry-run` or `release`; empty when the directory does not tell.
         run_id: the identity of the run; empty when the directory does not tell.
         rows: every stage of the table, in its order.
-        documents: the JSON files that stages wrote, by `STAGE/FILE`, those that could be read.
-        unreadable: why each other one could not, though its stage finished.
+        documents: what stages wrote.
         failures: what ended the run, if anything did.
         products: the digest of every product of the finished stages, by `STAGE/FILE`.
         as_of: the time that dates were judged against, RFC 3339; empty when that was the time of the run.
         timings: of the finished stages whose records tell it.
         policy: where the project keeps who may sign what, as somebody in its directory would type it.
-        before: what `image/image.json` of the last release's run says, where somebody has named that run.
+        before: the image of the last release's run, where somebody has named that run.
     """
 
     world: str
     run_id: str
     rows: tuple[Row, ...]
     documents: Documents
-    unreadable: Mapping[str, str]
     failures: tuple[ShipsealError, ...]
     products: Mapping[str, str]
     as_of: str = ""
     timings: Mapping[str, Timing] = field(default_factory=dict)
     policy: str = "policy"
-    before: Any = None
+    before: EarlierImage | None = None
 
     def finished(self, stage: str) -> bool:
         """Say whether a stage has left its evidence."""
@@ -89,9 +91,9 @@ class Summary:
 
     @property
     def sample(self) -> bool | None:
-        """Whether the vulnerability database was the sample; `None` when nothing was scanned."""
-        database = self.documents.get("scan/database.json")
-        return bool(database.get("sample", True)) if isinstance(database, dict) else None
+        """Whether the vulnerability database was the sample, for which one that nobody knows is taken; or `None`."""
+        database = self.documents.get(DatabaseDocument)
+        return database.sample if database else True if DatabaseDocument in self.documents else None
 
     @property
     def locally_signed(self) -> bool:
@@ -208,8 +210,8 @@ _STAND_INS: Sequence[tuple[str, str]] = (
 
 
 def _deployed(summary: Summary) -> bool:
-    receipt = summary.documents.get("deploy/receipt.json")
-    return isinstance(receipt, dict) and receipt.get("state") == "deployed"
+    receipt = summary.documents.get(DeployDocument)
+    return receipt is not None and receipt.state is DeployState.DEPLOYED
 
 
 def _rehearsed(summary: Summary) -> bool:
@@ -217,53 +219,43 @@ def _rehearsed(summary: Summary) -> bool:
 
 
 def _database(summary: Summary, *, sample: bool) -> Iterator[Fact]:
-    database = summary.documents.get("scan/database.json")
-    if not isinstance(database, dict) or summary.sample is not sample:
+    if summary.sample is not sample:
         return
+    database = summary.documents.get(DatabaseDocument)
     if sample:
         said = "the vulnerability database: a SAMPLE of a few advisories, which judges nothing but the rules"
     else:
-        said = f"the vulnerability database, built {database.get('built', 'at a time that it does not tell')}"
+        said = f"the vulnerability database, built {database.built if database else 'at a time that nobody knows'}"
     yield Fact(said, "scan/database.json")
 
 
 def _platforms(summary: Summary) -> Iterator[Fact]:
     """Yield the platforms of the image that `smoke` did not start."""
-    image, smoke = (summary.documents.get(name) for name in ("image/image.json", _SMOKE))
-    if isinstance(image, dict) and isinstance(smoke, dict):
-        started, emulated = smoke.get("platform"), _emulated(smoke)
-        for platform in _objects(image.get("platforms")):
-            if platform != started and not emulated.get(platform, {}).get("started"):
-                why = emulated.get(platform, {}).get("why", "")
-                said = f"smoke on {platform}: the image was started on {started} only" + (f"; {why}" if why else "")
-                yield Fact(said, _SMOKE)
-
-
-def _emulated(smoke: Mapping[str, Any]) -> Mapping[str, Mapping[str, Any]]:
-    """Return what smoke.json says of the platforms that this machine is not."""
-    return _objects(smoke.get("emulated"))
-
-
-def _objects(value: Any) -> Mapping[str, Mapping[str, Any]]:
-    """Return the objects in a value by name; what is none has nothing to say here."""
-    return {name: each for name, each in value.items() if isinstance(each, dict)} if isinstance(value, dict) else {}
+    image, smoke = summary.documents.get(ImageDocument), summary.documents.get(SmokeDocument)
+    if image is None or smoke is None:
+        return
+    for platform in image.platforms:
+        how = smoke.emulated.get(platform)
+        if platform != smoke.platform and not isinstance(how, Emulated):
+            why = f"; {how.why}" if how and how.why else ""
+            yield Fact(f"smoke on {platform}: the image was started on {smoke.platform} only{why}", _SMOKE)
 
 
 def _runtime(summary: Summary, *, real: bool) -> Iterator[Fact]:
     """Yield what the image was started by: Docker is the real thing, anything else says what it lacks."""
-    smoke = summary.documents.get(_SMOKE)
-    if not isinstance(smoke, dict):
+    smoke = summary.documents.get(SmokeDocument)
+    if smoke is None:
         return
-    for platform, how in _emulated(smoke).items():
-        if not real and how.get("started"):
-            said = f"the processor of {platform}: {how.get('by')}, which answered {how.get('requests')} requests"
+    for platform, how in smoke.emulated.items():
+        if not real and isinstance(how, Emulated):
+            said = f"the processor of {platform}: {how.by}, which answered {how.requests} requests"
             yield Fact(said, _SMOKE)
-    if (smoke.get("isolation") == "docker") is not real:
+    if (smoke.isolation == "docker") is not real:
         return
     if real:
         yield Fact("Docker, which started the image", _SMOKE)
     else:
-        yield Fact(f"the container runtime: {smoke.get('isolation')}; isolation: {smoke.get('limits')}", _SMOKE)
+        yield Fact(f"the container runtime: {smoke.isolation}; isolation: {smoke.limits}", _SMOKE)
 
 
 def _seconds(value: float | None) -> str:

@@ -1,7 +1,6 @@
 """Sign what a deploy has to say of an image, and attach it to the image: once, however often the deploy is repeated."""
 
 from collections.abc import Collection, Mapping
-from typing import Any
 
 from shipseal.attestation.planned import Planned
 from shipseal.attestation.signing import Signer
@@ -38,7 +37,7 @@ async def say(
     place: Place,
     verified: Verified,
     kind: PredicateType,
-    predicate: Mapping[str, Any],
+    predicate: Mapping[str, object],
     apart: Collection[str] = (),
 ) -> bytes:
     """Return the bundle of a statement about an image, signed and attached unless that has been done before.
@@ -73,7 +72,7 @@ def attached(
     context: Context,
     verified: Verified,
     kind: PredicateType,
-    predicate: Mapping[str, Any],
+    predicate: Mapping[str, object],
     apart: Collection[str] = (),
 ) -> bytes | None:
     """Return the bundle of a statement that says the same and is attached already; None where there is none."""
@@ -82,7 +81,7 @@ def attached(
     return verified.bundle(_statement(verified, kind, predicate), apart)
 
 
-def _statement(verified: Verified, kind: PredicateType, predicate: Mapping[str, Any]) -> bytes:
+def _statement(verified: Verified, kind: PredicateType, predicate: Mapping[str, object]) -> bytes:
     reference = verified.reference
     subject = Subject(f"{reference.registry}/{reference.repository}", reference.digest)
     return Planned(kind_name(kind), kind, (subject,), predicate).canonical()

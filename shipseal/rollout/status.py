@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from shipseal.attestation.deployment import Receipt
 from shipseal.cluster.access import Access
@@ -65,7 +64,7 @@ class Standing:
             )
         return None
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, object]:
         """Return it for machines."""
         return {
             "event": "status",

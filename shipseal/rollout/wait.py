@@ -61,7 +61,7 @@ async def statuses(api: Api, rendered: Rendered) -> dict[str, Status]:
 
 
 def _kind(manifest: Manifest) -> dict[str, object]:
-    return {"apiVersion": manifest.body["apiVersion"], "kind": manifest.kind}
+    return {"apiVersion": manifest.api_version, "kind": manifest.kind}
 
 
 async def _failure(api: Api, rendered: Rendered, context: Context, what: str, why: str) -> SubjectFailed:

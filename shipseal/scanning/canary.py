@@ -4,7 +4,7 @@ GHSA-9298-4cf8-g4wj in waitress before 3.0.1, and CVE-2023-52425 in Debian 12's 
 each kind of package that an image holds.
 """
 
-from typing import Any
+from shipseal.scanning.findings import Report
 
 _KNOWN = {
     "pkg:pypi/waitress@3.0.0": "GHSA-9298-4cf8-g4wj",
@@ -21,7 +21,7 @@ DOCUMENT = {"bomFormat": "CycloneDX", "specVersion": "1.6", "version": 1, "compo
 """An SBOM of those packages."""
 
 
-def missed(report: Any) -> list[str]:
-    """Return what a Grype report on `DOCUMENT` should have found and did not."""
-    found = {match["vulnerability"]["id"] for match in report.get("matches") or ()}
+def missed(report: Report) -> list[str]:
+    """Return what a report on `DOCUMENT` should have found and did not."""
+    found = {finding.id for finding in report.findings}
     return [f"{name} in {purl.partition('?')[0]}" for purl, name in _KNOWN.items() if name not in found]

@@ -1,7 +1,7 @@
 """Turn a Grype report into findings. Pure.
 
 A report of a shape that we do not know is a failure of the tool, never an empty list: a scan that cannot be read must
-not look like a scan that found nothing. Shape: grype/presenter/models/document.go, Grype 0.121.
+not look like a scan that found nothing. `shipseal.documents.scan` has the shape.
 """
 
 from collections.abc import Iterable, Mapping
@@ -12,6 +12,10 @@ from functools import cached_property, total_ordering
 from itertools import groupby
 from typing import Any, Self
 
+from pydantic import ValidationError
+
+from shipseal.documents.document import problems
+from shipseal.documents.scan import GrypeMatch, GrypeReport, ScanDocument
 from shipseal.errors import ToolFailed
 from shipseal.purl import Purl
 
@@ -118,22 +122,32 @@ class Report:
 
 
 def read(report: Any) -> Report:
-    """Read a Grype report (its parsed JSON); raise `ToolFailed` when its shape is not the one we know."""
+    """Read what Grype has just written, parsed; raise `ToolFailed` when its shape is not the one we know."""
     try:
-        status = report["descriptor"]["db"]["status"]
-        return Report(
-            findings=tuple(sorted(map(_finding, report["matches"]), key=_order)),
-            suppressed=tuple(sorted(map(_finding, report.get("ignoredMatches") or []), key=_order)),
-            database=Database(_text(status["built"]), _text(status["schemaVersion"])),
-            providers=_providers(report["descriptor"]["db"].get("providers") or {}),
-            scanner=_text(report["descriptor"].get("version") or "unknown"),
-        )
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        return told(GrypeReport.model_validate(report, strict=False, by_alias=True, by_name=False))
+    except ValidationError as error:
         raise ToolFailed(
             "the scanner's report has a shape that this pipeline does not know",
-            why=f"{type(error).__name__}: {error}",
-            do="use the Grype of tools/tools.lock.toml; a newer one needs a change in shipseal/scanning/findings.py",
+            why=problems(error),
+            do="use the Grype of tools/tools.lock.toml; a newer one needs a change in shipseal/documents/scan.py",
         ) from error
+
+
+def told(report: GrypeReport) -> Report:
+    """Return what a report says."""
+    descriptor = report.descriptor
+    return Report(
+        findings=tuple(sorted(map(_finding, report.matches), key=_order)),
+        suppressed=tuple(sorted(map(_finding, report.ignored or ()), key=_order)),
+        database=Database(descriptor.db.status.built, descriptor.db.status.schema_version),
+        providers={name: each.captured or "unknown" for name, each in sorted((descriptor.db.providers or {}).items())},
+        scanner=descriptor.version or "unknown",
+    )
+
+
+def recorded(document: ScanDocument) -> dict[str, Report]:
+    """Return what the reports say that a scan has left, by platform."""
+    return {platform: told(report) for platform, report in document.root.items()}
 
 
 def merge(reports: Mapping[str, Report]) -> tuple[Finding, ...]:
@@ -159,41 +173,19 @@ def _order(finding: Finding) -> tuple[Severity, str, str, str]:
     return finding.severity, *_identity(finding)
 
 
-def _finding(match: Any) -> Finding:
-    vulnerability, artifact = match["vulnerability"], match["artifact"]
-    aliases = {_text(related["id"]) for related in match["relatedVulnerabilities"]} - {vulnerability["id"]}
+def _finding(match: GrypeMatch) -> Finding:
+    found = match.vulnerability
     return Finding(
-        id=_text(vulnerability["id"]),
-        aliases=tuple(sorted(aliases)),
-        package=_text(artifact["name"]),
-        version=_text(artifact["version"]),
-        purl=_text(artifact["purl"]).partition("?")[0],
-        severity=Severity(vulnerability["severity"].lower()),
-        fix=Fix(vulnerability["fix"]["state"] or "unknown"),
-        fixed_in=tuple(map(_text, vulnerability["fix"]["versions"])),
-        fixed_on=min(map(_day, vulnerability["fix"].get("available") or ()), default=None),
-        epss=max(map(_probability, vulnerability.get("epss") or ()), default=None),
-        exploited=bool(list(vulnerability.get("knownExploited") or ())),
-        provider=str(vulnerability.get("namespace") or "").partition(":")[0],
+        id=found.id,
+        aliases=tuple(sorted({related.id for related in match.related} - {found.id})),
+        package=match.artifact.name,
+        version=match.artifact.version,
+        purl=match.artifact.purl.partition("?")[0],
+        severity=Severity(found.severity),
+        fix=Fix(found.fix.state or "unknown"),
+        fixed_in=found.fix.versions,
+        fixed_on=min((each.day for each in found.fix.available or ()), default=None),
+        epss=max((each.epss for each in found.epss or ()), default=None),
+        exploited=bool(found.known_exploited),
+        provider=(found.namespace or "").partition(":")[0],
     )
-
-
-def _day(available: Any) -> date:
-    return date.fromisoformat(_text(available["date"])[:10])
-
-
-def _probability(scored: Any) -> float:
-    value = float(scored["epss"])
-    if not 0 <= value <= 1:  # NaN is refused by this too
-        raise ValueError(f"an EPSS of {value} is no probability")
-    return value
-
-
-def _providers(listed: Any) -> dict[str, str]:
-    return {_text(name): _text(each.get("captured") or "unknown") for name, each in sorted(listed.items())}
-
-
-def _text(value: Any) -> str:
-    if not isinstance(value, str) or not value:
-        raise ValueError(f"expected a text, found {value!r}")
-    return value

@@ -6,18 +6,22 @@ Its settings are environment variables (Grype, "Configuration"); exit code 1 is 
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+
 from shipseal import strict
 from shipseal.address import without_secrets
 from shipseal.digest import Digest
 from shipseal.disk import text_of
+from shipseal.documents.document import DigestText, Foreign, problems
+from shipseal.documents.scan import DatabaseDocument, DatabaseParts, GrypeStatus, ImportedDocument
 from shipseal.errors import ConfigError, RemoteFailed, ToolFailed, VerificationFailed
-from shipseal.scanning import canary
+from shipseal.scanning import canary, findings
 from shipseal.times import read_time
 from shipseal.tools.outputs import Completed
 from shipseal.tools.toolbox import Toolbox
@@ -30,25 +34,27 @@ _LARGEST = 256 << 20
 _GET_ONE = "get a whole one: `shipseal db update`, or `db import FILE`"
 
 
-@dataclass(frozen=True)
-class Identity:
-    """Which database it is.
+class LoadedDatabase(GrypeStatus):
+    """What `grype db status` says; `origin` is the address or the file that the database came from."""
 
-    Args:
-        built: when it was built, RFC 3339.
-        schema: its schema, as Grype says it.
-        checksum: sha256 of the file that it was imported from.
-        content: sha256 of the database that Grype made of that file, and reads.
-        source: where that file came from.
-        sample: whether it holds no more than a few advisories, for a dry run.
-    """
+    origin: str = Field(default="", validation_alias="from")
 
-    built: str
-    schema: str
-    checksum: str
-    content: str
-    source: str
-    sample: bool
+
+class DatabaseProvider(Foreign):
+    """A line of `grype db providers`: who made the data of a source."""
+
+    processor: str
+
+
+_PROVIDERS = TypeAdapter(tuple[DatabaseProvider, ...])
+
+
+class Identity(DatabaseParts):
+    """Which database it is, and `content`: sha256 of the database that Grype made of that file, and reads."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    content: DigestText
 
     @classmethod
     def read(cls, directory: Path) -> Self:
@@ -58,33 +64,28 @@ class Identity:
             ConfigError: there is none, so nobody knows which database it is.
         """
         try:
-            value = json.loads(text_of(directory / IDENTITY))
-            return cls.restore({name: value[name] for name in cls.__dataclass_fields__})
-        except (OSError, ValueError, KeyError, TypeError, RecursionError, VerificationFailed) as error:
+            return cls.model_validate_json(text_of(directory / IDENTITY), by_alias=True, by_name=False)
+        except (OSError, ValueError) as error:
+            why = problems(error) if isinstance(error, ValidationError) else [f"{type(error).__name__}: {error}"]
             raise ConfigError(
                 f"{directory} holds no imported vulnerability database",
-                why=f"{IDENTITY}: {type(error).__name__}: {error}",
+                why=[f"{IDENTITY}: {each}" for each in why],
                 do="run `shipseal db import FILE`, or `db update` where there is a network",
             ) from error
 
     @classmethod
-    def restore(cls, value: Mapping[str, Any]) -> Self:
-        """Read back what `as_json` or `split` gave; raise `TypeError` or `VerificationFailed` for anything else."""
-        if any(not isinstance(value[name], bool if name == "sample" else str) for name in cls.__dataclass_fields__):
-            raise TypeError("a value is of another type than an import writes")
-        read_time(value["built"])
-        for name in ("checksum", "content"):
-            Digest.parse(value[name])
-        return cls(**{name: value[name] for name in cls.__dataclass_fields__})
+    def recorded(cls, database: DatabaseDocument, imported: ImportedDocument) -> Self:
+        """Put together what `split` took apart."""
+        return cls(**dict(database), content=imported.content)
+
+    def split(self) -> tuple[DatabaseDocument, ImportedDocument]:
+        """Return which database it is, the same for everybody; and which bytes Grype made of it, others each time."""
+        same = {name: value for name, value in self if name != "content"}
+        return DatabaseDocument(**same), ImportedDocument(content=self.content)
 
     def as_json(self) -> dict[str, Any]:
         """Return it as an import leaves it beside the database."""
-        return asdict(self)
-
-    def split(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Return which database it is, the same for everybody; and which bytes Grype made of it, others each time."""
-        value = self.as_json()
-        return {name: value[name] for name in value if name != "content"}, {"content": self.content}
+        return self.model_dump(mode="json", by_alias=True)
 
     def describe(self, now: datetime) -> str:
         """Return the words without which no count of findings may be shown."""
@@ -107,7 +108,7 @@ class Grype:
     async def load(self, source: Path, origin: str, *, sample: bool = False) -> Identity:
         """Import a database file into the directory, and write down which one it is; raise `ToolFailed`."""
         self._empty()
-        checksum = str(Digest.of_file(source))
+        checksum = Digest.of_file(source)
         await self._run("db", "import", source)
         return await self._identify(checksum, origin, sample=sample)
 
@@ -129,31 +130,36 @@ class Grype:
             why = [without_secrets(line) for line in error.why]
             raise RemoteFailed("the vulnerability database cannot be fetched", why=why, do=do) from error
         # Grype has compared the archive with the checksum of the listing, and keeps both in where it came from.
-        origin = urlsplit(str((await self._status())["from"]))
+        origin = urlsplit((await self._status()).origin)
         checksum = dict(parse_qsl(origin.query)).get("checksum", "")
         return await self._identify(
-            str(Digest.parse(checksum)), without_secrets(urlunsplit(origin._replace(query=""))), sample=False
+            Digest.parse(checksum), without_secrets(urlunsplit(origin._replace(query=""))), sample=False
         )
 
     async def loaded(self) -> str:
         """Have Grype load the database; return its schema, or raise `ToolFailed` with what Grype says against it."""
-        return str((await self._status())["schemaVersion"])
+        return (await self._status()).schema_version
 
     def _empty(self) -> None:
         shutil.rmtree(self.directory, ignore_errors=True)
         self.directory.mkdir(parents=True)
 
-    async def _status(self) -> Any:
+    async def _status(self) -> LoadedDatabase:
         try:
-            return json.loads((await self._run("db", "status", "-o", "json")).stdout)
-        except (ValueError, RecursionError) as error:
-            raise ToolFailed("Grype does not say which database it has", why=str(error)) from error
+            return LoadedDatabase.model_validate_json((await self._run("db", "status", "-o", "json")).stdout)
+        except ValidationError as error:
+            raise ToolFailed("Grype does not say which database it has", why=problems(error)) from error
 
-    async def _identify(self, checksum: str, origin: str, *, sample: bool) -> Identity:
+    async def _identify(self, checksum: Digest, origin: str, *, sample: bool) -> Identity:
         status = await self._status()
-        content = str(Digest.of_file(self._file()))
-        sample = sample or await self._is_sample()
-        identity = Identity(str(status["built"]), str(status["schemaVersion"]), checksum, content, origin, sample)
+        identity = Identity(
+            built=status.built,
+            schema_version=status.schema_version,
+            checksum=checksum,
+            content=Digest.of_file(self._file()),
+            source=origin,
+            sample=sample or await self._is_sample(),
+        )
         text = json.dumps(identity.as_json(), indent=2, sort_keys=True) + "\n"
         (self.directory / IDENTITY).write_text(text, encoding="utf-8")
         return identity
@@ -161,10 +167,10 @@ class Grype:
     async def _is_sample(self) -> bool:
         """Say whether it is a sample under whatever name it comes: that is written in it, too."""
         try:
-            providers = json.loads((await self._run("db", "providers", "-o", "json")).stdout)
-            return any(each["processor"] == SAMPLE for each in providers)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ToolFailed("Grype does not say who made its database", why=str(error)) from error
+            providers = _PROVIDERS.validate_json((await self._run("db", "providers", "-o", "json")).stdout)
+        except ValidationError as error:
+            raise ToolFailed("Grype does not say who made its database", why=problems(error)) from error
+        return any(each.processor == SAMPLE for each in providers)
 
     def _file(self) -> Path:
         found = sorted(self.directory.glob("*/vulnerability.db"))
@@ -176,7 +182,7 @@ class Grype:
 
     def require_same(self, identity: Identity) -> None:
         """Hash the database; raise `VerificationFailed` when it is another than the one on record."""
-        found = str(Digest.of_file(self._file()))
+        found = Digest.of_file(self._file())
         if found != identity.content:
             raise VerificationFailed(
                 f"the vulnerability database in {self.directory} is not the one that was imported",
@@ -201,7 +207,7 @@ class Grype:
         """
         document = self.scratch / "canary.cdx.json"
         document.write_text(json.dumps(canary.DOCUMENT))
-        report = await self.scan(document)
+        report = findings.read(await self.scan(document))
         document.unlink()
         if blind := canary.missed(report):
             raise ToolFailed(

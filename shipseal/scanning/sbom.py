@@ -9,14 +9,25 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.sbom import (
+    CycloneDxDocument,
+    CycloneDxPart,
+    SpdxCode,
+    SpdxDocument,
+    SpdxFile,
+    SpdxPackage,
+    SpdxRelationship,
+    SyftDocument,
+)
 from shipseal.errors import ToolFailed
 from shipseal.purl import Purl
 
-Document = dict[str, Any]
-
+_FILES = frozenset({"RegularFile", "SymbolicLink"})
+_CONTAINS = "CONTAINS"
 _NO_CONTENT = "0" * 40  # what Syft gives as the SHA-1 of a directory or a link
 _TIME = "1970-01-01T00:00:00Z"
 
@@ -40,13 +51,13 @@ class Subject:
     generated: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, image: Mapping[str, Any], platform: str) -> Self:
-        """Read a platform out of `image/image.json`."""
-        entry = image["platforms"][platform]
-        name, digest = image["reference"].partition("@")[0], Digest.parse(entry["digest"])
-        packages = tuple(Package(Purl.parse(each["purl"]), tuple(each["files"])) for each in entry["packages"])
-        purl = f"pkg:oci/{name.rpartition('/')[2]}@{digest}"
-        return cls(name, digest, purl, packages, tuple(entry["generated"]))
+    def of(cls, image: ImageDocument, platform: str) -> Self:
+        """Return what one platform of an image is."""
+        entry = image.platforms[platform]
+        name = f"{image.reference.registry}/{image.reference.repository}"
+        packages = tuple(Package(Purl.parse(each.purl), each.files) for each in entry.packages)
+        purl = f"pkg:oci/{name.rpartition('/')[2]}@{entry.digest}"
+        return cls(name, entry.digest, purl, packages, entry.generated)
 
     @property
     def owners(self) -> dict[str, Purl]:
@@ -58,14 +69,13 @@ class Subject:
         return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{form} {self.digest}')}"
 
 
-def require_complete(listing: Document, subject: Subject) -> None:
+def require_complete(listing: SyftDocument, subject: Subject) -> None:
     """Raise `ToolFailed` when Syft's own listing lacks a package or a file of the image, or has a file of nobody.
 
     A layer without directory entries makes Syft lose the Debian packages with exit code 0: that must not pass.
     """
-    found = [Purl.parse(artifact["purl"]) for artifact in listing["artifacts"] if artifact["purl"]]
-    entries = listing.get("files") or ()
-    paths = {entry["location"]["path"].lstrip("/") for entry in entries if _is_file(entry)}
+    found = [Purl.parse(artifact.purl) for artifact in listing.artifacts if artifact.purl]
+    paths = {each.location.path.lstrip("/") for each in listing.files or () if each.metadata.type in _FILES}
     wrong = [
         f"package {package.purl} is in the image, but not found"
         for package in subject.packages
@@ -84,111 +94,90 @@ def require_complete(listing: Document, subject: Subject) -> None:
         )
 
 
-def _is_file(entry: Document) -> bool:
-    return entry.get("metadata", {}).get("type") in {"RegularFile", "SymbolicLink"}
-
-
-def cyclonedx(document: Document, subject: Subject) -> Document:
+def cyclonedx(document: CycloneDxDocument, subject: Subject) -> CycloneDxDocument:
     """Normalise a CycloneDX document, and put each file inside the component that it came with.
 
     Nesting is how CycloneDX says that one component is part of another (`component.components`).
     """
     owners = subject.owners
-    parts: dict[Purl, list[Document]] = defaultdict(list)
-    top: list[Document] = []
-    for component in document["components"]:
-        owner = owners.get(component["name"].lstrip("/")) if component["type"] == "file" else None
+    parts: dict[Purl, list[CycloneDxPart]] = defaultdict(list)
+    top: list[CycloneDxPart] = []
+    for component in document.components:
+        owner = owners.get(component.name.lstrip("/")) if component.type == "file" else None
         (parts[owner] if owner else top).append(component)
-    for component in top:
-        purl = Purl.parse(component["purl"]) if component.get("purl") else None
-        inside = [file for owner, files in parts.items() if purl and purl.same_package(owner) for file in files]
-        if inside:
-            component["components"] = sorted(inside, key=_by_name)
-    metadata = {
-        **document["metadata"],
-        "timestamp": _TIME,
-        "component": {
-            "bom-ref": subject.purl,
-            "type": "container",
-            "name": subject.name,
-            "version": str(subject.digest),
-            "purl": subject.purl,
-        },
-    }
-    serial = subject.identifier("cyclonedx")
-    return {**document, "serialNumber": serial, "metadata": metadata, "components": sorted(top, key=_by_name)}
+    whole = CycloneDxPart(
+        ref=subject.purl, type="container", name=subject.name, purl=subject.purl, version=str(subject.digest)
+    )
+    return document.model_copy(
+        update={
+            "serial": subject.identifier("cyclonedx"),
+            "metadata": document.metadata.model_copy(update={"timestamp": _TIME, "component": whole}),
+            "components": tuple(sorted((_with_parts(each, parts) for each in top), key=_by_name)),
+        }
+    )
 
 
-def _by_name(component: Document) -> tuple[str, str, str]:
-    return component["type"], component["name"], component.get("bom-ref", "")
+def _with_parts(component: CycloneDxPart, parts: Mapping[Purl, Sequence[CycloneDxPart]]) -> CycloneDxPart:
+    purl = Purl.parse(component.purl) if component.purl else None
+    inside = [file for owner, files in parts.items() if purl and purl.same_package(owner) for file in files]
+    return component.model_copy(update={"components": tuple(sorted(inside, key=_by_name))}) if inside else component
 
 
-def spdx(document: Document, subject: Subject) -> Document:
+def _by_name(component: CycloneDxPart) -> tuple[str, str, str]:
+    return component.type, component.name, component.ref
+
+
+def spdx(document: SpdxDocument, subject: Subject) -> SpdxDocument:
     """Normalise an SPDX document, and relate each file to the package that it came with, or to the image itself.
 
     Directories and links go: Syft gives them a checksum of zeros, which is no checksum of anything.
     """
-    files = [file for file in document["files"] if _sha1(file) != _NO_CONTENT]
-    gone = {file["SPDXID"] for file in document["files"]} - {file["SPDXID"] for file in files}
-    own = _own_files(document, subject, {file["fileName"]: file for file in files})
-    packages = [_with_files(package, own[package["SPDXID"]]) for package in document["packages"]]
+    files = [file for file in document.files if file.sha1 != _NO_CONTENT]
+    gone = {file.id for file in document.files} - {file.id for file in files}
+    own = _own_files(document, subject, {file.name: file for file in files})
     contains = [
-        {"spdxElementId": package, "relationshipType": "CONTAINS", "relatedSpdxElement": file["SPDXID"]}
+        SpdxRelationship(element=package, type=_CONTAINS, related=file.id)
         for package, inside in own.items()
         for file in inside
     ]
     other = [
         each
-        for each in document["relationships"]
-        if not {each["spdxElementId"], each["relatedSpdxElement"]} & gone
-        and not (each["relationshipType"] == "CONTAINS" and each["relatedSpdxElement"] not in own)
+        for each in document.relationships
+        if not {each.element, each.related} & gone and not (each.type == _CONTAINS and each.related not in own)
     ]
-    return {
-        **document,
-        "documentNamespace": subject.identifier("spdx"),
-        "creationInfo": {
-            **document["creationInfo"],
-            "created": _TIME,
-            "creators": [*document["creationInfo"]["creators"], "Tool: supply-chain-pipeline"],
-        },
-        "packages": packages,
-        "files": sorted(files, key=lambda file: str(file["fileName"])),
-        "relationships": sorted(contains + other, key=lambda each: sorted(each.items())),
-    }
+    creators = (*document.creation.creators, "Tool: supply-chain-pipeline")
+    return document.model_copy(
+        update={
+            "namespace": subject.identifier("spdx"),
+            "creation": document.creation.model_copy(update={"created": _TIME, "creators": creators}),
+            "packages": tuple(_with_files(package, own[package.id]) for package in document.packages),
+            "files": tuple(sorted(files, key=lambda file: file.name)),
+            "relationships": tuple(sorted(contains + other, key=_by_keys)),
+        }
+    )
 
 
-def _own_files(document: Document, subject: Subject, by_path: Mapping[str, Document]) -> dict[str, list[Document]]:
+def _by_keys(relationship: SpdxRelationship) -> list[tuple[str, str]]:
+    return sorted(relationship.model_dump(by_alias=True, exclude_unset=True).items())
+
+
+def _own_files(document: SpdxDocument, subject: Subject, by_path: Mapping[str, SpdxFile]) -> dict[str, list[SpdxFile]]:
     """Return the files of each package by its identifier; those of no package are the image's own."""
-    (image,) = (each["relatedSpdxElement"] for each in document["relationships"] if _describes(each))
-    own = {package["SPDXID"]: _paths(package, subject) for package in document["packages"]}
+    (image,) = (each.related for each in document.relationships if each.type == "DESCRIBES")
+    own = {package.id: _paths(package, subject) for package in document.packages}
     own[image] = by_path.keys() - subject.owners.keys()
     return {package: [by_path[path] for path in sorted(paths) if path in by_path] for package, paths in own.items()}
 
 
-def _describes(relationship: Document) -> bool:
-    return bool(relationship["relationshipType"] == "DESCRIBES")
-
-
-def _paths(package: Document, subject: Subject) -> Set[str]:
-    purls = [
-        Purl.parse(reference["referenceLocator"])
-        for reference in package.get("externalRefs", ())
-        if reference["referenceType"] == "purl"
-    ]
+def _paths(package: SpdxPackage, subject: Subject) -> Set[str]:
+    purls = [Purl.parse(each.locator) for each in package.references if each.type == "purl"]
     return {
         path for each in subject.packages for path in each.files if any(each.purl.same_package(purl) for purl in purls)
     }
 
 
-def _with_files(package: Document, own: Sequence[Document]) -> Document:
+def _with_files(package: SpdxPackage, own: Sequence[SpdxFile]) -> SpdxPackage:
     if not own:
-        return {key: value for key, value in package.items() if key != "packageVerificationCode"} | {
-            "filesAnalyzed": False
-        }
-    code = hashlib.sha1("".join(sorted(map(_sha1, own))).encode(), usedforsecurity=False).hexdigest()
-    return {**package, "filesAnalyzed": True, "packageVerificationCode": {"packageVerificationCodeValue": code}}
-
-
-def _sha1(file: Document) -> str:
-    sums: Sequence[Document] = file["checksums"]
-    return next(str(each["checksumValue"]) for each in sums if each["algorithm"] == "SHA1")
+        return package.model_copy(update={"analyzed": False, "code": None})
+    code = hashlib.sha1("".join(sorted(file.sha1 for file in own)).encode(), usedforsecurity=False).hexdigest()
+    return package.model_copy(update={"analyzed": True, "code": SpdxCode(value=code)})

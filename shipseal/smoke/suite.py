@@ -4,12 +4,15 @@ import json
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.to_thread
+from pydantic import ValidationError
 
 from shipseal.digest import Digest
+from shipseal.documents.document import Part, problems
+from shipseal.documents.inputs import InputWheel
+from shipseal.documents.smoke import SuiteNotRun, SuiteRun
 from shipseal.engine.inputs_of import locked_wheels, service_wheel
 from shipseal.engine.stage import Context
 from shipseal.errors import Reason, SubjectFailed, ToolFailed
@@ -27,7 +30,22 @@ from shipseal.smoke.sandbox import Sandbox
 
 _SECONDS = 900
 _NAMED_FAILURES = 10
-_ANSWER = {"code": int, "junit": str, "beside": list, "left_out": list}
+
+
+class SuiteAnswer(Part):
+    """What the process answers that runs the tests, which may be anything: they write where it does.
+
+    Args:
+        code: of pytest.
+        junit: its report.
+        beside: the modules that were found beside the image.
+        left_out: the tests that were left out, by pytest's names.
+    """
+
+    code: int
+    junit: str
+    beside: tuple[str, ...]
+    left_out: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -36,11 +54,16 @@ class Result:
 
     Args:
         junit: the report; empty when they were not run.
-        document: what smoke.json says of them.
+        told: what smoke.json says of them.
     """
 
     junit: str
-    document: dict[str, Any]
+    told: SuiteRun | SuiteNotRun
+
+    @property
+    def passed(self) -> int:
+        """How many have passed; 0 where they were not run."""
+        return self.told.passed if isinstance(self.told, SuiteRun) else 0
 
 
 async def run(context: Context, box: Sandbox, built: Built, platform: str, work: Path) -> Result:
@@ -58,13 +81,20 @@ async def run(context: Context, box: Sandbox, built: Built, platform: str, work:
     beside = await anyio.to_thread.run_sync(_prepare, context, platform, work / "beside")
     context.say("running the service's tests on the image's files")
     answer, last_words = await _run(context, box, built, platform, beside)
-    outcome = Outcome.read(answer["junit"].encode(), last_words)
+    outcome = Outcome.read(answer.junit.encode(), last_words)
     _refuse(context, outcome, answer, last_words)
-    return Result(answer["junit"], {**_document(context, outcome, answer), "platform": platform})
+    told = SuiteRun(
+        passed=outcome.total - outcome.skipped,
+        skipped=outcome.skipped,
+        left_out=context.config.smoke.left_out,
+        modules_not_in_the_image=answer.beside,
+        platform=platform,
+    )
+    return Result(answer.junit, told)
 
 
 def _not_run(why: str) -> Result:
-    return Result("", {"run": False, "why": why})
+    return Result("", SuiteNotRun(why=why))
 
 
 def _prepare(context: Context, platform: str, beside: Path) -> Path:
@@ -97,8 +127,8 @@ def _prepare(context: Context, platform: str, beside: Path) -> Path:
     return beside
 
 
-def _wheel(entry: dict[str, Any]) -> tuple[Component, Digest]:
-    return Component("pypi", entry["name"], entry["version"]), Digest.parse(entry["digest"])
+def _wheel(entry: InputWheel) -> tuple[Component, Digest]:
+    return Component("pypi", entry.name, entry.version), entry.digest
 
 
 def _fetch(context: Context, component: Component, digest: Digest) -> Path:
@@ -108,7 +138,7 @@ def _fetch(context: Context, component: Component, digest: Digest) -> Path:
 
 async def _run(
     context: Context, box: Sandbox, built: Built, platform: str, beside: Path
-) -> tuple[dict[str, Any], list[str]]:
+) -> tuple[SuiteAnswer, list[str]]:
     root = context.config.root
     paths = [path.relative_to(root).as_posix() for path in context.config.smoke.suite]
     argument = json.dumps({"paths": paths, "left_out": list(context.config.smoke.left_out)})
@@ -123,37 +153,25 @@ async def _run(
     )  # fmt: skip
     last_words = box.tools.last_words(completed.stderr)
     try:
-        return _checked(await anyio.Path(answers).read_bytes()), last_words
-    except (ValueError, RecursionError) as error:
+        return SuiteAnswer.model_validate_json(await anyio.Path(answers).read_bytes()), last_words
+    except ValidationError as error:
         raise ToolFailed(
             "the tests could not be run on the image's files",
-            why=last_words or str(error),
+            why=last_words or problems(error),
             reason=Reason.said(last_words),
             do="name pytest in test.lock, and in smoke.packages what its wheels need of Debian",
         ) from error
 
 
-def _checked(answer: bytes) -> dict[str, Any]:
-    """Return what the tests' process answers, which may hold anything: they write where it does."""
-    found = json.loads(answer)
-    if not isinstance(found, dict) or {name: type(value) for name, value in found.items()} != _ANSWER:
-        raise ValueError("it answers in another shape")
-    names = [*found["beside"], *found["left_out"]]
-    if not all(isinstance(name, str) for name in names):
-        raise ValueError("it names what is no text")
-    "".join([found["junit"], *names]).encode()  # no half of a surrogate pair, which no file takes
-    return found
-
-
-def _refuse(context: Context, outcome: Outcome, answer: dict[str, Any], last_words: list[str]) -> None:
-    unknown = sorted(context.config.smoke.left_out.keys() - set(answer["left_out"]))
+def _refuse(context: Context, outcome: Outcome, answer: SuiteAnswer, last_words: list[str]) -> None:
+    unknown = sorted(context.config.smoke.left_out.keys() - set(answer.left_out))
     if unknown:
         raise SubjectFailed(
             f"smoke.left-out names {unknown[0]}, and there is no such test",
-            why=f"pytest left out {', '.join(answer['left_out']) or 'none'}",
+            why=f"pytest left out {', '.join(answer.left_out) or 'none'}",
             do="correct the name, which is the one that pytest prints, or remove it",
         )
-    if outcome.failed or answer["code"] not in {0, 5}:
+    if outcome.failed or answer.code not in {0, 5}:
         raise SubjectFailed(
             f"{len(outcome.failed)} of {outcome.total} tests of {context.config.service.name} failed in its image",
             why=outcome.failed[:_NAMED_FAILURES] or last_words,
@@ -165,13 +183,3 @@ def _refuse(context: Context, outcome: Outcome, answer: dict[str, Any], last_wor
             why=f"{outcome.total} collected, {outcome.skipped} skipped",
             do="correct smoke.suite, or leave it out",
         )
-
-
-def _document(context: Context, outcome: Outcome, answer: dict[str, Any]) -> dict[str, Any]:
-    return {
-        "run": True,
-        "passed": outcome.total - outcome.skipped,
-        "skipped": outcome.skipped,
-        "left_out": dict(context.config.smoke.left_out),
-        "modules_not_in_the_image": answer["beside"],
-    }

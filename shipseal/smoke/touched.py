@@ -7,10 +7,13 @@ traced, so tests that measure time measure the same as before.
 import ctypes
 import os
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
+
+from shipseal.digest import Digest
+from shipseal.documents.smoke import NotWatched, TraceDocument, Watched, Workload
 
 _OPEN, _ONCE = 0x20, 0x80000000
 _EVENT = struct.Struct("iIII")
@@ -85,38 +88,43 @@ class Watch:
 
 
 def report(
-    files: Iterable[str], by_service: set[str], by_tests: set[str], about: Mapping[str, object]
-) -> dict[str, object]:
+    files: Iterable[str], by_service: set[str], by_tests: set[str], *, platform: str, digest: Digest, workload: Workload
+) -> TraceDocument:
     """Say of an image's files who opened them; the names are those whose need the service's start does not show.
 
     Args:
         files: all that were watched.
         by_service: what was opened while nothing but the service ran on them.
         by_tests: what was opened afterwards, while the tests ran.
-        about: which image it was, and what it was asked to do.
+        platform: what was started.
+        digest: its manifest.
+        workload: what it was asked to do.
     """
     every = set(files)
     records = {path for path in every if path.startswith(_RECORDS) or ".dist-info/" in path}
     rest = every - records - by_service
-    return {
-        **about,
-        "how": HOW,
-        "cannot_see": list(CANNOT_SEE),
-        "files": len(every),
-        "records": len(records),
-        "opened_by_the_service": len(by_service - records),
-        "loaded": sorted(by_service - records),
-        "opened_during_tests_only": sorted(rest & by_tests),
-        "never_opened": sorted(rest - by_tests),
-    }
+    seen = Watched(
+        platform=platform,
+        digest=digest,
+        workload=workload,
+        how=HOW,
+        cannot_see=CANNOT_SEE,
+        files=len(every),
+        records=len(records),
+        opened_by_the_service=len(by_service - records),
+        loaded=tuple(sorted(by_service - records)),
+        opened_during_tests_only=tuple(sorted(rest & by_tests)),
+        never_opened=tuple(sorted(rest - by_tests)),
+    )
+    return TraceDocument(seen)
 
 
-def coverage(own: Iterable[str], by_service: set[str]) -> dict[str, int]:
-    """Say how many of the service's own modules its processes opened: what a trace says of the rest is worth that."""
-    modules = {path for path in own if path.endswith((".py", ".pyc", ".so"))}
-    return {"modules": len(modules), "loaded": len(modules & by_service)}
+def modules(paths: Iterable[str]) -> frozenset[str]:
+    """Return the files with code in them: what a trace says is worth what it has seen of the service's own."""
+    return frozenset(path for path in paths if path.endswith((".py", ".pyc", ".so")))
 
 
-def unknown(isolation: str) -> dict[str, object]:
+def unknown(isolation: str) -> TraceDocument:
     """Say that nobody knows, and why."""
-    return {"how": "not watched", "why": f"with {isolation} the image's files do not lie where they can be watched"}
+    why = f"with {isolation} the image's files do not lie where they can be watched"
+    return TraceDocument(NotWatched(why=why))

@@ -4,6 +4,8 @@ Beside the verdict lie the bytes of the policy that it was given by: with what t
 that a replay needs.
 """
 
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.smoke import SmokeDocument
 from shipseal.engine.stage import Context
 from shipseal.judging import case
 from shipseal.judging.policy_files import PolicyFiles
@@ -13,26 +15,24 @@ from shipseal.reporting import judged, junit, sarif
 async def assess(context: Context) -> str:
     """Write `verdict.json`, with the digest of everything that it rests on, and the same for other programs."""
     files = PolicyFiles.load(context.config)
-    image = context.read_json("image", "image.json")
     inputs = {name: text.encode() for name, text in files.texts.items()}
-    for name in case.needed(files.rules, image["platforms"]):
-        stage, _, relative = name.partition("/")
-        document = context.read_json(stage, relative)  # for its shape, too
+    for name in case.needed(files.rules, ImageDocument.read(context).platforms):
         if name == case.SMOKE:
-            inputs[case.TESTS] = case.suite_of(document)
+            inputs[case.TESTS] = case.suite_of(SmokeDocument.read(context))
         else:
+            stage, _, relative = name.partition("/")
             inputs[name] = context.read(stage, relative)
     verdict = case.decide(case.Case(inputs, context.now, context.world.public))
     for name in inputs.keys() & {*files.texts, case.TESTS}:  # no stage before this one has left them
         path = context.out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(inputs[name])
-    context.write_json("verdict.json", verdict)
+    verdict.write(context)
     context.write_json("verdict.sarif", sarif.render(verdict))
     (context.out / "verdict.junit.xml").write_bytes(junit.render(verdict))
     (context.out / "verdict.md").write_text(judged.render(verdict), encoding="utf-8")
-    for notice in verdict["notices"]:
+    for notice in verdict.notices:
         context.say(notice)
-    counts = ", ".join(f"{len(verdict[kind])} {kind}" for kind in ("denied", "excused", "noted"))
-    sample = ", by a SAMPLE database" if verdict["sample"] else ""
-    return f"{'allowed' if verdict['allowed'] else 'NOT allowed'}: {counts}{sample}"
+    counts = f"{len(verdict.denied)} denied, {len(verdict.excused)} excused, {len(verdict.noted)} noted"
+    sample = ", by a SAMPLE database" if verdict.sample else ""
+    return f"{'allowed' if verdict.allowed else 'NOT allowed'}: {counts}{sample}"

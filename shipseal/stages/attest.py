@@ -3,24 +3,23 @@
 The digest is known before anything is pushed, so signatures come before publication: no unsigned image is ever there.
 """
 
-from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.identity import Certified
 from shipseal.attestation.piece import Piece, lay
 from shipseal.attestation.planned import Planned
 from shipseal.attestation.rehearsal import rehearse
 from shipseal.attestation.signing import Signer
-from shipseal.digest import Digest
 from shipseal.distribution.moving import require_writable
 from shipseal.distribution.referrers import EMPTY
 from shipseal.distribution.registry import Registry
+from shipseal.documents.attest import Kind
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.verdict import VerdictDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import VerificationFailed
-from shipseal.evidence.effects import Kind
 from shipseal.evidence.foreseeing import Foreseen, There, foresee, look_there
 from shipseal.evidence.statements import claims_of
 from shipseal.evidence.unfinished import forget, place_for, signed_before
@@ -39,16 +38,16 @@ async def attest(context: Context) -> str:
         VerificationFailed: the evidence is not of this image, or `verify` would refuse it once it is signed.
         PolicyDenied: the verdict is too old.
     """
-    image = context.read_json("image", "image.json")
-    digest = Digest.parse(image["digest"])
+    image = ImageDocument.read(context)
+    digest = image.digest
     layout = Layout.of_image(context.of("image") / "layout", digest).copy_to(context.out / "layout")
     layout.check_image(digest)
-    _require_same(image, layout, digest)
-    require_fresh(read_time(context.read_json("assess", "verdict.json")["judged"]), context.now)
+    _require_same(image, layout)
+    require_fresh(read_time(VerdictDocument.read(context).judged), context.now)
     for name in ("statements", "bundles"):
         (context.out / name).mkdir()
     latest = context.config.registry.latest
-    there = There.nothing(str(image["service"]["version"]), latest=latest)
+    there = There.nothing(image.service.version, latest=latest)
     async with scratch(context) as work:
 
         async def ask(registry: Registry) -> None:
@@ -77,7 +76,7 @@ async def _sign(context: Context, seen: Foreseen, signer: Signer, layout: Layout
     claims, pieces = claims_of(context), dict(seen.pieces)
     for each in seen.planned:
         _statement(context.out, each).write_bytes(each.canonical())
-    context.write_json("effects.json", seen.effects.as_json())
+    seen.effects.write(context)
     _rehearse(context, seen, signer.promise(claims))
     layout.put(EMPTY)
     missing = [each.digest for each in seen.effects.of(Kind.BLOB) if each.digest and not each.there]
@@ -107,10 +106,9 @@ def _statement(out: Path, planned: Planned) -> Path:
     return out / "statements" / f"{planned.name}.json"
 
 
-def _require_same(image: Mapping[str, Any], layout: Layout, digest: Digest) -> None:
+def _require_same(image: ImageDocument, layout: Layout) -> None:
     """Refuse to sign for platforms that the image has not."""
-    said = {platform: entry["digest"] for platform, entry in image["platforms"].items()}
-    found = {platform.name: str(platform.digest) for platform in layout.image(digest)[1]}
+    said, found = image.manifests, {platform.name: platform.digest for platform in layout.image(image.digest)[1]}
     if said != found:
         raise VerificationFailed(
             "image/image.json has other platforms than the image itself",

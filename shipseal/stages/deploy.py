@@ -3,7 +3,10 @@
 from shipseal.attestation.roots import public_root
 from shipseal.deploying.creation import FILE
 from shipseal.deploying.manifests import dump
-from shipseal.digest import Digest, Reference
+from shipseal.digest import Reference
+from shipseal.documents.deploy import DeployDocument, DeployState
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.verify import VerificationDocument
 from shipseal.engine.stage import Context
 from shipseal.errors import VerificationFailed
 from shipseal.rollout.orders import deploy as order
@@ -22,42 +25,39 @@ async def deploy(context: Context) -> str:
     """
     directory = context.config.deploy.manifests
     if directory is None:
-        context.write_json("receipt.json", {"state": "not run", "reason": "[deploy] manifests names no directory"})
+        DeployDocument(state=DeployState.NOT_RUN, reason="[deploy] manifests names no directory").write(context)
         return "not run: pipeline.toml names no manifests"
     reference = _verified(context)
     async with context.world.cluster(context.tools, context.out) as access:
         if access is None:
             rendered = await render(context, directory, reference)
             (context.out / "rendered.yaml").write_bytes(rendered.data)
-            _write(context, reference, rendered, "checked, not applied", "a dry run has no cluster")
+            _write(context, reference, rendered, DeployState.CHECKED, "a dry run has no cluster")
             return (
                 f"{len(rendered.manifests)} objects, the image by digest, valid for Kubernetes "
                 f"{context.config.deploy.kubernetes}: checked, not applied"
             )
         receipt, rendered = await order(context, _published(context), reference, access)
-    _write(context, reference, rendered, "deployed", f"receipt {receipt.sequence} in {rendered.namespace}")
+    _write(context, reference, rendered, DeployState.DEPLOYED, f"receipt {receipt.sequence} in {rendered.namespace}")
     context.write_json("deployment.json", receipt.predicate())
     proven = "each runs the verified image" if receipt.proven else "which image they run is UNPROVEN"
     return f"{len(rendered.manifests)} objects applied to {rendered.namespace}, {len(receipt.pods)} pods: {proven}"
 
 
-def _write(context: Context, reference: Reference, rendered: Rendered, state: str, reason: str) -> None:
+def _write(context: Context, reference: Reference, rendered: Rendered, state: DeployState, reason: str) -> None:
     manifests = context.config.deploy.manifests
     assert manifests is not None
     if rendered.first_replicas is not None:
         (context.out / FILE).write_bytes(dump([rendered.first_replicas]))
-    context.write_json(
-        "receipt.json",
-        {
-            "state": state,
-            "reason": reason,
-            "reference": str(reference),
-            "manifests": manifests.relative_to(context.config.root).as_posix(),
-            "kubernetes": context.config.deploy.kubernetes,
-            "objects": rendered.titles,
-            "rendered": str(rendered.digest),
-        },
-    )
+    DeployDocument(
+        state=state,
+        reason=reason,
+        reference=reference,
+        manifests=manifests.relative_to(context.config.root).as_posix(),
+        kubernetes=context.config.deploy.kubernetes,
+        objects=tuple(rendered.titles),
+        rendered=rendered.digest,
+    ).write(context)
 
 
 def _published(context: Context) -> Published:
@@ -71,8 +71,7 @@ def _published(context: Context) -> Published:
 
 def _verified(context: Context) -> Reference:
     """Return the image that was verified; it must be the one that was built."""
-    built = Reference.parse(context.read_json("image", "image.json")["reference"])
-    verified = Digest.parse(context.read_json("verify", "verification.json")["digest"])
+    built, verified = ImageDocument.read(context).reference, VerificationDocument.read(context).digest
     if verified != built.digest:
         raise VerificationFailed(
             "the verified image is not the one that was built",

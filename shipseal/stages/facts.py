@@ -15,6 +15,7 @@ from dulwich.repo import Repo
 
 from shipseal.attestation.spelling import repository_uri
 from shipseal.digest import walk
+from shipseal.documents.facts import FactsDocument
 from shipseal.engine.stage import Context
 from shipseal.errors import ConfigError, UsageError
 from shipseal.project.checkout import WorkTree, listed, work_tree
@@ -44,22 +45,22 @@ async def facts(context: Context) -> str:
         commit = repository[repository.head()]
         compared = compare(tree)
         changed = sorted({*compared.changed, *_ignored(tree, context.config)})
-        found = {
-            "revision": revision,
-            "commit_time": commit.commit_time if isinstance(commit, Commit) else 0,
-            "repository": _remote(repository),
-            "ref": _ref(repository),
-            "dirty": bool(changed),
-            "changed": [name(each) for each in changed[:_NAMED_CHANGES]],
-            "tree": str(compared.tree),
-        }
+        found = FactsDocument(
+            revision=revision,
+            commit_time=commit.commit_time if isinstance(commit, Commit) else 0,
+            repository=_remote(repository),
+            ref=_ref(repository),
+            dirty=bool(changed),
+            changed=tuple(name(each) for each in changed[:_NAMED_CHANGES]),
+            tree=compared.tree,
+        )
         tags = _tags(repository)
         unknown = context.world.public and bool(tags) and not is_pushed(repository)
-    context.write_json("facts.json", found)
+    found.write(context)
     if changed and context.world.public:
         raise UsageError(
             "the working tree has changes that are in no commit",
-            why=[name(each) for each in changed[:_NAMED_CHANGES]],
+            why=found.changed,
             do="commit or discard them: a release is made from a commit",
         )
     if unknown:
@@ -68,7 +69,7 @@ async def facts(context: Context) -> str:
             do="push it first, or fetch what is there: others have to find what a release names",
         )
     if context.world.public:
-        require_agreeing(context.config, str(found["ref"]), tags)
+        require_agreeing(context.config, found.ref, tags)
     if not changed:
         return f"{revision[:12]}, clean"
     count = f"{len(changed)} file{'s' if len(changed) > 1 else ''}"

@@ -3,12 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import anyio
 import anyio.to_thread
 
 from shipseal.digest import Digest, Reference
+from shipseal.documents.image import (
+    ClosureDocument,
+    ClosurePlatform,
+    ImageDocument,
+    ImageLayer,
+    ImagePackage,
+    ImagePlatform,
+    ImageService,
+    OfferedDocument,
+)
 from shipseal.engine.inputs_of import locked_wheels, service_wheel
 from shipseal.engine.keys import code
 from shipseal.engine.stage import Context
@@ -58,12 +67,13 @@ async def image(context: Context) -> str:
         parts = _parts(context, plans, here)
         layers = await layering.make(parts.values(), earlier, before / "layout")
     document = _write(context, lock, blobs, plans, parts, layers)
-    context.write_json("image.json", document)
-    context.write_json(written.FILENAME, written.document(layers))
-    context.write_json("closure.json", {platform: vars(each.closure) for platform, each in plans.items()})
-    context.write_json("offered.json", {platform: offered(each.tree, interior) for platform, each in plans.items()})
-    sizes = " and ".join(f"{entry['size'] / 1e6:.2f} MB" for entry in document["platforms"].values())
-    return f"{sizes} for {', '.join(document['platforms'])}, {document['digest']}"
+    document.write(context)
+    written.document(layers).write(context)
+    closures = {platform: ClosurePlatform(**vars(each.closure)) for platform, each in plans.items()}
+    ClosureDocument(closures).write(context)
+    OfferedDocument({platform: offered(each.tree, interior) for platform, each in plans.items()}).write(context)
+    sizes = " and ".join(f"{entry.size / 1e6:.2f} MB" for entry in document.platforms.values())
+    return f"{sizes} for {', '.join(document.platforms)}, {document.digest}"
 
 
 async def _unpack(
@@ -97,8 +107,8 @@ def _locked(context: Context, lock: Lock, platform: str) -> list[tuple[Component
         component = Component("deb", package.name, package.version, package.architecture, lock.runtime.release)
         parts.append((component, _fetch(context, component, package.digest)))
     for wheel in locked:
-        component = Component("pypi", wheel["name"], wheel["version"])
-        parts.append((component, _fetch(context, component, Digest.parse(wheel["digest"]))))
+        component = Component("pypi", wheel.name, wheel.version)
+        parts.append((component, _fetch(context, component, wheel.digest)))
     return parts
 
 
@@ -128,8 +138,8 @@ def _write(
     plans: Mapping[str, Plan],
     parts: Mapping[str, Parts],
     layers: Mapping[Digest, Written],
-) -> dict[str, Any]:
-    """Write the layout's documents, and return image.json."""
+) -> ImageDocument:
+    """Write the layout's documents, and say what the image is."""
     service = next(iter(plans.values())).service
     labels = _labels(context, lock, service)
     manifests, platforms = [], {}
@@ -139,18 +149,17 @@ def _write(
         manifest = blobs.put(documents.MANIFEST, documents.manifest(configuration, named, labels))
         manifests.append(replace(manifest, platform=platform))
         size = manifest.size + configuration.size + sum(layer.descriptor.size for layer in named)
-        listing = _list(named, parts[platform], layers)
-        platforms[platform] = {"digest": str(manifest.digest), "size": size, **listing}
+        platforms[platform] = _list(manifest.digest, size, named, _owned(parts[platform], layers))
     index = blobs.put(documents.INDEX, documents.index(manifests, labels))
     blobs.finish(index)
     host, _, repository = context.config.image.repository.partition("/")
-    return {
-        "format": documents.FORMAT,
-        "reference": str(Reference(host, repository, index.digest)),
-        "digest": str(index.digest),
-        "platforms": platforms,
-        "service": {"name": service.name, "version": service.version},
-    }
+    return ImageDocument(
+        format=documents.FORMAT,
+        reference=Reference(host, repository, index.digest),
+        digest=index.digest,
+        platforms=platforms,
+        service=ImageService(name=service.name, version=service.version),
+    )
 
 
 def _labels(context: Context, lock: Lock, service: Component) -> dict[str, str]:
@@ -175,31 +184,38 @@ def _runtime(context: Context, plan: Plan, labels: Mapping[str, str]) -> Runtime
     return Runtime(plan.entrypoint, environment, service.port, f"{rootfs.USER}:{rootfs.USER}", labels)
 
 
-def _list(named: Sequence[Layer], parts: Parts, layers: Mapping[Digest, Written]) -> dict[str, Any]:
-    owned = {
-        component: layers[inputs].files[component.purl] for inputs, part in parts.items() for component in part.files
-    }
-    generated = [entry.path for entry in rootfs.GENERATED]
+def _owned(parts: Parts, layers: Mapping[Digest, Written]) -> dict[Component, tuple[str, ...]]:
+    """Return the paths of what each component has in the image."""
     return {
-        "layers": [
-            {
-                "name": layer.name,
-                "digest": str(layer.descriptor.digest),
-                "diff_id": str(layer.diff_id),
-                "size": layer.descriptor.size,
-            }
-            for layer in named
-        ],
-        "packages": [
-            {
-                "purl": component.purl,
-                "name": component.name,
-                "version": component.version,
-                "type": component.type,
-                "files": paths,
-            }
-            for component, paths in sorted(owned.items())
-        ],
-        "generated": generated,
-        "files": len(generated) + sum(map(len, owned.values())),
+        component: tuple(layers[inputs].files[component.purl])
+        for inputs, part in parts.items()
+        for component in part.files
     }
+
+
+def _list(
+    manifest: Digest, size: int, named: Sequence[Layer], owned: Mapping[Component, tuple[str, ...]]
+) -> ImagePlatform:
+    generated = tuple(entry.path for entry in rootfs.GENERATED)
+    return ImagePlatform(
+        digest=manifest,
+        size=size,
+        layers=tuple(
+            ImageLayer(
+                name=layer.name, digest=layer.descriptor.digest, diff_id=layer.diff_id, size=layer.descriptor.size
+            )
+            for layer in named
+        ),
+        packages=tuple(
+            ImagePackage(
+                purl=component.purl,
+                name=component.name,
+                version=component.version,
+                type=component.type,
+                files=paths,
+            )
+            for component, paths in sorted(owned.items())
+        ),
+        generated=generated,
+        files=len(generated) + sum(map(len, owned.values())),
+    )

@@ -33,10 +33,10 @@ async def inputs(context: Context) -> str:
         watch=Watch(context.count, wrong.append),
     )
     listing = await anyio.to_thread.run_sync(wanted.listing, context.store)
-    context.write_json("inputs.json", listing)
+    listing.write(context)
     counts = [
-        f"{len({entry['digest'] for entries in listing['wheels'].values() for entry in entries})} wheels",
-        f"{len({entry['digest'] for entries in listing['debian'].values() for entry in entries})} Debian packages",
+        f"{len({wheel.digest for group in listing.wheels.values() for wheel in group})} wheels",
+        f"{len({package.digest for group in listing.debian.values() for package in group})} Debian packages",
     ]
     came = f"{len(fetched.names())} of them fetched now" if fetched else "all from the store"
     return "; ".join((f"{', '.join(counts)}, {came}", *wrong))

@@ -12,15 +12,19 @@ from shipseal.digest import Digest, Reference
 from shipseal.distribution.listing import require_listed
 from shipseal.distribution.moving import Moves, move, moves
 from shipseal.distribution.registry import Registry
+from shipseal.documents.attest import EffectsDocument, Kind
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.promote import NOWHERE, TagsDocument
+from shipseal.documents.publish import PublishedDocument
+from shipseal.documents.verify import VerificationDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import VerificationFailed
 from shipseal.evidence.afterwards import look_after, require_planned
-from shipseal.evidence.effects import Effects, Kind
 from shipseal.evidence.statements import SUMMARY
 from shipseal.evidence.unfinished import forget, place_for, signed_before
-from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.models import OciConfiguration, OciManifest
 
 _VERSION = "org.opencontainers.image.version"
 
@@ -52,48 +56,43 @@ async def promote(context: Context) -> str:
         planned, now = await _move(registry, version, digest, latest=context.config.registry.latest)
         await _require_planned(context, registry, now, layout, summary)
     forget(context)
-    context.write_json(
-        "tags.json",
-        {
-            "digest": str(digest),
-            "tags": list(planned.before),
-            "before": {tag: str(old) if old else "there was none" for tag, old in planned.before.items()},
-            "stay": dict(planned.stay),
-        },
-    )
+    TagsDocument(
+        digest=digest,
+        tags=tuple(planned.before),
+        before={tag: str(old) if old else NOWHERE for tag, old in planned.before.items()},
+        stay=planned.stay,
+    ).write(context)
     stay = "".join(f"; {tag} stays at {newer}, which is newer" for tag, newer in planned.stay.items())
     return f"{', '.join(planned.before)} -> {digest}{stay}"
 
 
-def _one_image(context: Context) -> tuple[Reference, list[Digest]]:
+def _one_image(context: Context) -> tuple[Reference, Sequence[Digest]]:
     """Return what was published, and its manifests with the index last; it must be what was built and verified."""
-    receipt, image = context.read_json("publish", "receipt.json"), context.read_json("image", "image.json")
-    verification = context.read_json("verify", "verification.json")
-    published, subjects = Reference.parse(receipt["reference"]), [Digest.parse(each) for each in receipt["subjects"]]
+    published, image = PublishedDocument.read(context), ImageDocument.read(context)
+    *platforms, index = published.subjects
     said = {
-        "to be tagged": f"{context.config.image.repository}@{subjects[-1]}",
-        "built": image["reference"],
-        "published": receipt["reference"],
-        "verified": verification["reference"],
+        "to be tagged": Reference.parse(f"{context.config.image.repository}@{index}"),
+        "built": image.reference,
+        "published": published.reference,
+        "verified": VerificationDocument.read(context).reference,
     }
-    platforms = {Digest.parse(entry["digest"]) for entry in image["platforms"].values()}
-    if set(said.values()) != {str(published)} or {*subjects[:-1]} != platforms:
+    if len(set(said.values())) != 1 or {*platforms} != {*image.manifests.values()}:
         raise VerificationFailed(
             "what was built, published and verified is not one image",
             why=[f"{role:<12} {reference}" for role, reference in said.items()],
             do="run the release again: it begins with what has changed",
         )
-    return published, subjects
+    return published.reference, published.subjects
 
 
 async def _version(context: Context, registry: Registry, layout: Layout, index: Digest) -> str:
     """Return the version that the published image itself says that it is; the run's own word must be the same."""
-    found = {context.read_json("image", "image.json")["service"]["version"]}
+    found = {ImageDocument.read(context).service.version}
     for platform in layout.image(index)[1]:
-        manifest = checked_json(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
-        configuration = Digest.parse(manifest["config"]["digest"])
-        said = checked_json(await registry.blob(configuration), configuration, f"the configuration for {platform.name}")
-        found.add(str(((said.get("config") or {}).get("Labels") or {}).get(_VERSION)))
+        manifest = OciManifest.of(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
+        at, what = manifest.config.digest, f"the configuration for {platform.name}"
+        said = OciConfiguration.of(await registry.blob(at), at, what)
+        found.add(str(said.config.labels.get(_VERSION)))
     if len(found) != 1:
         raise VerificationFailed(
             "the image and this run do not name one version",
@@ -143,11 +142,11 @@ async def _attach(
 
 async def _require_planned(context: Context, registry: Registry, now: Moves, layout: Layout, summary: Piece) -> None:
     """Raise `VerificationFailed` where the registry has more or less of this release than `attest` had planned."""
-    effects = Effects.of_json(context.read_json("attest", "effects.json"))
+    effects = EffectsDocument.read(context)
     policy, directory = context.world.policy()
     roots = {policy.root(each if each.exists() else None, public_root(), directory): None for each in _left(context)}
     trusted = [(Both.by(context.tools, root, policy.keys), policy.signers) for root in roots]
-    own = {*map(Digest.parse, context.read_json("publish", "receipt.json")["bundles"]), Digest.of(summary.bundle)}
+    own = {*PublishedDocument.read(context).bundles, Digest.of(summary.bundle)}
     names = {each.name for each in effects.of(Kind.REFERRER)} - {SUMMARY}
     statements = {name: context.read("attest", f"statements/{name}.json") for name in names}
     statements[SUMMARY] = context.read("verify", "summary.json")

@@ -1,29 +1,29 @@
 """Push the image by digest, then its evidence, and read all of it back before anybody is told."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
-from shipseal.digest import Digest
+from shipseal.digest import Digest, Reference
 from shipseal.distribution.following import Progress, following, sizes_of
 from shipseal.distribution.listing import require_listed
 from shipseal.distribution.registry import Registry
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.publish import PublishedDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import RemoteFailed, VerificationFailed
 from shipseal.evidence.meanwhile import without_seconds
-from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.models import OciReferrer
 
 
 async def publish(context: Context) -> str:
     """Write receipt.json; raise `RemoteFailed` when the registry does not give back what it was given."""
-    image = context.read_json("image", "image.json")
-    index = Digest.parse(image["digest"])
+    image = ImageDocument.read(context)
+    index = image.digest
     layout = Layout.of_image(context.of("attest") / "layout", index)
     layout.check_image(index)
-    subjects = [Digest.parse(platform["digest"]) for platform in image["platforms"].values()] + [index]
+    subjects = (*image.manifests.values(), index)
     files = context.world.content(context.out)
     async with (
         context.world.registry(context.tools, files, writable=True) as registry,
@@ -46,19 +46,16 @@ async def publish(context: Context) -> str:
         count, size = compare(layout.path, work / "layout", registry.host)
     where = "a local stand-in" if files else registry.host
     evidence = sum(len(found) for found in expected.values())
-    context.write_json(
-        "receipt.json",
-        {
-            "reference": f"{context.config.image.repository}@{index}",
-            "registry": where,
-            "bundles": sorted(map(str, bundles)),
-            "subjects": [str(subject) for subject in subjects],
-            "referrers": {str(subject): sorted(map(str, found)) for subject, found in expected.items()},
-            "blobs": count,
-            "bytes": size,
-            "sent": sent,
-        },
-    )
+    PublishedDocument(
+        reference=Reference.parse(f"{context.config.image.repository}@{index}"),
+        registry=where,
+        bundles=tuple(sorted(bundles)),
+        subjects=subjects,
+        referrers={subject: tuple(sorted(found)) for subject, found in expected.items()},
+        blobs=count,
+        bytes=size,
+        sent=sent,
+    ).write(context)
     return f"{count} blobs and {evidence} referrers pushed to {where}, read back and compared"
 
 
@@ -80,37 +77,26 @@ async def _push(context: Context, registry: Registry, layout: Layout, index: Dig
 def referrers_of(layout: Layout) -> dict[Digest, set[Digest]]:
     """Return the digests of the manifests of a layout's index that refer to each subject."""
     found: dict[Digest, set[Digest]] = {}
-    for digest, manifest in _manifests(layout, (Digest.parse(item["digest"]) for item in layout.listed())):
-        if "subject" in manifest:
-            with _known_shape(digest):
-                found.setdefault(Digest.parse(manifest["subject"]["digest"]), set()).add(digest)
+    for digest in (Digest.parse(item["digest"]) for item in layout.listed()):
+        if subject := _manifest(layout, digest).subject:
+            found.setdefault(subject.digest, set()).add(digest)
     return found
 
 
 def bundles_of(layout: Layout, referrers: Mapping[Digest, set[Digest]]) -> set[Digest]:
-    """Return the digests of the bundles that referrers carry."""
-    bundles: set[Digest] = set()
-    for digest, manifest in _manifests(layout, (each for found in referrers.values() for each in found)):
-        with _known_shape(digest):
-            bundles |= {Digest.parse(layer["digest"]) for layer in manifest["layers"]}
+    """Return the digests of the bundles that referrers carry; raise `VerificationFailed` where there is none."""
+    manifests = [_manifest(layout, each) for found in referrers.values() for each in found]
+    bundles = {layer.digest for manifest in manifests for layer in manifest.layers}
+    if not bundles:
+        raise VerificationFailed(
+            "attest/layout holds no evidence, and an image is not published without",
+            do="run `shipseal stage attest` again",
+        )
     return bundles
 
 
-def _manifests(layout: Layout, digests: Iterable[Digest]) -> Iterator[tuple[Digest, dict[str, Any]]]:
-    for digest in digests:
-        yield digest, checked_json(layout.read(digest), digest, "a manifest of attest/layout")
-
-
-@contextmanager
-def _known_shape(digest: Digest) -> Iterator[None]:
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise VerificationFailed(
-            f"attest/layout has a manifest of unknown shape: {digest}",
-            why=f"{type(error).__name__}: {error}",
-            do="run `shipseal stage attest` again",
-        ) from error
+def _manifest(layout: Layout, digest: Digest) -> OciReferrer:
+    return OciReferrer.of(layout.read(digest), digest, "a manifest of attest/layout")
 
 
 def compare(pushed: Path, pulled: Path, host: str) -> tuple[int, int]:

@@ -1,24 +1,25 @@
 """List what is in the image."""
 
-import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import anyio
 
-from shipseal.digest import Digest
+from shipseal.documents.document import WholeDocument
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument, SyftDocument
 from shipseal.engine.stage import Context
-from shipseal.errors import ToolFailed
+from shipseal.errors import ToolFailed, VerificationFailed
 from shipseal.oci.layout import Layout
 from shipseal.platforms import Platform
 from shipseal.scanning import sbom as documents
 
 # Versions of the formats are fixed here, so that a newer Syft does not change them unasked.
 _FORMS = {
-    "cyclonedx-json@1.6": "sbom.cdx.json",
-    "spdx-json@2.3": "sbom.spdx.json",
-    "syft-json": "sbom.syft.json",
+    "cyclonedx-json@1.6": CycloneDxDocument.NAME,
+    "spdx-json@2.3": SpdxDocument.NAME,
+    "syft-json": SyftDocument.NAME,
 }
 # Its settings are part of what it writes, so none may name a place of this machine; and it reads .syft.yaml at home.
 _SETTINGS = {
@@ -28,12 +29,14 @@ _SETTINGS = {
     "HOME": "/nonexistent",
 }
 
+Kind = TypeVar("Kind", bound=WholeDocument)
+
 
 async def sbom(context: Context) -> str:
     """Have Syft list each platform's image, make its documents byte-stable, and hold them against `image.json`."""
-    image = context.read_json("image", "image.json")
-    layout = Layout.of_image(context.of("image") / "layout", Digest.parse(image["digest"]))
-    layout.check_image(Digest.parse(image["digest"]))
+    image = ImageDocument.read(context)
+    layout = Layout.of_image(context.of("image") / "layout", image.digest)
+    layout.check_image(image.digest)
     counts: dict[str, str] = {}
 
     async def one(platform: str) -> None:
@@ -41,7 +44,7 @@ async def sbom(context: Context) -> str:
         counts[platform] = await _list(context, layout, documents.Subject.of(image, platform), platform)
 
     async with anyio.create_task_group() as platforms:
-        for platform in image["platforms"]:
+        for platform in image.platforms:
             platforms.start_soon(one, platform)
     return f"packages and files: {', '.join(f'{counts[each]} on {each}' for each in sorted(counts))}"
 
@@ -63,16 +66,18 @@ async def _list(context: Context, layout: Layout, subject: documents.Subject, pl
     )
     for made in (view, scratch):
         shutil.rmtree(made)
-    cyclonedx, spdx, listing = (_read(where / name) for name in _FORMS.values())
+    listing = _read(SyftDocument, where)
     documents.require_complete(listing, subject)
-    normal = (documents.cyclonedx(cyclonedx, subject), documents.spdx(spdx, subject), listing)
-    for name, document in zip(_FORMS.values(), normal, strict=True):
-        context.write_json(f"{relative}/{name}", document)
-    return f"{len(listing['artifacts'])} and {len(normal[1]['files'])}"
+    spdx = documents.spdx(_read(SpdxDocument, where), subject)
+    for document in (documents.cyclonedx(_read(CycloneDxDocument, where), subject), spdx, listing):
+        document.write(context, relative)
+    return f"{len(listing.artifacts)} and {len(spdx.files)}"
 
 
-def _read(path: Path) -> Any:
+def _read(kind: type[Kind], where: Path) -> Kind:
+    """Read what Syft has just written; raise `ToolFailed` where that is not what it is asked for."""
     try:
-        return json.loads(path.read_bytes())
-    except (OSError, ValueError) as error:
-        raise ToolFailed(f"Syft left no readable {path.name}", why=str(error), do="see sbom/log.txt") from error
+        return kind.parse((where / kind.NAME).read_bytes(), kind.NAME)
+    except (OSError, VerificationFailed) as error:
+        why = error.why if isinstance(error, VerificationFailed) else str(error)
+        raise ToolFailed(f"Syft left no readable {kind.NAME}", why=why, do="see sbom/log.txt") from error

@@ -3,12 +3,14 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 from shipseal.attestation.provenance import DATABASE
-from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.sbom import CycloneDxDocument
+from shipseal.documents.scan import ScanDocument
 from shipseal.engine.stage import Context
 from shipseal.errors import ConfigError, ToolFailed, VerificationFailed
+from shipseal.platforms import Platform
 from shipseal.scanning import findings
 from shipseal.scanning.grype import Grype, Identity
 from shipseal.times import read_time
@@ -20,19 +22,20 @@ async def scan(context: Context) -> str:
     Every way in which Grype finds nothing and calls it success is closed first: an SBOM without packages, a database
     without advisories (a package known to be vulnerable must be found), and one too old, which `assess` judges.
     """
-    image = context.read_json("image", "image.json")
-    documents = {platform: f"{platform.replace('/', '-')}/sbom.cdx.json" for platform in sorted(image["platforms"])}
-    for document in documents.values():
-        _require_packages(document, context.read_json("sbom", document))
+    places = {
+        platform: Platform.parse(platform).directory for platform in sorted(ImageDocument.read(context).platforms)
+    }
+    for place in places.values():
+        _require_packages(place, CycloneDxDocument.read(context, place))
     grype, identity = await _database(context)
     await grype.require_eyesight()
-    raw = {platform: await grype.scan(context.of("sbom") / document) for platform, document in documents.items()}
+    raw = {name: await grype.scan(context.of("sbom") / at / CycloneDxDocument.NAME) for name, at in places.items()}
     reports = {platform: findings.read(report) for platform, report in raw.items()}
     if any(report.database.built != identity.built for report in reports.values()):
         raise ToolFailed("Grype used another database than the one on record", do="run `shipseal db import`")
-    context.write_json("grype.json", raw)
-    for name, part in zip(("database.json", "imported.json"), identity.split(), strict=True):
-        context.write_json(name, part)
+    context.write_json(ScanDocument.NAME, raw)  # all of it, as Grype has written it
+    for part in identity.split():
+        part.write(context)
     found = findings.merge(reports)
     for line in _sources(reports, found, context.now):
         context.say(line)
@@ -61,7 +64,7 @@ async def _database(context: Context) -> tuple[Grype, Identity]:
                 do="run `shipseal db update`, which puts a whole one there",
             )
         grype.require_same(identity)
-        context.material(f"{DATABASE}{identity.built}", Digest.parse(identity.checksum))
+        context.material(f"{DATABASE}{identity.built}", identity.checksum)
         return grype, identity
     source = context.out / "sample.db"
     context.world.sample_database(source)  # a release has none, and says so
@@ -72,10 +75,10 @@ async def _database(context: Context) -> tuple[Grype, Identity]:
     return grype, identity
 
 
-def _require_packages(name: str, sbom: Mapping[str, Any]) -> None:
-    if not any(component.get("purl") for component in sbom["components"]):
+def _require_packages(place: str, sbom: CycloneDxDocument) -> None:
+    if not any(component.purl for component in sbom.components):
         raise ToolFailed(
-            f"{name} lists no packages",
+            f"{place}/{sbom.NAME} lists no packages",
             why="Grype finds nothing in an empty list, and calls that a success",
             do="run `shipseal stage sbom` again",
         )

@@ -1,14 +1,15 @@
 """Start the service from the image's own files, ask it, and stop it as Kubernetes will."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import anyio
 
 from shipseal.canonical import canonical
 from shipseal.digest import Digest
+from shipseal.documents.image import ImageDocument, ImagePlatform
+from shipseal.documents.smoke import Emulated, NotEmulated, SmokeAnswer, SmokeDocument, TraceDocument, Workload
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import SubjectFailed, ToolFailed, VerificationFailed
@@ -36,7 +37,8 @@ async def smoke(context: Context) -> str:
         SubjectFailed: the service does not start, answer or stop as it must, or a test fails on the image's files.
     """
     platform = this_platform(context.config.image.platforms)
-    built = _built(context, platform)
+    image = ImageDocument.read(context)
+    built = _built(context, image, platform)
     architecture = Platform.parse(platform).architecture
     async with (
         scratch(context) as work,
@@ -47,69 +49,66 @@ async def smoke(context: Context) -> str:
     ):
         if box.why:
             context.say(f"isolation: {box.isolation}, which has {box.limits}; because {box.why}")
-        with _watch(context, box, platform) as watch:
+        with _watch(box, _entry(image, platform)) as watch:
             outcome, results = await _ask(context, box, built, work / "answers")
             by_service = watch.opened() if watch else set()
             tests = await suite.run(context, box, built, platform, work)
-            trace = _trace(context, watch, by_service, built, tests) if watch else touched.unknown(box.isolation)
-        others = {
-            name: await _emulate(context, name, work) for name in context.config.image.platforms if name != platform
-        }
-    started = {platform: str(built.digest)}
-    started |= {name: other["digest"] for name, other in others.items() if other["started"]}
-    document = _document(box, platform, built.digest, outcome, results)
-    context.write_json("smoke.json", {**document, "suite": tests.document, "emulated": others, "started": started})
-    context.write_json("trace.json", trace)
+            trace = touched.unknown(box.isolation)
+            if watch:
+                trace = _trace(context, watch, by_service, image, platform, tests.passed)
+        rest = (name for name in context.config.image.platforms if name != platform)
+        others = {name: await _emulate(context, image, name, work) for name in rest}
+    document = _document(box, (platform, built.digest), outcome, results, tests, others)
+    document.write(context)
+    trace.write(context)
     if tests.junit:
         await anyio.Path(context.out / "junit.xml").write_text(tests.junit, encoding="utf-8")
     headline = f"{len(results)} requests answered, first after {outcome.start_ms} ms, stopped by SIGTERM"
-    ran = f", {tests.document['passed']} tests passed" if tests.document["run"] else ""
-    not_started = "".join(f"; {name} was not started" for name in others.keys() - started.keys())
+    ran = f", {tests.passed} tests passed" if tests.told.run else ""
+    not_started = "".join(f"; {name} was not started" for name in others.keys() - document.started.keys())
     return f"{headline}{ran} ({box.isolation}){not_started}"
 
 
 async def _ask(
     context: Context, box: Sandbox, built: Built, answers: Path, slower: int = 1
-) -> tuple[Outcome, list[dict[str, Any]]]:
+) -> tuple[Outcome, tuple[SmokeAnswer, ...]]:
     """Start the service once, and judge what came of it."""
     service, smoke = context.config.service, context.config.smoke
     requests = _requests(context)
     limits = Limits(smoke.timeout_seconds * slower, smoke.stop_seconds * slower)
     sent = [wire(request) for request in requests]
     outcome = await ask(box, built, service.port, sent, limits, answers, settings=smoke.environment)
-    results = [judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True)]
+    results = tuple(judge(request, answer) for request, answer in zip(requests, outcome.answers, strict=True))
     _refuse(results, outcome, elsewhere(outcome.answers[0]))
     return outcome, results
 
 
-def _built(context: Context, platform: str) -> Built:
+def _built(context: Context, image: ImageDocument, platform: str) -> Built:
     """Read a platform's image out of the layout, which has to be the one that image.json tells of."""
-    image = context.read_json("image", "image.json")
-    layout = Layout.of_image(context.of("image") / "layout", Digest.parse(image["digest"]))
-    return Built.read(layout, Digest.parse(_entry(image, platform)["digest"]))
+    layout = Layout.of_image(context.of("image") / "layout", image.digest)
+    return Built.read(layout, _entry(image, platform).digest)
 
 
-def _entry(image: Mapping[str, Any], platform: str) -> Mapping[str, Any]:
-    entries: Mapping[str, Mapping[str, Any]] = image["platforms"]
-    if platform not in entries:
+def _entry(image: ImageDocument, platform: str) -> ImagePlatform:
+    if platform not in image.platforms:
         raise VerificationFailed(
             f"image/image.json has no platforms.{platform}",
-            why=f"it has {', '.join(sorted(entries))}",
+            why=f"it has {', '.join(sorted(image.platforms))}",
             do="run `shipseal stage image` again",
         )
-    return entries[platform]
+    return image.platforms[platform]
 
 
-async def _emulate(context: Context, platform: str, work: Path) -> dict[str, Any]:
+async def _emulate(context: Context, image: ImageDocument, platform: str, work: Path) -> Emulated | NotEmulated:
     """Start another platform's image by an emulator, where there is one; raise what it does badly, with its name."""
-    built = _built(context, platform)
+    built = _built(context, image, platform)
     architecture = Platform.parse(platform).architecture
     try:
         program = bubblewrap.program(context, work)
         root = work / architecture
         box = await emulated(context.tools, built, architecture, root, program, context.config.smoke.writable)
     except ToolFailed as error:
-        return {"started": False, "why": said(error)}
+        return NotEmulated(why=said(error))
     by = EMULATORS[architecture]
     context.say(f"starting {platform} by {by}")
     try:
@@ -118,81 +117,84 @@ async def _emulate(context: Context, platform: str, work: Path) -> dict[str, Any
         raise type(error)(
             f"on {platform}, started by {by}: {error.what}", why=error.why, do=error.do, reason=error.reason
         ) from error
-    return {
-        "started": True,
-        "by": by,
-        "digest": str(built.digest),
-        "requests": len(results),
-        "start_ms": outcome.start_ms,
-        "exit_code": outcome.exit_code,
-    }
+    return Emulated(
+        by=by,
+        digest=built.digest,
+        requests=len(results),
+        start_ms=outcome.start_ms,
+        exit_code=outcome.exit_code,
+    )
 
 
 @contextmanager
-def _watch(context: Context, box: Sandbox, platform: str) -> Iterator[Watch | None]:
+def _watch(box: Sandbox, entry: ImagePlatform) -> Iterator[Watch | None]:
     """Watch the image's files, where they lie on this machine."""
     if box.files is None:
         yield None
         return
-    entry = _entry(context.read_json("image", "image.json"), platform)
-    files = {path for package in entry["packages"] for path in package["files"]} | set(entry["generated"])
-    with Watch(box.files, files) as watch:
+    with Watch(box.files, entry.paths) as watch:
         yield watch
 
 
 def _trace(
-    context: Context, watch: Watch, by_service: set[str], built: Built, tests: suite.Result
-) -> dict[str, object]:
+    context: Context, watch: Watch, by_service: set[str], image: ImageDocument, platform: str, passed: int
+) -> TraceDocument:
     """Say what was opened, on which image, and by how much work."""
-    image, platform = context.read_json("image", "image.json"), this_platform(context.config.image.platforms)
-    own = [
-        path
-        for package in _entry(image, platform)["packages"]
-        if package["purl"] == str(Purl("pypi", "", image["service"]["name"], image["service"]["version"]))
-        for path in package["files"]
-    ]
+    entry, service = _entry(image, platform), str(Purl("pypi", "", image.service.name, image.service.version))
+    own = touched.modules(path for package in entry.packages if package.purl == service for path in package.files)
+    requests = [wire(each).hex() for each in _requests(context)]
     work = {
-        "requests": [wire(each).hex() for each in _requests(context)],
+        "requests": requests,
         "environment": dict(context.config.smoke.environment),
         "tests": [str(checkout.digest(context.config.root, path)) for path in context.config.smoke.suite],
         "left_out": sorted(context.config.smoke.left_out),
     }
-    about = {
-        "platform": platform,
-        "digest": str(built.digest),
-        "workload": {
-            "digest": str(Digest.of(canonical(work))),
-            "requests": len(work["requests"]),
-            "tests": tests.document.get("passed", 0),
-            **touched.coverage(own, by_service),
-        },
-    }
-    return touched.report(watch.watched, by_service, watch.opened(), about)
+    workload = Workload(
+        digest=Digest.of(canonical(work)),
+        requests=len(requests),
+        tests=passed,
+        modules=len(own),
+        loaded=len(own & by_service),
+    )
+    return touched.report(
+        watch.watched, by_service, watch.opened(), platform=platform, digest=entry.digest, workload=workload
+    )
+
+
+def _document(
+    box: Sandbox,
+    here: tuple[str, Digest],
+    outcome: Outcome,
+    results: tuple[SmokeAnswer, ...],
+    tests: suite.Result,
+    others: Mapping[str, Emulated | NotEmulated],
+) -> SmokeDocument:
+    """Say what came of it; `here` is the platform that was started without an emulator, and its manifest."""
+    platform, digest = here
+    started = {name: other.digest for name, other in others.items() if isinstance(other, Emulated)}
+    return SmokeDocument(
+        isolation=box.isolation,
+        why=box.why,
+        limits=box.limits,
+        platform=platform,
+        digest=digest,
+        requests=results,
+        start_ms=outcome.start_ms,
+        resident_kib=outcome.memory,
+        exit_code=outcome.exit_code,
+        suite=tests.told,
+        emulated=others,
+        started={platform: digest, **started},
+    )
 
 
 def _requests(context: Context) -> tuple[SmokeRequest, ...]:
     return (SmokeRequest(path=context.config.service.health), *context.config.smoke.requests)
 
 
-def _document(
-    box: Sandbox, platform: str, digest: Digest, outcome: Outcome, results: list[dict[str, Any]]
-) -> dict[str, Any]:
-    return {
-        "isolation": box.isolation,
-        "why": box.why,
-        "limits": box.limits,
-        "platform": platform,
-        "digest": str(digest),
-        "requests": results,
-        "start_ms": outcome.start_ms,
-        "resident_kib": outcome.memory,
-        "exit_code": outcome.exit_code,
-    }
-
-
-def _refuse(results: list[dict[str, Any]], outcome: Outcome, elsewhere: str) -> None:
+def _refuse(results: Sequence[SmokeAnswer], outcome: Outcome, elsewhere: str) -> None:
     """Raise `SubjectFailed` for answers that are wrong, and for a service that does not end as it should."""
-    failed = [each for each in results if not each["passed"]]
+    failed = [each for each in results if not each.passed]
     if failed:
         raise unanswered(failed, len(results), outcome.said, elsewhere)
     if not outcome.stopped:

@@ -24,9 +24,9 @@ async def tools(context: Context) -> str:
     watch = Watch(context.count, wrong.append)
     fetched = await fill(wanted, context.tools, store, context.say, store.has, places, watch=watch)
     listing = await anyio.to_thread.run_sync(wanted.verified_tools, store)
-    context.write_json("tools.json", listing)
+    listing.write(context)
     if not fetched:
-        return f"{len(listing)} tools, all from the store"
-    built = sum(listing[tool.name]["from"] == BUILT for tool in fetched.tools)
-    came = f"{len(listing)} tools, {len(fetched.tools)} of them fetched now, and {built or 'none'} of these built"
+        return f"{len(listing.root)} tools, all from the store"
+    built = sum(listing.root[tool.name].source == BUILT for tool in fetched.tools)
+    came = f"{len(listing.root)} tools, {len(fetched.tools)} of them fetched now, and {built or 'none'} of these built"
     return "; ".join((came, *wrong))

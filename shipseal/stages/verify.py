@@ -1,10 +1,13 @@
 """Verify what was published as a consumer would: from the registry alone, by the policy, by two implementations."""
 
+from collections.abc import Sequence
+
 from shipseal.attestation.consumer import Examination, describe, examine
 from shipseal.attestation.discovering import discover
 from shipseal.attestation.roots import age, public_root
 from shipseal.attestation.trust import Policy
-from shipseal.digest import Digest, Reference
+from shipseal.digest import Digest
+from shipseal.documents.publish import PublishedDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import VerificationFailed
@@ -13,8 +16,8 @@ from shipseal.evidence.statements import summary
 
 async def verify(context: Context) -> str:
     """Write verification.json, discovery.json, and summary.json: the statement that `promote` signs and attaches."""
-    receipt = context.read_json("publish", "receipt.json")
-    reference = Reference.parse(receipt["reference"])
+    published = PublishedDocument.read(context)
+    reference = published.reference
     policy, directory = context.world.policy()
     left = context.of("attest") / "trusted_root.json"
     root = policy.root(left if left.exists() else None, public_root(), directory)
@@ -26,28 +29,27 @@ async def verify(context: Context) -> str:
         context.say(f"reading {reference.digest} back, and asking two verifiers")
         found = await examine(registry, reference, policy, root=root, tools=context.tools, work=work, now=context.now)
         discovery = await discover(
-            registry, reference, found, where=receipt["registry"], root=root, keys=policy.keys, work=work
+            registry, reference, found, where=published.registry, root=root, keys=policy.keys, work=work
         )
     for line in (line for each in found.evidence for line in each.told):
         context.say(line)
     if not left.exists():
         context.say(f"verified by {age(root.read_bytes(), context.now)}")
-    context.write_json("verification.json", describe(found, reference, policy, root.read_bytes()))
-    context.write_json("discovery.json", discovery.document())
-    own = _require_own(context, found, policy)
+    describe(found, reference, policy, root.read_bytes()).write(context)
+    discovery.write(context)
+    own = _require_own(published.bundles, found, policy)
     said = summary(reference, found.image, own, policy, context.now)
     (context.out / "summary.json").write_bytes(said.canonical())
     signers = ", ".join(sorted({each.signed.who.identity for each in found.statements}))
     return f"{len(found.statements)} statements by {signers}, accepted by sigstore-python and Cosign"
 
 
-def _require_own(context: Context, found: Examination, policy: Policy) -> list[Digest]:
+def _require_own(own: Sequence[Digest], found: Examination, policy: Policy) -> Sequence[Digest]:
     """Return the bundles that this run stands for, signed or adopted; refuse them where one is not accepted.
 
     What another release of the same bytes has left in the registry must not carry this one.
     """
     accepted = {each.bundle for each in found.statements}
-    own = [Digest.parse(text) for text in context.read_json("publish", "receipt.json")["bundles"]]
     if missing := [digest for digest in own if digest not in accepted]:
         raise VerificationFailed(
             f"{len(missing)} of {len(own)} statements signed or adopted by this run are not accepted",

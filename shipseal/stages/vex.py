@@ -1,12 +1,15 @@
 """State which vulnerabilities matter in this image, on evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
 
 import anyio.to_thread
 
-from shipseal.digest import Digest
+from shipseal.documents.image import ClosureDocument, ImageDocument, OfferedDocument
+from shipseal.documents.sbom import CycloneDxDocument
+from shipseal.documents.scan import DatabaseDocument, ImportedDocument, ScanDocument
+from shipseal.documents.smoke import TraceDocument
+from shipseal.documents.vex import EvidenceDocument, ProposalsDocument
 from shipseal.engine.stage import Context
 from shipseal.image import contents
 from shipseal.judging import following, held
@@ -22,6 +25,7 @@ from shipseal.judging.policy_files import PolicyFiles
 from shipseal.oci.layout import Layout
 from shipseal.platforms import Platform
 from shipseal.scanning import findings
+from shipseal.scanning.findings import Report
 from shipseal.scanning.grype import Grype, Identity
 from shipseal.times import read_time
 
@@ -31,15 +35,14 @@ async def vex(context: Context) -> str:
 
     Grype is given the same statements.
     """
-    image = context.read_json("image", "image.json")
+    image = ImageDocument.read(context)
     policy, files = PolicyFiles.load(context.config), AdvisoryFiles.load(context.config)
-    layout = Layout.of_image(context.of("image") / "layout", Digest.parse(image["digest"]))
-    layout.check_image(Digest.parse(image["digest"]))
+    layout = Layout.of_image(context.of("image") / "layout", image.digest)
+    layout.check_image(image.digest)
     holdings = await anyio.to_thread.run_sync(_holdings, context, layout, image, files)
-    parts = (context.read_json("scan", name) for name in ("database.json", "imported.json"))
-    identity = Identity.restore({key: value for part in parts for key, value in part.items()})
-    raw = context.read_json("scan", "grype.json")
-    found = findings.merge({name: findings.read(report) for name, report in raw.items()})
+    identity = Identity.recorded(DatabaseDocument.read(context), ImportedDocument.read(context))
+    reports = findings.recorded(ScanDocument.read(context))
+    found = findings.merge(reports)
     stated = hold(
         *(policy.documents, holdings.packages, holdings.imports, sorted(holdings.paths | holdings.directories)),
         *(context.now, _day_of_sample(context, identity)),
@@ -47,21 +50,17 @@ async def vex(context: Context) -> str:
     )
     followed = following.follow(found, files.known, holdings)
     claims = following.together(stated, followed, found, context.now)
-    agreed = await _cross_check(context, claims, identity)
-    context.write_json("openvex.json", publish(claims, image, context.now))
-    digests = {**policy.digests, **files.digests}
-    context.write_json(
-        "evidence.json",
-        {
-            "image": image["digest"],
-            "held": context.now.isoformat(),
-            "claims": [describe(claim, context.now) for claim in claims],
-            "looked_at": [_describe(each) for each in followed],
-            "policy": {name: str(digest) for name, digest in digests.items()},
-            "suppressed_by_grype_too": agreed,
-        },
-    )
-    context.write_json("proposals.json", [proposal(each, context.now) for each in followed if each.proposed])
+    agreed = await _cross_check(context, claims, identity, reports)
+    publish(claims, image, context.now).write(context)
+    EvidenceDocument(
+        image=image.digest,
+        held=context.now.isoformat(),
+        claims=tuple(describe(claim, context.now) for claim in claims),
+        looked_at=tuple(each.as_document() for each in followed),
+        policy={**policy.digests, **files.digests},
+        suppressed_by_grype_too=agreed,
+    ).write(context)
+    ProposalsDocument(tuple(proposal(each, context.now) for each in followed if each.proposed)).write(context)
     return _headline(context, claims, followed)
 
 
@@ -87,45 +86,26 @@ def _day_of_sample(context: Context, identity: Identity) -> datetime | None:
     return read_time(identity.built) if judges_nothing else None
 
 
-async def _cross_check(context: Context, claims: tuple[Claim, ...], identity: Identity) -> int:
+async def _cross_check(
+    context: Context, claims: tuple[Claim, ...], identity: Identity, reports: Mapping[str, Report]
+) -> int:
     statements = context.write_json("scanner.json", for_scanner(claims, context.now))
     database = context.config.scan.database or context.of("scan") / "database"
     grype = Grype(context.tools, database, context.out)
     grype.require_same(identity)
     agreed = 0
-    for platform, raw in sorted(context.read_json("scan", "grype.json").items()):
-        before = findings.read(raw)
-        document = context.of("sbom") / Platform.parse(platform).directory / "sbom.cdx.json"
+    for platform, before in sorted(reports.items()):
+        document = context.of("sbom") / Platform.parse(platform).directory / CycloneDxDocument.NAME
         after = findings.read(await grype.scan(document, statements))
         agreed += cross_check(claims, before, after)
     statements.unlink()
     return agreed
 
 
-def _holdings(context: Context, layout: Layout, image: dict[str, Any], files: AdvisoryFiles) -> Holdings:
+def _holdings(context: Context, layout: Layout, image: ImageDocument, files: AdvisoryFiles) -> Holdings:
     """Read what the image holds, anew for each image, and what earlier stages have seen of this one."""
     advisories = [each for _, each in files.known.advisories]
     names = {*WORDS, *(name for each in advisories for code in each.code if code.module for name in code.functions)}
     return contents.read(layout, image, names, texts(advisories)).with_what_was_seen(
-        context.read_json("image", "closure.json"),
-        context.read_json("image", "offered.json"),
-        held.trace(context.read_json("smoke", "trace.json"), image),
+        ClosureDocument.read(context), OfferedDocument.read(context), held.trace(TraceDocument.read(context), image)
     )
-
-
-def _describe(each: Following) -> dict[str, Any]:
-    """Return what was seen for one finding, whatever followed, as `evidence.json` keeps it."""
-    return {
-        "finding": each.finding.id,
-        "package": str(each.finding.subject),
-        "fact": each.source,
-        "standing": each.standing.name.lower().replace("_", "-"),
-        "parts": [
-            {
-                "standing": part.standing.value,
-                "seen": [{"tier": seen.tier, "on": seen.on, "says": seen.says} for seen in part.seen],
-                "against": list(part.against),
-            }
-            for part in each.parts
-        ],
-    }

@@ -3,7 +3,7 @@
 import base64
 import json
 import urllib.request
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from shipseal.distribution.collecting import Collected
 from shipseal.distribution.moving import Moves
 from shipseal.distribution.referrers import Attached
 from shipseal.distribution.registry import Registry
+from shipseal.documents.publish import PublishedDocument
 from shipseal.engine import record
 from shipseal.engine.record import Record
 from shipseal.engine.run import Run
@@ -133,9 +134,9 @@ def _same_image(read: Callable[[case.Case], case.Matter]) -> Callable[[case.Case
     return reading
 
 
-def _published(context: Any) -> tuple[Reference, list[Digest]]:
-    receipt = context.read_json("publish", "receipt.json")
-    return Reference.parse(receipt["reference"]), [Digest.parse(each) for each in receipt["subjects"]]
+def _published(context: Any) -> tuple[Reference, Sequence[Digest]]:
+    published = PublishedDocument.read(context)
+    return published.reference, published.subjects
 
 
 async def _moves(registry: Registry, version: str, _: Digest, *, latest: bool = False) -> Moves:

@@ -32,21 +32,29 @@ NAMESPACES = (
 )
 
 
-def entry(number: int) -> dict[str, str]:
-    return {"digest": f"sha256:{number:064x}"}
+def tool(number: int) -> dict[str, str]:
+    return {"version": "1", "digest": f"sha256:{number:064x}"}
+
+
+def wheel(number: int) -> dict[str, str]:
+    return {"name": "a", "filename": "a", **tool(number)}
+
+
+def package(number: int) -> dict[str, str]:
+    return {"architecture": "amd64", **wheel(number)}
 
 
 TOOLS = ("cosign", "grype", "kustomize", "olareg", "oras", "syft")
 INPUTS = {
     "wheels": {
-        "build": [entry(1)],
-        "runtime": [entry(2)],
-        "test": [entry(3)],
-        "linux/amd64": [entry(4)],
-        "suite/linux/amd64": [entry(6)],
+        "build": [wheel(1)],
+        "runtime": [wheel(2)],
+        "test": [wheel(3)],
+        "linux/amd64": [wheel(4)],
+        "suite/linux/amd64": [wheel(6)],
     },
-    "debian": {"linux/amd64": [entry(5)], "suite/linux/amd64": [entry(7)], "sandbox": [entry(8)]},
-    "tools": {tool: entry(100 + number) for number, tool in enumerate(TOOLS)},
+    "debian": {"linux/amd64": [package(5)], "suite/linux/amd64": [package(7)], "sandbox": [package(8)]},
+    "tools": {name: tool(100 + number) for number, name in enumerate(TOOLS)},
 }
 GROUPS = {
     "wheels/build": [1], "wheels/runtime": [2], "wheels/test": [3], "wheels/linux/": [4], "wheels/suite/": [6],

@@ -1,18 +1,23 @@
 """Runs to make reports of: summaries as a run directory would give them, with any part of them changed."""
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from shipseal.engine.table import TABLE
 from shipseal.errors import ShipsealError
 from shipseal.reporting import evidence
+from shipseal.reporting.documents import BESIDE, ONCE, PER_PLATFORM, Documents
 from shipseal.reporting.summary import Outcome, Row, Summary, Timing
 from tests.cases import match, report
+from tests.report.written import bare, reason, verdict
 
+MODELS = (*ONCE, *PER_PLATFORM, *BESIDE)
 STAGES = [stage.name for stage in TABLE]
-DIGEST = "sha256:" + "a" * 64
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 HOSTILE = (
     "</title></style></textarea>--><script>window.owned = 1</script><img src=x onerror='window.owned=1'>"
@@ -30,26 +35,14 @@ def gathered(root: Path, failure: ShipsealError | None = None, stage: str = "") 
 
 
 def summary(documents: Mapping[str, Any], **changes: Any) -> Summary:
-    """Return a small summary in which every stage has ended, each a second after the one before it."""
+    """Return a small summary of what these files say, in which each stage has ended a second after the one before."""
     rows = tuple(Row(stage, Outcome.DONE, 1.0, f"{stage} was done") for stage in STAGES)
     timings = {
         stage: Timing(START + timedelta(seconds=index), START + timedelta(seconds=index + 1), TABLE[index].needs)
         for index, stage in enumerate(STAGES)
     }
-    values = {"rows": rows, "unreadable": {}, "failures": (), "products": {}, "timings": timings, **changes}
-    return Summary(values.pop("world", "dry-run"), "run", documents=documents, **values)
-
-
-def reason(name: str, code: str, package: str = "zlib 1.2", **changes: str) -> dict[str, str]:
-    """Return a line of a verdict."""
-    said = {"message": f"{name} in {package}", "remedy": "upgrade", "until": "", "provider": "debian"}
-    return {"code": code, "finding": name, "package": package, **said, **changes}
-
-
-def verdict(**kinds: Any) -> dict[str, Any]:
-    """Return a verdict in which the kinds named have these reasons."""
-    empty: dict[str, Any] = {"denied": [], "excused": [], "noted": [], "notices": [], "judged": "2026-11-25T12:00:00Z"}
-    return {"version": 2, "allowed": not kinds.get("denied"), **empty, **kinds}
+    values = {"rows": rows, "failures": (), "products": {}, "timings": timings, **changes}
+    return Summary(values.pop("world", "dry-run"), "run", documents=read(documents), **values)
 
 
 def many(count: int, packages: int) -> dict[str, Any]:
@@ -59,32 +52,47 @@ def many(count: int, packages: int) -> dict[str, Any]:
     lines = [reason(name, "noted", package) for name, package in zip(names, where, strict=True)]
     tenth = count // 10
     judged = verdict(denied=lines[:tenth], excused=lines[tenth : 5 * tenth], noted=lines[5 * tenth :])
-    judged["without_vex"] = {"allowed": False, "denied": lines[: 5 * tenth]}
+    judged["without_vex"] = {"allowed": False, "denied": list(map(bare, lines[: 5 * tenth]))}
     matches = [
         match(name, f"pkg:deb/debian/{each.replace(' ', '@')}", "High") for name, each in zip(names, where, strict=True)
     ]
     return {"assess/verdict.json": judged, "scan/grype.json": {"linux/amd64": report(matches, "2026-11-25T00:00:00Z")}}
 
 
-def attacked(*refused: bool) -> dict[str, Any]:
-    """Return what `attack` writes of attacks, each refused by the check that should refuse it, or by none."""
-    control = {"name": "untouched", "did": "nothing", "expected": "accepted", "refused_by": "", "ok": True}
-    made = [
-        {
-            **control,
-            "name": f"attack {number}",
-            "expected": "digest",
-            "refused_by": "digest" if each else "",
-            "ok": each,
-        }
-        for number, each in enumerate(refused)
-    ]
-    return {"image": DIGEST, "ok": all(refused), "control": [control], "attacks": made, "left_out": {"age": "no bound"}}
+def read(documents: Mapping[str, Any]) -> Documents:
+    """Return documents as a report has them of files that hold these values."""
+    return Documents.of((name, json.dumps(value).encode()) for name, value in documents.items())
 
 
-def poisoned(value: Any, *, keys: bool = False) -> Any:
-    """Return a document with a hostile text at the end of each text in it, and of each name of a field if asked."""
-    return altered(value, lambda text: text + HOSTILE, keys=keys)
+def left(root: Path, summary: Summary) -> dict[str, Any]:
+    """Return what the documents of a run say, as they lie there."""
+    return {name: json.loads((root / ".run" / name).read_bytes()) for name in summary.documents.known}
+
+
+def poisoned(name: str, value: Any) -> Any:
+    """Return a document that its model still takes, with a hostile text at the end of each text that may be any."""
+    changed = altered(value, hostile)
+    stage, *_, file = name.split("/")
+    [model] = [each for each in MODELS if stage == each.STAGE and file == each.NAME]
+    try:
+        model.model_validate_json(json.dumps(changed), by_alias=True, by_name=False)
+    except ValidationError as error:
+        for problem in error.errors():
+            _restore(changed, value, [key for key in problem["loc"] if not str(key).startswith("=")])
+    assert read({name: changed}).unknown == {}
+    return changed
+
+
+def _restore(changed: Any, value: Any, place: list[int | str]) -> None:
+    """Put back the text that stood in a place."""
+    for key in place[:-1]:
+        changed, value = changed[key], value[key]
+    changed[place[-1]] = value[place[-1]]
+
+
+def hostile(text: str) -> str:
+    """Return a text with the hostile one at its end."""
+    return text + HOSTILE
 
 
 def replaced(value: Any, other: Any) -> Any:
@@ -92,15 +100,16 @@ def replaced(value: Any, other: Any) -> Any:
     return altered(value, lambda _: other)
 
 
-def altered(value: Any, change: Callable[[str], Any], *, keys: bool = False) -> Any:
-    """Return a document with every text in it changed."""
-    if isinstance(value, str):
+def altered(value: Any, change: Callable[[Any], Any], *, keys: bool = False, kind: type = str) -> Any:
+    """Return a document with every text in it changed, or every value of another kind."""
+    if type(value) is kind:
         return change(value)
     if isinstance(value, list):
-        return [altered(each, change, keys=keys) for each in value]
+        return [altered(each, change, keys=keys, kind=kind) for each in value]
     if isinstance(value, dict):
-        return {change(name) if keys else name: altered(each, change, keys=keys) for name, each in value.items()}
+        inner = {name: altered(each, change, keys=keys, kind=kind) for name, each in value.items()}
+        return {change(name) if keys else name: each for name, each in inner.items()}
     return value
 
 
-__all__ = ["DIGEST", "HOSTILE", "STAGES", "START", "match", "report"]
+__all__ = ["HOSTILE", "STAGES", "START", "match", "report"]

@@ -1,5 +1,6 @@
 """What is drawn is what the evidence says: how long, how large, how many."""
 
+import json
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -8,6 +9,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from shipseal.documents.earlier import EarlierImage
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.verify import DiscoveryDocument
 from shipseal.reporting import composition as made
 from shipseal.reporting.composition import NOBODY, composition
 from shipseal.reporting.found import findings
@@ -16,8 +20,9 @@ from shipseal.reporting.since import Change, changes
 from shipseal.reporting.summary import Outcome, Row, Summary, Timing
 from shipseal.reporting.timeline import LABEL, timeline
 from shipseal.reporting.treemap import Box, cut
-from tests.report import runs
-from tests.report.runs import START, reason, summary, verdict
+from tests.report import runs, written
+from tests.report.runs import START, summary
+from tests.report.written import reason, verdict
 
 
 def timed(*stages: tuple[str, float, float, tuple[str, ...]]) -> Summary:
@@ -70,16 +75,14 @@ def test_each_piece_is_as_large_as_its_weight_and_none_stands_outside(weights: l
 
 def image(**files: dict[str, int]) -> dict[str, Any]:
     """Return the documents of an image with one layer, of these packages with these files."""
-    packages = [{"name": name, "version": "1", "files": [*of]} for name, of in files.items() if name != "none"]
-    layer = {"name": "runtime", "digest": runs.DIGEST, "diff_id": "sha256:1", "size": 50}
+    packages = [written.package(name, *of) for name, of in files.items() if name != "none"]
     listed = [
-        {"location": {"path": f"/{path}", "layerID": "sha256:1"}, "metadata": {"type": "RegularFile", "size": size}}
+        {"location": {"path": f"/{path}", "layerID": written.BUNDLE}, "metadata": {"type": "RegularFile", "size": size}}
         for of in files.values()
         for path, size in of.items()
     ]
-    platforms = {"linux/amd64": {"digest": runs.DIGEST, "size": 50, "layers": [layer], "packages": packages}}
     return {
-        "image/image.json": {"reference": "app", "platforms": platforms},
+        "image/image.json": written.image(packages=packages),
         "sbom/linux-amd64/sbom.syft.json": {"files": listed},
     }
 
@@ -110,7 +113,8 @@ def test_without_sizes_of_files_the_layers_are_drawn() -> None:
 def test_findings_are_counted_by_severity_without_vex_and_with_it() -> None:
     lines = [reason("CVE-1", "vex"), reason("CVE-2", "severity-high"), reason("CVE-3", "noted")]
     judged = verdict(excused=lines[:1], denied=lines[1:2], noted=lines[2:])
-    judged["without_vex"] = {"allowed": False, "denied": [reason("CVE-1", "severity-critical"), lines[1]]}
+    denied = [reason("CVE-1", "severity-critical"), lines[1]]
+    judged["without_vex"] = {"allowed": False, "denied": list(map(written.bare, denied))}
     matches = [
         runs.match(name, "pkg:deb/debian/zlib@1.2", severity)
         for name, severity in (("CVE-1", "Critical"), ("CVE-2", "High"), ("CVE-3", "Low"))
@@ -128,19 +132,29 @@ def test_a_severity_that_nobody_tells_is_unknown_and_never_low() -> None:
     assert [level.severity for level in found.levels] == ["unknown"]
 
 
+def earlier(documents: dict[str, Any]) -> EarlierImage:
+    return EarlierImage.parse(json.dumps(documents["image/image.json"]).encode())
+
+
 def test_what_changed_is_each_layer_and_package_that_is_not_as_it_was() -> None:
     before, now = image(libc={"a": 1}, gone={"b": 1}), image(libc={"a": 1}, new={"c": 1})
-    found = changes(before["image/image.json"], now["image/image.json"])
+    found = changes(earlier(before), runs.read(now).need(ImageDocument))
     assert found == [
         Change("linux/amd64", "package", "gone", "1", ""),
         Change("linux/amd64", "package", "new", "", "1"),
     ]
-    assert changes(now["image/image.json"], now["image/image.json"]) == []
+    assert changes(earlier(now), runs.read(now).need(ImageDocument)) == []
+
+
+def test_what_another_version_of_this_program_has_left_is_compared_as_far_as_it_has_to_be() -> None:
+    now = image(libc={"a": 1})
+    before = {"image/image.json": {**now["image/image.json"], "format": "none", "more": True}}
+    assert changes(earlier(before), runs.read(now).need(ImageDocument)) == []
 
 
 def test_each_kind_of_evidence_has_a_short_name_and_each_way_an_answer() -> None:
-    kinds = ["https://slsa.dev/provenance/v1", "https://openvex.dev/ns", "https://spdx.dev/Document"]
-    ways = [{"way": "cosign tree", "measured": False, "found": kinds[:1], "missing": kinds[1:], "says": "no"}]
-    told = discovery({"registry": {"host": "here", "keeps": "tags"}, "kinds": kinds, "ways": ways})
+    found, missing = list(written.KINDS[:1]), list(written.KINDS[1:])
+    way = {"way": "cosign tree", "measured": False, "found": found, "missing": missing, "says": "no"}
+    told = discovery(runs.read({"verify/discovery.json": written.discovery(way)}).need(DiscoveryDocument))
     assert [short for short, _ in told.kinds] == ["provenance", "openvex ns", "spdx Document"]
     assert (told.ways[0].found, told.ways[0].known) == ((True, False, False), "emulated")

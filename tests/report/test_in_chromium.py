@@ -10,11 +10,13 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page
 
+from shipseal.documents.image import ImageDocument
 from shipseal.errors import PolicyDenied
 from shipseal.reporting import drawn
 from shipseal.reporting.summary import Summary
 from tests.commands import Ended
 from tests.report import pictures, runs
+from tests.report.written import attacks
 
 pytestmark = pytest.mark.skipif(not pictures.chromium(), reason="no browser here: apt-get install chromium")
 
@@ -82,7 +84,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pages")
 
 
-def written(place: Path, name: str, summary: Summary) -> Path:
+def write(place: Path, name: str, summary: Summary) -> Path:
     path = place / f"{name}.html"
     path.write_text(drawn.page(summary), encoding="utf-8")
     return path
@@ -91,7 +93,7 @@ def written(place: Path, name: str, summary: Summary) -> Path:
 @pytest.fixture(scope="module")
 def well(browser: Browser, place: Path, run: Summary) -> Seen:
     """Give the page of that run, loaded."""
-    return Seen(browser, written(place, "well", run))
+    return Seen(browser, write(place, "well", run))
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +103,8 @@ def denied(browser: Browser, place: Path, finished: tuple[Path, Ended]) -> Seen:
         "2 findings are not allowed", why=["CVE-2026-1 (critical)", "CVE-2026-2 (high)"], do="upgrade"
     )
     summary = runs.gathered(finished[0], failure, "admit")
-    documents = {**summary.documents, **runs.many(240, 7), "attack/attack.json": runs.attacked(True, False)}
-    return Seen(browser, written(place, "denied", replace(summary, documents=documents)))
+    documents = {**runs.left(finished[0], summary), **runs.many(240, 7), "attack/attack.json": attacks(True, False)}
+    return Seen(browser, write(place, "denied", replace(summary, documents=runs.read(documents))))
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -167,7 +169,7 @@ def test_a_keyboard_reaches_the_decision_the_frames_that_scroll_and_what_is_fold
 
 
 def test_a_digest_is_short_to_see_and_whole_on_hover_and_when_selected(well: Seen, run: Summary) -> None:
-    whole = run.documents["image/image.json"]["digest"]
+    whole = str(run.documents.need(ImageDocument).digest)
     digest = well.page.locator(".answer .digest").first
     assert digest.get_attribute("title") == whole
     assert digest.evaluate("each => each.scrollWidth > each.clientWidth")
@@ -175,23 +177,22 @@ def test_a_digest_is_short_to_see_and_whole_on_hover_and_when_selected(well: See
     assert well.page.evaluate("getSelection().toString().trim()") == whole
 
 
-@pytest.mark.parametrize("keys", [False, True], ids=["texts", "texts and names"])
-def test_hostile_texts_are_seen_and_not_obeyed(browser: Browser, place: Path, run: Summary, *, keys: bool) -> None:
+@pytest.mark.parametrize("names", [False, True], ids=["texts", "texts and names"])
+def test_hostile_texts_are_seen_and_not_obeyed(
+    browser: Browser, place: Path, finished: tuple[Path, Ended], run: Summary, *, names: bool
+) -> None:
     """The browser leaves the prohibition of the page aside: what does not run is text, and not merely forbidden."""
-    structure = {"image/image.json", "assess/verdict.json", "scan/grype.json"}
+    documents = {**runs.left(finished[0], run), "attack/attack.json": attacks(True)}
     documents = {
-        name: value
-        if name.startswith("sbom/") and not keys
-        else runs.poisoned(value, keys=keys and name not in structure)
-        for name, value in run.documents.items()
+        name: runs.altered(value, runs.hostile, keys=True) if names else runs.poisoned(name, value)
+        for name, value in documents.items()
     }
     failure = PolicyDenied(runs.HOSTILE, why=[runs.HOSTILE], do=runs.HOSTILE)
     failure.stage = "admit"
-    documents["attack/attack.json"] = runs.poisoned(runs.attacked(True))
     rows = tuple(replace(row, text=row.text + runs.HOSTILE) for row in run.rows)
     products = {f"{name}{runs.HOSTILE}": digest for name, digest in run.products.items() if "/blobs/" not in name}
-    poisoned = replace(run, documents=documents, rows=rows, products=products, failures=(failure,), world=runs.HOSTILE)
-    path = written(place, f"hostile-{keys}", poisoned)
+    told = replace(run, documents=runs.read(documents), rows=rows, products=products)
+    path = write(place, f"hostile-{names}", replace(told, failures=(failure,), world=runs.HOSTILE))
     seen = Seen(browser, path, obey=True)
     seen.page.evaluate(OPEN_ALL)
     assert seen.page.evaluate("window.owned") is None
@@ -206,7 +207,7 @@ def test_hostile_texts_are_seen_and_not_obeyed(browser: Browser, place: Path, ru
 
 
 def test_the_pictures_of_the_documents_are_taken_from_a_page(browser: Browser, place: Path, run: Summary) -> None:
-    pictures.take(browser, written(place, "pictured", run), place)
+    pictures.take(browser, write(place, "pictured", run), place)
     for name in pictures.PICTURES:
         header = (place / name).read_bytes()[:24]
         assert (int.from_bytes(header[16:20]), int.from_bytes(header[20:24])) == pictures.SIZE

@@ -3,7 +3,7 @@
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,15 +11,18 @@ from urllib.parse import unquote
 
 import pytest
 
+from shipseal.documents.image import ImageDocument
 from shipseal.errors import PolicyDenied, ShipsealError, ToolFailed
 from shipseal.reporting import drawn
 from shipseal.reporting.chain import KINDS, chain
 from shipseal.reporting.decision import Answer, decision
+from shipseal.reporting.documents import Documents, Unreadable
 from shipseal.reporting.essence import essence
 from shipseal.reporting.panels import panels
-from shipseal.reporting.summary import Outcome, Summary
+from shipseal.reporting.summary import Outcome, Summary, left_undone, really, stood_in
 from tests.commands import Ended, pipeline
 from tests.report import runs
+from tests.report.written import DIGEST, DOCUMENTS, attacks, image, reason, verdict, verification
 
 HREF = re.compile(r'href="\.\./([^"]+)"')
 
@@ -28,6 +31,12 @@ HREF = re.compile(r'href="\.\./([^"]+)"')
 def run(finished: tuple[Path, Ended]) -> Summary:
     """Give the summary of a run that went well."""
     return runs.gathered(finished[0])
+
+
+@pytest.fixture(scope="module")
+def documents(finished: tuple[Path, Ended], run: Summary) -> Mapping[str, Any]:
+    """Give what the documents of that run say, as they lie there."""
+    return runs.left(finished[0], run)
 
 
 @pytest.fixture
@@ -57,8 +66,7 @@ def test_each_link_leads_to_a_file_of_the_run(finished: tuple[Path, Ended], run:
 
 
 def test_each_sentence_of_the_decision_and_of_what_was_real_names_its_file(run: Summary) -> None:
-    kinds = next(panel.value for panel in panels(run) if panel.name == "reality")
-    facts = [decision(run).because, *decision(run).facts, *(fact for _, every in kinds for fact in every)]
+    facts = [decision(run).because, *decision(run).facts, *really(run), *stood_in(run), *left_undone(run)]
     assert len(facts) > 12
     assert [fact.text for fact in facts if not fact.source] == []
 
@@ -103,7 +111,7 @@ def test_a_denial_is_told_as_that(finished: tuple[Path, Ended]) -> None:
 
 
 def test_a_verdict_that_says_no_is_a_denial_though_nothing_has_failed() -> None:
-    documents = {"assess/verdict.json": runs.verdict(denied=[runs.reason("CVE-2026-1", "severity-high")])}
+    documents = {"assess/verdict.json": verdict(denied=[reason("CVE-2026-1", "severity-high")])}
     assert decision(runs.summary(documents)).answer is Answer.DENIED
 
 
@@ -113,13 +121,14 @@ def test_a_release_says_that_it_is_real_and_how_a_stranger_verifies_it(run: Summ
     assert "Real: a release" in page
     assert "Rehearsed" not in page
     [command] = decision(released).commands
-    assert command.line.startswith(f"shipseal verify {run.documents['image/image.json']['reference']} --policy ")
+    assert command.line.startswith(f"shipseal verify {run.documents.need(ImageDocument).reference} --policy ")
 
 
 def test_no_word_of_a_document_becomes_a_word_of_the_command(run: Summary) -> None:
-    documents = {**run.documents, "verify/verification.json": {"policy": {"name": "x; rm -rf ~ #"}}}
+    policy = {"name": "x; rm -rf ~ #", "digest": DIGEST, "trust_root": "run"}
+    hostile = {"image/image.json": image(), "verify/verification.json": verification(policy=policy)}
     for world in ("dry-run", "release"):
-        command = decision(replace(run, documents=documents, world=world)).commands[0].line
+        command = decision(replace(run, documents=runs.read(hostile), world=world)).commands[0].line
         assert "x; rm -rf ~ #" in shlex.split(command)
 
 
@@ -167,29 +176,67 @@ def test_a_directory_that_is_damaged_has_a_report_that_says_so(left: Path, damag
 
 
 @pytest.mark.parametrize("value", [None, [], {}, "text", 3, [None], {"a": None}, [[["x"]]]], ids=repr)
-def test_a_document_of_any_other_shape_takes_no_part_of_the_page_with_it(run: Summary, value: Any) -> None:
-    for name in run.documents:
-        summary = replace(run, documents={**run.documents, name: value})
+def test_a_document_of_any_other_shape_takes_no_part_of_the_page_with_it(
+    run: Summary, documents: Mapping[str, Any], value: Any
+) -> None:
+    for name in documents:
+        summary = replace(run, documents=runs.read({**documents, name: value}))
         assert "</html>" in drawn.page(summary)
         assert len(lines(summary)) < 100
 
 
-def test_no_text_that_is_of_another_kind_ends_in_a_traceback(run: Summary) -> None:
+def test_no_value_that_is_of_another_kind_ends_in_a_traceback(run: Summary, documents: Mapping[str, Any]) -> None:
     kinds: tuple[Any, ...] = (None, 7, -1, 1e400, True, [], {}, "")
     for other in kinds:
-        for name in run.documents:
-            changed = runs.replaced(run.documents[name], other)
-            assert "</html>" in drawn.page(replace(run, documents={**run.documents, name: changed}))
+        for name in documents:
+            changed = runs.replaced(documents[name], other)
+            assert "</html>" in drawn.page(replace(run, documents=runs.read({**documents, name: changed})))
+
+
+@pytest.mark.parametrize("number", [-1, 0, 10**400], ids=["less than none", "none", "more than there is"])
+def test_no_number_ends_in_a_traceback(run: Summary, documents: Mapping[str, Any], number: int) -> None:
+    for name in documents:
+        changed = runs.altered(documents[name], lambda _: number, kind=int)
+        assert "</html>" in drawn.page(replace(run, documents=runs.read({**documents, name: changed})))
+
+
+def malformed(name: str) -> Summary:
+    return runs.summary({**DOCUMENTS, name: {**DOCUMENTS[name], "unheard-of": 1}})
+
+
+def test_of_a_malformed_document_no_part_of_the_page_says_that_there_is_none() -> None:
+    why = "is of an unknown shape (unheard-of: there is no such key)"
+    for name, part in {
+        "assess/verdict.json": "What the verdict says is not known",
+        "verify/verification.json": "Who has signed it is not known",
+    }.items():
+        assert decision(malformed(name)).answer is not Answer.MAY_SHIP
+        assert f"{part}: {name} {why}." in drawn.page(malformed(name))
+    for name, wrong in {
+        "promote/tags.json": "No tag was moved in this run",
+        "verify/verification.json": "not verified by this run",
+        "assess/verdict.json": "There is no verdict",
+    }.items():
+        page = drawn.page(malformed(name))
+        assert f"Not known: {name} {why}." in page
+        assert wrong not in page
+
+
+def test_without_a_listing_the_layers_are_drawn_and_with_a_malformed_one_that_is_said() -> None:
+    files = "sbom/linux-amd64/sbom.syft.json"
+    missing = {panel.name: panel.missing for panel in panels(runs.summary({**DOCUMENTS, files: {"files": {}}}))}
+    assert missing["composition"].startswith(f"{files} is of an unknown shape (files: ")
+    assert not {panel.name: panel.missing for panel in panels(runs.summary(DOCUMENTS))}["composition"]
 
 
 def test_a_verdict_of_another_version_is_not_guessed_at() -> None:
-    later = {**runs.verdict(), "version": 3}
-    page = drawn.page(runs.summary({"assess/verdict.json": later}))
+    page = drawn.page(runs.summary({"assess/verdict.json": verdict(version=3)}))
     assert "it is of version 3, and this program reads version 2" in page
 
 
 def test_a_document_that_could_not_be_read_is_named_with_the_reason() -> None:
-    page = drawn.page(runs.summary({}, unreadable={"image/image.json": "PermissionError"}))
+    unread = Documents.of([("image/image.json", Unreadable("PermissionError"))])
+    page = drawn.page(replace(runs.summary({}), documents=unread))
     assert "Not known: image/image.json cannot be read (PermissionError)." in page
 
 
@@ -204,29 +251,31 @@ def test_twenty_thousand_findings_are_all_named_and_most_of_them_folded() -> Non
     assert "20,000 high" in essence(summary)
 
 
-def test_an_attack_that_was_not_refused_is_seen(run: Summary) -> None:
+def test_an_attack_that_was_not_refused_is_seen(run: Summary, documents: Mapping[str, Any]) -> None:
     def page(document: Any) -> str:
-        return drawn.page(replace(run, documents={**run.documents, "attack/attack.json": document}))
+        return drawn.page(replace(run, documents=runs.read({**documents, "attack/attack.json": document})))
 
-    told = page(runs.attacked(True, True, False))
+    told = page(attacks(True, True, False))
     assert "2 of 3 attacks, each on a copy of a run, and 1 of 1 untouched controls came out as expected" in told
     assert told.count("✗ NO") == told.count("nothing: it was accepted") - 1 == 1
     assert "Not attacked, and why" in told
     another = "another image than this run"
-    own = run.documents["image/image.json"]["reference"]
+    own = str(run.documents.need(ImageDocument).reference)
     assert another in told
-    assert another not in page({**runs.attacked(True), "image": own})
-    assert "it lists no attack" in page(runs.attacked())
-    assert "it lists no control" in page({**runs.attacked(True), "control": []})
+    assert another not in page({**attacks(True), "image": own})
+    assert "it lists no attack" in page(attacks())
+    assert "it lists no control" in page({**attacks(True), "control": []})
     assert "Attacks that were tried" not in drawn.page(run)
 
 
-def test_no_number_of_findings_files_or_characters_makes_a_page_without_end(run: Summary) -> None:
-    lines_of = [runs.reason(f"CVE-{number}", "noted", "lib 1") for number in range(40_000)]
-    long = {"code": "x", "finding": "y" * 10**6, "package": "z" * 10**6, "message": "m" * 10**6, "remedy": "r" * 10**6}
-    documents = {**run.documents, "assess/verdict.json": runs.verdict(denied=[{**long, "until": ""}], noted=lines_of)}
-    products = {f"test/{number}": runs.DIGEST for number in range(20_000)}
-    summary = replace(run, documents=documents, products=products)
+def test_no_number_of_findings_files_or_characters_makes_a_page_without_end(
+    run: Summary, documents: Mapping[str, Any]
+) -> None:
+    every = [reason(f"CVE-{number}", "noted", "lib 1") for number in range(40_000)]
+    long = reason("y" * 10**6, "x", "z" * 10**6, message="m" * 10**6, remedy="r" * 10**6)
+    judged = {"assess/verdict.json": verdict(denied=[long], noted=every)}
+    products = {f"test/{number}": DIGEST for number in range(20_000)}
+    summary = replace(run, documents=runs.read({**documents, **judged}), products=products)
     page = drawn.page(summary)
     assert len(page.encode()) < 2_000_000
     assert "19,801 more are in the file alone" in page

@@ -10,6 +10,13 @@ from pathlib import Path
 from typing import Any, Self
 
 from shipseal.digest import Digest
+from shipseal.documents.image import (
+    ClosureDocument,
+    ClosurePlatform,
+    ImageDocument,
+    OfferedDocument,
+    OfferedPlatform,
+)
 from shipseal.engine.stage import Context, Stage
 
 OS_RELEASE = """PRETTY_NAME="Debian GNU/Linux 12 (bookworm)"
@@ -21,14 +28,14 @@ ID=debian
 SOURCES = {"zlib1g": "zlib", "libexpat1": "expat", "libc6": "glibc", "python3.11-minimal": "python3.11"}
 SITE = "opt/site"
 # What the packages of a small image would bring besides, and it has left out.
-OFFERED = {
-    "files": [
+OFFERED = OfferedPlatform(
+    files=(
         *("lib/x86_64-linux-gnu/libc.so.6", "lib/x86_64-linux-gnu/libz.so.1"),
         *("usr/lib/python3.11/tarfile.py", "usr/lib/python3.11/venv/__init__.py"),
-    ],
-    "inside": [],
-    "symbols": {},
-}
+    ),
+    inside=(),
+    symbols={},
+)
 
 
 @dataclass(frozen=True)
@@ -58,15 +65,20 @@ class SmallImage:
         """Return a stage named `image` that writes this one."""
 
         async def image(context: Context) -> str:
-            context.write_json("image.json", self.write(context.out / "layout"))
-            context.write_json("closure.json", {name: {"needed": {}, "left_out": {}} for name in self.platforms})
-            context.write_json("offered.json", dict.fromkeys(self.platforms, OFFERED))
+            self.document(context.out / "layout").write(context)
+            closure = ClosurePlatform(needed={}, left_out={}, made={})
+            ClosureDocument(dict.fromkeys(self.platforms, closure)).write(context)
+            OfferedDocument(dict.fromkeys(self.platforms, OFFERED)).write(context)
             return "a small image"
 
         return Stage("image", image)
 
+    def document(self, layout: Path) -> ImageDocument:
+        """Write the layout and say what the image is."""
+        return ImageDocument.parse(json.dumps(self.write(layout)).encode())
+
     def write(self, layout: Path) -> dict[str, Any]:
-        """Write the layout and return what `image.json` says."""
+        """Write the layout and return what `image.json` says, to be changed at will."""
         (layout / "blobs" / "sha256").mkdir(parents=True)
         (layout / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')
         platforms = {platform: self._platform(layout, platform) for platform in self.platforms}
@@ -80,6 +92,7 @@ class SmallImage:
             json.dumps({"schemaVersion": 2, "manifests": [_descriptor("index", str(digest), size)]})
         )
         return {
+            "format": 2,
             "reference": f"registry.example/acme/sample@{digest}",
             "digest": str(digest),
             "platforms": platforms,

@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+from shipseal.documents.smoke import NotWatched, TraceDocument
 from shipseal.engine.run import Run
 from shipseal.engine.stage import Context, Stage
 from shipseal.stages.admit import admit
@@ -21,7 +22,7 @@ ADMIT = Stage("admit", admit, needs=("assess",), live=True)
 
 
 async def _unwatched(context: Context) -> str:
-    context.write_json("trace.json", {"how": "not watched", "why": "a small image starts no service"})
+    TraceDocument(NotWatched(why="a small image starts no service")).write(context)
     return "nobody has watched"
 
 

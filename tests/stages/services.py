@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shipseal.digest import Digest
+from shipseal.documents.inputs import InputsDocument, InputWheel
 from shipseal.engine.run import Run
 from shipseal.engine.stage import Context, Stage
 from shipseal.engine.world import choose
@@ -62,7 +63,7 @@ class Service:
     platforms: Sequence[str] = ("linux/amd64",)
     tag: str = "py3-none-any"
     waitress: bool = False
-    wheels: Sequence[Mapping[str, str]] = ()
+    wheels: Sequence[InputWheel] = ()
     tests: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, store: Store, root: Path, locked: Mapping[str, Digest] | None = None) -> Run:
@@ -113,9 +114,9 @@ class Service:
 
         async def inputs(context: Context) -> str:
             waitress = [_waitress(context.store)] if self.waitress else []
-            locked = [*waitress, *self.wheels]
+            locked = (*waitress, *self.wheels)
             wheels = {**_for_tests(context), **dict.fromkeys(self.platforms, locked)}
-            context.write_json("inputs.json", {"wheels": wheels})
+            InputsDocument(wheels=wheels, debian={}, tools={}).write(context)
             return "made by hand"
 
         async def build(context: Context) -> str:
@@ -127,17 +128,16 @@ class Service:
         return Stage("inputs", inputs), Stage("build", build)
 
 
-def _for_tests(context: Context) -> dict[str, list[dict[str, str]]]:
+def _for_tests(context: Context) -> Mapping[str, tuple[InputWheel, ...]]:
     """Return the locked wheels that tests need on an image, if there are tests."""
     every = Inputs.of(context.config)
     groups = tuple(group for group in every.wheels if group.name.startswith("suite/"))
-    listing = replace(every, wheels=groups, packages={}, tools=()).listing(context.store)
-    return dict(listing["wheels"])
+    return replace(every, wheels=groups, packages={}, tools=()).listing(context.store).wheels
 
 
-def _waitress(store: Store) -> dict[str, str]:
+def _waitress(store: Store) -> InputWheel:
     """Return the locked Waitress as inputs.json names it."""
     words = LOCK.read_text().split()
-    digests = [word.removeprefix("--hash=") for word in words if word.startswith("--hash=")]
-    digest = next(each for each in digests if (store.filename(Digest.parse(each)) or "").endswith(".whl"))
-    return {"name": "waitress", "version": words[0].removeprefix("waitress=="), "digest": digest}
+    digests = [Digest.parse(word.removeprefix("--hash=")) for word in words if word.startswith("--hash=")]
+    digest, name = next((each, name) for each in digests if (name := store.filename(each) or "").endswith(".whl"))
+    return InputWheel(name="waitress", version=words[0].removeprefix("waitress=="), filename=name, digest=digest)

@@ -1,29 +1,34 @@
 """`admit` is the one gate: it says what the verdict says, with every reason."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from shipseal.documents.verdict import VerdictDocument, VerdictReason
 from shipseal.engine.stage import Context, Stage
-from shipseal.errors import PolicyDenied
+from shipseal.errors import PolicyDenied, VerificationFailed
+from tests import documents
 from tests.conftest import MakeRun
 from tests.stages.images import SmallImage
 from tests.stages.rows import ADMIT, ASSESS, VEX, begin, perform
 
 REFERENCE = f"registry.example/acme/sample@sha256:{'1' * 64}"
-REASON = {
-    "code": "severity-critical",
-    "finding": "CVE-2026-1",
-    "package": "zlib1g 1.2",
-    "message": "CVE-2026-1 (critical) in zlib1g 1.2, no fix known",
-    "remedy": "add a VEX statement",
-}
+REASON = VerdictReason(
+    code="severity-critical",
+    finding="CVE-2026-1",
+    package="zlib1g 1.2",
+    message="CVE-2026-1 (critical) in zlib1g 1.2, no fix known",
+    remedy="add a VEX statement",
+    until="",
+    provider="debian",
+)
 
 
-def verdict(*denied: dict[str, str], allowed: Any) -> Stage:
+def verdict(*denied: VerdictReason, allowed: Any) -> Stage:
     async def assess(context: Context) -> str:
-        said = {"allowed": allowed, "denied": denied, "excused": [], "image": REFERENCE, "inputs": {}}
-        context.write_json("verdict.json", {**said, "judged": context.now.isoformat()})
+        said = documents.verdict(REFERENCE, context.now, {}).model_copy(update={"denied": denied}).as_json()
+        context.write_json(VerdictDocument.NAME, {**said, "allowed": allowed})
         return "a verdict"
 
     return Stage("assess", assess)
@@ -37,7 +42,7 @@ async def test_the_runtime_that_we_ship_may_ship(make_run: MakeRun) -> None:
 
 
 async def test_a_denial_is_explained_as_a_person_reads_it(make_run: MakeRun) -> None:
-    other = {**REASON, "message": "CVE-2026-2 (high) in jinja2 3.1.2, fixed in 3.1.6", "remedy": "upgrade jinja2"}
+    other = replace(REASON, message="CVE-2026-2 (high) in jinja2 3.1.2, fixed in 3.1.6", remedy="upgrade jinja2")
     with pytest.raises(PolicyDenied) as denied:
         await perform(make_run(), verdict(REASON, other, allowed=False), ADMIT)
     assert denied.value.explain().splitlines() == [
@@ -54,10 +59,16 @@ async def test_one_finding_is_spoken_of_as_one(make_run: MakeRun) -> None:
         await perform(make_run(), verdict(REASON, allowed=False), ADMIT)
 
 
-@pytest.mark.parametrize("allowed", [False, None, 1, "true"])
-async def test_nothing_but_true_is_allowed(make_run: MakeRun, allowed: Any) -> None:
+async def test_nothing_but_true_is_allowed(make_run: MakeRun) -> None:
     with pytest.raises(PolicyDenied):
+        await perform(make_run(), verdict(allowed=False), ADMIT)
+
+
+@pytest.mark.parametrize("allowed", [None, 1, "true"])
+async def test_an_answer_that_is_neither_yes_nor_no_is_no_verdict(make_run: MakeRun, allowed: Any) -> None:
+    with pytest.raises(VerificationFailed) as refused:
         await perform(make_run(), verdict(allowed=allowed), ADMIT)
+    assert refused.value.why[0].startswith("allowed: ")
 
 
 async def test_a_verdict_that_contradicts_itself_is_a_denial(make_run: MakeRun) -> None:

@@ -21,6 +21,7 @@ from shipseal.engine.world import choose
 from shipseal.errors import ConfigError, ShipsealError, SubjectFailed, VerificationFailed
 from shipseal.project.config import HOME, Config
 from shipseal.stages.deploy import deploy
+from tests import documents
 from tests.conftest import MakeRun, commit
 
 BUILT = Digest.of(b"the image that was built")
@@ -32,25 +33,17 @@ ROW = Stage("deploy", deploy, needs=("image", "verify"), tools=("kustomize",))
 
 
 async def image(context: Context) -> str:
-    package = {"purl": "pkg:pypi/greetings@1.0.0", "files": []}
-    platform = {"digest": str(BUILT), "size": 1, "layers": [{"digest": str(BUILT)}], "packages": [package]}
-    platforms = {"linux/amd64": {**platform, "generated": []}}
-    said = {"reference": REFERENCE, "digest": str(BUILT), "platforms": platforms, "service": {"version": "1.0.0"}}
-    context.write_json("image.json", said)
+    documents.image(REFERENCE, {"linux/amd64": BUILT}).write(context)
     return "built"
 
 
-def verified(digest: Digest) -> dict[str, Any]:
-    return {"digest": str(digest), "reference": f"registry.example/acme/sample@{digest}", "statements": []}
-
-
 async def verify(context: Context) -> str:
-    context.write_json("verification.json", verified(BUILT))
+    documents.verification(REFERENCE).write(context)
     return "verified"
 
 
 async def verify_another(context: Context) -> str:
-    context.write_json("verification.json", verified(Digest.of(b"another image")))
+    documents.verification(f"registry.example/acme/sample@{Digest.of(b'another image')}").write(context)
     return "verified"
 
 

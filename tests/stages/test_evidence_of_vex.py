@@ -9,8 +9,11 @@ import anyio
 import pytest
 
 from shipseal.cli import main
+from shipseal.documents.image import ImageDocument
+from shipseal.documents.smoke import TraceDocument
 from shipseal.engine.run import Run
 from shipseal.engine.stage import Context, Stage
+from tests import measured
 from tests.conftest import MakeRun
 from tests.stages.images import SITE
 from tests.stages.rows import ONE_PLATFORM, VEX, begin, perform
@@ -26,25 +29,18 @@ def written(run: Run, name: str) -> Any:
     return json.loads((run.directory / "vex" / name).read_bytes())
 
 
-def watched(**opened: list[str]) -> Stage:
+def watched(**opened: tuple[str, ...]) -> Stage:
     """Return a stage that stands where `smoke` does, and has seen these files opened or not."""
 
     async def smoke(context: Context) -> str:
-        image = context.read_json("image", "image.json")
-        trace = {
-            "how": "by hand",
-            "digest": image["platforms"]["linux/amd64"]["digest"],
-            "workload": {"digest": image["digest"], "requests": 3, "tests": 0, "loaded": 1, "modules": 1},
-            **{key: [] for key in ("loaded", "opened_during_tests_only", "never_opened")},
-            **opened,
-        }
-        context.write_json("trace.json", trace)
+        [(platform, entry)] = ImageDocument.read(context).platforms.items()
+        TraceDocument(measured.watched(platform, entry.digest, **opened)).write(context)
         return "watched"
 
     return Stage("smoke", smoke, needs=("image",))
 
 
-async def stated(run: Run, image: Any, **opened: list[str]) -> Mapping[str, tuple[str, str]]:
+async def stated(run: Run, image: Any, **opened: tuple[str, ...]) -> Mapping[str, tuple[str, str]]:
     """Return the status and the justification of what is published about each vulnerability."""
     await begin(run, image)
     await perform(run, watched(**opened), VEX)
@@ -68,14 +64,14 @@ async def test_an_advisory_on_a_module_that_the_image_lacks_ends_by_e0(make_run:
 
 async def test_a_module_that_is_there_and_never_loaded_ends_as_a_proposal_and_no_fact(make_run: MakeRun) -> None:
     run = make_run()
-    said = await stated(run, PRESENT, never_opened=[TAR, VENV])
+    said = await stated(run, PRESENT, never_opened=(TAR, VENV))
     assert said["CVE-2025-8194"] == ("under_investigation", "")
     assert [each["finding"] for each in written(run, "proposals.json")] == ["CVE-2024-9287", "CVE-2025-8194"]
 
 
 async def test_a_module_that_is_loaded_is_affected(make_run: MakeRun) -> None:
     run = make_run()
-    said = await stated(run, PRESENT, loaded=[TAR], never_opened=[VENV])
+    said = await stated(run, PRESENT, loaded=(TAR,), never_opened=(VENV,))
     assert said["CVE-2025-8194"] == ("affected", "")
     assert [each["finding"] for each in written(run, "proposals.json")] == ["CVE-2024-9287"]
 
@@ -89,7 +85,7 @@ async def test_waitress_is_affected_where_a_vulnerable_one_is_loaded_and_gone_wh
     channel = f"{SITE}/waitress/channel.pyc"
     image = ONE_PLATFORM.having(python={"waitress": version}, more={channel: b"code"})
     run = make_run()
-    said = await stated(run, image, loaded=[WAITRESS, channel])
+    said = await stated(run, image, loaded=(WAITRESS, channel))
     assert {name for name in said if name.startswith("GHSA")} == expected
     actions = [
         each["action_statement"] for each in written(run, "openvex.json")["statements"] if "action_statement" in each
@@ -106,7 +102,7 @@ def test_a_person_accepts_a_proposal_and_grype_shows_what_it_suppresses(
     make_run: MakeRun, project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     run = make_run()
-    anyio.run(lambda: stated(run, PRESENT, never_opened=[TAR, VENV]))
+    anyio.run(lambda: stated(run, PRESENT, never_opened=(TAR, VENV)))
     named = ("--config", str(project / "pipeline.toml"), "--run-dir", str(run.directory))
     assert run_verb("propose", "CVE-2025-8194", *named) == 0
     told = capsys.readouterr().out
@@ -146,7 +142,8 @@ def test_a_statement_that_suppresses_more_than_its_finding_is_refused(
         await stated(run, WITHOUT)
         document = written(run, "openvex.json")
         for each in document["statements"]:
-            each["products"] = [{"@id": part["@id"]} for part in each["products"][0]["subcomponents"]]
+            parts = each["products"][0]["subcomponents"]
+            each["products"] = [{"@id": part["@id"], "hashes": {}, "subcomponents": []} for part in parts]
         (run.directory / "broad.json").write_text(json.dumps(document))
         await perform(run, Stage("vex", widened))
 

@@ -197,9 +197,9 @@ def test_the_record_of_a_wheel_is_true(plain: Made) -> None:
 
 def test_it_says_what_it_is_and_neither_revision_nor_time(plain: Made) -> None:
     found = built(plain.run, plain.document)
-    names = {name.rpartition(".")[2] for name in found.configuration["Labels"]}
+    names = {name.rpartition(".")[2] for name in found.configuration.as_json()["Labels"]}
     assert names == {"title", "version", "name", "packages", "format"}
-    assert found.configuration["User"] == "65532:65532"
+    assert found.configuration.as_json()["User"] == "65532:65532"
     assert found.entrypoint == ("/usr/bin/python3.11", "-I", "-B", "-m", "sample")
 
 
@@ -391,8 +391,8 @@ async def test_what_the_configuration_asks_for_is_there(store: Store, tmp_path: 
     assert "etc/debian_version" in listed(document), "extra packages are kept whole"
     found = built(run, document)
     assert found.environment == {"PATH": "/usr/bin", "COLOUR": "red"}
-    assert list(found.configuration["ExposedPorts"]) == ["9000/tcp"]
-    assert found.configuration["Labels"]["org.opencontainers.image.source"] == "https://git.example/sample"
+    assert list(found.configuration.as_json()["ExposedPorts"]) == ["9000/tcp"]
+    assert found.configuration.as_json()["Labels"]["org.opencontainers.image.source"] == "https://git.example/sample"
 
 
 MAKER = "import sys, types\nsys.modules[__name__ + '.made'] = types.ModuleType('made')\n"

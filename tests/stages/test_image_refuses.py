@@ -10,6 +10,7 @@ import anyio
 import pytest
 
 from shipseal.digest import Digest
+from shipseal.documents.inputs import InputWheel
 from shipseal.errors import ShipsealError, exit_code, flatten
 from shipseal.locked.debian import Lock
 from shipseal.locked.store import Store
@@ -150,11 +151,11 @@ def lock(own: Store, made: Path, members: Sequence[Member]) -> str:
     return "\n".join([before, "[[package]]", *lines, f"size = {path.stat().st_size}", ""])
 
 
-def wheel(own: Store, made: Path, bad: Bad) -> dict[str, str]:
+def wheel(own: Store, made: Path, bad: Bad) -> InputWheel:
     """Put a wheel into the store; return it as inputs.json names it."""
     path = archives.wheel(made, "other", bad.wheel, links=bad.links)
     own.add(path, digest := Digest.of_file(path))
-    return {"name": "other", "version": "1.0", "digest": str(digest)}
+    return InputWheel(name="other", version="1.0", filename=path.name, digest=digest)
 
 
 @pytest.mark.parametrize("bad", BAD.values(), ids=BAD)

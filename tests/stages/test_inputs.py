@@ -13,13 +13,14 @@ import anyio
 import pytest
 
 from shipseal.digest import Digest
+from shipseal.documents.inputs import InputsDocument, InputWheel
 from shipseal.engine.run import Run
 from shipseal.engine.stage import Stage
 from shipseal.errors import ConfigError, RemoteFailed, ShipsealError, ToolFailed, VerificationFailed
 from shipseal.locked import locks, wheels
 from shipseal.locked.fetch import PROGRAMS, fill
 from shipseal.locked.fetch_debian import MIRROR
-from shipseal.locked.inputs import Group, Inputs, digests
+from shipseal.locked.inputs import Group, Inputs
 from shipseal.locked.store import Store
 from shipseal.project.config import HOME, Config
 from shipseal.stages.inputs import inputs
@@ -69,11 +70,12 @@ def test_everything_locked_is_listed_with_its_digest(own: Store, wheel: Path, ma
     listing = (run.directory / "inputs" / "inputs.json").read_text()
     assert str(own.root) not in listing
     assert record.headline == "1 wheels, 15 Debian packages, all from the store"
-    entry = {"name": "sample", "version": "1.0", "filename": wheel.name, "digest": str(Digest.of_file(wheel))}
+    entry = InputWheel(name="sample", version="1.0", filename=wheel.name, digest=Digest.of_file(wheel))
     found = Inputs.of(run.config).listing(own)
-    assert found["wheels"]["linux/amd64"] == found["wheels"]["linux/arm64"] == [entry]
-    assert {item["architecture"] for item in found["debian"]["linux/arm64"]} <= {"arm64", "all"}
-    assert found["tools"]["syft"]["digest"] == str(run.locked["syft"])
+    assert found == InputsDocument.parse(listing.encode())
+    assert found.wheels["linux/amd64"] == found.wheels["linux/arm64"] == (entry,)
+    assert {item.architecture for item in found.debian["linux/arm64"]} <= {"arm64", "all"}
+    assert found.tools["syft"].digest == run.locked["syft"]
 
 
 def test_what_is_missing_is_fetched(
@@ -187,7 +189,7 @@ def test_of_two_runs_one_fetches_and_the_other_says_that_it_waits(
         "first": ["fetching 1 wheels for build"],
         "second": [f"another run is filling the store {store.root}: waiting for it"],
     }
-    assert all(store.has(digest) for digest in digests(wanted.listing(store)))
+    assert all(store.has(digest) for digest in wanted.listing(store).digests())
 
 
 def test_fetching_replaces_what_was_altered(index: tuple[Inputs, dict[str, str]], tmp_path: Path) -> None:

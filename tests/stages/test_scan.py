@@ -177,8 +177,8 @@ async def test_an_identity_that_no_import_wrote_is_none(
 @pytest.mark.parametrize(
     ("sbom", "failure", "said"),
     [
-        ({}, VerificationFailed, "components is missing"),
-        ({"components": []}, VerificationFailed, "components lists nothing"),
+        ({}, VerificationFailed, "components: it is missing"),
+        ({"components": []}, VerificationFailed, "components: it has 0 entries"),
         ({"components": [{"type": "file", "name": "/bin/sh"}]}, ToolFailed, "lists no packages"),
     ],
 )
