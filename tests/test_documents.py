@@ -8,17 +8,20 @@ from typing import Any
 
 import pytest
 
+from shipseal.documents.attest import EffectsDocument
+from shipseal.documents.deploy import DeployDocument
 from shipseal.documents.document import Kept
 from shipseal.documents.facts import FactsDocument
 from shipseal.documents.image import ClosureDocument, ImageDocument, LayersDocument, OfferedDocument
 from shipseal.documents.inputs import InputsDocument
+from shipseal.documents.promote import NOWHERE, TagsDocument
 from shipseal.documents.publish import PublishedDocument
 from shipseal.documents.sbom import CycloneDxDocument
 from shipseal.documents.scan import DatabaseDocument, ImportedDocument, ScanDocument
 from shipseal.documents.smoke import SmokeDocument, SuiteDocument, TraceDocument
 from shipseal.documents.tools import ToolsDocument
 from shipseal.documents.verdict import VerdictDocument
-from shipseal.documents.verify import VerificationDocument
+from shipseal.documents.verify import DiscoveryDocument, VerificationDocument
 from shipseal.documents.vex import EvidenceDocument, OpenVexDocument, ProposalsDocument
 from shipseal.errors import VerificationFailed
 from tests import documents, measured
@@ -50,6 +53,16 @@ CLAIM = {
     "statement": {"d": 1},
 }
 REASON = dict.fromkeys(("code", "finding", "package", "message", "remedy", "until", "provider"), "a")
+
+DEPLOYED = {
+    "state": "deployed",
+    "reason": "receipt 1 in default",
+    "reference": REFERENCE,
+    "manifests": "deploy",
+    "kubernetes": "1.35.4",
+    "objects": ["Service default/app"],
+    "rendered": DIGEST,
+}
 
 WHOLE: dict[type[Kept], Any] = {
     FactsDocument: {
@@ -127,6 +140,22 @@ WHOLE: dict[type[Kept], Any] = {
         ],
         "without_vex": {"allowed": False, "denied": [{"code": "a", "finding": "b", "package": "c"}]},
     },
+    DiscoveryDocument: {
+        "reference": REFERENCE,
+        "registry": {"host": "docker.io", "keeps": "referrers API"},
+        "kinds": ["t"],
+        "ways": [{"way": "cosign tree", "measured": True, "found": ["t"], "missing": [], "says": ""}],
+    },
+    EffectsDocument: {
+        "effects": [
+            {"kind": "bundle", "name": "scan", "at": "a", "digest": digest, "there": False, "size": 5, "type": "t"}
+            for digest in (DIGEST, None)
+        ],
+        "listed": {DIGEST: [DIGEST]},
+        "tags": ["1.0.0"],
+    },
+    TagsDocument: {"digest": DIGEST, "tags": ["1"], "before": {"1": NOWHERE}, "stay": {"latest": "1.1.0"}},
+    DeployDocument: DEPLOYED,
 }
 """Documents that this pipeline writes, as they are written, and all keys of them are known."""
 
@@ -185,6 +214,7 @@ PARTS = {
     *("revision", "version", "architecture", "digest", "purl", "needed", "inside", "reference", "trust_root"),
     *("isolation", "wrong", "contains", "run", "started", "how", "requests", "built", "content", "allowed", "code"),
     *("tooling", "subcomponents", "status", "held", "author", "fact", "against", "tier", "draft", "providers", "grype"),
+    *("kind", "measured", "host"),
 }
 
 
@@ -274,6 +304,12 @@ def test_what_is_not_an_object_is_refused(model: type[Kept], data: bytes) -> Non
         (VerdictDocument, {}, "allowed: it is missing"),
         (PublishedDocument, {**PUBLISHED, "subjects": []}, "subjects: it has 0 entries"),
         (PublishedDocument, {**PUBLISHED, "subjects": [5]}, "subjects[0]: it is not a sha256 digest"),
+        (EffectsDocument, {**WHOLE[EffectsDocument], "listed": {"x": []}}, "listed.x"),
+        (EffectsDocument, {**WHOLE[EffectsDocument], "effects": [{}]}, "effects[0].kind: it is missing"),
+        (TagsDocument, {**WHOLE[TagsDocument], "tags": []}, "tags: it has 0 entries"),
+        (DeployDocument, {"state": "deployed", "reason": ""}, "what was deployed is named as a whole"),
+        (DeployDocument, {**DEPLOYED, "state": "not run"}, "what was deployed is named as a whole"),
+        (DeployDocument, {**DEPLOYED, "rendered": None}, "what was deployed is named as a whole"),
     ],
 )
 def test_what_is_missing_or_of_another_kind_is_named(model: type[Kept], value: Any, why: str) -> None:

@@ -187,7 +187,8 @@ def test_nobody_certifies_a_key() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", '{"caUrls": 1}', '{"rekorTlogUrls": [{}]}', '{"tsaConfig": {"selector": "EXACT"}}', "[" * 9999]
+    "text",
+    ["", "[]", '{"caUrls": 1}', '{"rekorTlogUrls": [{}]}', '{"tsaConfig": {"selector": "EXACT"}}', "[" * 9999],
 )
 def test_what_is_no_signing_configuration_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "signing.json").write_text(text)

@@ -1,9 +1,9 @@
 """What `deploy` leaves beside the rendered set: what came of it. Pure."""
 
 from enum import StrEnum
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from shipseal.documents.document import DigestText, Document, ReferenceText
 
@@ -43,3 +43,11 @@ class DeployDocument(Document):
     kubernetes: str | None = _where_known()
     objects: tuple[str, ...] | None = _where_known()
     rendered: DigestText | None = _where_known()
+
+    @model_validator(mode="after")
+    def _all_or_nothing(self) -> Self:
+        told = {name for name, value in self if value is not None}
+        wanted = {"state", "reason"} if self.state is DeployState.NOT_RUN else set(type(self).model_fields)
+        if not told == self.model_fields_set == wanted:
+            raise ValueError("what was deployed is named as a whole, and where nothing was, it is not")
+        return self

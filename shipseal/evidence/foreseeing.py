@@ -26,7 +26,7 @@ from shipseal.engine.stage import Context
 from shipseal.evidence.effects import ImagePart, effects_of
 from shipseal.evidence.statements import SUMMARY, claims_of, plan, summary
 from shipseal.oci.layout import Layout
-from shipseal.oci.named import OciManifest
+from shipseal.oci.models import OciManifest
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def parts_of(layout: Layout, digest: Digest) -> list[ImagePart]:
     index, platforms = layout.image(digest)
     found: dict[Digest, ImagePart] = {}
     for platform in platforms:
-        manifest = OciManifest.read(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
+        manifest = OciManifest.of(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
         for role, blob in manifest.blobs:
             part = ImagePart(Kind.BLOB, f"{role} for {platform.name}", blob.digest, blob.size)
             found.setdefault(part.digest, part)

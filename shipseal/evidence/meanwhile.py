@@ -19,7 +19,7 @@ from shipseal.engine.stage import Context
 from shipseal.evidence.foreseeing import adoption_of
 from shipseal.evidence.statements import SUMMARY
 from shipseal.oci.layout import Layout
-from shipseal.oci.named import OciReferrer
+from shipseal.oci.models import OciReferrer
 
 
 async def without_seconds(
@@ -86,7 +86,7 @@ def _referrers(layout: Layout) -> dict[Digest, Digest]:
     found: dict[Digest, Digest] = {}
     for item in layout.listed():
         digest = Digest.parse(item["digest"])
-        manifest = OciReferrer.read(layout.read(digest), digest, "a manifest of attest/layout")
+        manifest = OciReferrer.of(layout.read(digest), digest, "a manifest of attest/layout")
         if manifest.subject and manifest.layers:
             found[digest] = manifest.layers[0].digest
     return found

@@ -4,7 +4,7 @@ Specification: opencontainers/image-spec v1.1 (descriptor, manifest, image-index
 written by `documents`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, Self
 
 from pydantic import Field, ValidationError
@@ -67,6 +67,19 @@ class OciManifest(OciObject):
     config: OciDescriptor
     layers: tuple[OciDescriptor, ...]
 
+    @property
+    def blobs(self) -> Iterator[tuple[str, OciDescriptor]]:
+        """Each blob, with its role in words."""
+        yield "configuration", self.config
+        yield from (("layer", each) for each in self.layers)
+
+
+class OciReferrer(OciObject):
+    """What a layout lists: a manifest that has a subject attaches its layers to that; an image or an index has none."""
+
+    layers: tuple[OciDescriptor, ...] = ()
+    subject: OciDescriptor | None = None
+
 
 class OciIndex(OciObject):
     """Several manifests (image-index.md); `index.json` of a layout is one (image-layout.md)."""
@@ -80,6 +93,7 @@ class OciProcess(OciObject):
 
     environment: tuple[str, ...] = _named("Env", default=())
     entrypoint: tuple[str, ...] = _named("Entrypoint", default=())
+    labels: Mapping[str, str] = _named("Labels", default_factory=dict)
 
 
 class OciConfiguration(OciObject):

@@ -24,7 +24,7 @@ from shipseal.evidence.afterwards import look_after, require_planned
 from shipseal.evidence.statements import SUMMARY
 from shipseal.evidence.unfinished import forget, place_for, signed_before
 from shipseal.oci.layout import Layout
-from shipseal.oci.named import OciConfiguration, OciManifest
+from shipseal.oci.models import OciConfiguration, OciManifest
 
 _VERSION = "org.opencontainers.image.version"
 
@@ -89,9 +89,10 @@ async def _version(context: Context, registry: Registry, layout: Layout, index: 
     """Return the version that the published image itself says that it is; the run's own word must be the same."""
     found = {ImageDocument.read(context).service.version}
     for platform in layout.image(index)[1]:
-        manifest = OciManifest.read(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
+        manifest = OciManifest.of(layout.read(platform.digest), platform.digest, f"the manifest for {platform.name}")
         at, what = manifest.config.digest, f"the configuration for {platform.name}"
-        found.add(str(OciConfiguration.read(await registry.blob(at), at, what).label(_VERSION)))
+        said = OciConfiguration.of(await registry.blob(at), at, what)
+        found.add(str(said.config.labels.get(_VERSION)))
     if len(found) != 1:
         raise VerificationFailed(
             "the image and this run do not name one version",

@@ -14,7 +14,7 @@ from shipseal.engine.workspace import scratch
 from shipseal.errors import RemoteFailed, VerificationFailed
 from shipseal.evidence.meanwhile import without_seconds
 from shipseal.oci.layout import Layout
-from shipseal.oci.named import OciReferrer
+from shipseal.oci.models import OciReferrer
 
 
 async def publish(context: Context) -> str:
@@ -96,7 +96,7 @@ def bundles_of(layout: Layout, referrers: Mapping[Digest, set[Digest]]) -> set[D
 
 
 def _manifest(layout: Layout, digest: Digest) -> OciReferrer:
-    return OciReferrer.read(layout.read(digest), digest, "a manifest of attest/layout")
+    return OciReferrer.of(layout.read(digest), digest, "a manifest of attest/layout")
 
 
 def compare(pushed: Path, pulled: Path, host: str) -> tuple[int, int]:
