@@ -17,12 +17,15 @@ from shipseal.documents.inputs import InputsDocument
 from shipseal.documents.promote import NOWHERE, TagsDocument
 from shipseal.documents.publish import PublishedDocument
 from shipseal.documents.sbom import CycloneDxDocument
-from shipseal.documents.scan import DatabaseDocument, ScanDocument
+from shipseal.documents.scan import DatabaseDocument, ImportedDocument, ScanDocument
+from shipseal.documents.smoke import SmokeDocument, SuiteDocument, TraceDocument
 from shipseal.documents.tools import ToolsDocument
 from shipseal.documents.verdict import VerdictDocument
 from shipseal.documents.verify import DiscoveryDocument, VerificationDocument
+from shipseal.documents.vex import EvidenceDocument, OpenVexDocument, ProposalsDocument
 from shipseal.errors import VerificationFailed
-from tests import documents
+from tests import documents, measured
+from tests.statements import NOW
 
 DIGEST = f"sha256:{'1' * 64}"
 REFERENCE = f"docker.io/example/app@{DIGEST}"
@@ -36,6 +39,20 @@ MATCH: dict[str, Any] = {
 STATUS = {"descriptor": {"version": "1", "db": {"status": {"built": "b", "schemaVersion": "v6"}}}}
 WHEEL = {"name": "waitress", "version": "3.0.2", "filename": "waitress.whl", "digest": DIGEST}
 PUBLISHED = documents.published(REFERENCE).as_json()
+DATABASE = {"built": "2026-11-20T00:00:00Z", "schema": "6", "checksum": DIGEST, "source": "a", "sample": True}
+SIGHTING = {"tier": "E0", "on": DIGEST, "says": "it is not there"}
+CLAIM = {
+    "source": "a.json",
+    "author": "b",
+    "state": "applied",
+    "days_left": 5,
+    "product": "pkg:deb/debian/a",
+    "packages": ["pkg:deb/debian/a@1"],
+    "refuted_by": ["c"],
+    "seen": [SIGHTING],
+    "statement": {"d": 1},
+}
+REASON = dict.fromkeys(("code", "finding", "package", "message", "remedy", "until", "provider"), "a")
 
 DEPLOYED = {
     "state": "deployed",
@@ -85,6 +102,60 @@ WHOLE: dict[type[Kept], Any] = {
     },
     TagsDocument: {"digest": DIGEST, "tags": ["1"], "before": {"1": NOWHERE}, "stay": {"latest": "1.1.0"}},
     DeployDocument: DEPLOYED,
+    SmokeDocument: {
+        **documents.smoke(documents.LAYER, "linux/amd64").as_json(),
+        "requests": [
+            {
+                "path": "/",
+                "method": "GET",
+                "status": 200,
+                "body": "x",
+                "wrong": [],
+                "passed": True,
+                "expected": {"status": 200, "contains": "", "json": {"/a": 1}},
+            }
+        ],
+        "suite": measured.smoke("linux/amd64", documents.LAYER, 1).as_json()["suite"],
+        "emulated": {"linux/arm64": {"started": False, "why": "nobody knows how"}},
+    },
+    SuiteDocument: {"platform": "linux/amd64", "digest": DIGEST, "run": True, "passed": 5},
+    TraceDocument: TraceDocument(measured.watched("linux/amd64", documents.LAYER, loaded=("a",))).as_json(),
+    DatabaseDocument: DATABASE,
+    ImportedDocument: {"content": DIGEST},
+    OpenVexDocument: documents.openvex(REFERENCE, NOW, "CVE-1").as_json(),
+    EvidenceDocument: {
+        "image": DIGEST,
+        "held": "2026-11-25T00:00:00Z",
+        "policy": {"a": DIGEST},
+        "suppressed_by_grype_too": 0,
+        "claims": [CLAIM],
+        "looked_at": [
+            {
+                "finding": "CVE-1",
+                "package": "pkg:deb/debian/a@1",
+                "fact": "a",
+                "standing": "absent",
+                "parts": [{"standing": "it is not there", "seen": [dict(SIGHTING)], "against": ["a"]}],
+            }
+        ],
+    },
+    ProposalsDocument: [{"finding": "CVE-1", "package": "pkg:deb/debian/a@1", "told": ["a"], "draft": {"a": 1}}],
+    VerdictDocument: {
+        **documents.verdict(REFERENCE, NOW, {"image": documents.LAYER}).as_json(),
+        "denied": [REASON],
+        "rules": [
+            {
+                "code": "a",
+                "setting": "",
+                "threshold": "",
+                "observed": "b",
+                "decision": "off",
+                "denied": 0,
+                "inputs": ["image"],
+            }
+        ],
+        "without_vex": {"allowed": False, "denied": [{"code": "a", "finding": "b", "package": "c"}]},
+    },
 }
 """Documents that this pipeline writes, as they are written, and all keys of them are known."""
 
@@ -142,6 +213,8 @@ def test_an_object_with_a_key_that_nobody_knows_is_refused(model: type[Kept]) ->
 PARTS = {
     *("revision", "version", "architecture", "digest", "purl", "needed", "inside", "reference", "trust_root"),
     *("kind", "measured", "host"),
+    *("isolation", "wrong", "contains", "run", "started", "how", "requests", "built", "content", "allowed", "code"),
+    *("tooling", "subcomponents", "status", "held", "author", "fact", "against", "tier", "draft", "providers", "grype"),
 }
 
 
@@ -170,8 +243,6 @@ def test_a_document_with_anything_else_in_one_place_is_refused_or_read_as_it_sta
         (b'{"digest": NaN}', "it is not JSON: NaN"),
         (b'{"digest": 1e999}', ""),
         (b'{"size": ' + b"9" * 5000 + b"}", "it is not JSON"),
-        (b"null", "it is not an object"),
-        (b"[]", "it is not an object"),
         (b'{"a": 1, "a": 1}', "it is not JSON: the name 'a' is given twice in one object"),
         (b'{"a": [{"b": 1, "b": 2}]}', "it is not JSON: the name 'b' is given twice in one object"),
     ],
@@ -179,6 +250,13 @@ def test_a_document_with_anything_else_in_one_place_is_refused_or_read_as_it_sta
 )
 def test_what_is_no_json_or_two_things_at_once_is_refused(model: type[Kept], data: bytes, why: str) -> None:
     assert refused(model, data)[0].startswith(why)
+
+
+@every
+@pytest.mark.parametrize("data", [b"null", b"5", b"[5]"])
+def test_what_is_not_an_object_is_refused(model: type[Kept], data: bytes) -> None:
+    assert isinstance(WHOLE[model], list) or refused(model, data)[0] == "it is not an object"
+    refused(model, data)
 
 
 @pytest.mark.parametrize(

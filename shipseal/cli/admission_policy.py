@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.admission_controllers import (
     cluster_image_policies,
@@ -24,6 +23,7 @@ from shipseal.attestation.trust import Policy, TrustRoot
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.made_files import own, put
+from shipseal.cli.verbs import Verbs
 from shipseal.deploying.guard import guarded, policies
 from shipseal.deploying.manifests import Manifest, dump, parse
 from shipseal.disk import text_of
@@ -41,7 +41,7 @@ _EVERY = (_CLUSTER, _SIGSTORE, _KYVERNO)
 _HEADING = "# `shipseal admission-policy` writes this file. Run it again rather than edit it.\n"
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("admission-policy", help="what a cluster may run, as policies of it", description=__doc__)
     verb.add_argument(

@@ -6,15 +6,16 @@ has to pass. Nothing of the run itself is changed. It ends with 6 where anything
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from shipseal.attestation.policy_file import read_policy
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import alone, empty, write
 from shipseal.documents.attack import AttackDocument
 from shipseal.engine import run_directory as place
@@ -26,8 +27,12 @@ from shipseal.project.config import HOME, Config
 from shipseal.project.reads import DEFAULT_POLICY
 from shipseal.times import timestamp
 
+if TYPE_CHECKING:  # what signs is slow to import
+    from shipseal.attacks.attack import Attack
+    from shipseal.attacks.performing import Outcome, Result
 
-def add(verbs: Any) -> None:
+
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("attack", help="attack copies of the last dry run: each is refused", description=__doc__)
     verb.add_argument("--only", action="append", default=[], metavar="NAME", help="this attack; may be given again")
@@ -67,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _list(options: argparse.Namespace, attacks: Any) -> int:
+def _list(options: argparse.Namespace, attacks: "Iterable[Attack]") -> int:
     """Tell what there is, with what refuses it under the policy that comes with the pipeline."""
     policy = read_policy(HOME / DEFAULT_POLICY / "verification.toml", "dry-run")
     for each in attacks:
@@ -77,13 +82,13 @@ def _list(options: argparse.Namespace, attacks: Any) -> int:
     return 0
 
 
-def _attack(options: argparse.Namespace, run: Run, attacks: Any) -> tuple[Any, str]:
+def _attack(options: argparse.Namespace, run: Run, attacks: "tuple[Attack, ...]") -> "tuple[Result, str]":
     from shipseal.attacks.opening import opened  # noqa: PLC0415 - as above
     from shipseal.attacks.performing import perform  # noqa: PLC0415
 
     say = shared.say(options)
 
-    def tell(outcome: Any) -> None:
+    def tell(outcome: "Outcome") -> None:
         if options.json:
             print(json.dumps({"event": "attacked", **outcome.told.model_dump()}), flush=True)
         else:
@@ -96,7 +101,7 @@ def _attack(options: argparse.Namespace, run: Run, attacks: Any) -> tuple[Any, s
         return result, str(target.image)
 
 
-def _document(result: Any, image: str) -> AttackDocument:
+def _document(result: "Result", image: str) -> AttackDocument:
     return AttackDocument(
         image=image,
         at=timestamp(datetime.now(UTC)),
@@ -109,12 +114,13 @@ def _document(result: Any, image: str) -> AttackDocument:
 
 def _write(directory: Path, document: AttackDocument) -> Path:
     """Write it as a whole: a report reads it whenever it is there."""
-    empty(directory / "attack")
-    write(directory / "attack" / "attack.json", json.dumps(document.as_json(), indent=2, ensure_ascii=False) + "\n")
-    return directory / "attack" / "attack.json"
+    stage = directory / document.STAGE
+    empty(stage)
+    write(stage / document.NAME, json.dumps(document.as_json(), indent=2, ensure_ascii=False) + "\n")
+    return stage / document.NAME
 
 
-def _lines(result: Any, image: str, file: Path | None) -> Iterator[str]:
+def _lines(result: "Result", image: str, file: Path | None) -> Iterator[str]:
     """Yield the table: what was done, what had to come of it, and what has."""
     for each in (*result.controls, *result.attacks):
         yield f"{'ok' if each.ok else 'WRONG':<6} {each.name:<30} {each.did}"

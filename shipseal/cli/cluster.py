@@ -13,10 +13,11 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.engine import world
 from shipseal.errors import RemoteFailed, Stopped, UsageError
 from shipseal.locked.fetch import PROGRAMS, fill
@@ -33,7 +34,7 @@ _MOST = 100  # nodes; each is a lease that is renewed
 _FASTEST = 15  # times; the autoscaler's shortest period is then a second
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("cluster", help="a Kubernetes cluster on loopback, until Ctrl-C", description=__doc__)
     shared.without_project(verb)

@@ -8,14 +8,15 @@ import argparse
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import shtab
+
+from shipseal.cli.verbs import Verbs
 
 _SHELLS = ("bash", "zsh", "tcsh")
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("completion", help="what a shell needs to complete what is typed", description=__doc__)
     verb.formatter_class = argparse.RawDescriptionHelpFormatter

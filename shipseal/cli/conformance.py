@@ -8,13 +8,13 @@ import argparse
 import hashlib
 import re
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.conformance import verify_artifact
 from shipseal.attestation.material import NAMES, Material
 from shipseal.attestation.roots import public_root, staging_root
 from shipseal.attestation.statements import Who
 from shipseal.attestation.verifiers import trusted_root
+from shipseal.cli.verbs import Verbs
 from shipseal.errors import UsageError
 
 _LARGEST_BUNDLE = 64 << 20
@@ -22,7 +22,7 @@ _LARGEST_KEY = 64 << 10
 _DIGEST = re.compile(r"sha256:([0-9a-fA-F]{64})")
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser(
         "conformance", help="verify one bundle, as Sigstore's conformance suite asks for", description=__doc__

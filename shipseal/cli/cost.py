@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from shipseal.cli.verbs import Verbs
 from shipseal.deploying.cost import Bill, Line, Prices, bill
 from shipseal.errors import ConfigError, UsageError
 from shipseal.project.config import HOME
@@ -18,7 +19,7 @@ _TERRAFORM = HOME / "terraform"
 _ENVIRONMENTS = ("development", "production")
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("cost", help="what each environment costs a month", description=__doc__)
     verb.add_argument("plans", nargs="*", metavar="NAME=FILE", help="a plan as JSON, and the environment it is of")

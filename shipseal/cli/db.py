@@ -12,12 +12,12 @@ import tempfile
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shipseal.address import Address, without_secrets
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.growing import growing
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed, UsageError, VerificationFailed
 from shipseal.locked.inputs import Inputs
@@ -29,7 +29,7 @@ from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb and its two actions."""
     verb = verbs.add_parser("db", help="get a vulnerability database", description=__doc__)
     actions = verb.add_subparsers(dest="action", required=True, metavar="update|import")

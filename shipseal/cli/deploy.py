@@ -11,6 +11,7 @@ from typing import Any
 from shipseal.cli import cluster_options
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest, Reference, split_repository
 from shipseal.documents.promote import TagsDocument
 from shipseal.engine import run_directory as place
@@ -24,7 +25,7 @@ Said = tuple[dict[str, Any], list[str]]
 """The event for machines, and the lines for people."""
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("deploy", help="have a cluster run a verified image, and prove it", description=__doc__)
     verb.add_argument("--to", metavar="DIGEST", help="a released image, sha256:…; default: the one promoted here")

@@ -10,10 +10,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.doctor import host, project
 from shipseal.doctor.host import Found, State
 from shipseal.errors import ShipsealError, ToolFailed
@@ -26,7 +26,7 @@ from shipseal.tools.toolbox import Toolbox
 _PATIENCE = 5  # seconds for a cluster to answer: nobody waits a minute for a line about it
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("doctor", help="what this machine lacks, with the remedy", description=__doc__)
     shared.cluster(verb)

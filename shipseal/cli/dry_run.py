@@ -1,14 +1,14 @@
 """`dry-run`: the whole release, on this machine alone: real tools, local stand-ins for what is remote."""
 
 import argparse
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli.cluster import fetch_cluster
 from shipseal.cli.table_run import run_table
+from shipseal.cli.verbs import Verbs
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("dry-run", help="the whole release, offline, with local stand-ins", description=__doc__)
     verb.add_argument("--to", default="report", metavar="STAGE[,…]", help="stop after these stages; default: report")

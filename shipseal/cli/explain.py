@@ -13,6 +13,7 @@ from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
+from shipseal.cli.verbs import Verbs
 from shipseal.engine import run_directory as place
 from shipseal.errors import UsageError
 from shipseal.evidence.placed import Place, evidence, places
@@ -25,7 +26,7 @@ from shipseal.scanning.findings import Finding
 _MOST = 8
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("explain", help="why a finding was judged as it was", description=__doc__)
     verb.add_argument("finding", metavar="FINDING", help="an id as the scanner has it, or an alias of it")

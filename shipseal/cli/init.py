@@ -10,11 +10,11 @@ import sys
 import tempfile
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.first_image import advice, learn, waivers, without_excuse
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import write, write_new
 from shipseal.errors import UsageError
 from shipseal.locked import pythons
@@ -33,7 +33,7 @@ _WAIVERS = "waivers.toml"
 _POLICY = ("rules.toml", "verification.toml", _WAIVERS)
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("init", help="write pipeline.toml, locks and a policy for a project", description=__doc__)
     verb.add_argument("root", nargs="?", type=Path, default=Path(), metavar="DIR", help="the project; default: here")

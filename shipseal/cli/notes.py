@@ -8,13 +8,13 @@ its own (GITHUB_ARTIFACTS), for an attestation of the platform's.
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from shipseal import shown
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
 from shipseal.cli.on_github import declare
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import disk, write
 from shipseal.engine import run_directory as place
 from shipseal.project.config import Config
@@ -24,7 +24,7 @@ from shipseal.released.since import LAST, since
 NOTES, DIGESTS = "notes.md", "digests.txt"
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("notes", help="release notes, and the digests that were released", description=__doc__)
     verb.add_argument("--write", type=Path, metavar="DIR", help=f"write {NOTES} and {DIGESTS} there")

@@ -7,9 +7,9 @@ on standard input or in a file. The files say what they were written by; what th
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli.made_files import own, put
+from shipseal.cli.verbs import Verbs
 from shipseal.deploying.overlay import LARGEST, read, write
 from shipseal.digest import opened
 from shipseal.errors import UsageError
@@ -19,7 +19,7 @@ from shipseal.project.reads import FILENAME
 _DO = "name one of k8s/overlays, or make it with a kustomization.yaml of its own"
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("overlay", help="write what Terraform has made into manifests", description=__doc__)
     verb.add_argument("directory", type=Path, metavar="DIRECTORY", help="the environment's: k8s/overlays/production")

@@ -7,11 +7,11 @@ that, by the policy and the trust root of whoever verifies.
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.engine import run_directory as place
 from shipseal.errors import UsageError
 from shipseal.project.config import Config
@@ -20,7 +20,7 @@ from shipseal.released.packing import OfRun, of_a_run, pack_image
 _RUN = "run"
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("pack", help="put an image and its evidence into one file", description=__doc__)
     verb.add_argument(

@@ -18,9 +18,11 @@ from shipseal.attestation.services import services_of
 from shipseal.attestation.signing import Signer, release_signer
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
 from shipseal.documents.attest import EffectsDocument, Kind
+from shipseal.documents.begun import BegunRun
 from shipseal.documents.image import ImageDocument
 from shipseal.engine.run import Run
 from shipseal.engine.schedule import wanted
@@ -97,7 +99,7 @@ class Plan:
         yield "nothing was written"
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("plan", help="what a release would write outside, before it does", description=__doc__)
     shared.common(verb)
@@ -141,9 +143,9 @@ async def _plan(options: argparse.Namespace, config: Config, scratch: Path) -> P
 
 async def _judged(release: Run, tools: Toolbox, scratch: Path) -> Context | None:
     """Return what the stage that signs would see, with today's facts; None where the image is not judged yet."""
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        earlier = json.loads((release.directory / "run.json").read_bytes())
-        release = replace(release, run_id=str(earlier["run_id"]))  # live stages are kept inside one run
+    with suppress(OSError, ValueError):
+        earlier = BegunRun.model_validate_json((release.directory / BegunRun.NAME).read_bytes())
+        release = replace(release, run_id=earlier.run_id)  # live stages are kept inside one run
     rows = {row.name: row for row in TABLE}
     if not _kept(release, [rows[name] for name in RECORDED if name != "facts"]):
         return None

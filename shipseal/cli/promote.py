@@ -5,18 +5,18 @@ whole version, stays on its image for good. The tag is read back.
 """
 
 import argparse
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.engine.world import require_own_names
 from shipseal.project.config import Config
 from shipseal.released.ground import own
 from shipseal.released.promoting import look, promote
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("promote", help="move a tag to an image that verifies now", description=__doc__)
     verb.add_argument("image", metavar="REFERENCE", help="sha256:…, REGISTRY/REPOSITORY@sha256:…, or a tag there")

@@ -8,9 +8,8 @@ same, and attaches that to the image.
 """
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.policy_file import read_policy
 from shipseal.attestation.rebuild import recorded
@@ -19,6 +18,8 @@ from shipseal.attestation.trust import FILENAME
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
+from shipseal.digest import Digest
 from shipseal.engine.world import require_own_names
 from shipseal.errors import UsageError
 from shipseal.judging.policy_files import either
@@ -30,7 +31,7 @@ from shipseal.released.ground import own
 from shipseal.released.rebuilding import compare, rebuild
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("rebuild", help="build an image again and compare every byte", description=__doc__)
     verb.add_argument(
@@ -78,7 +79,7 @@ def _compared(options: argparse.Namespace) -> int:
     image = one.only_image()
     blobs = one.check_image(image)
     compare(Side("the first", one, image), Side("the second", other, other.only_image()))
-    return _say(options, {"digest": str(image), "blobs": blobs, "notes": []})
+    return _say(options, image, blobs, ())
 
 
 def _as_recorded(options: argparse.Namespace) -> int:
@@ -89,7 +90,7 @@ def _as_recorded(options: argparse.Namespace) -> int:
     records = recorded(layout, image)
     with released_options.ground(options, config, agreed=False) as ground:
         notes = run_async(lambda: rebuild(ground, config, Side("recorded", layout, image), records))
-    return _say(options, {"digest": str(image), "blobs": blobs, "notes": notes})
+    return _say(options, image, blobs, notes)
 
 
 def _proven(options: argparse.Namespace) -> int:
@@ -112,17 +113,22 @@ def _proven(options: argparse.Namespace) -> int:
     signed = done.signed
     proof = {"provenance": str(done.provenance), "revision": done.record.revision}
     attested = {"bundle": str(signed.bundle), "signer": signed.signer, "already": signed.before} if signed else None
-    about = {"digest": str(done.image), "blobs": done.blobs, "notes": list(done.notes)}
-    return _say(options, {**about, **proof, "attested": attested})
+    lines = [f"built     from {done.record.revision}, as the provenance {done.provenance} names it"]
+    if signed:
+        lines.append(f"attested  by {signed.signer}, in {signed.bundle}{', as before' if signed.before else ''}")
+    return _say(options, done.image, done.blobs, done.notes, lines, {**proof, "attested": attested})
 
 
-def _say(options: argparse.Namespace, about: Mapping[str, Any]) -> int:
-    lines = [f"the same  {about['digest']}, every byte of {about['blobs']} blobs"]
-    if "revision" in about:
-        lines.append(f"built     from {about['revision']}, as the provenance {about['provenance']} names it")
-    if signed := about.get("attested"):
-        again = ", as before" if signed["already"] else ""
-        lines.append(f"attested  by {signed['signer']}, in {signed['bundle']}{again}")
-    lines += [f"note      {note}" for note in about["notes"]]
-    released_options.tell(options, {"event": "rebuild", "same": True, **about}, lines)
+def _say(
+    options: argparse.Namespace,
+    image: Digest,
+    blobs: int,
+    notes: Sequence[str],
+    lines: Sequence[str] = (),
+    more: Mapping[str, object] | None = None,
+) -> int:
+    """Tell that an image came out the same, what proves where it is from, and what people should know besides."""
+    same = f"the same  {image}, every byte of {blobs} blobs"
+    about = {"event": "rebuild", "same": True, "digest": str(image), "blobs": blobs, "notes": list(notes)}
+    released_options.tell(options, {**about, **(more or {})}, [same, *lines, *(f"note      {note}" for note in notes)])
     return 0

@@ -1,19 +1,19 @@
 """`release`: the stages of `dry-run`, with the configured registry and Sigstore, for everybody to see."""
 
 import argparse
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.log_in import ask
 from shipseal.cli.table_run import run_table
+from shipseal.cli.verbs import Verbs
 from shipseal.engine.schedule import wanted
 from shipseal.engine.table import TABLE
 from shipseal.engine.world import require_own_names
 from shipseal.project.config import Config
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("release", help="sign, publish, verify and tag for everybody to see", description=__doc__)
     verb.add_argument("--to", default="promote", metavar="STAGE[,…]", help="stop after these stages; default: promote")

@@ -5,11 +5,11 @@ Each is verified by the policy of this checkout, as `verify` does it: nothing th
 
 import argparse
 from collections.abc import Iterator
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.errors import UsageError
 from shipseal.project.config import Config
 from shipseal.released.listed import Listed, releases
@@ -17,7 +17,7 @@ from shipseal.released.listed import Listed, releases
 _DEFAULT, _MOST = 10, 200
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("releases", help="what was published, and what it is worth today", description=__doc__)
     verb.add_argument(

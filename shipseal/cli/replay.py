@@ -8,15 +8,15 @@ import argparse
 import tempfile
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import released_options
+from shipseal.cli.verbs import Verbs
 from shipseal.errors import ShipsealError
 from shipseal.evidence.recorded import MOST_SHOWN, differences, recorded, require_same
 from shipseal.judging.case import decide
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("replay", help="give a recorded verdict again, and compare", description=__doc__)
     verb.add_argument(

@@ -7,11 +7,11 @@ left, or that it has left nothing.
 import argparse
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.table_run import write_report
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import alone
 from shipseal.engine import run_directory as place
 from shipseal.engine.table import TABLE
@@ -20,7 +20,7 @@ from shipseal.project.config import Config
 from shipseal.reporting import evidence
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("report", help="tell a run as a page, however far it has come", description=__doc__)
     shared.common(verb)

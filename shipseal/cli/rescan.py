@@ -7,12 +7,12 @@ not ship any more, and leaves an explanation of each. Nothing is signed, and not
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
 from shipseal.cli.on_github import summarize
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import empty
 from shipseal.errors import UsageError
 from shipseal.project.config import Config
@@ -22,7 +22,7 @@ from shipseal.reporting.page import Section, markdown
 _DEFAULT, _MOST = 1, 50
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("rescan", help="judge what is published by what is known today", description=__doc__)
     verb.add_argument(

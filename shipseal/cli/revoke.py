@@ -6,19 +6,19 @@ clusters are not changed. A revocation cannot be taken back.
 
 import argparse
 from datetime import UTC, datetime
-from typing import Any
 
 from shipseal.attestation.revocation import revocation
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.errors import UsageError
 from shipseal.project.config import Config
 from shipseal.released.ground import own
 from shipseal.released.revoking import revoke
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("revoke", help="say that nobody shall use a released image any more", description=__doc__)
     verb.add_argument("image", metavar="DIGEST|REFERENCE", help="sha256:…, or REGISTRY/REPOSITORY@sha256:…; no tag")

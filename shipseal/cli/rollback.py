@@ -1,19 +1,19 @@
 """`rollback`: apply the newest earlier receipt whose image still passes today's policy, or the one of an image."""
 
 import argparse
-from typing import Any
 
 from shipseal.attestation.deployment import Receipt
 from shipseal.cli import cluster_options
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest
 from shipseal.engine.stage import Context
 from shipseal.project.config import Config
 from shipseal.rollout import orders
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("rollback", help="have a cluster run what it ran before", description=__doc__)
     verb.add_argument("--to", metavar="DIGEST", help="the image of an earlier receipt; default: the newest that passes")

@@ -11,11 +11,11 @@ import json
 import os
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli.log_in import ask
 from shipseal.cli.table_run import run_table
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import text_of
 from shipseal.engine.schedule import wanted
 from shipseal.engine.table import TABLE
@@ -30,7 +30,7 @@ KNOWN = "PIPELINE_SIGNING_CONFIG"
 _LAST = "promote"
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("sign", help="check a run that another job has made, and release it", description=__doc__)
     verb.add_argument("--run", type=Path, required=True, metavar="DIR", dest="given", help="the run of the other job")

@@ -4,11 +4,11 @@ In the world of a release it asks before it writes outside, as `release` does.
 """
 
 import argparse
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.progress import progress
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import alone
 from shipseal.engine.schedule import wanted
 from shipseal.engine.table import TABLE
@@ -16,7 +16,7 @@ from shipseal.locked.store_cleaning import in_use
 from shipseal.project.config import Config
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("stage", help="run one stage again over what is there", description=__doc__)
     verb.add_argument("stage", metavar="NAME", help="one of " + ", ".join(row.name for row in TABLE))

@@ -6,11 +6,11 @@ With --metrics the same is written as metrics, with the dates on which statement
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.roots import ends
 from shipseal.cli import cluster_options
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import write
 from shipseal.engine.stage import Context
 from shipseal.errors import UsageError
@@ -20,7 +20,7 @@ from shipseal.rollout.status import Standing, status
 from shipseal.rollout.verified import Published
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("status", help="what a cluster runs, and whether that still verifies", description=__doc__)
     verb.add_argument(

@@ -6,13 +6,13 @@ import tempfile
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation.signing import release_signer
 from shipseal.cli import options as shared
 from shipseal.cli import verify_tools
 from shipseal.cli.engine import run_async
 from shipseal.cli.progress import downloads
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Reference
 from shipseal.distribution.credentials import login
 from shipseal.distribution.realm import require_own_realm
@@ -33,7 +33,7 @@ from shipseal.tools.loopback import is_loopback
 from shipseal.tools.toolbox import Toolbox
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb and what it does with a store."""
     verb = verbs.add_parser("store", help="fetch, share, export, import or tidy the locked inputs", description=__doc__)
     actions = verb.add_subparsers(dest="action", required=True, metavar="fetch|push|verify-tools|export|import|gc")

@@ -10,13 +10,13 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli import update_told as told
 from shipseal.cli.engine import run_async
 from shipseal.cli.update_advisories import advisories
 from shipseal.cli.update_compared import Compared
+from shipseal.cli.verbs import Verbs
 from shipseal.disk import text_of
 from shipseal.errors import ConfigError, Stopped, UsageError
 from shipseal.locked import locks
@@ -29,7 +29,7 @@ from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("update-locks", help="choose new versions, for review", description=__doc__)
     verb.add_argument("kinds", nargs="*", metavar="KIND", help=f"{', '.join(KINDS)}; default: all of them")

@@ -7,13 +7,13 @@ import argparse
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shipseal.attestation import discovery
 from shipseal.attestation.policy_file import read_policy
 from shipseal.attestation.roots import age, public_root
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.distribution.reaching import Reach
 from shipseal.documents.verify import VerificationDocument
 from shipseal.errors import UsageError
@@ -21,7 +21,7 @@ from shipseal.image.discovered import discovered
 from shipseal.image.verified import verify_image
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("verify", help="decide about a published image as a consumer would", description=__doc__)
     verb.add_argument(

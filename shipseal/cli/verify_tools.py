@@ -10,6 +10,7 @@ from typing import Any
 
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.errors import RemoteFailed, ShipsealError, VerificationFailed
 from shipseal.locked.fetch import PROGRAMS
 from shipseal.locked.inputs import TOOLS, Inputs
@@ -20,7 +21,7 @@ from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 
 
-def add(actions: Any) -> None:
+def add(actions: Verbs) -> None:
     """Describe the action."""
     verify = actions.add_parser(
         "verify-tools",

@@ -6,11 +6,11 @@ import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from shipseal import grammar
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
+from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest
 from shipseal.disk import write_new
 from shipseal.documents.image import ImageDocument
@@ -29,7 +29,7 @@ from shipseal.shown import line
 from shipseal.tools.toolbox import Toolbox
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb and its two actions."""
     verb = verbs.add_parser("vex", help="draft a statement from evidence, or try those of a run", description=__doc__)
     actions = verb.add_subparsers(dest="action", required=True, metavar="propose|check")

@@ -8,16 +8,16 @@ import argparse
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from shipseal.cli import released_options
+from shipseal.cli.verbs import Verbs
 from shipseal.evidence.recorded import recorded
 from shipseal.judging.causes import ANSWER, Change, Why, why
 
 _MOST = 50
 
 
-def add(verbs: Any) -> None:
+def add(verbs: Verbs) -> None:
     """Describe the verb."""
     verb = verbs.add_parser("why-changed", help="what made one verdict another", description=__doc__)
     verb.add_argument("before", type=Path, metavar="A", help="a run directory, the verdict.json in one, or a pack")

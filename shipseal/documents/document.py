@@ -9,6 +9,7 @@ from typing import Annotated, Any, ClassVar, Protocol, Self, TypeVar
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Discriminator,
     Field,
@@ -30,6 +31,7 @@ _SHAPE = "="  # before the name of one of the shapes of a part: it is in no docu
 # In the words of JSON, where a file that people write has others.
 _WORDS = {
     "extra_forbidden": "there is no such key",
+    "unexpected_keyword_argument": "there is no such key",
     "json_invalid": "it is not JSON",
     "model_type": "it is not an object",
     "model_attributes_type": "it is not an object",
@@ -227,8 +229,14 @@ PlatformText = Annotated[str, Field(pattern=r"^[a-z0-9]+(/[a-z0-9]+){1,2}$")]
 """A platform, OS/ARCHITECTURE or OS/ARCHITECTURE/VARIANT."""
 
 
-LACKING = Field(exclude_if=lambda value: value is None)
-"""For a key that may be missing: it is None, and then not written."""
+def _given(value: Any) -> Any:
+    if value is None:
+        raise ValueError("nothing is there")
+    return value
+
+
+Lacking = Annotated[Value | None, BeforeValidator(_given), Field(exclude_if=lambda value: value is None)]
+"""A value whose key may be missing, with None for its default: then the key is not written, and null is none."""
 
 
 def told_by(key: str, value: object, then: str, otherwise: str) -> Discriminator:

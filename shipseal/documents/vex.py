@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
-from shipseal.documents.document import LACKING, DigestText, Document, Names, Part, PurlText, TimeText
+from shipseal.documents.document import DigestText, Document, Lacking, Names, Part, PurlText, TimeText
 
 
 class OpenVexVulnerability(Part):
@@ -37,10 +37,10 @@ class OpenVexStatement(Part):
     products: tuple[OpenVexProduct, ...]
     status: Literal["not_affected", "affected", "fixed", "under_investigation"]
     status_notes: str
-    justification: Annotated[str | None, LACKING] = None
-    impact_statement: Annotated[str | None, LACKING] = None
-    action_statement: Annotated[str | None, LACKING] = None
-    timestamp: Annotated[TimeText | None, LACKING] = None
+    justification: Lacking[str] = None
+    impact_statement: Lacking[str] = None
+    action_statement: Lacking[str] = None
+    timestamp: Lacking[TimeText] = None
 
 
 class OpenVexDocument(Document):

@@ -6,13 +6,16 @@ directory that has one is whole.
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import rfc8785
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from shipseal import strict
 from shipseal.digest import Digest, walk
+from shipseal.documents.document import DigestText, problems
 from shipseal.engine.seal import FILENAME as SEAL
 from shipseal.errors import VerificationFailed
 from shipseal.tools.toolbox import Command
@@ -25,15 +28,17 @@ LOG = "log.txt"
 class Record:
     """One finished stage. Times are RFC 3339 in UTC; `key` is the digest of all that decided what it did."""
 
+    __pydantic_config__ = ConfigDict(extra="forbid")
+
     stage: str
     run_id: str
     world: str
-    key: Digest
+    key: DigestText
     headline: str
     commands: tuple[Command, ...]
-    tools: Mapping[str, Digest]
-    materials: Mapping[str, Digest]
-    products: Mapping[str, Digest]
+    tools: Mapping[str, DigestText]
+    materials: Mapping[str, DigestText]
+    products: Mapping[str, DigestText]
     started: str
     finished: str
 
@@ -44,10 +49,7 @@ class Record:
 
     def write(self, directory: Path) -> None:
         """Write it into a stage's directory."""
-        value = asdict(self)
-        value["key"] = str(self.key)
-        for field in ("tools", "materials", "products"):
-            value[field] = {name: str(digest) for name, digest in sorted(getattr(self, field).items())}
+        value = _RECORD.dump_python(self, mode="json")
         (directory / FILENAME).write_text(json.dumps(value, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
     @classmethod
@@ -60,24 +62,13 @@ class Record:
         """
         path = directory / FILENAME
         try:
-            value = json.loads(path.read_bytes())
-            return cls(
-                stage=str(value["stage"]),
-                run_id=str(value["run_id"]),
-                world=str(value["world"]),
-                key=Digest.parse(value["key"]),
-                headline=str(value["headline"]),
-                commands=tuple(_command(item) for item in value["commands"]),
-                tools=_digests(value["tools"]),
-                materials=_digests(value["materials"]),
-                products=_digests(value["products"]),
-                started=str(value["started"]),
-                finished=str(value["finished"]),
-            )
-        except (ValueError, KeyError, TypeError, AttributeError, RecursionError, VerificationFailed) as error:
+            data = path.read_bytes()
+            strict.loads(data)
+            return cls(**vars(_RECORD.validate_json(data, strict=True)))
+        except (ValueError, RecursionError) as error:
             raise VerificationFailed(
                 f"{path} is not a record",
-                why=f"{type(error).__name__}: {error}",
+                why=problems(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}",
                 do=f"run `shipseal stage {directory.name}` again",
             ) from error
 
@@ -91,6 +82,9 @@ class Record:
                     why=f"recorded {self.products.get(name, 'nothing')}, found {present.get(name, 'nothing')}",
                     do=f"run `shipseal stage {directory.name}` again, and find out who changed it",
                 )
+
+
+_RECORD = TypeAdapter(Record)
 
 
 def products(directory: Path) -> dict[str, Digest]:
@@ -113,11 +107,3 @@ def _change(name: str, present: Mapping[str, Digest], recorded: Mapping[str, Dig
     if name not in present:
         return "removed"
     return "altered" if name in recorded else "added"
-
-
-def _command(value: Any) -> Command:
-    return Command(str(value["tool"]), tuple(value["arguments"]), int(value["exit_code"]), float(value["seconds"]))
-
-
-def _digests(value: Mapping[str, str]) -> dict[str, Digest]:
-    return {name: Digest.parse(text) for name, text in value.items()}

@@ -5,7 +5,6 @@ half-written directory is never a result. A finished stage is kept when its prod
 the key is the digest of everything that decides what the stage does.
 """
 
-import json
 import os
 import time
 import uuid
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from shipseal.digest import Digest
 from shipseal.disk import clear, disk, empty, private, write
+from shipseal.documents.begun import BegunRun
 from shipseal.engine.keys import code, key
 from shipseal.engine.record import FILENAME as RECORD
 from shipseal.engine.record import LOG, Record, products
@@ -83,17 +83,20 @@ class Run:
 
         A `run_id` that is given is taken: another engine has begun the run.
         """
-        path = self.directory / "run.json"
-        try:
-            earlier = json.loads(path.read_bytes())
-            same = earlier["world"] == self.world.name and earlier.get("cluster", False) == self.world.rehearses
-            going_on = same and not earlier["ended"]
-        except (OSError, ValueError, KeyError, TypeError):
-            going_on = False
-        if run_id or going_on:
-            self.run_id = run_id or str(earlier["run_id"])
+        earlier = self._unended()
+        if run_id or earlier:
+            self.run_id = run_id or earlier
         self._note_run(ended=False)
-        return going_on
+        return bool(earlier)
+
+    def _unended(self) -> str:
+        """Return the name of the run of this world that did not end here; nothing where there is none."""
+        try:
+            earlier = BegunRun.model_validate_json((self.directory / BegunRun.NAME).read_bytes())
+        except (OSError, ValueError):
+            return ""
+        same = (earlier.world, earlier.cluster) == (self.world.name, self.world.rehearses)
+        return earlier.run_id if same and not earlier.ended else ""
 
     def end(self) -> None:
         """Say that this run ended well: the next one does its live stages anew."""
@@ -226,12 +229,14 @@ class Run:
         )
 
     def _note_run(self, *, ended: bool) -> None:
-        about = {"run_id": self.run_id, "world": self.world.name, "ended": ended}
-        if self.world.rehearses:
-            about["cluster"] = True
-        if self.as_of:
-            about["as_of"] = self.as_of.isoformat()
+        about = BegunRun(
+            run_id=self.run_id,
+            world=self.world.name,
+            ended=ended,
+            cluster=self.world.rehearses,
+            as_of=self.as_of.isoformat() if self.as_of else None,
+        )
         with disk(self.directory):
             private(self.directory)
             write(self.directory / ".gitignore", "*\n")  # what a run leaves makes no checkout dirty
-            write(self.directory / "run.json", json.dumps(about) + "\n")
+            write(self.directory / BegunRun.NAME, about.model_dump_json() + "\n")

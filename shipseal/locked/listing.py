@@ -4,13 +4,15 @@ A listing says where to look, and nothing that anybody believes: what comes is c
 of the OCI image specification 1.1, manifest.md, "Guidelines for Artifact Usage".
 """
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated
+
+from pydantic import Field
 
 from shipseal.canonical import canonical
 from shipseal.digest import Digest
+from shipseal.documents.document import DigestText, Foreign
 
 ARTIFACT_TYPE = "application/vnd.supply-chain-pipeline.inputs.v1"
 MANIFEST_TYPE = "application/vnd.oci.image.manifest.v1+json"
@@ -43,13 +45,24 @@ class Item:
     version: str = ""
     source: str = ""
 
-    def layer(self) -> dict[str, Any]:
+    def layer(self) -> dict[str, object]:
         """Return it as a layer of a manifest."""
         said = {_TITLE: self.name, _VERSION: self.version, _SOURCE: self.source}
         if self.executable:
             said[_EXECUTABLE] = "true"
         annotations = {key: value for key, value in said.items() if value}
         return {"mediaType": _BLOB_TYPE, "digest": str(self.digest), "size": self.size, "annotations": annotations}
+
+
+class _Layer(Foreign):
+    digest: DigestText
+    size: Annotated[int, Field(ge=0)]
+    annotations: Mapping[str, str]
+
+
+class _Listing(Foreign):
+    artifact_type: str = Field(validation_alias="artifactType")
+    layers: tuple[_Layer, ...]
 
 
 def listing(items: Iterable[Item], platform: str) -> bytes:
@@ -75,26 +88,24 @@ def listing(items: Iterable[Item], platform: str) -> bytes:
 def read(data: bytes) -> dict[Digest, Item]:
     """Read a listing, which anybody may have written; raise `ValueError` where it is none."""
     try:
-        document = json.loads(data)
-        if document["artifactType"] != ARTIFACT_TYPE or len(document["layers"]) > _MOST:
+        document = _Listing.model_validate_json(data)
+        if document.artifact_type != ARTIFACT_TYPE or len(document.layers) > _MOST:
             raise ValueError("it is of another type, or too long")
-        items = [_item(layer) for layer in document["layers"]]
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        items = [_item(layer) for layer in document.layers]
+    except (ValueError, KeyError) as error:
         raise ValueError(f"its listing of inputs cannot be read: {type(error).__name__}: {error}"[:200]) from error
     return {item.digest: item for item in items}
 
 
-def _item(layer: Mapping[str, Any]) -> Item:
-    said = layer["annotations"]
-    if not isinstance(layer["size"], int) or layer["size"] < 0:
-        raise ValueError("a size is none")
+def _item(layer: _Layer) -> Item:
+    said = layer.annotations
     return Item(
-        Digest.parse(layer["digest"]),
-        str(said[_TITLE]),
-        layer["size"],
+        layer.digest,
+        said[_TITLE],
+        layer.size,
         said.get(_EXECUTABLE) == "true",
-        str(said.get(_VERSION, "")),
-        str(said.get(_SOURCE, "")),
+        said.get(_VERSION, ""),
+        said.get(_SOURCE, ""),
     )
 
 

@@ -36,7 +36,7 @@ class Side:
     layout: Layout
     digest: Digest
 
-    def document(self, digest: Digest) -> Any:
+    def document(self, digest: Digest) -> dict[str, Any]:
         """Return a manifest, index or configuration; raise `VerificationFailed` when it is none."""
         return checked_json(self.layout.read(digest), digest, "a document of the image")
 
@@ -166,13 +166,13 @@ def _offset(mine: _Readable, its: _Readable) -> int | None:
         at += len(pieces[0])
 
 
-def _fields(one: Side, other: Side, ours: Any, theirs: Any) -> list[str]:
+def _fields(one: Side, other: Side, ours: object, theirs: object) -> list[str]:
     """Return the first field in which two documents differ."""
     path, mine, its = next(_walk(ours, theirs, ""), ("", ours, theirs))
     return [f"field {path or '(order or white space)'}", f"{one.name} {_short(mine)}", f"{other.name} {_short(its)}"]
 
 
-def _walk(ours: Any, theirs: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+def _walk(ours: object, theirs: object, path: str) -> Iterator[tuple[str, object, object]]:
     below: Callable[[object], str] = lambda key: f"{path}.{key}" if path else str(key)  # noqa: E731 - one expression
     if isinstance(ours, dict) and isinstance(theirs, dict):
         for key in sorted({*ours, *theirs}):
@@ -184,6 +184,6 @@ def _walk(ours: Any, theirs: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
         yield path, ours, theirs
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = "nothing" if value is None else json.dumps(value)
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"

@@ -2,8 +2,7 @@
 
 import json
 import stat
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from shipseal.digest import Digest
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.oci.bytes import altered, checked_json
 from shipseal.oci.documents import LAYOUT_FILE, MANIFEST, layout_file
-from shipseal.oci.models import OciManifest
+from shipseal.oci.models import OciIndex, OciManifest
 from shipseal.oci.shared import copy_layouts
 from shipseal.platforms import platform_name
 
@@ -145,16 +144,10 @@ class Layout:
     def image(self, digest: Digest) -> tuple[dict[str, Any], tuple[PlatformManifest, ...]]:
         """Return the descriptor of an image index, and its platforms; raise `VerificationFailed` when it is none."""
         data = self.read(digest)
-        index = checked_json(data, digest, "the image index")
-        with _well_formed(digest):
-            if index["mediaType"] != INDEX_TYPE or not index["manifests"]:
-                raise ValueError("it lists no platforms")
-            platforms = tuple(
-                PlatformManifest(platform_name(item), {key: item[key] for key in ("mediaType", "digest", "size")})
-                for item in index["manifests"]
-            )
-            for platform in platforms:
-                Digest.parse(str(platform.descriptor["digest"]))
+        index = OciIndex.of(data, digest, "the image index")
+        if index.media_type != INDEX_TYPE or not index.manifests or not all(each.is_whole for each in index.manifests):
+            raise VerificationFailed(f"{digest} is not an image for several platforms", why="it lists none")
+        platforms = tuple(PlatformManifest(platform_name(each.as_json()), each.pointer) for each in index.manifests)
         return {"mediaType": INDEX_TYPE, "digest": str(digest), "size": len(data)}, platforms
 
     def check_image(self, digest: Digest) -> int:
@@ -184,14 +177,3 @@ class Layout:
             raise VerificationFailed(f"{what} is missing: {digest}", why=error.strerror or "") from error
         if actual != digest:
             raise altered(what, digest, f"the digest of what is there is {actual}")
-
-
-@contextmanager
-def _well_formed(digest: Digest) -> Iterator[None]:
-    """Turn what a document of an unforeseen shape causes into a refusal of that document."""
-    try:
-        yield
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise VerificationFailed(
-            f"{digest} is not an image for several platforms", why=f"{type(error).__name__}: {error}"
-        ) from error

@@ -50,6 +50,16 @@ class OciDescriptor(OciObject):
     size: int = 0
     annotations: Mapping[str, str] | None = None
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether it says all that the specification asks for."""
+        return bool(self.media_type) and "size" in self.model_fields_set
+
+    @property
+    def pointer(self) -> dict[str, Any]:
+        """What leads to the content, and nothing besides."""
+        return {"mediaType": self.media_type, "digest": str(self.digest), "size": self.size}
+
 
 class OciManifest(OciObject):
     """An image for one platform (manifest.md)."""
@@ -74,6 +84,7 @@ class OciReferrer(OciObject):
 class OciIndex(OciObject):
     """Several manifests (image-index.md); `index.json` of a layout is one (image-layout.md)."""
 
+    media_type: str = _named("mediaType", default="")
     manifests: tuple[OciDescriptor, ...]
 
 

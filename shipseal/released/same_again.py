@@ -81,16 +81,16 @@ def _same_products(given: Given, here: Path) -> None:
         )
 
 
-def _scanned(directory: Path) -> Any:
+def _scanned(directory: Path) -> object:
     reports, database = ScanDocument.read(Left(directory)).root, DatabaseDocument.read(Left(directory))
     return {name: vulnerabilities(report, database, started="", finished="") for name, report in reports.items()}
 
 
-def _stated(directory: Path) -> Any:
+def _stated(directory: Path) -> object:
     return _meant(PredicateType.OPENVEX, _document(directory, OpenVexDocument))
 
 
-def _judged(directory: Path) -> Any:
+def _judged(directory: Path) -> object:
     verdict = _document(directory, VerdictDocument)
     return {
         "allowed": verdict["allowed"],
@@ -99,7 +99,7 @@ def _judged(directory: Path) -> Any:
     }
 
 
-_MEANT: Mapping[str, Callable[[Path], Any]] = {"scan": _scanned, "vex": _stated, "assess": _judged}
+_MEANT: Mapping[str, Callable[[Path], object]] = {"scan": _scanned, "vex": _stated, "assess": _judged}
 
 
 def _same_meaning(given: Given, run_dir: Path, stage: str, say: Callable[[str], None]) -> None:
@@ -145,7 +145,7 @@ def _json(path: Path) -> Any:
         raise VerificationFailed(f"{path} cannot be read", why=f"{type(error).__name__}: {error}", do=_DO) from error
 
 
-def _differences(there: Any, here: Any, where: str = "") -> Iterator[str]:
+def _differences(there: object, here: object, where: str = "") -> Iterator[str]:
     """Yield where two documents differ, and what each has there."""
     if isinstance(there, dict) and isinstance(here, dict):
         for key in sorted({*there, *here}):
@@ -157,6 +157,6 @@ def _differences(there: Any, here: Any, where: str = "") -> Iterator[str]:
         yield f"{where or 'it'}: given {_shown(there)}, here {_shown(here)}"
 
 
-def _shown(value: Any) -> str:
+def _shown(value: object) -> str:
     """Return a value for people; of what holds others, which may go on without end, only what it is."""
     return f"a {type(value).__name__}" if isinstance(value, dict | list) else f"{value!r:.{_LONGEST}}"

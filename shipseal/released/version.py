@@ -4,6 +4,7 @@ from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import Layout
+from shipseal.oci.models import OciManifest
 
 _VERSION = "org.opencontainers.image.version"
 _LONGEST = 128
@@ -20,11 +21,10 @@ def version_of(layout: Layout, image: Digest) -> str:
 
 
 def _said(layout: Layout, manifest: Digest) -> str:
-    document = checked_json(layout.read(manifest), manifest, "a manifest")
+    configuration = OciManifest.of(layout.read(manifest), manifest, "a manifest").config.digest
     try:
-        configuration = Digest.parse(str(document["config"]["digest"]))
         labels = checked_json(layout.read(configuration), configuration, "a configuration").get("config") or {}
         said = (labels.get("Labels") or {}).get(_VERSION)
-    except (KeyError, TypeError, AttributeError) as error:
+    except (TypeError, AttributeError) as error:
         raise VerificationFailed(f"{manifest} is no manifest of an image", why=f"{type(error).__name__}") from error
     return said if isinstance(said, str) and len(said) <= _LONGEST and said.isprintable() else ""

@@ -9,7 +9,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 from shipseal.digest import Digest
 from shipseal.documents.image import ImageDocument
@@ -157,7 +157,7 @@ def spdx(document: SpdxDocument, subject: Subject) -> SpdxDocument:
     )
 
 
-def _by_keys(relationship: SpdxRelationship) -> list[tuple[str, Any]]:
+def _by_keys(relationship: SpdxRelationship) -> list[tuple[str, str]]:
     return sorted(relationship.model_dump(by_alias=True, exclude_unset=True).items())
 
 

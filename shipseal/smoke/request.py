@@ -1,7 +1,7 @@
 """One request to the started image: how it is written, sent and judged. Pure: values and bytes in and out. Pure."""
 
 import json
-from typing import Any
+from collections.abc import Mapping
 
 from shipseal.documents.smoke import SmokeAnswer, SmokeExpected
 from shipseal.project.smoke import SmokeRequest
@@ -44,7 +44,7 @@ def judge(request: SmokeRequest, answer: bytes) -> SmokeAnswer:
     )
 
 
-def _compare(values: dict[str, Any], body: bytes) -> list[str]:
+def _compare(values: Mapping[str, object], body: bytes) -> list[str]:
     try:
         document = json.loads(body)
         found = [(pointer, wanted, _at(document, pointer)) for pointer, wanted in values.items()]
@@ -53,7 +53,7 @@ def _compare(values: dict[str, Any], body: bytes) -> list[str]:
         return [f"{_shown(body)}, expected JSON"]
 
 
-def _at(document: Any, pointer: str) -> Any:
+def _at(document: object, pointer: str) -> object:
     """Return what a JSON Pointer points at (RFC 6901), or that there is nothing."""
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
@@ -66,7 +66,7 @@ def _at(document: Any, pointer: str) -> Any:
     return document
 
 
-def _same(one: Any, other: Any) -> bool:
+def _same(one: object, other: object) -> bool:
     """Say whether two values are the same in JSON, where 1 is 1.0 and neither is true."""
     if isinstance(one, bool) or isinstance(other, bool):
         return one is other
@@ -77,7 +77,7 @@ def _same(one: Any, other: Any) -> bool:
     return bool(one == other)
 
 
-def _told(pointer: str, wanted: Any, value: Any) -> str:
+def _told(pointer: str, wanted: object, value: object) -> str:
     said = "is not there" if value is _LACKING else f"is {_cut(json.dumps(value))}"
     return f"{pointer or 'the whole'} {said}, expected {_cut(json.dumps(wanted))}"
 

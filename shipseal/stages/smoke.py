@@ -1,6 +1,6 @@
 """Start the service from the image's own files, ask it, and stop it as Kubernetes will."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -53,35 +53,19 @@ async def smoke(context: Context) -> str:
             outcome, results = await _ask(context, box, built, work / "answers")
             by_service = watch.opened() if watch else set()
             tests = await suite.run(context, box, built, platform, work)
-            trace = (
-                _trace(context, watch, by_service, image, platform, tests.passed)
-                if watch
-                else touched.unknown(box.isolation)
-            )
-        elsewhere = (name for name in context.config.image.platforms if name != platform)
-        others = {name: await _emulate(context, image, name, work) for name in elsewhere}
-    started = {platform: built.digest}
-    started |= {name: other.digest for name, other in others.items() if isinstance(other, Emulated)}
-    SmokeDocument(
-        isolation=box.isolation,
-        why=box.why,
-        limits=box.limits,
-        platform=platform,
-        digest=built.digest,
-        requests=results,
-        start_ms=outcome.start_ms,
-        resident_kib=outcome.memory,
-        exit_code=outcome.exit_code,
-        suite=tests.told,
-        emulated=others,
-        started=started,
-    ).write(context)
+            trace = touched.unknown(box.isolation)
+            if watch:
+                trace = _trace(context, watch, by_service, image, platform, tests.passed)
+        rest = (name for name in context.config.image.platforms if name != platform)
+        others = {name: await _emulate(context, image, name, work) for name in rest}
+    document = _document(box, (platform, built.digest), outcome, results, tests, others)
+    document.write(context)
     trace.write(context)
     if tests.junit:
         await anyio.Path(context.out / "junit.xml").write_text(tests.junit, encoding="utf-8")
     headline = f"{len(results)} requests answered, first after {outcome.start_ms} ms, stopped by SIGTERM"
     ran = f", {tests.passed} tests passed" if tests.told.run else ""
-    not_started = "".join(f"; {name} was not started" for name in others.keys() - started.keys())
+    not_started = "".join(f"; {name} was not started" for name in others.keys() - document.started.keys())
     return f"{headline}{ran} ({box.isolation}){not_started}"
 
 
@@ -174,6 +158,33 @@ def _trace(
     )
     return touched.report(
         watch.watched, by_service, watch.opened(), platform=platform, digest=entry.digest, workload=workload
+    )
+
+
+def _document(
+    box: Sandbox,
+    here: tuple[str, Digest],
+    outcome: Outcome,
+    results: tuple[SmokeAnswer, ...],
+    tests: suite.Result,
+    others: Mapping[str, Emulated | NotEmulated],
+) -> SmokeDocument:
+    """Say what came of it; `here` is the platform that was started without an emulator, and its manifest."""
+    platform, digest = here
+    started = {name: other.digest for name, other in others.items() if isinstance(other, Emulated)}
+    return SmokeDocument(
+        isolation=box.isolation,
+        why=box.why,
+        limits=box.limits,
+        platform=platform,
+        digest=digest,
+        requests=results,
+        start_ms=outcome.start_ms,
+        resident_kib=outcome.memory,
+        exit_code=outcome.exit_code,
+        suite=tests.told,
+        emulated=others,
+        started={platform: digest, **started},
     )
 
 
