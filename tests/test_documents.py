@@ -86,22 +86,6 @@ WHOLE: dict[type[Kept], Any] = {
     LayersDocument: {DIGEST: {"digest": DIGEST, "diff_id": DIGEST, "size": 1, "files": {"pkg:pypi/a@1": ["a"]}}},
     PublishedDocument: PUBLISHED,
     VerificationDocument: documents.verification(REFERENCE).as_json(),
-    DiscoveryDocument: {
-        "reference": REFERENCE,
-        "registry": {"host": "docker.io", "keeps": "referrers API"},
-        "kinds": ["t"],
-        "ways": [{"way": "cosign tree", "measured": True, "found": ["t"], "missing": [], "says": ""}],
-    },
-    EffectsDocument: {
-        "effects": [
-            {"kind": "bundle", "name": "scan", "at": "a", "digest": digest, "there": False, "size": 5, "type": "t"}
-            for digest in (DIGEST, None)
-        ],
-        "listed": {DIGEST: [DIGEST]},
-        "tags": ["1.0.0"],
-    },
-    TagsDocument: {"digest": DIGEST, "tags": ["1"], "before": {"1": NOWHERE}, "stay": {"latest": "1.1.0"}},
-    DeployDocument: DEPLOYED,
     SmokeDocument: {
         **documents.smoke(documents.LAYER, "linux/amd64").as_json(),
         "requests": [
@@ -156,6 +140,22 @@ WHOLE: dict[type[Kept], Any] = {
         ],
         "without_vex": {"allowed": False, "denied": [{"code": "a", "finding": "b", "package": "c"}]},
     },
+    DiscoveryDocument: {
+        "reference": REFERENCE,
+        "registry": {"host": "docker.io", "keeps": "referrers API"},
+        "kinds": ["t"],
+        "ways": [{"way": "cosign tree", "measured": True, "found": ["t"], "missing": [], "says": ""}],
+    },
+    EffectsDocument: {
+        "effects": [
+            {"kind": "bundle", "name": "scan", "at": "a", "digest": digest, "there": False, "size": 5, "type": "t"}
+            for digest in (DIGEST, None)
+        ],
+        "listed": {DIGEST: [DIGEST]},
+        "tags": ["1.0.0"],
+    },
+    TagsDocument: {"digest": DIGEST, "tags": ["1"], "before": {"1": NOWHERE}, "stay": {"latest": "1.1.0"}},
+    DeployDocument: DEPLOYED,
 }
 """Documents that this pipeline writes, as they are written, and all keys of them are known."""
 
@@ -212,9 +212,9 @@ def test_an_object_with_a_key_that_nobody_knows_is_refused(model: type[Kept]) ->
 # A key of each part; in an object whose keys are names, any name may come.
 PARTS = {
     *("revision", "version", "architecture", "digest", "purl", "needed", "inside", "reference", "trust_root"),
-    *("kind", "measured", "host"),
     *("isolation", "wrong", "contains", "run", "started", "how", "requests", "built", "content", "allowed", "code"),
     *("tooling", "subcomponents", "status", "held", "author", "fact", "against", "tier", "draft", "providers", "grype"),
+    *("kind", "measured", "host"),
 }
 
 

@@ -201,9 +201,14 @@ def test_a_layer_that_image_json_names_and_nobody_wrote_is_named(project: Path, 
     assert str(Digest.of(b"another")) in failure.what
 
 
+def _is_named(document: dict[str, Any]) -> bool:
+    """Say whether the keys of a document are names, of platforms or of tools: those of its parts are known then."""
+    return "wheels" not in document and all(isinstance(each, dict) for each in document.values())
+
+
 def lacking(document: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return a document as a version had it that did not know one of its keys, and that key."""
-    named = all(isinstance(each, dict) for each in document.values())  # by platform, or by name
+    named = _is_named(document)
     first, inner = next(iter(document.items()))
     key = next(iter(inner)) if named else first
     changed = {first: {each: value for each, value in inner.items() if each != key}} if named else {}
@@ -212,7 +217,7 @@ def lacking(document: dict[str, Any]) -> tuple[dict[str, Any], str]:
 
 def having(document: dict[str, Any]) -> tuple[dict[str, Any], str]:
     """Return a document as a version had it that knew one key more, and that key."""
-    named = all(isinstance(each, dict) for each in document.values())
+    named = _is_named(document)
     first, inner = next(iter(document.items()))
     return {**document, **({first: {**inner, "unheard-of": 1}} if named else {"unheard-of": 1})}, "unheard-of"
 
