@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shipseal.documents.document import LACKING, Part, TimeText
+from shipseal.documents.document import Lacking, Part, TimeText
 
 
 class BegunRun(Part):
@@ -24,4 +24,4 @@ class BegunRun(Part):
     world: str
     ended: bool
     cluster: Annotated[bool, Field(exclude_if=lambda value: not value)] = False
-    as_of: Annotated[TimeText | None, LACKING] = None
+    as_of: Lacking[TimeText] = None
