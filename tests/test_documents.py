@@ -16,7 +16,7 @@ from shipseal.documents.image import ClosureDocument, ImageDocument, LayersDocum
 from shipseal.documents.inputs import InputsDocument
 from shipseal.documents.promote import NOWHERE, TagsDocument
 from shipseal.documents.publish import PublishedDocument
-from shipseal.documents.sbom import CycloneDxDocument
+from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument, SyftDocument
 from shipseal.documents.scan import DatabaseDocument, ImportedDocument, ScanDocument
 from shipseal.documents.smoke import SmokeDocument, SuiteDocument, TraceDocument
 from shipseal.documents.tools import ToolsDocument
@@ -301,6 +301,21 @@ def test_what_is_not_an_object_is_refused(model: type[Kept], data: bytes) -> Non
         (ScanDocument, matches(cvss=5), "linux/amd64.matches[0].vulnerability.cvss: "),
         (ScanDocument, [], "it is not an object"),
         (DatabaseDocument, {}, "built: it is missing"),
+        (SmokeDocument, {**WHOLE[SmokeDocument], "suite": {"run": True}}, "suite.passed: it is missing"),
+        (SmokeDocument, {**WHOLE[SmokeDocument], "suite": {"why": "a"}}, "suite: it does not say which of its shapes"),
+        (SmokeDocument, {**WHOLE[SmokeDocument], "suite": 5}, "suite: it is not an object"),
+        (SmokeDocument, {**WHOLE[SmokeDocument], "suite": {"run": 1, "why": "a"}}, "suite.run: 1 is none of False"),
+        (TraceDocument, {"why": "a"}, "it does not say which of its shapes"),
+        (TraceDocument, {"how": "not watched", "why": "a", "loaded": []}, "loaded: there is no such key"),
+        (TraceDocument, {"how": "by hand"}, "platform: it is missing"),
+        (EvidenceDocument, {**WHOLE[EvidenceDocument], "claims": [{**CLAIM, "state": "x"}]}, "claims[0].state: 'x' is"),
+        (
+            EvidenceDocument,
+            {**WHOLE[EvidenceDocument], "claims": [{**CLAIM, "seen": [5]}]},
+            "claims[0].seen[0]: it is not an object",
+        ),
+        (SpdxDocument, {"packages": [{}]}, "packages[0].SPDXID: it is missing"),
+        (SyftDocument, {"artifacts": [], "source": {}}, "source.metadata: it is missing"),
         (VerdictDocument, {}, "allowed: it is missing"),
         (PublishedDocument, {**PUBLISHED, "subjects": []}, "subjects: it has 0 entries"),
         (PublishedDocument, {**PUBLISHED, "subjects": [5]}, "subjects[0]: it is not a sha256 digest"),

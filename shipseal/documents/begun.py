@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from shipseal.documents.document import Lacking, Part, TimeText
+from shipseal.documents.document import Part, TimeText
 
 
 class BegunRun(Part):
@@ -24,4 +24,4 @@ class BegunRun(Part):
     world: str
     ended: bool
     cluster: Annotated[bool, Field(exclude_if=lambda value: not value)] = False
-    as_of: Lacking[TimeText] = None
+    as_of: Annotated[TimeText | None, Field(exclude_if=lambda value: value is None)] = None

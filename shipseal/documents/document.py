@@ -31,10 +31,12 @@ _SHAPE = "="  # before the name of one of the shapes of a part: it is in no docu
 # In the words of JSON, where a file that people write has others.
 _WORDS = {
     "extra_forbidden": "there is no such key",
+    "union_tag_not_found": "it does not say which of its shapes it has",
     "unexpected_keyword_argument": "there is no such key",
     "json_invalid": "it is not JSON",
     "model_type": "it is not an object",
     "model_attributes_type": "it is not an object",
+    "dataclass_type": "it is not an object",
     "dict_type": "it is not an object",
     "mapping_type": "it is not an object",
 }
@@ -245,7 +247,9 @@ Lacking = Annotated[Value | None, BeforeValidator(_given), LACKING]
 def told_by(key: str, value: object, then: str, otherwise: str) -> Discriminator:
     """Return what tells two shapes of a part by the value of a key; their tags begin with `=`, and stay inside."""
 
-    def tag(part: Any) -> str:
+    def tag(part: Any) -> str | None:
+        if isinstance(part, dict) and key not in part:
+            return None
         found = part.get(key) if isinstance(part, dict) else getattr(part, key, None)
         return then if found is value or (isinstance(value, str) and found == value) else otherwise
 

@@ -5,6 +5,7 @@ half-written directory is never a result. A finished stage is kept when its prod
 the key is the digest of everything that decides what the stage does.
 """
 
+import json
 import os
 import time
 import uuid
@@ -239,4 +240,4 @@ class Run:
         with disk(self.directory):
             private(self.directory)
             write(self.directory / ".gitignore", "*\n")  # what a run leaves makes no checkout dirty
-            write(self.directory / BegunRun.NAME, about.model_dump_json() + "\n")
+            write(self.directory / BegunRun.NAME, json.dumps(about.model_dump()) + "\n")
