@@ -43,7 +43,7 @@ def weaknesses(pod: Object) -> Iterator[str]:
             yield from (f"container {container.get('name')}: {what}" for what in check(container, pod))
 
 
-def unconfined(value: Any) -> Iterator[str]:
+def unconfined(value: object) -> Iterator[str]:
     """Yield the annotations of an object, and of the pods that it makes, that take a container out of AppArmor."""
     if isinstance(value, Mapping):
         for key, inner in value.items():

@@ -7,7 +7,6 @@ files of the package that knows them (kubernetes-validate).
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from shipseal.deploying.admission import Problem, problems, require
-from shipseal.deploying.kubernetes_schemas import kubernetes_validate
 from shipseal.deploying.manifests import Manifest, image_of, parse, set_image
 from shipseal.digest import Reference
 from shipseal.errors import ConfigError
@@ -51,7 +50,8 @@ def _strangers(manifests: Sequence[Manifest], known: Collection[Reference]) -> I
 
 def _misfits(manifests: Sequence[Manifest], version: str) -> Iterator[Problem]:
     """Yield where a manifest differs from the schema of its kind, unknown fields included."""
-    import kubernetes_validate  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few verbs come this far
+    # Slow, and few verbs come this far.
+    from shipseal.deploying.kubernetes_schemas import kubernetes_validate  # noqa: PLC0415
 
     known = {known.rpartition(".")[0] for known in kubernetes_validate.utils.all_versions()}
     if version not in known:  # the library would quietly take the nearest older one
