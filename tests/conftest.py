@@ -11,7 +11,6 @@ from pathlib import Path
 
 import pytest
 
-import shipseal.deploying.kubernetes_schemas  # noqa: F401 - before jsonschema: who imports that first waits for seconds
 from shipseal.digest import Digest
 from shipseal.engine.run import Event, Run
 from shipseal.engine.world import choose

@@ -50,8 +50,7 @@ def _strangers(manifests: Sequence[Manifest], known: Collection[Reference]) -> I
 
 def _misfits(manifests: Sequence[Manifest], version: str) -> Iterator[Problem]:
     """Yield where a manifest differs from the schema of its kind, unknown fields included."""
-    # Slow, and few verbs come this far.
-    from shipseal.deploying.kubernetes_schemas import kubernetes_validate  # noqa: PLC0415
+    import kubernetes_validate  # type: ignore[import-untyped]  # noqa: PLC0415 - slow, and few verbs come this far
 
     known = {known.rpartition(".")[0] for known in kubernetes_validate.utils.all_versions()}
     if version not in known:  # the library would quietly take the nearest older one
