@@ -48,7 +48,7 @@ STARTS_MODULES = {
 }
 VAGUE = {"utils", "util", "helpers", "helper", "managers", "manager", "common", "misc", "base"}
 
-# The one hashes what it is given, files too; the other imports a library, and touches `sys.modules` for it alone.
+# It hashes what it is given, files too.
 WITHIN_PURE = {"digest"}
 # What these do outside, or by chance, is done by a library: the rules cannot see it.
 BY_A_LIBRARY = {
