@@ -40,7 +40,7 @@ STATUS = {"descriptor": {"version": "1", "db": {"status": {"built": "b", "schema
 WHEEL = {"name": "waitress", "version": "3.0.2", "filename": "waitress.whl", "digest": DIGEST}
 PUBLISHED = documents.published(REFERENCE).as_json()
 DATABASE = {"built": "2026-11-20T00:00:00Z", "schema": "6", "checksum": DIGEST, "source": "a", "sample": True}
-SIGHTING = {"tier": "E0", "on": DIGEST, "says": "it is not there"}
+OBSERVATION = {"tier": "E0", "on": DIGEST, "says": "it is not there"}
 CLAIM = {
     "source": "a.json",
     "author": "b",
@@ -49,7 +49,7 @@ CLAIM = {
     "product": "pkg:deb/debian/a",
     "packages": ["pkg:deb/debian/a@1"],
     "refuted_by": ["c"],
-    "seen": [SIGHTING],
+    "seen": [OBSERVATION],
     "statement": {"d": 1},
 }
 REASON = dict.fromkeys(("code", "finding", "package", "message", "remedy", "until", "provider"), "a")
@@ -119,7 +119,7 @@ WHOLE: dict[type[Kept], Any] = {
                 "package": "pkg:deb/debian/a@1",
                 "fact": "a",
                 "standing": "absent",
-                "parts": [{"standing": "it is not there", "seen": [dict(SIGHTING)], "against": ["a"]}],
+                "parts": [{"standing": "it is not there", "seen": [dict(OBSERVATION)], "against": ["a"]}],
             }
         ],
     },

@@ -16,7 +16,7 @@ from shipseal.documents.verdict import RuleOutcome
 from shipseal.errors import ConfigError
 from shipseal.judging.case import read, suite_of
 from shipseal.judging.catalogue import RULES
-from shipseal.judging.ledger import Givens, ledger
+from shipseal.judging.ledger import LedgerInputs, ledger
 from shipseal.judging.licences import canonical, declared, satisfied
 from shipseal.judging.observed import Observed, Package, Tests, packages
 from shipseal.judging.policy import Database, judge
@@ -81,7 +81,7 @@ def test_a_verdict_uses_no_code_that_the_list_of_rules_has_not() -> None:
 def test_a_file_of_the_first_version_is_read_and_all_that_is_newer_is_off() -> None:
     old = read_rules(OLD)
     verdict = judge((HIGH,), (), (), old, FRESH, NOW)
-    lines = ledger(verdict, Givens(old, (HIGH,), FRESH, Observed()), ())
+    lines = ledger(verdict, LedgerInputs(old, (HIGH,), FRESH, Observed()), ())
     off = ["known-exploited", "epss", "severity-medium", "severity-low", "severity-negligible"]
     off += ["licence", "licence-unknown", "base-package", "tests", "source-dirty"]
     assert [line.code for line in lines if line.decision == "off"] == off
@@ -250,7 +250,7 @@ def test_a_line_of_each_rule_says_to_what_it_was_set_what_was_seen_and_on_what_i
     found = (HIGH, finding("CVE-2", severity=Severity.LOW, epss=0.25))
     verdict = judge(found, (), (), whole, FRESH, NOW, observed=known)
     inputs = ("scan/grype.json", "policy/rules.toml", "smoke/tests.json", "vex/evidence.json")
-    lines = {line.code: line for line in ledger(verdict, Givens(whole, found, FRESH, known), inputs)}
+    lines = {line.code: line for line in ledger(verdict, LedgerInputs(whole, found, FRESH, known), inputs)}
     assert lines["severity-high"] == RuleOutcome(
         code="severity-high",
         setting="[severity] high, [leeway] high",
@@ -287,5 +287,5 @@ def test_a_rule_that_could_not_see_is_written_down_as_blind_and_not_as_passed(
     whole = rules('[exploitation]\nknown = "deny"')
     database = replace(FRESH, providers=None if providers is None else frozenset(providers))
     verdict = judge((), (), (), whole, database, NOW)
-    lines = {line.code: line for line in ledger(verdict, Givens(whole, (), database, Observed()), ())}
+    lines = {line.code: line for line in ledger(verdict, LedgerInputs(whole, (), database, Observed()), ())}
     assert came_out == lines["known-exploited"].decision

@@ -13,6 +13,7 @@ from shipseal.judging.policy import BOUND
 
 _INPUT = Refusal(VerificationFailed, "evidence.recorded._inputs")
 _CASE = Refusal(VerificationFailed, "judging.case.read")
+_SHAPE = Refusal(VerificationFailed, "documents.document.Kept.parse")
 _DENIED = Refusal(PolicyDenied, "stages.admit.admit")
 _VERDICT, _GRYPE = "assess/verdict.json", "scan/grype.json"
 
@@ -54,6 +55,7 @@ def _double_a_key(copy: Copy) -> None:
 
 def _say_both(copy: Copy) -> None:
     reason = {"code": "severity-critical", "finding": "CVE-2000-0001", "package": "", "message": "it is", "remedy": ""}
+    reason |= {"until": "", "provider": ""}
     copy.edit(_VERDICT, lambda verdict: {**verdict, "allowed": True, "denied": [reason]})
 
 
@@ -93,7 +95,7 @@ ATTACKS = (
         _double_a_key,
     ),
     Attack("verdict-says-both", "a verdict that allows the image, and denies a finding", "admit", _DENIED, _say_both),
-    Attack("verdict-in-words", "a verdict whose answer is a text", "admit", _DENIED, _say_allowed_in_words),
+    Attack("verdict-in-words", "a verdict whose answer is a text", "admit", _SHAPE, _say_allowed_in_words),
     Attack("vex-moved-over", "VEX claims of another image", "assess", _CASE, _speak_of_another_image),
     Attack("scan-moved-over", "the scan of another platform", "assess", _CASE, _scan_another_platform),
     Attack(

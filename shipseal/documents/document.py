@@ -235,7 +235,10 @@ def _given(value: Any) -> Any:
     return value
 
 
-Lacking = Annotated[Value | None, BeforeValidator(_given), Field(exclude_if=lambda value: value is None)]
+LACKING = Field(exclude_if=lambda value: value is None)
+"""For a key that is not written where its value is None."""
+
+Lacking = Annotated[Value | None, BeforeValidator(_given), LACKING]
 """A value whose key may be missing, with None for its default: then the key is not written, and null is none."""
 
 

@@ -128,7 +128,7 @@ class GrypeProvider(Foreign):
     captured: str | None = None
 
 
-class GrypeDatabase(Foreign):
+class ReportedDatabase(Foreign):
     """The database, and its sources by name."""
 
     status: GrypeStatus
@@ -139,7 +139,7 @@ class GrypeDescriptor(Foreign):
     """The scanner itself, and its database."""
 
     version: str
-    db: GrypeDatabase
+    db: ReportedDatabase
 
 
 class GrypeReport(Foreign):

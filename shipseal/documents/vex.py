@@ -59,7 +59,7 @@ class OpenVexDocument(Document):
 
 
 @dataclass(frozen=True)
-class Sighting:
+class Observation:
     """One piece of evidence: its tier, the digest of what it was seen on, and what was seen."""
 
     __pydantic_config__ = ConfigDict(strict=True, extra="forbid")
@@ -95,7 +95,7 @@ class RecordedClaim(Part):
     product: PurlText
     packages: tuple[PurlText, ...]
     refuted_by: tuple[str, ...]
-    seen: tuple[Sighting, ...]
+    seen: tuple[Observation, ...]
     statement: Mapping[str, Any]
 
 
@@ -103,7 +103,7 @@ class SeenPart(Part):
     """One place of vulnerable code: how it stands in words, by which evidence, and what speaks against more."""
 
     standing: str
-    seen: tuple[Sighting, ...]
+    seen: tuple[Observation, ...]
     against: tuple[str, ...]
 
 

@@ -22,7 +22,7 @@ from shipseal.errors import VerificationFailed
 from shipseal.judging import observed
 from shipseal.judging.catalogue import VERSION
 from shipseal.judging.claims import Claim, restore
-from shipseal.judging.ledger import Givens, ledger
+from shipseal.judging.ledger import LedgerInputs, ledger
 from shipseal.judging.observed import Observed, Tests
 from shipseal.judging.policy import Database, judge
 from shipseal.judging.rules import Rules, read_rules
@@ -113,10 +113,7 @@ def read(case: Case) -> Matter:
         ConfigError: the policy is wrong.
         VerificationFailed: a document has another shape than we know, or they do not belong together.
     """
-    return _matter(case, case.document(ImageDocument), case.document(DatabaseDocument))
-
-
-def _matter(case: Case, image: ImageDocument, database: DatabaseDocument) -> Matter:
+    image, database = case.document(ImageDocument), case.document(DatabaseDocument)
     evidence = case.document(EvidenceDocument)
     if evidence.image != image.digest:
         raise VerificationFailed("the VEX statements are about another image", do="run the stages from `vex` on again")
@@ -139,12 +136,12 @@ def _matter(case: Case, image: ImageDocument, database: DatabaseDocument) -> Mat
 
 def decide(case: Case) -> VerdictDocument:
     """Return the verdict on a case; raise what `read` raises."""
+    matter = read(case)
     image, database = case.document(ImageDocument), case.document(DatabaseDocument)
-    matter = _matter(case, image, database)
     verdict, without = matter.judge(), matter.judge(vex=False)
     inputs = {name: Digest.of(data) for name, data in case.files.items()}
     inputs |= {"image": image.digest, "database": database.checksum}
-    seen = Givens(matter.rules, matter.findings, matter.database, matter.observed)
+    seen = LedgerInputs(matter.rules, matter.findings, matter.database, matter.observed)
     return VerdictDocument(
         allowed=verdict.allowed,
         denied=verdict.denied,

@@ -7,7 +7,7 @@ from enum import Enum
 from fnmatch import fnmatchcase
 
 from shipseal.checked import check
-from shipseal.documents.vex import RecordedClaim, Sighting
+from shipseal.documents.vex import Observation, RecordedClaim
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.judging.held import Holdings, Imports
 from shipseal.judging.tiers import opened, outside
@@ -51,7 +51,7 @@ class Claim:
     packages: tuple[Purl, ...]
     state: State
     refuted_by: tuple[str, ...] = ()
-    seen: tuple[Sighting, ...] = ()
+    seen: tuple[Observation, ...] = ()
 
     def covers(self, finding: Finding) -> bool:
         """Say whether it speaks of this finding."""

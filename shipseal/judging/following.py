@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from shipseal.documents.vex import LookedAt, SeenPart, Sighting
+from shipseal.documents.vex import LookedAt, Observation, SeenPart
 from shipseal.errors import ConfigError
 from shipseal.judging.advisories import Advisory, Knowledge
 from shipseal.judging.claims import Claim, Spoken, State
@@ -57,7 +57,7 @@ class Following:
         return max((part.standing for part in self.parts), key=_ORDER.index)
 
     @property
-    def seen(self) -> tuple[Sighting, ...]:
+    def seen(self) -> tuple[Observation, ...]:
         """All evidence."""
         return tuple(dict.fromkeys(each for part in self.parts for each in part.seen))
 

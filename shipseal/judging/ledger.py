@@ -18,7 +18,7 @@ _ASKS = {"known-exploited": "kev", "epss": "epss"}
 
 
 @dataclass(frozen=True)
-class Givens:
+class LedgerInputs:
     """What a verdict was given on, as far as it is told beside a rule."""
 
     rules: Rules
@@ -27,7 +27,7 @@ class Givens:
     observed: Observed
 
 
-def ledger(verdict: Verdict, seen: Givens, inputs: Iterable[str]) -> tuple[RuleOutcome, ...]:
+def ledger(verdict: Verdict, seen: LedgerInputs, inputs: Iterable[str]) -> tuple[RuleOutcome, ...]:
     """Return how each rule came out, those that are off too.
 
     Args:
@@ -85,7 +85,7 @@ def _severity(rules: Rules, severity: Severity) -> str:
     return f"{ruling.value}{leeway}"
 
 
-def _observations(verdict: Verdict, seen: Givens) -> dict[str, str]:
+def _observations(verdict: Verdict, seen: LedgerInputs) -> dict[str, str]:
     packages, tests, dirty = seen.observed.packages, seen.observed.tests, seen.observed.dirty
     nameless = sum(package.licence is None for package in packages)
     built = "a sample, which has no age" if seen.database.sample else f"built {seen.database.built.isoformat()}"

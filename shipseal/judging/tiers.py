@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from shipseal.documents.vex import Sighting
+from shipseal.documents.vex import Observation
 from shipseal.judging.advisories import Caller, Code
 from shipseal.judging.escapes import escapes
 from shipseal.judging.held import Holdings, module_pattern
@@ -42,7 +42,7 @@ class Part:
 
     code: Code
     standing: Standing
-    seen: tuple[Sighting, ...] = ()
+    seen: tuple[Observation, ...] = ()
     against: tuple[str, ...] = ()
 
 
@@ -64,7 +64,7 @@ def _package(code: Code, package: Purl, holdings: Holdings) -> Part:
     if there := [each for each in holdings.packages if package.covers(each)]:
         return Part(code, Standing.UNKNOWN, against=(f"the image has {there[0]}",))
     says = f"none of the image's {len(holdings.packages)} packages is {package}"
-    return Part(code, Standing.NO_PACKAGE, (Sighting("E0", holdings.image, says),))
+    return Part(code, Standing.NO_PACKAGE, (Observation("E0", holdings.image, says),))
 
 
 def _absent(code: Code, holdings: Holdings) -> Part:
@@ -78,7 +78,7 @@ def _absent(code: Code, holdings: Holdings) -> Part:
     if against:
         return Part(code, Standing.UNKNOWN, against=tuple(against))
     says = f"none of the {len(holdings.paths)} paths in its layers, on any platform, is {what}"
-    return Part(code, Standing.ABSENT, (Sighting("E0", holdings.image, says),))
+    return Part(code, Standing.ABSENT, (Observation("E0", holdings.image, says),))
 
 
 def _patterns(code: Code) -> Iterator[re.Pattern[str]]:
@@ -95,14 +95,14 @@ def _translated(pattern: str) -> str:
     return "".join(parts) + r"\Z"
 
 
-def _lacking(code: Code, paths: Iterable[str], holdings: Holdings) -> Sighting | None:
+def _lacking(code: Code, paths: Iterable[str], holdings: Holdings) -> Observation | None:
     """Say that no file of a module has a function's name, which a definition would leave in source and byte code."""
     files = [path for path in paths if path.endswith((".py", ".pyc"))]
     others = [path for path in paths if path not in files]
     named = [path for path in files if holdings.words.get(path, frozenset()) & frozenset(code.functions)]
     if others or named or not all(path in holdings.words for path in files):
         return None
-    return Sighting("E3", holdings.image, f"{', '.join(files)} has no name {' or '.join(code.functions)}")
+    return Observation("E3", holdings.image, f"{', '.join(files)} has no name {' or '.join(code.functions)}")
 
 
 def _at_work(code: Code, paths: list[str], holdings: Holdings) -> Part:
@@ -111,13 +111,13 @@ def _at_work(code: Code, paths: list[str], holdings: Holdings) -> Part:
     loaded = [path for path in paths if trace and path in trace.loaded]
     if trace and loaded:
         says = f"the service opened {_some(loaded)} during {trace.workload}"
-        return Part(code, Standing.LOADED, (Sighting("E2", trace.digest, says),))
+        return Part(code, Standing.LOADED, (Observation("E2", trace.digest, says),))
     there = f"the image has {_some(paths)}"
     imported = outside(code.module, holdings) if code.module else ["imports are read of modules only"]
-    seen = () if imported else (Sighting("E1", holdings.image, _not_imported(code.module, holdings)),)
+    seen = () if imported else (Observation("E1", holdings.image, _not_imported(code.module, holdings)),)
     if trace is None or (against := _opened(paths, code.module, holdings)):
         return Part(code, Standing.UNKNOWN, seen, (there, *imported, *(against if trace else [_UNWATCHED])))
-    idle = Sighting("E2", trace.digest, f"nobody opened {_some(paths)} during {trace.workload}")
+    idle = Observation("E2", trace.digest, f"nobody opened {_some(paths)} during {trace.workload}")
     return Part(code, Standing.OUTSIDE if seen else Standing.IDLE, (*seen, idle), (there, *imported))
 
 
@@ -176,7 +176,7 @@ def _library(code: Code, callers: tuple[Caller, ...], holdings: Holdings) -> Par
         says += f", but for {'; '.join(known)}"
     if code.argument:
         says += f"; and none has one of {', '.join(code.argument)}"
-    return Part(code, Standing.UNCALLED, (Sighting("E3", holdings.image, says),))
+    return Part(code, Standing.UNCALLED, (Observation("E3", holdings.image, says),))
 
 
 def _fitting(names: frozenset[str] | None, patterns: Iterable[str]) -> frozenset[str]:
@@ -229,7 +229,7 @@ def _not_exported(code: Code, files: list[str], holdings: Holdings) -> Part:
         why = f"{code.library} exports none of {', '.join(code.functions)}, which says nothing of static code"
         return Part(code, Standing.UNKNOWN, against=(why,))
     says = f"{', '.join(files)} exports none of {', '.join(code.functions)}, as Debian's symbols file says"
-    return Part(code, Standing.LACKING, (Sighting("E3", holdings.image, says),))
+    return Part(code, Standing.LACKING, (Observation("E3", holdings.image, says),))
 
 
 def _some(names: Iterable[str]) -> str:

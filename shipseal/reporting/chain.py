@@ -77,7 +77,7 @@ def _image(summary: Summary) -> Iterator[Link]:
 
 
 def _statements(summary: Summary) -> Iterator[Link]:
-    verification = summary.documents.get(VerificationDocument)
+    verification = summary.documents.left(VerificationDocument)
     verified = {str(each.bundle): each for each in verification.statements} if verification else {}
     for path, digest in sorted(summary.products.items()):
         if path.startswith("attest/bundles/"):

@@ -75,7 +75,7 @@ def composition(summary: Summary) -> Composition:
     if not all(0 <= layer.size <= MOST_BYTES for layer in image.layers):
         raise malformed(ImageDocument, "a layer of it has a number of bytes that no file has")
     place = platform.replace("/", "-")
-    listing = summary.documents.get(FilesDocument, place)
+    listing = summary.documents.left(FilesDocument, place)
     packed = tuple((layer.name, str(layer.digest), layer.size) for layer in image.layers)
     layers = tuple(_layers(image, listing.files) if listing else (Part(name, size) for name, _, size in packed))
     source = name(FilesDocument, place) if listing else name(ImageDocument)

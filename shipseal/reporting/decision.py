@@ -121,7 +121,11 @@ def _facts(summary: Summary) -> Iterator[Fact]:
 
 
 def _by_whom(summary: Summary) -> Iterator[Fact]:
-    found = summary.documents.get(VerificationDocument)
+    try:
+        found = summary.documents.left(VerificationDocument)
+    except NotKnown as error:
+        yield Fact(f"Who has signed it is not known: {error}.", _VERIFICATION)
+        return
     signers = sorted({(each.signer, each.issuer) for each in found.statements}) if found else []
     for signer, issuer in signers[:_MOST_SIGNERS]:
         yield Fact(f"Signed by {signer}, whose identity {issuer} vouches for.", _VERIFICATION)

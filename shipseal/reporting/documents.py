@@ -94,13 +94,17 @@ class Documents:
         found = self.known.get(name(model, place))
         return found if isinstance(found, model) else None
 
+    def left(self, model: type[Model], place: str = "") -> Model | None:
+        """Return a document, or None where there is none; raise `NotKnown` for one that is there and is not known."""
+        named = name(model, place)
+        if named in self.unknown:
+            raise NotKnown(f"{named} {self.unknown[named]}")
+        return self.get(model, place)
+
     def need(self, model: type[Model], place: str = "") -> Model:
         """Return a document; raise `NotKnown` where it is not known, and `NotThere` where there is none."""
-        found = self.get(model, place)
+        found = self.left(model, place)
         if found is None:
-            named = name(model, place)
-            if named in self.unknown:
-                raise NotKnown(f"{named} {self.unknown[named]}")
             raise NotThere(f"{model.STAGE} has left nothing in this run")
         return found
 

@@ -53,13 +53,14 @@ def panels(summary: Summary) -> Iterator[Panel]:
 
 
 def _changes(summary: Summary) -> Changes:
-    image, tags = summary.documents.need(ImageDocument), summary.documents.get(TagsDocument)
-    found = changes(summary.before, image) if summary.before else []
+    image = summary.documents.need(ImageDocument)
+    found = tuple(changes(summary.before, image)) if summary.before else ()
+    known = summary.before is not None
     try:
-        before = tuple(moved(tags)) if tags else ()
-    except NotKnown:
-        before = ()
-    return Changes(summary.before is not None, tuple(found), before)
+        tags = summary.documents.left(TagsDocument)
+        return Changes(known, found, tuple(moved(tags)) if tags else ())
+    except NotKnown as error:
+        return Changes(known, found, (), str(error))
 
 
 def _proofs(summary: Summary) -> Proofs:

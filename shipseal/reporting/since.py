@@ -22,11 +22,19 @@ class Change:
 
 @dataclass(frozen=True)
 class Changes:
-    """What a run has changed: the image, where one of before is known, and tags, as `moved` yields them."""
+    """What a run has changed.
+
+    Args:
+        known: whether an image of before is.
+        changes: what differs between that and this run's.
+        tags: as `moved` yields them.
+        missing: why those are not known, where they are not.
+    """
 
     known: bool
     changes: tuple[Change, ...]
     tags: tuple[tuple[str, str, str], ...]
+    missing: str = ""
 
 
 def changes(before: EarlierImage, now: ImageDocument) -> list[Change]:

@@ -22,7 +22,7 @@ from shipseal.reporting.panels import panels
 from shipseal.reporting.summary import Outcome, Summary, left_undone, really, stood_in
 from tests.commands import Ended, pipeline
 from tests.report import runs
-from tests.report.written import DIGEST, attacks, image, reason, verdict, verification
+from tests.report.written import DIGEST, DOCUMENTS, attacks, image, reason, verdict, verification
 
 HREF = re.compile(r'href="\.\./([^"]+)"')
 
@@ -198,6 +198,35 @@ def test_no_number_ends_in_a_traceback(run: Summary, documents: Mapping[str, Any
     for name in documents:
         changed = runs.altered(documents[name], lambda _: number, kind=int)
         assert "</html>" in drawn.page(replace(run, documents=runs.read({**documents, name: changed})))
+
+
+def malformed(name: str) -> Summary:
+    return runs.summary({**DOCUMENTS, name: {**DOCUMENTS[name], "unheard-of": 1}})
+
+
+def test_of_a_malformed_document_no_part_of_the_page_says_that_there_is_none() -> None:
+    why = "is of an unknown shape (unheard-of: there is no such key)"
+    for name, part in {
+        "assess/verdict.json": "What the verdict says is not known",
+        "verify/verification.json": "Who has signed it is not known",
+    }.items():
+        assert decision(malformed(name)).answer is not Answer.MAY_SHIP
+        assert f"{part}: {name} {why}." in drawn.page(malformed(name))
+    for name, wrong in {
+        "promote/tags.json": "No tag was moved in this run",
+        "verify/verification.json": "not verified by this run",
+        "assess/verdict.json": "There is no verdict",
+    }.items():
+        page = drawn.page(malformed(name))
+        assert f"Not known: {name} {why}." in page
+        assert wrong not in page
+
+
+def test_without_a_listing_the_layers_are_drawn_and_with_a_malformed_one_that_is_said() -> None:
+    files = "sbom/linux-amd64/sbom.syft.json"
+    missing = {panel.name: panel.missing for panel in panels(runs.summary({**DOCUMENTS, files: {"files": {}}}))}
+    assert missing["composition"].startswith(f"{files} is of an unknown shape (files: ")
+    assert not {panel.name: panel.missing for panel in panels(runs.summary(DOCUMENTS))}["composition"]
 
 
 def test_a_verdict_of_another_version_is_not_guessed_at() -> None:
