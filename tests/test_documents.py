@@ -309,7 +309,7 @@ def test_what_is_not_an_object_is_refused(model: type[Kept], data: bytes) -> Non
         (TagsDocument, {**WHOLE[TagsDocument], "tags": []}, "tags: it has 0 entries"),
         (DeployDocument, {"state": "deployed", "reason": ""}, "what was deployed is named as a whole"),
         (DeployDocument, {**DEPLOYED, "state": "not run"}, "what was deployed is named as a whole"),
-        (DeployDocument, {**DEPLOYED, "rendered": None}, "what was deployed is named as a whole"),
+        (DeployDocument, {**DEPLOYED, "rendered": None}, "rendered: nothing is there"),
     ],
 )
 def test_what_is_missing_or_of_another_kind_is_named(model: type[Kept], value: Any, why: str) -> None:

@@ -302,6 +302,13 @@ CHANGES = some.dictionaries(some.sampled_from(KEYS), VALUES)
 ANY_BYTES = some.binary(max_size=64) | JSON.map(lambda value: json.dumps(value).encode())
 
 
+@pytest.mark.parametrize("said", [{"artifactType": "\ud800"}, {"artifactType": "\x1b[2J"}, {"size": "\ud800"}])
+def test_what_an_entry_says_of_itself_can_be_written_and_shown(said: dict[str, object]) -> None:
+    with pytest.raises(PassedOver) as reason:
+        candidate({**GOOD.descriptor, **said})
+    assert str(reason.value).isprintable()
+
+
 @settings(database=None)
 @given(item=JSON | CHANGES.map(lambda changes: {**GOOD.descriptor, **changes}))
 def test_any_entry_of_a_list_is_a_digest_or_passed_over(item: object) -> None:

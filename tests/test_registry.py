@@ -12,9 +12,9 @@ import pytest
 from shipseal.digest import Digest
 from shipseal.distribution.registry import Registry
 from shipseal.engine.run import Run
-from shipseal.errors import RemoteFailed
+from shipseal.errors import RemoteFailed, VerificationFailed
 from shipseal.oci.layout import Layout
-from shipseal.stages.publish import compare, referrers_of
+from shipseal.stages.publish import bundles_of, compare, referrers_of
 from shipseal.tools.toolbox import Toolbox
 from tests.conftest import MakeRun
 from tests.layouts import write_layout
@@ -51,6 +51,13 @@ async def test_what_is_pushed_by_digest_is_read_back_whole(registry: Registry, t
     await pull_evidence(registry, tmp_path)
     assert compare(tmp_path / "layout", tmp_path / "back", "here")[0] == 14
     assert Digest.of(await registry.manifest(platforms[0])) == platforms[0]
+
+
+def test_an_image_without_evidence_is_not_published(tmp_path: Path) -> None:
+    write_layout(tmp_path / "layout", evidence=0)
+    layout = Layout(tmp_path / "layout")
+    with pytest.raises(VerificationFailed, match="attest/layout holds no evidence"):
+        bundles_of(layout, referrers_of(layout))
 
 
 async def test_every_referrer_is_found_at_every_subject(registry: Registry, tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from shipseal.distribution.registry import Registry, altered_there, not_there
 from shipseal.errors import RemoteFailed, flatten
 from shipseal.oci.bytes import altered
 from shipseal.oci.layout import Layout
+from shipseal.shown import line
 
 MOST = 1000  # manifests at one subject: each release of the same bytes leaves about a dozen
 MOST_BYTES = 256 << 20  # of all bundles together
@@ -116,7 +117,7 @@ async def _manifests(
         try:
             candidates.add(candidate(item))
         except PassedOver as reason:
-            passed_over[str(item.get("digest"))[:100]] = str(reason)
+            passed_over[line(str(item.get("digest")))[:100]] = str(reason)
     async with _one_failure(), anyio.create_task_group() as reads:
         for digest in candidates:
             reads.start_soon(read, digest)

@@ -14,6 +14,7 @@ import rfc8785
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.oci.bytes import checked, checked_json
+from shipseal.shown import line
 from shipseal.times import timestamp
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -106,12 +107,12 @@ def candidate(item: object) -> Digest:
     if not isinstance(item, dict):
         raise PassedOver("its entry is no descriptor")
     if (kind := item.get("artifactType") or BUNDLE_TYPE) != BUNDLE_TYPE:
-        raise PassedOver(f"its type is {kind}"[:200])
+        raise PassedOver(line(f"its type is {kind}")[:200])
     if item.get("mediaType", MANIFEST_TYPE) != MANIFEST_TYPE:
         raise PassedOver("it is no image manifest")
     size = item.get("size", 0)
     if not isinstance(size, int) or size > LARGEST_MANIFEST:
-        raise PassedOver(f"its size is {size}"[:200])
+        raise PassedOver(line(f"its size is {size}")[:200])
     try:
         return Digest.parse(str(item.get("digest")))
     except VerificationFailed as failure:

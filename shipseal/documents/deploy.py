@@ -1,11 +1,12 @@
 """What `deploy` leaves beside the rendered set: what came of it. Pure."""
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, ClassVar, Self
+from typing import ClassVar, Self
 
-from pydantic import Field, model_validator
+from pydantic import model_validator
 
-from shipseal.documents.document import DigestText, Document, ReferenceText
+from shipseal.documents.document import DigestText, Document, Lacking, ReferenceText
 
 
 class DeployState(StrEnum):
@@ -14,10 +15,6 @@ class DeployState(StrEnum):
     NOT_RUN = "not run"
     CHECKED = "checked, not applied"
     DEPLOYED = "deployed"
-
-
-def _where_known() -> Any:
-    return Field(default=None, exclude_if=lambda value: value is None)
 
 
 class DeployDocument(Document):
@@ -38,16 +35,15 @@ class DeployDocument(Document):
 
     state: DeployState
     reason: str
-    reference: ReferenceText | None = _where_known()
-    manifests: str | None = _where_known()
-    kubernetes: str | None = _where_known()
-    objects: tuple[str, ...] | None = _where_known()
-    rendered: DigestText | None = _where_known()
+    reference: Lacking[ReferenceText] = None
+    manifests: Lacking[str] = None
+    kubernetes: Lacking[str] = None
+    objects: Lacking[Sequence[str]] = None
+    rendered: Lacking[DigestText] = None
 
     @model_validator(mode="after")
     def _all_or_nothing(self) -> Self:
-        told = {name for name, value in self if value is not None}
-        wanted = {"state", "reason"} if self.state is DeployState.NOT_RUN else set(type(self).model_fields)
-        if not told == self.model_fields_set == wanted:
+        wanted = {"state", "reason"} if self.state is DeployState.NOT_RUN else type(self).model_fields.keys()
+        if self.model_fields_set != wanted:
             raise ValueError("what was deployed is named as a whole, and where nothing was, it is not")
         return self

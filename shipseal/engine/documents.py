@@ -69,17 +69,6 @@ _SHAPES: Mapping[str, Shape] = {
         "platforms": Named(_PLATFORM, some=True),
         "service": {"version": str},
     },
-    "publish/receipt.json": {
-        "reference": REFERENCE,
-        "bundles": Each(DIGEST, some=True),
-        "subjects": Each(DIGEST, some=True),
-    },
-    "verify/verification.json": {
-        "digest": DIGEST,
-        "reference": REFERENCE,
-        "statements": Each({"type": str, "signer": str, "issuer": str}),
-    },
-    "promote/tags.json": {"digest": DIGEST, "tags": Each(str, some=True)},
 }
 
 
