@@ -12,9 +12,9 @@ from shipseal.errors import PolicyDenied, VerificationFailed
 from shipseal.judging.policy import BOUND
 
 _INPUT = Refusal(VerificationFailed, "evidence.recorded._inputs")
-_CASE = Refusal(VerificationFailed, "judging.case._matter")
+_CASE = Refusal(VerificationFailed, "judging.case.read")
+_SHAPE = Refusal(VerificationFailed, "documents.document.Kept.parse")
 _DENIED = Refusal(PolicyDenied, "stages.admit.admit")
-_NO_VERDICT = Refusal(VerificationFailed, "documents.document.Kept.parse")
 _VERDICT, _GRYPE = "assess/verdict.json", "scan/grype.json"
 
 
@@ -95,7 +95,7 @@ ATTACKS = (
         _double_a_key,
     ),
     Attack("verdict-says-both", "a verdict that allows the image, and denies a finding", "admit", _DENIED, _say_both),
-    Attack("verdict-in-words", "a verdict whose answer is a text", "admit", _NO_VERDICT, _say_allowed_in_words),
+    Attack("verdict-in-words", "a verdict whose answer is a text", "admit", _SHAPE, _say_allowed_in_words),
     Attack("vex-moved-over", "VEX claims of another image", "assess", _CASE, _speak_of_another_image),
     Attack("scan-moved-over", "the scan of another platform", "assess", _CASE, _scan_another_platform),
     Attack(

@@ -113,10 +113,7 @@ def read(case: Case) -> Matter:
         ConfigError: the policy is wrong.
         VerificationFailed: a document has another shape than we know, or they do not belong together.
     """
-    return _matter(case, case.document(ImageDocument), case.document(DatabaseDocument))
-
-
-def _matter(case: Case, image: ImageDocument, database: DatabaseDocument) -> Matter:
+    image, database = case.document(ImageDocument), case.document(DatabaseDocument)
     evidence = case.document(EvidenceDocument)
     if evidence.image != image.digest:
         raise VerificationFailed("the VEX statements are about another image", do="run the stages from `vex` on again")
@@ -139,8 +136,8 @@ def _matter(case: Case, image: ImageDocument, database: DatabaseDocument) -> Mat
 
 def decide(case: Case) -> VerdictDocument:
     """Return the verdict on a case; raise what `read` raises."""
+    matter = read(case)
     image, database = case.document(ImageDocument), case.document(DatabaseDocument)
-    matter = _matter(case, image, database)
     verdict, without = matter.judge(), matter.judge(vex=False)
     inputs = {name: Digest.of(data) for name, data in case.files.items()}
     inputs |= {"image": image.digest, "database": database.checksum}
