@@ -1,4 +1,4 @@
-"""Name what a verb is added to."""
+"""Name what a verb is added to. Pure."""
 
 import argparse
 from typing import TypeAlias
