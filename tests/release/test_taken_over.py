@@ -115,7 +115,8 @@ def excuses(given: Path) -> None:
 def statements(given: Path) -> None:
     path = given / "vex" / "openvex.json"
     document = json.loads(path.read_bytes())
-    document["statements"].append({"vulnerability": {"name": "CVE-2026-0001"}, "status": "fixed", "products": []})
+    more = {"vulnerability": {"name": "CVE-2026-0001"}, "status": "fixed", "status_notes": "", "products": []}
+    document["statements"].append(more)
     path.write_text(json.dumps(document))
     forge(given / "vex")
 
