@@ -1,5 +1,6 @@
 """A run directory is read as it is: whole, broken off, altered, or not there at all."""
 
+import gc
 import json
 from pathlib import Path
 
@@ -145,3 +146,11 @@ def test_a_directory_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     found = gather(tmp_path / "nowhere", STAGES)
     assert set(outcomes(found.rows).values()) == {Outcome.NOT_RUN}
     assert (found.world, found.run_id) == ("", "")
+
+
+@pytest.mark.parametrize("data", [b"{", json.dumps(database()).encode()], ids=["half a document", "a whole one"])
+def test_reading_a_document_leaves_the_search_for_garbage_as_it_was(data: bytes) -> None:
+    for collects, choose in ((False, gc.disable), (True, gc.enable)):
+        choose()
+        Documents.of([("scan/database.json", data)])
+        assert gc.isenabled() is collects
