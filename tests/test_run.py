@@ -42,7 +42,7 @@ async def second(context: Context) -> str:
 
 
 async def third(context: Context) -> str:
-    context.read_json("second", "value.json")
+    assert context.read("second", "value.json") == b"2\n"
     return "three"
 
 

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from shipseal.digest import Digest
-from shipseal.engine.documents import require_shape
 from shipseal.errors import UsageError, VerificationFailed
 
 if TYPE_CHECKING:  # the Dagger module reads the table in each call, and must not wait for Sigstore to be imported
@@ -116,15 +115,6 @@ class Context:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n", encoding="utf-8")
         return path
-
-    def read_json(self, stage: str, relative: str) -> Any:
-        """Read what a needed stage wrote; raise `VerificationFailed` when that is not what others rely on."""
-        try:
-            value = json.loads(self.read(stage, relative))
-        except (ValueError, RecursionError) as error:
-            raise _unreadable(stage, relative, error) from error
-        require_shape(stage, relative, value)
-        return value
 
     def read(self, stage: str, relative: str) -> bytes:
         """Read a file of a needed stage, whatever it holds; raise `VerificationFailed` when there is none."""

@@ -125,7 +125,7 @@ async def test_a_consumers_grype_believes_the_published_document_of_this_image_a
     seen: list[str] = []
 
     async def consume(context: Context) -> str:
-        listing = context.read_json("sbom", "linux-amd64/sbom.syft.json")
+        listing = json.loads(context.read("sbom", "linux-amd64/sbom.syft.json"))
         listing["source"]["metadata"]["repoDigests"] = [pulled]  # what Syft writes of an image out of a registry
         document = context.write_json("pulled.json", listing)
         grype = Grype(context.tools, context.of("scan") / "database", context.out)
