@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import yaml
 
-from shipseal.deploying.autoscaler import Rules
+from shipseal.deploying.autoscaler import AutoscalerSpec
 from shipseal.deploying.capacity import day, dollars
 from shipseal.project.config import HOME
 
@@ -21,7 +21,7 @@ COLUMNS = ("busiest, requests/s", "µs a request", "most pods", "pod hours", "no
 
 def table() -> Iterator[str]:
     """Yield the lines of the table."""
-    rules = Rules.of(yaml.safe_load((HOME / "k8s" / "base" / "hpa.yaml").read_text(encoding="utf-8")))
+    rules = AutoscalerSpec.of(yaml.safe_load((HOME / "k8s" / "base" / "hpa.yaml").read_text(encoding="utf-8")))
     plan = json.loads((HOME / "terraform" / "environments" / "production" / "usage.json").read_text(encoding="utf-8"))
     prices = (HOME / "terraform" / "prices.toml").read_text(encoding="utf-8")
     yield f"| {' | '.join(COLUMNS)} |"

@@ -114,7 +114,7 @@ def table(host: tuple[Measured, Measured], dagger: tuple[Measured, Measured]) ->
 def main() -> None:
     """Measure and print."""
     if not shutil.which("dagger"):
-        sys.exit("error: there is no dagger\n  do     install Dagger 0.21.8, or use tests/engines/with_engine.sh")
+        sys.exit("error: there is no dagger\n  remedy install Dagger 0.21.8, or use tests/engines/with_engine.sh")
     with tempfile.TemporaryDirectory() as scratch:
         root = project(Path(scratch) / "greetings")
         by_dagger(

@@ -15,7 +15,7 @@ from typing import Any
 from shipseal.digest import Digest
 from shipseal.judging.case import Case, decide
 from shipseal.judging.catalogue import RULES as CATALOGUE
-from shipseal.judging.claims import State
+from shipseal.judging.claims import ClaimState
 from tests.cases import IMAGE, PLATFORM, evidence, image, match, report
 from tests.statements import NOW, RULES
 
@@ -83,7 +83,7 @@ def _claim(number: int) -> dict[str, Any]:
     return {
         "source": f"policy/vex/{number}.json",
         "author": "A Tester",
-        "state": State.APPLIED.value,
+        "state": ClaimState.APPLIED.value,
         "days_left": 69,
         "product": f"pkg:deb/debian/package{number}",
         "packages": [f"pkg:deb/debian/package{number}@1.{number}"],

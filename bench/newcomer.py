@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from shipseal.locked.listing import listing
-from shipseal.locked.mirrored import Offer, write
+from shipseal.locked.mirror_writer import Offer, write
 from shipseal.locked.store import Store, default_root
 from shipseal.project.config import HOME, Config
 from tests.origins import served

@@ -46,7 +46,7 @@ class Digest:
         if self.algorithm != "sha256" or not _HEX.fullmatch(self.hex):
             raise VerificationFailed(
                 f"not a sha256 digest: {self.algorithm}:{self.hex}"[:200],
-                do="give a digest as sha256: and 64 lower-case hexadecimal digits",
+                remedy="give a digest as sha256: and 64 lower-case hexadecimal digits",
             )
 
     def __str__(self) -> str:
@@ -112,7 +112,7 @@ def opened(path: Path) -> BufferedReader:
     stream = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         stream.close()
-        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
     return stream
 
 
@@ -150,13 +150,18 @@ def split_repository(text: str) -> tuple[str, str]:
     host, slash, path = text.partition("/")
     if not any(sign in host for sign in ".:") and host != "localhost":
         hub = text if slash else f"library/{text}"
-        raise ValueError(f"{host} is no host to Docker: write HOST/PATH, which for Docker Hub is docker.io/{hub}"[:300])
+        raise ValueError(
+            f"{host} is not a valid host to Docker: write HOST/PATH, which for Docker Hub is docker.io/{hub}"[:300]
+        )
     known = _HOST.fullmatch(host)
     if not known or not 0 < int(known[2] or 1) < 65536:
-        raise ValueError(f"{host} is no host: write its name in lower case, with a port up to 65535 or none"[:300])
+        raise ValueError(
+            f"{host} is not a valid host: write its name in lower case, with a port up to 65535 or none"[:300]
+        )
     if not _REPOSITORY.fullmatch(path) or len(text) > _LONGEST:
         raise ValueError(
-            f"{path} is no repository: letters in lower case and digits, with `.`, `_`, `__` or `-` between them, "
+            f"{path} is not a valid repository: letters in lower case and digits, with `.`, "
+            f"`_`, `__` or `-` between them, "
             f"in parts divided by `/`, and {_LONGEST} characters with the host at most"[:400]
         )
     if host == "index.docker.io" or (host == "docker.io" and "/" not in path):
@@ -189,6 +194,8 @@ class Reference:
             registry, repository = split_repository(name)
         except ValueError as error:
             raise VerificationFailed(
-                f"not a reference by digest: {text}"[:200], why=str(error), do="give it as REGISTRY/REPOSITORY@sha256:…"
+                f"not a reference by digest: {text}"[:200],
+                why=str(error),
+                remedy="give it as REGISTRY/REPOSITORY@sha256:…",
             ) from error
         return cls(registry, repository, Digest.parse(digest))

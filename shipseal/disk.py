@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from shipseal.digest import opened
-from shipseal.errors import Reason, ShipsealError, SubjectFailed, ToolFailed, UsageError, flatten
+from shipseal.errors import FailureReason, ShipsealError, SubjectFailed, ToolFailed, UsageError, flatten
 
 _LONGEST = 16 << 20
 _FULL = {errno.ENOSPC, errno.EDQUOT}
@@ -63,7 +63,7 @@ def write_new(root: Path, files: Mapping[str, str]) -> None:
         if isinstance(error, OSError):
             why = error.strerror or str(error)
             raise UsageError(
-                f"{name} cannot be written", why=why, do="nothing was written; see why it is so"
+                f"{name} cannot be written", why=why, remedy="nothing was written; see why it is so"
             ) from error
         raise
 
@@ -124,7 +124,7 @@ def _full(failure: BaseException) -> bool:
         return getattr(failure, "sqlite_errorcode", None) == sqlite3.SQLITE_FULL
     # A tool says it in words; whoever asked the tool may already have blamed another or the project for it.
     while isinstance(failure, ToolFailed | SubjectFailed):
-        if failure.reason is Reason.NO_SPACE:
+        if failure.reason is FailureReason.NO_SPACE:
             return True
         failure = failure.__cause__ or Exception()
     return False
@@ -135,16 +135,16 @@ def _refusal(failure: BaseException, directory: Path) -> ShipsealError | None:
         return ToolFailed(
             f"no space left for {directory}",
             why=failure.why if isinstance(failure, ShipsealError) else str(failure),
-            do="free some space there or in the directory of temporary files, then run this again: "
+            remedy="free some space there or in the directory of temporary files, then run this again: "
             "finished stages are kept",
-            reason=Reason.NO_SPACE,
+            reason=FailureReason.NO_SPACE,
         )
     if isinstance(failure, OSError) and failure.errno in _FORBIDDEN:
         reason = os.strerror(failure.errno or 0).lower()
         return UsageError(
             f"{failure.filename or directory} cannot be used: {reason}",
             why=str(failure),
-            do="give this user the right to it, or name another --run-dir",
+            remedy="give this user the right to it, or name another --run-dir",
         )
     return None
 
@@ -159,7 +159,7 @@ def private(directory: Path) -> None:
     directory.mkdir(parents=True, exist_ok=True, mode=0o700)
     there = directory.stat()
     if there.st_uid != os.geteuid():
-        raise UsageError(f"{directory} belongs to another user", do="name a directory of your own with --run-dir")
+        raise UsageError(f"{directory} belongs to another user", remedy="name a directory of your own with --run-dir")
     if there.st_mode & 0o077:
         directory.chmod(0o700)
 
@@ -172,7 +172,7 @@ def alone(directory: Path) -> Iterator[None]:
         handle = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise UsageError(
-            f"the run directory {directory} cannot be written", why=str(error), do="name another with --run-dir"
+            f"the run directory {directory} cannot be written", why=str(error), remedy="name another with --run-dir"
         ) from error
     try:
         _lock(handle, directory)
@@ -186,5 +186,5 @@ def _lock(handle: int, directory: Path) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         raise UsageError(
-            f"another run is using {directory}", do="wait for it, or give this one another --run-dir"
+            f"another run is using {directory}", remedy="wait for it, or give this one another --run-dir"
         ) from None

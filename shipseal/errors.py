@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from enum import StrEnum
 from typing import ClassVar
 
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 _NO_SPACE = "no space left on device"  # strerror(3) of ENOSPC, in glibc and in musl
 
 
-class Reason(StrEnum):
+class FailureReason(StrEnum):
     """Why a program did not do what it should, for code that goes on differently: no text decides that."""
 
     MISSING = "it is not there"
@@ -22,7 +22,7 @@ class Reason(StrEnum):
     NO_SPACE = "it says that the disk is full"
 
     @classmethod
-    def said(cls, lines: Iterable[str]) -> "Reason":
+    def said(cls, lines: Iterable[str]) -> "FailureReason":
         """Return why a program that ended has failed, by its last words: they may be the system's for a full disk."""
         return cls.NO_SPACE if any(_NO_SPACE in line.lower() for line in lines) else cls.EXITED
 
@@ -33,29 +33,31 @@ class ShipsealError(Exception):
     Args:
         what: one line that says what failed, with the thing's own name.
         why: the evidence, one line each (a tool's last words, the findings denied).
-        do: what the reader can do about it, in one line.
+        remedy: what the reader can do about it, in one line.
         reason: what code may go by, where there is more than one.
     """
 
     exit_code: ClassVar[int] = 1
 
-    def __init__(self, what: str, *, why: str | Sequence[str] = (), do: str = "", reason: Reason | None = None) -> None:
+    def __init__(
+        self, what: str, *, why: str | Sequence[str] = (), remedy: str = "", reason: FailureReason | None = None
+    ) -> None:
         super().__init__(what)
         self.what = what
         self.why: tuple[str, ...] = (why,) if isinstance(why, str) else tuple(why)
-        self.do = do
+        self.remedy = remedy
         self.reason = reason
         self.stage = ""
 
     def explain(self) -> str:
-        """Return the failure as people read it: what, then stage, why and do, each only where there is one."""
+        """Return the failure as people read it: what, then stage, why and remedy, each only where there is one."""
         lines = [f"error: {line(self.what)}"]
         if self.stage:
             lines.append(f"  stage  {self.stage}")
         for index, reason in enumerate(self.why):
             lines.append(f"  {'why' if index == 0 else '   '}    {line(reason)}")
-        if self.do:
-            lines.append(f"  do     {line(self.do)}")
+        if self.remedy:
+            lines.append(f"  remedy {line(self.remedy)}")
         return "\n".join(lines)
 
     def as_json(self) -> dict[str, object]:
@@ -65,7 +67,7 @@ class ShipsealError(Exception):
             "what": self.what,
             "stage": self.stage,
             "why": list(self.why),
-            "do": self.do,
+            "remedy": self.remedy,
             "exit_code": self.exit_code,
         }
 
@@ -96,7 +98,7 @@ class ToolFailed(ShipsealError):
     @property
     def ran(self) -> bool:
         """Whether it was started: then what it was started for is at fault, and not the tool."""
-        return self.reason in {Reason.EXITED, Reason.TIMED_OUT, Reason.NO_SPACE}
+        return self.reason in {FailureReason.EXITED, FailureReason.TIMED_OUT, FailureReason.NO_SPACE}
 
 
 class RemoteFailed(ShipsealError):
@@ -149,14 +151,14 @@ def set_stage(failure: BaseException, stage: str) -> None:
         failure.add_note(f"{_NOTE}{stage}")
 
 
-def told(failure: BaseException) -> ShipsealError:
+def as_shipseal_error(failure: BaseException) -> ShipsealError:
     """Return a failure as it is told: itself, or for a bug the words for that, with its stage and exit code 1."""
     if isinstance(failure, ShipsealError):
         return failure
     bug = ShipsealError(
         f"{type(failure).__name__}: {failure}" if str(failure) else type(failure).__name__,
         why="this is a bug in the pipeline",
-        do="report it with the traceback",
+        remedy="report it with the traceback",
     )
     bug.stage = _stage_of(failure)
     return bug

@@ -33,7 +33,7 @@ class Form:
     def check(self, value: object, key: str) -> str:
         """Return a text of this form; raise `ValueError`, which names the key, for anything else."""
         if not isinstance(value, str) or not self.fits(value):
-            raise ValueError(f"{key} is no {self.name}: {repr(value)[:_SHOWN]}")
+            raise ValueError(f"{key} is not a valid {self.name}: {repr(value)[:_SHOWN]}")
         return value
 
 

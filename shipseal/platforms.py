@@ -18,7 +18,7 @@ class Platform:
         """Read `linux/ARCHITECTURE`; raise `UsageError` for a platform that nothing is written for here."""
         system, _, name = text.partition("/")
         if system != "linux" or name not in {"amd64", "arm64"}:
-            raise UsageError(f"no image can be made for {text}", do="give linux/amd64, linux/arm64 or both")
+            raise UsageError(f"no image can be made for {text}", remedy="give linux/amd64, linux/arm64 or both")
         return cls(name)
 
     def __str__(self) -> str:

@@ -34,7 +34,7 @@ class Purl:
         kind, slash, full_name = path.partition("/")
         namespace, _, name = full_name.rpartition("/")
         if scheme != "pkg" or not kind or not slash or not name:
-            raise VerificationFailed(f"not a package URL: {text[:200]}", do="give it as pkg:TYPE/NAME@VERSION")
+            raise VerificationFailed(f"not a package URL: {text[:200]}", remedy="give it as pkg:TYPE/NAME@VERSION")
         name = unquote(name)
         if kind.lower() == "pypi":
             name = canonicalize_name(name)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from shipseal.cluster.access import Access
-from shipseal.local.cluster_keys import Authority
+from shipseal.local.cluster_keys import CertificateAuthority
 
 Reply = Callable[[BaseHTTPRequestHandler], None]
 
@@ -95,7 +95,7 @@ def endless(piece: bytes, pause: float = 0) -> Reply:
 @contextmanager
 def api_server(directory: Path, *replies: Reply) -> Iterator[ApiServer]:
     """Have a server whose certificate an authority of its own has made."""
-    authority = Authority(directory, "cluster")
+    authority = CertificateAuthority(directory, "cluster")
     pair = authority.server("server")
     running = ApiServer(Access("", "test", "default", authority.certificate.read_text()), list(replies))
 

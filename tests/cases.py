@@ -9,7 +9,7 @@ from typing import Any
 from shipseal.digest import Digest
 from shipseal.documents.scan import ScanDocument
 from shipseal.judging.case import Case, decide
-from shipseal.judging.claims import describe, hold
+from shipseal.judging.claims import describe, match_statements
 from shipseal.purl import Purl
 from shipseal.scanning import findings
 from tests.statements import NOW, RULES, parsed
@@ -106,7 +106,7 @@ def case(
     inside = [Purl.parse(purl) for purl in listed]
     documents = {"policy/vex/test.json": parsed(*stated)} if stated else {}
     documents |= {"policy/advisories/test.toml": parsed(*made)} if made else {}
-    claims = hold(documents, inside, {}, tuple(paths), judged)
+    claims = match_statements(documents, inside, {}, tuple(paths), judged)
     known = {"policy/advisories/test.toml": str(Digest.of(facts.encode()))}
     database = {"built": built, "schema": "v6.1.7", "checksum": str(Digest.of(built.encode())), "source": "a test"}
     components = [{"type": "library", "name": each.name, "purl": str(each)} for each in inside]

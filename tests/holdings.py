@@ -6,7 +6,7 @@ from typing import Any
 from shipseal.digest import Digest
 from shipseal.judging.advisories import Facts, Knowledge, read_facts, together
 from shipseal.judging.following import Following, follow
-from shipseal.judging.held import Closure, Holdings, Offered, Trace
+from shipseal.judging.image_holdings import Holdings, ImportClosure, Offered, Trace
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding
 from tests.statements import finding
@@ -38,7 +38,7 @@ SEEN = Holdings(
     exports={LIBZ: frozenset({"crc32", "crc32_combine"}), INTERPRETER: frozenset()},
     owners={LIBZ: (LIBRARY,), INTERPRETER: (PYTHON,), MAIN: (SERVICE,)},
     words={LIBZ: frozenset(), INTERPRETER: frozenset(), MAIN: frozenset()},
-    closures={"linux/amd64": Closure(frozenset({"os", "sample.__main__"}), {})},
+    closures={"linux/amd64": ImportClosure(frozenset({"os", "sample.__main__"}), {})},
     offered={
         "linux/amd64": Offered(
             frozenset({LIBZ, "lib/libz.so.1", INTERPRETER, "usr/lib/python3.11/tarfile.py"}),

@@ -18,7 +18,7 @@ from pathlib import Path
 from packaging.utils import canonicalize_name
 
 from shipseal.digest import Digest
-from shipseal.locked.debian import Package
+from shipseal.locked.debian import DebianPackage
 from shipseal.locked.fetch import PROGRAMS
 from shipseal.locked.store import Store
 from shipseal.tools.toolbox import Toolbox
@@ -102,7 +102,7 @@ def pip_settings(address: str, scratch: Path) -> dict[str, str]:
     return {"PIP_INDEX_URL": f"{address}/simple", "PIP_CONFIG_FILE": "/dev/null", "PIP_CACHE_DIR": str(scratch / "pip")}
 
 
-def make_deb(root: Path, name: str, version: str, architecture: str = "amd64", source: str = "") -> Package:
+def make_deb(root: Path, name: str, version: str, architecture: str = "amd64", source: str = "") -> DebianPackage:
     """Write a Debian package with dpkg-deb into a repository's `debian/pool/`; return its entry in the lock."""
     tree = root.parent / "tree" / f"{name}-{version}-{architecture}"
     (tree / "DEBIAN").mkdir(parents=True)
@@ -116,10 +116,10 @@ def make_deb(root: Path, name: str, version: str, architecture: str = "amd64", s
     file.parent.mkdir(parents=True, exist_ok=True)
     subprocess.run(["dpkg-deb", "--root-owner-group", "--build", tree, file], check=True, capture_output=True)
     digest, size, escaped = Digest.of_file(file), file.stat().st_size, path.replace("+", "%2b")
-    return Package(name, version, architecture, digest, size, escaped, source=source or name)
+    return DebianPackage(name, version, architecture, digest, size, escaped, source=source or name)
 
 
-def make_repository(directory: Path, packages: list[Package]) -> None:
+def make_repository(directory: Path, packages: list[DebianPackage]) -> None:
     """Write the lists of a flat Debian repository over packages that lie below it (sources.list(5))."""
     paragraphs = (
         f"Package: {item.name}\nVersion: {item.version}\nArchitecture: {item.architecture}\n"
@@ -141,7 +141,7 @@ def suite() -> str:
     return found[1] if found and shutil.which("apt-get") else ""
 
 
-def lock_text(packages: list[Package], base: Sequence[str] = ("zlib1g",)) -> str:
+def lock_text(packages: list[DebianPackage], base: Sequence[str] = ("zlib1g",)) -> str:
     """Return a lock of Debian packages of this machine's suite."""
     text = f'suite = "{suite()}"\npython = "3.11"\nbase = {json.dumps(list(base))}\n'
     for item in packages:

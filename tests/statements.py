@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from shipseal.judging.rules import Rules, read_rules
-from shipseal.judging.vex import Document, read
+from shipseal.judging.vex import VexFile, read
 from shipseal.project.config import HOME
 from shipseal.scanning.findings import Finding, Fix, Severity
 
@@ -80,7 +80,7 @@ def document(*statements: dict[str, Any], **changes: Any) -> str:
     )
 
 
-def parsed(*statements: dict[str, Any]) -> Document:
+def parsed(*statements: dict[str, Any]) -> VexFile:
     """Return a VEX file, read."""
     return read(document(*statements), rules(), "policy/vex/test.json")
 

@@ -270,7 +270,7 @@ def test_pods_are_found_in_an_object_of_a_kind_that_nobody_has_heard_of_which_is
         "spec": {"steps": [{"canary": changed(DEPLOYMENT, lambda d: container(d).pop("image"))["spec"]}]},
     }
     assert judged(rollout) == [
-        "Rollout shop/app: example.invalid/v1 Rollout is no kind that a deploy may bring: "
+        "Rollout shop/app: example.invalid/v1 Rollout is not a kind that a deploy may bring: "
         "an administrator applies it, or nobody",
         "Rollout shop/app: container app: image '' is not by digest",
     ]
@@ -310,7 +310,7 @@ def test_a_config_map_may_have_a_key_called_containers() -> None:
 )
 def test_a_kind_that_is_not_judged_is_refused(version: str, kind: str) -> None:
     body = {"apiVersion": version, "kind": kind, "metadata": {"name": "a", "namespace": "shop"}}
-    assert f"{kind} shop/a: {version} {kind} is no kind that a deploy may bring" in judged(body)[0]
+    assert f"{kind} shop/a: {version} {kind} is not a kind that a deploy may bring" in judged(body)[0]
 
 
 def test_the_namespaces_of_the_cluster_itself_are_left_alone() -> None:
@@ -379,9 +379,9 @@ def test_each_right_that_could_become_more_is_named(rule: dict[str, Any], expect
     [
         (
             lambda b: b["roleRef"].update(kind="ClusterRole", name="cluster-admin"),
-            "roleRef names ClusterRole cluster-admin, which is no Role here that could be judged",
+            "roleRef names ClusterRole cluster-admin, which is not a Role here that could be judged",
         ),
-        (lambda b: b["roleRef"].update(name="other"), "roleRef names Role other, which is no Role here"),
+        (lambda b: b["roleRef"].update(name="other"), "roleRef names Role other, which is not a Role here"),
         (lambda b: b["subjects"][0].update(namespace="other"), "rights to ServiceAccount app: only to an account"),
         (
             lambda b: b.update(subjects=[{"kind": "Group", "name": "system:unauthenticated"}]),

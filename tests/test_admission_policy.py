@@ -133,7 +133,11 @@ def test_kinds_that_others_may_sign_are_asked_of_those_and_all_have_to_be_there(
     ("signer", "settings", "why"),
     [
         (f'{WORKFLOW}\nbuilder = "https://github.com/t/p/.github/workflows/b.yml@{"a" * 40}"', "", "the caller is not"),
-        (EXACT, 'repository = "docker.io/Example/simpletimeservice"', "is no repository: letters in lower case"),
+        (
+            EXACT,
+            'repository = "docker.io/Example/simpletimeservice"',
+            "is not a valid repository: letters in lower case",
+        ),
         (EXACT, 'repository = "docker.io/example/other"', "another case, host or port is another repository"),
         (EXACT, 'repository = "registry.example:5000/example/simpletimeservice"', "another case, host or port"),
         (f'{EXACT}\nstatements = ["vulns"]', "", "provenance is required, and nobody may sign it"),

@@ -47,8 +47,8 @@ def test_the_failure_says_what_to_write_in_pipeline_toml() -> None:
     failure = ended("it ended", MAKES, "look")
     assert isinstance(failure, Advised)
     assert failure.writable == ("/.shop/data",)
-    assert '[smoke] writable = ["/.shop/data"]' in failure.do
-    assert ended("it ended", ("x",), "look").do == "look"
+    assert '[smoke] writable = ["/.shop/data"]' in failure.remedy
+    assert ended("it ended", ("x",), "look").remedy == "look"
 
 
 def test_what_stands_far_before_the_end_counts_and_only_the_end_is_shown() -> None:
@@ -64,8 +64,8 @@ def test_what_stands_far_before_the_end_counts_and_only_the_end_is_shown() -> No
 
 def test_a_module_that_is_not_there_is_named_with_the_key_that_brings_it() -> None:
     said = ("x", "ModuleNotFoundError: No module named 'shop._compiled'", "y")
-    assert ended("it ended", said, "look").do.startswith('write [image] modules = ["shop._compiled"]')
-    assert ended("it ended", ("ModuleNotFoundError: No module named 'a\"]'",), "look").do == "look"
+    assert ended("it ended", said, "look").remedy.startswith('write [image] modules = ["shop._compiled"]')
+    assert ended("it ended", ("ModuleNotFoundError: No module named 'a\"]'",), "look").remedy == "look"
 
 
 def test_a_name_that_its_package_lacks_may_be_a_module_of_it() -> None:

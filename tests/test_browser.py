@@ -16,7 +16,7 @@ import pytest
 from shipseal.attestation.browser import PUBLIC_ISSUER, Browser, issuer_of
 from shipseal.attestation.identity import TOKEN_VARIABLE, promised
 from shipseal.attestation.signing import release_signer
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError, RemoteFailed, UsageError
 from shipseal.locked.store import Store
@@ -72,7 +72,7 @@ async def test_one_window_gives_one_token_for_everything(there: Issuer, opens: M
     tokens = {await browser.token() for _ in range(3)}
     assert len(tokens) == 1
     assert len(windows.read_text().splitlines()) == 1
-    assert promised(tokens.pop()).who == Who("somebody@example.test", there.url)
+    assert promised(tokens.pop()).who == SignerIdentity("somebody@example.test", there.url)
 
 
 async def test_a_token_that_has_ended_is_asked_for_again(there: Issuer, opens: MakeBrowser) -> None:
@@ -137,7 +137,7 @@ async def test_a_release_signs_as_the_person_and_compares_who_that_is(
     tools = Toolbox(store, locked, frozenset({"cosign"}), tmp_path / "log.txt")
     browser = Browser(there.url)
     async with release_signer(tools, Sign.model_construct(), browser) as signer:
-        assert signer.promise({}).who == Who("somebody@example.test", there.url)
+        assert signer.promise({}).who == SignerIdentity("somebody@example.test", there.url)
     assert await browser.token() in tools.secrets
     with pytest.raises(UsageError, match="not of the issuer that signs this project"):
         async with release_signer(tools, Sign.model_construct(issuer="https://else.invalid"), browser):

@@ -11,12 +11,12 @@ import pytest
 import yaml
 
 from shipseal.deploying import capacity
-from shipseal.deploying.autoscaler import Rules
+from shipseal.deploying.autoscaler import AutoscalerSpec
 from shipseal.deploying.capacity import Day, day, dollars, nodes_for, rate
 from shipseal.project.config import HOME
 
 MEASURED, DOUBLED, ARCHITECTURE = 11.2, 22.4, 50.0
-RULES = Rules.of(yaml.safe_load((HOME / "k8s" / "base" / "hpa.yaml").read_text()))
+RULES = AutoscalerSpec.of(yaml.safe_load((HOME / "k8s" / "base" / "hpa.yaml").read_text()))
 PRODUCTION = HOME / "terraform" / "environments" / "production" / "usage.json"
 PRICES = (HOME / "terraform" / "prices.toml").read_text()
 PAGE = " ".join((HOME / "docs" / "capacity.md").read_text(encoding="utf-8").split())

@@ -10,7 +10,7 @@ from shipseal.cli import main
 from shipseal.digest import Digest
 from shipseal.judging.case import Case, read, suite_of
 from shipseal.judging.causes import ANSWER, Why, why
-from shipseal.judging.claims import State
+from shipseal.judging.claims import ClaimState
 from shipseal.judging.explaining import at
 from tests import measured
 from tests.cases import IMAGE, PLATFORM, SERVICE, WAITRESS, ZLIB, case, match, store
@@ -119,7 +119,7 @@ def test_what_a_machine_states_does_not_end_with_the_calendar() -> None:
         [claim.state for claim in at(read(each), later).claims]
         for each in (case(match(), made=[about]), case(match(), statements=[about]))
     ]
-    assert states == [[State.APPLIED], [State.EXPIRED]]
+    assert states == [[ClaimState.APPLIED], [ClaimState.EXPIRED]]
 
 
 def test_what_only_the_newer_rules_asked_for_is_no_difference_of_the_code() -> None:

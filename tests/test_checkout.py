@@ -211,7 +211,7 @@ def test_a_worktree_whose_repository_is_elsewhere_is_named(project: Path, tmp_pa
     project.rename(tmp_path / "moved")
     with pytest.raises(ConfigError, match="is a git worktree whose repository is not here") as caught:
         listed(tmp_path / "tree", tmp_path / "tree")
-    assert "clone" in caught.value.do
+    assert "clone" in caught.value.remedy
 
 
 @pytest.mark.parametrize("line", ["[core]\n\tworktree = ../..\n", "[extensions]\n\tnoSuch = true\n", "[core\n"])

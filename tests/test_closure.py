@@ -85,7 +85,7 @@ def test_what_debian_keeps_apart_from_the_standard_library_is_no_matter_of_locks
     with pytest.raises(SubjectFailed, match="there is no module distutils") as refused:
         closed("import distutils.util")
     assert "Debian keeps it apart" in refused.value.why[0]
-    assert "PEP 632" in refused.value.do
+    assert "PEP 632" in refused.value.remedy
 
 
 def test_what_is_needed_in_one_place_is_refused_whoever_could_do_without_it() -> None:
@@ -246,7 +246,7 @@ def test_a_source_of_the_service_that_is_no_python_is_refused_even_when_nobody_i
         "app": module("app", "", Origin.SERVICE),
         "other": Module("other", "other.py", Origin.SERVICE, source=source.encode),
     }
-    with pytest.raises(SubjectFailed, match=r"other.py(:2)? is no Python"):
+    with pytest.raises(SubjectFailed, match=r"other.py(:2)? is not valid Python"):
         close(modules, BUILTIN, ["app"])
 
 
@@ -316,7 +316,7 @@ def closed_with(source: str, *, made: Sequence[str] = (), whole: bool = False, s
 def test_a_key_declares_modules_that_are_made_at_run_time_and_all_below_them() -> None:
     with pytest.raises(SubjectFailed, match=r"there is no module w\.extern") as refused:
         closed_with("import w.c")
-    assert "image.made-modules" in refused.value.do
+    assert "image.made-modules" in refused.value.remedy
     found = closed_with("import w.c", made=["w.extern"])
     assert set(found.needed) == {"app", "w", "w.c"}
     assert found.made == {"w.extern.packaging": "w"}
@@ -337,7 +337,7 @@ def test_where_everything_is_in_the_image_what_is_nowhere_is_told_and_not_refuse
 
 def test_where_everything_is_in_the_image_a_wheel_may_be_for_another_python_and_the_service_may_not() -> None:
     assert "w.b" in closed_with("import w.b", whole=True).needed
-    with pytest.raises(SubjectFailed, match="is no Python"):
+    with pytest.raises(SubjectFailed, match="is not valid Python"):
         closed_with("if", whole=True)
 
 

@@ -26,13 +26,13 @@ from shipseal.attestation.verifiers import trusted_root
 from shipseal.cluster import resources, tls
 from shipseal.cluster.access import Access
 from shipseal.cluster.api import Api, Refused, connect
-from shipseal.cluster.identity import Cluster, identify
+from shipseal.cluster.identity import ClusterIdentity, identify
 from shipseal.cluster.rights import lacking
 from shipseal.deploying.manifests import Manifest
 from shipseal.deploying.platform import Right
 from shipseal.errors import ConfigError, RemoteFailed, UsageError, VerificationFailed
 from shipseal.judging.policy_files import policy_of
-from shipseal.local.cluster_keys import Authority
+from shipseal.local.cluster_keys import CertificateAuthority
 from shipseal.project.config import HOME, Config
 from shipseal.rollout import history
 from tests.api_server import ApiServer, Reply, api_server, cut, cut_within, endless, hang, refusal, reply
@@ -238,7 +238,7 @@ async def test_a_server_that_another_authority_has_certified_is_told_nothing(
     server: ApiServer, reach: Reach, said: list[str], tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
-    other = Authority(tmp_path / "other", "cluster").certificate.read_text()
+    other = CertificateAuthority(tmp_path / "other", "cluster").certificate.read_text()
     async with reach(access=replace(server.access, authority=other)) as api:
         with pytest.raises(RemoteFailed, match="is not trusted, or does not trust this login") as raised:
             await api.get(ONE)
@@ -341,7 +341,7 @@ async def test_a_refusal_is_shown_as_lines_of_bounded_length(reach: Reach) -> No
     assert raised.value.said.startswith("one ::error::two\\x1b[2J\\u202eyyy")
     assert not {"\x1b", "\x07", "\u202e"} & set(raised.value.explain())
     assert len(raised.value.explain()) < 15_000
-    assert "immutable" in raised.value.do
+    assert "immutable" in raised.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,7 @@ def descriptors() -> int:
 
 def test_a_key_is_on_no_disk_while_tls_reads_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TMPDIR", "/nonexistent")
-    pair = Authority(tmp_path, "cluster").client("ann", "ann")
+    pair = CertificateAuthority(tmp_path, "cluster").client("ann", "ann")
     access = Access("https://h", "test", "default", "", "", pair.certificate.read_text(), pair.key.read_text())
     before = descriptors()
     tls.context(access)
@@ -456,7 +456,7 @@ def test_a_key_is_on_no_disk_while_tls_reads_it(tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.parametrize("wrong", ["passphrase", "other", "none"])
 def test_a_key_that_does_not_fit_is_refused_and_nobody_is_asked_for_a_passphrase(tmp_path: Path, wrong: str) -> None:
-    authority = Authority(tmp_path, "cluster")
+    authority = CertificateAuthority(tmp_path, "cluster")
     pair = authority.client("ann", "ann")
     key = load_pem_private_key(pair.key.read_bytes(), None)
     keys = {
@@ -472,7 +472,7 @@ def test_a_key_that_does_not_fit_is_refused_and_nobody_is_asked_for_a_passphrase
 
 @pytest.mark.parametrize("authority", ["no certificate", "-----BEGIN CERTIFICATE-----\nMIIB\n", "m\u00f6bel"])
 def test_an_authority_that_is_none_is_refused(authority: str) -> None:
-    with pytest.raises(ConfigError, match="is no certificate in PEM"):
+    with pytest.raises(ConfigError, match="is not a valid certificate in PEM"):
         tls.context(Access("https://h", "test", "default", authority))
 
 
@@ -517,7 +517,7 @@ async def test_a_provider_s_version_is_read_as_the_minor_that_it_is(reach: Reach
     uid = "5e1e2a4c-0f6b-4f0e-9d3c-6f0b1c2d3e4f"
     told = {"major": "1", "minor": "35+", "gitVersion": "v1.35.4-eks-1\x1b"}
     async with reach(reply(200, {"metadata": {"uid": uid}}), reply(200, told)) as api:
-        assert await identify(api) == Cluster(uid, "1.35", "v1.35.4-eks-1\\x1b")
+        assert await identify(api) == ClusterIdentity(uid, "1.35", "v1.35.4-eks-1\\x1b")
 
 
 @pytest.mark.parametrize("status", [None, {}, {"allowed": "yes"}, {"allowed": 1}, {"denied": False}, []])

@@ -10,7 +10,7 @@ from shipseal.digest import Reference
 from shipseal.errors import ConfigError
 from shipseal.project import reads
 from shipseal.project.config import HOME, Config
-from shipseal.project.misconfigured import example_of
+from shipseal.project.config_errors import example_of
 
 
 def rewritten(project: Path, old: str, new: str) -> Path:
@@ -89,29 +89,29 @@ def test_what_cannot_be_is_said_by_its_key(project: Path, old: str, new: str, sa
     [
         (
             "example/greetings",
-            "example is no host to Docker: write HOST/PATH, which for Docker Hub is docker.io",
+            "example is not a valid host to Docker: write HOST/PATH, which for Docker Hub is docker.io",
         ),
         ("greetings", "which for Docker Hub is docker.io/library/greetings"),
         ("docker.io/greetings", "Docker reads docker.io/greetings otherwise: write docker.io/library/greetings"),
         ("index.docker.io/example/greetings", "write docker.io/example/greetings"),
-        ("docker.io/example/greetings/", "is no repository"),
-        ("ghcr.io/acme//x", "is no repository"),
-        ("docker.io/example/x-", "is no repository"),
-        ("docker.io/example/x__y___z", "is no repository"),
-        ("docker.io/example/Greetings", "is no repository"),
-        ("docker.io/", "is no repository"),
+        ("docker.io/example/greetings/", "is not a valid repository"),
+        ("ghcr.io/acme//x", "is not a valid repository"),
+        ("docker.io/example/x-", "is not a valid repository"),
+        ("docker.io/example/x__y___z", "is not a valid repository"),
+        ("docker.io/example/Greetings", "is not a valid repository"),
+        ("docker.io/", "is not a valid repository"),
         ("registry.example/" + "a" * 240, "255 characters"),
-        ("registry.example.com:99999/a/b", "is no host"),
-        ("registry.example.com:0/a/b", "is no host"),
-        ("registry.example.com:/a/b", "is no host"),
-        ("..:5000/x", "is no host"),
-        ("-a.example/x", "is no host"),
-        ("a_b.example/x", "is no host"),
-        ("Registry.example/x", "is no host"),
-        ("https://registry.example/x", "is no host"),
-        ("[::1/x", "is no host"),
-        ("registry.example/x:1.0", "is no repository"),
-        ("registry.example/x@sha256:00", "is no repository"),
+        ("registry.example.com:99999/a/b", "is not a valid host"),
+        ("registry.example.com:0/a/b", "is not a valid host"),
+        ("registry.example.com:/a/b", "is not a valid host"),
+        ("..:5000/x", "is not a valid host"),
+        ("-a.example/x", "is not a valid host"),
+        ("a_b.example/x", "is not a valid host"),
+        ("Registry.example/x", "is not a valid host"),
+        ("https://registry.example/x", "is not a valid host"),
+        ("[::1/x", "is not a valid host"),
+        ("registry.example/x:1.0", "is not a valid repository"),
+        ("registry.example/x@sha256:00", "is not a valid repository"),
     ],
 )
 def test_a_name_that_not_everybody_reads_alike_is_no_repository(project: Path, repository: str, said: str) -> None:

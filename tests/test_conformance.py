@@ -265,7 +265,7 @@ BENT: dict[str, Callable[[Any], object]] = {
     "another index": entry(lambda found: found["inclusionProof"].update(logIndex="0")),
     "another log": entry(bend("logId", "keyId")),
     "another kind": entry(lambda found: found["kindVersion"].update(version="0.0.3")),
-    "a body that is no JSON": entry(lambda found: found.update(canonicalizedBody="e30x")),
+    "a body that is not valid JSON": entry(lambda found: found.update(canonicalizedBody="e30x")),
     "a size below the index": entry(lambda found: found["inclusionProof"].update(treeSize="0")),
     "no signer": material(lambda found: (found.pop("publicKey", None), found.pop("certificate", None))),
     "another version": lambda bundle: bundle.update(mediaType="application/vnd.dev.sigstore.bundle.v9.9+json"),
@@ -462,7 +462,7 @@ STATEMENTS = {
     "of an unknown type": json.loads(bundles.statement(kind="https://in-toto.io/Statement/v9")),
     "about nothing": {**json.loads(bundles.statement()), "subject": []},
     "about another file": json.loads(bundles.statement(b"another")),
-    "that is no table": [],
+    "that is not a table": [],
     "without a predicate's type": {**json.loads(bundles.statement()), "predicateType": None},
 }
 

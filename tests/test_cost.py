@@ -100,7 +100,7 @@ def test_a_plan_of_nothing_is_no_bill_of_zero(prices: Prices) -> None:
 @pytest.mark.parametrize(
     ("plan", "why"),
     [
-        ([], "a list is no table"),
+        ([], "a list is not a table"),
         ({"values": {"root_module": {"resources": [{"type": "aws_lb"}]}}}, "address: it is missing"),
         (json.loads(json.dumps(usage("production")).replace('"desired_size": ', '"desired_size": 1.')), "whole number"),
     ],

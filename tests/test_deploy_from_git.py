@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shipseal.attestation.policy_file import read_policy
-from shipseal.deploying.images import written
+from shipseal.deploying.images import pinned_images
 from shipseal.deploying.manifests import Manifest, parse
 from shipseal.digest import Digest
 from shipseal.distribution import manifests_artifact
@@ -67,10 +67,10 @@ def wrong(value: Any, known: Any, path: str = "spec") -> Iterator[str]:
     """Yield what of a value its definition does not know, or misses."""
     if isinstance(known, Mapping):
         if not isinstance(value, Mapping):
-            yield f"{path} is no table"
+            yield f"{path} is not a table"
             return
         fields = {key.rstrip("!"): inner for key, inner in known.items()}
-        yield from (f"{path}.{key} is no field" for key in value if key not in fields)
+        yield from (f"{path}.{key} is not a field" for key in value if key not in fields)
         yield from (f"{path}.{key[:-1]} is missing" for key in known if key.endswith("!") and key[:-1] not in value)
         for key in value.keys() & fields.keys():
             yield from wrong(value[key], fields[key], f"{path}.{key}")
@@ -81,7 +81,7 @@ def wrong(value: Any, known: Any, path: str = "spec") -> Iterator[str]:
         if not (isinstance(value, str) and known.fullmatch(value)):
             yield f"{path} has another form"
     elif type(value) is not known:
-        yield f"{path} is no {known.__name__}"
+        yield f"{path} is not a {known.__name__}"
 
 
 EXAMPLES = [manifest for block in blocks("yaml") for manifest in parse(block.encode())]
@@ -107,15 +107,15 @@ def test_each_field_is_one_that_the_definition_knows(manifest: Manifest) -> None
 @pytest.mark.parametrize(
     ("expected", "change"),
     [
-        ("spec.urls is no field", {"urls": "oci://a"}),
+        ("spec.urls is not a field", {"urls": "oci://a"}),
         ("spec.url has another form", {"url": "https://a"}),
-        ("spec.insecure is no bool", {"insecure": "no"}),
+        ("spec.insecure is not a bool", {"insecure": "no"}),
         ("spec.verify.provider is missing", {"verify": {}}),
         (
             "spec.verify.matchOIDCIdentity[].subject is missing",
             {"verify": {"provider": "cosign", "matchOIDCIdentity": [{"issuer": "a"}]}},
         ),
-        ("spec.ref is no table", {"ref": "a"}),
+        ("spec.ref is not a table", {"ref": "a"}),
     ],
 )
 def test_a_field_that_is_wrong_would_be_seen(expected: str, change: Mapping[str, Any]) -> None:
@@ -131,7 +131,7 @@ def test_the_examples_are_of_this_project_and_name_one_digest() -> None:
     assert Digest.parse(flux["ref"]["digest"]) == Digest.parse(argo["targetRevision"])
     [change] = blocks("diff")
     added = "".join(f"{line[1:]}\n" for line in change.splitlines() if line.startswith("+"))
-    [(name, reference)] = written(added.encode()).items()
+    [(name, reference)] = pinned_images(added.encode()).items()
     assert f"image: {name}\n" in (HOME / "k8s" / "base" / "deployment.yaml").read_text()
     assert f"{repository}@{flux['ref']['digest']}" == str(reference)
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from shipseal.attestation.contents import About, object_to
+from shipseal.attestation.contents import About, check_predicate
 from shipseal.attestation.deployment import (
     Manifests,
     Pod,
@@ -17,7 +17,7 @@ from shipseal.attestation.deployment import (
     Where,
     of_bundle,
 )
-from shipseal.attestation.statements import PredicateType, Signed, Who
+from shipseal.attestation.statements import PredicateType, Signed, SignerIdentity
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.times import read_time
@@ -49,7 +49,7 @@ RENDERED = RenderedSet(image=REFERENCE, digest=str(OTHER), namespace="greetings"
 
 
 def about(subject: Digest) -> About:
-    signed = Signed(b"{}", Who("somebody", "issuer"), read_time("2026-11-29T11:00:00Z"), {})
+    signed = Signed(b"{}", SignerIdentity("somebody", "issuer"), read_time("2026-11-29T11:00:00Z"), {})
     return About(signed, frozenset({subject}))
 
 
@@ -92,7 +92,7 @@ def test_a_receipt_is_proof_only_where_there_are_pods_and_each_was_seen_to_run_t
     ],
 )
 def test_what_is_no_receipt_is_refused(change: dict[str, Any]) -> None:
-    with pytest.raises(VerificationFailed, match="is no receipt"):
+    with pytest.raises(VerificationFailed, match="is not a receipt"):
         Receipt.read({**receipt(pod()).predicate(), **change})
 
 
@@ -117,5 +117,5 @@ def test_the_receipt_of_a_bundle_is_that_of_its_statement() -> None:
     [(PredicateType.DEPLOYMENT, receipt(pod()).predicate()), (PredicateType.RENDERED_SET, RENDERED.predicate())],
 )
 def test_a_statement_about_another_image_does_not_do(kind: PredicateType, predicate: dict[str, Any]) -> None:
-    assert object_to(kind, predicate, about(IMAGE)) is None
-    assert f"it is of {REFERENCE}" == object_to(kind, predicate, about(OTHER))
+    assert check_predicate(kind, predicate, about(IMAGE)) is None
+    assert f"it is of {REFERENCE}" == check_predicate(kind, predicate, about(OTHER))

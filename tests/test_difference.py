@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from shipseal.deploying.difference import Change, changes
+from shipseal.deploying.difference import FieldChange, changes
 from tests.shapes import JSON, misshapen, places
 
 TITLE = "Deployment shop/app"
@@ -133,7 +133,7 @@ def test_long_values_are_cut_to_where_they_differ(before: str, after: str) -> No
 def test_of_a_secret_only_the_fields_are_named() -> None:
     live = {"kind": "Secret", "data": {"password": "aHVudGVyMg=="}}
     assert changes("Secret shop/app", live, {"kind": "Secret", "data": {"password": "bmV3"}}) == (
-        Change("Secret shop/app", "data.password", "(hidden)", "(hidden)"),
+        FieldChange("Secret shop/app", "data.password", "(hidden)", "(hidden)"),
     )
     assert "aHVudGVyMg" not in str(changes("Secret shop/app", live, {"kind": "ConfigMap"}))
 

@@ -14,17 +14,19 @@ from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.oci import documents
 from shipseal.oci.blobs import Blobs
-from shipseal.oci.differences import Side, first_difference
-from shipseal.oci.documents import Runtime
+from shipseal.oci.differences import ComparedImage, first_difference
+from shipseal.oci.documents import ContainerConfig
 from shipseal.oci.layer import Entry
 from shipseal.oci.layout import Layout
 
 FILES = (Entry("etc/one", b"one"), Entry("usr/two", b"x" * 100_000, executable=True), Entry("usr/link", link="two"))
-RUNTIME = Runtime(("/usr/two",), {"A": "1"}, 8080, "65532:65532", {})
+RUNTIME = ContainerConfig(("/usr/two",), {"A": "1"}, 8080, "65532:65532", {})
 Layers = Sequence[Sequence[Entry]]
 
 
-def image(root: Path, layers: Layers, runtime: Runtime = RUNTIME, platforms: Sequence[str] = ("linux/amd64",)) -> Side:
+def image(
+    root: Path, layers: Layers, runtime: ContainerConfig = RUNTIME, platforms: Sequence[str] = ("linux/amd64",)
+) -> ComparedImage:
     """Write an image, the same for each platform, and return it as one of two sides."""
     blobs = Blobs(root)
     blobs.begin()
@@ -36,7 +38,7 @@ def image(root: Path, layers: Layers, runtime: Runtime = RUNTIME, platforms: Seq
         manifests.append(replace(manifest, platform=platform))
     index = blobs.put(documents.INDEX, documents.index(manifests, runtime.labels))
     blobs.finish(index)
-    return Side(root.name, Layout(root), index.digest)
+    return ComparedImage(root.name, Layout(root), index.digest)
 
 
 def changed(change: Callable[[Entry], Entry | None]) -> Layers:
@@ -104,7 +106,7 @@ def test_another_set_of_platforms_is_told(tmp_path: Path) -> None:
 def test_the_same_files_in_another_compression_are_told_apart_from_other_files(tmp_path: Path) -> None:
     one, two = image(tmp_path / "one", [FILES]), image(tmp_path / "two", [FILES])
     recompress(two.layout)
-    other = Side("two", two.layout, recompressed_index(two))
+    other = ComparedImage("two", two.layout, recompressed_index(two))
     assert first_difference(one, other)[1] == "layer 0"
     assert first_difference(one, other)[2].startswith("the same archive, compressed differently at offset ")
 
@@ -116,7 +118,7 @@ def recompress(layout: Layout) -> None:
             layout.put(gzip.compress(gzip.decompress(blob.read_bytes()), 0, mtime=0))
 
 
-def recompressed_index(side: Side) -> Digest:
+def recompressed_index(side: ComparedImage) -> Digest:
     """Write manifest and index anew, with the largest blob as the layer."""
     layout = side.layout
     blobs = sorted((layout.path / "blobs" / "sha256").iterdir(), key=lambda path: path.stat().st_size)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from shipseal.attestation.discovery import LEGACY, Keeps, Way, described, discovery, emulated, lines
+from shipseal.attestation.discovery import LEGACY, DiscoveryMethod, Keeps, described, discovery, emulated, lines
 from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.referrers import BUNDLE_TYPE, KIND
@@ -43,7 +43,7 @@ def test_no_way_that_was_not_walked_is_called_measured() -> None:
 
 def test_a_discovery_says_of_each_way_what_it_finds_and_what_not() -> None:
     reference = Reference("registry.example", "acme/app", ONE)
-    way = Way("a tool", measured=True, found=frozenset({SPDX, "a type of others"}))
+    way = DiscoveryMethod("a tool", measured=True, found=frozenset({SPDX, "a type of others"}))
     document = discovery(reference, reference.registry, Keeps.INDEX, (PROVENANCE, SPDX, SPDX), (way,))
     told = document.as_json()
     assert told["registry"] == {"host": "registry.example", "keeps": Keeps.INDEX.value}

@@ -270,9 +270,9 @@ def test_what_is_not_an_object_is_refused(model: type[Kept], data: bytes) -> Non
         (ImageDocument, {**IMAGE, "platforms": {}}, "platforms: it has 0 entries"),
         (ImageDocument, {**IMAGE, "platforms": {"linux": PLATFORM}}, "platforms.linux"),
         (ImageDocument, {**IMAGE, "platforms": {"linux/amd64": []}}, "platforms.linux/amd64: it is not an object"),
-        (ImageDocument, platforms(size="5"), "platforms.linux/amd64.size: '5' is no"),
-        (ImageDocument, platforms(size=True), "platforms.linux/amd64.size: true is no"),
-        (ImageDocument, platforms(size=5.0), "platforms.linux/amd64.size: 5.0 is no"),
+        (ImageDocument, platforms(size="5"), "platforms.linux/amd64.size: '5' is not"),
+        (ImageDocument, platforms(size=True), "platforms.linux/amd64.size: true is not"),
+        (ImageDocument, platforms(size=5.0), "platforms.linux/amd64.size: 5.0 is not"),
         (ImageDocument, platforms(packages=[]), "platforms.linux/amd64.packages: it has 0 entries"),
         (ImageDocument, platforms(layers=[]), "platforms.linux/amd64.layers: it has 0 entries"),
         (
@@ -281,7 +281,7 @@ def test_what_is_not_an_object_is_refused(model: type[Kept], data: bytes) -> Non
             "platforms.linux/amd64.packages[0].purl: it is not a package URL",
         ),
         (FactsDocument, {**WHOLE[FactsDocument], "dirty": 0}, "dirty: 0 is neither"),
-        (FactsDocument, {**WHOLE[FactsDocument], "commit_time": True}, "commit_time: true is no"),
+        (FactsDocument, {**WHOLE[FactsDocument], "commit_time": True}, "commit_time: true is not"),
         (
             InputsDocument,
             {**WHOLE[InputsDocument], "wheels": {"build": [{**WHEEL, "digest": None}]}},

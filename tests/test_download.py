@@ -11,7 +11,7 @@ import pytest
 from shipseal.address import Address, without_secrets
 from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed, VerificationFailed
-from shipseal.locked.debian import Package
+from shipseal.locked.debian import DebianPackage
 from shipseal.locked.fetch_debian import fetch_packages
 from shipseal.locked.store import Store
 from shipseal.tools import download
@@ -20,7 +20,7 @@ from tests.origins import answering, toolbox
 Fetch = Callable[[str], Store]
 
 BODY = b"0123456789"
-PACKAGE = Package("sample", "1:2-3", "amd64", Digest.of(BODY), len(BODY), "pool/s/sample_2-3_amd64.deb")
+PACKAGE = DebianPackage("sample", "1:2-3", "amd64", Digest.of(BODY), len(BODY), "pool/s/sample_2-3_amd64.deb")
 
 
 def ok(body: bytes, *headers: str) -> bytes:

@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 
 from shipseal.attestation.services import Services, services_of
-from shipseal.attestation.statements import Signed, Who
+from shipseal.attestation.statements import Signed, SignerIdentity
 from shipseal.digest import Digest
 from shipseal.distribution.following import Progress, read_progress
 from shipseal.distribution.moving import Moves
-from shipseal.distribution.state import State
+from shipseal.distribution.state import RegistryState
 from shipseal.documents.attest import Effect, EffectsDocument, Kind
 from shipseal.errors import ConfigError, VerificationFailed
-from shipseal.evidence.comparison import After, Differences, Found, compare
+from shipseal.evidence.comparison import After, AttachedBundle, Differences, compare
 from shipseal.evidence.effects import counted
 
 WHERE = "registry.example/acme/sample"
@@ -51,15 +51,15 @@ def bundle(name: str, entries: int = 1) -> bytes:
     return json.dumps({"of": name, "verificationMaterial": {"tlogEntries": [{}] * entries}}).encode()
 
 
-def found(data: bytes, *, meant: Digest = MEANT, after: float = 0, manifest: str = "") -> Found:
+def found(data: bytes, *, meant: Digest = MEANT, after: float = 0, manifest: str = "") -> AttachedBundle:
     """Return a bundle as it was found, so many seconds later than ours."""
-    signed = Signed(b"", Who("somebody", "https://issuer.example"), NOW + timedelta(seconds=after), {})
-    return Found(IMAGE, Digest.of(manifest.encode() or data), data, signed, meant)
+    signed = Signed(b"", SignerIdentity("somebody", "https://issuer.example"), NOW + timedelta(seconds=after), {})
+    return AttachedBundle(IMAGE, Digest.of(manifest.encode() or data), data, signed, meant)
 
 
 OURS = found(bundle("ours"))
 DONE = After(
-    State(frozenset({LAYER, IMAGE}), {IMAGE: frozenset({str(THERE), str(OURS.manifest)})}),
+    RegistryState(frozenset({LAYER, IMAGE}), {IMAGE: frozenset({str(THERE), str(OURS.manifest)})}),
     Moves({"1.2.3": IMAGE}, {}, ("0.9.0", "1.2.3")),
     {},
     (OURS,),
@@ -70,7 +70,7 @@ def held(after: After) -> Differences:
     return compare(PLAN, after, SAYS, {OURS.digest})
 
 
-def with_found(*others: Found) -> After:
+def with_found(*others: AttachedBundle) -> After:
     return replace(DONE, found=others)
 
 
@@ -134,7 +134,7 @@ def test_what_others_do_is_no_difference(after: After) -> None:
 def test_of_two_releases_at_once_the_one_that_signed_first_is_told_and_not_refused() -> None:
     later = held(with_found(OURS, found(bundle("theirs"), after=1)))
     assert later.wrong == ()
-    assert later.told == (f"more: scan at {IMAGE} a second time, {Digest.of(bundle('theirs'))}",)
+    assert later.surplus == (f"more: scan at {IMAGE} a second time, {Digest.of(bundle('theirs'))}",)
 
 
 def test_a_plan_is_read_as_it_was_written() -> None:
@@ -192,5 +192,5 @@ def test_nobody_certifies_a_key() -> None:
 )
 def test_what_is_no_signing_configuration_is_refused(text: str, tmp_path: Path) -> None:
     (tmp_path / "signing.json").write_text(text)
-    with pytest.raises(ConfigError, match="is no signing configuration of Sigstore"):
+    with pytest.raises(ConfigError, match="is not a valid signing configuration of Sigstore"):
         services_of(tmp_path / "signing.json")

@@ -124,9 +124,9 @@ async def refused(environment: dict[str, str], kind: type[ShipsealError], role: 
 async def test_what_is_no_name_of_aws_is_refused_before_anybody_is_asked(
     key: str, name: str, region: str, role: str
 ) -> None:
-    with pytest.raises(ConfigError, match=rf"^\[deploy\.eks\] {key} is no ") as caught:
+    with pytest.raises(ConfigError, match=rf"^\[deploy\.eks\] {key} is not a ") as caught:
         await access(name, region, role, environment=LOGIN)
-    assert f"[deploy.eks] {key}" in caught.value.do
+    assert f"[deploy.eks] {key}" in caught.value.remedy
 
 
 def test_botocore_is_imported_only_when_eks_is_asked() -> None:
@@ -192,7 +192,7 @@ async def test_each_refusal_of_aws_is_said_with_its_own_words_behind_it(error: s
     assert expected == failure.what
     assert failure.why == (f"eks:describe_cluster: {error}: said \x1b[31mby AWS",)
     assert "\x1b" not in failure.explain()
-    assert failure.do
+    assert failure.remedy
 
 
 async def test_sts_that_refuses_a_role_is_said_in_the_same_way() -> None:
@@ -267,15 +267,15 @@ async def test_an_answer_of_another_shape_is_a_failure_of_the_remote(body: bytes
 @pytest.mark.parametrize("url", ["http://sts.example.com", "ftp://example.com", "https://", "https://a b"])
 async def test_an_address_that_is_not_private_is_asked_for_nothing(url: str) -> None:
     failure = await refused({**LOGIN, "AWS_ENDPOINT_URL_EKS": url}, ConfigError)
-    assert failure.what == "AWS_ENDPOINT_URL_EKS is no address that AWS may be asked at"
+    assert failure.what == "AWS_ENDPOINT_URL_EKS is not an address that AWS may be asked at"
 
 
 async def test_a_region_that_does_not_answer_and_that_nobody_knows_is_taken_for_misspelt() -> None:
     environment = {**LOGIN, "AWS_ENDPOINT_URL": "http://127.0.0.1:1"}
     with pytest.raises(RemoteFailed, match="AWS gave no answer in us-wets-1") as caught:
         await access("reached", "us-wets-1", "", environment=environment)
-    assert "botocore knows no us-wets-1" in caught.value.do
-    assert "HTTPS_PROXY" in (await refused(environment, RemoteFailed)).do
+    assert "botocore knows no us-wets-1" in caught.value.remedy
+    assert "HTTPS_PROXY" in (await refused(environment, RemoteFailed)).remedy
 
 
 async def test_a_certificate_file_that_is_not_there_is_said(tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ async def test_without_credentials_it_is_said_how_to_give_them(environment: dict
     failure = await refused(environment, UsageError)
     assert failure.what == "there are no AWS credentials"
     assert failure.why == (why,)
-    assert "AWS_SECRET_ACCESS_KEY" in failure.do
+    assert "AWS_SECRET_ACCESS_KEY" in failure.remedy
 
 
 async def test_a_token_file_that_is_not_there_is_named(tmp_path: Path) -> None:

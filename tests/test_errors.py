@@ -10,11 +10,11 @@ error: 2 findings are not allowed
   stage  admit
   why    CVE-1 in a
          CVE-2 in b
-  do     upgrade"""
+  remedy upgrade"""
 
 
 def test_a_failure_reads_as_what_stage_why_and_do() -> None:
-    failure = PolicyDenied("2 findings are not allowed", why=["CVE-1 in a", "CVE-2 in b"], do="upgrade")
+    failure = PolicyDenied("2 findings are not allowed", why=["CVE-1 in a", "CVE-2 in b"], remedy="upgrade")
     failure.stage = "admit"
     assert failure.explain() == DENIED
 
@@ -24,8 +24,8 @@ def test_a_failure_leaves_out_what_it_does_not_know() -> None:
 
 
 def test_a_failure_for_machines_has_the_same_parts() -> None:
-    assert ToolFailed("x", why="y", do="z").as_json() == {
-        "error": "ToolFailed", "what": "x", "stage": "", "why": ["y"], "do": "z", "exit_code": 4,
+    assert ToolFailed("x", why="y", remedy="z").as_json() == {
+        "error": "ToolFailed", "what": "x", "stage": "", "why": ["y"], "remedy": "z", "exit_code": 4,
     }  # fmt: skip
 
 

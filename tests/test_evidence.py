@@ -12,7 +12,7 @@ from shipseal.engine.record import Record, products
 from shipseal.errors import PolicyDenied, SubjectFailed
 from shipseal.reporting.documents import Documents, NotKnown, NotThere
 from shipseal.reporting.evidence import gather
-from shipseal.reporting.summary import Outcome
+from shipseal.reporting.summary import StageOutcome
 from tests.report.written import database
 
 STAGES = ("build", "scan", "admit", "attest")
@@ -48,7 +48,7 @@ def run_dir(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def outcomes(summary_rows: object) -> dict[str, Outcome]:
+def outcomes(summary_rows: object) -> dict[str, StageOutcome]:
     assert isinstance(summary_rows, tuple)
     return {row.stage: row.outcome for row in summary_rows}
 
@@ -59,7 +59,7 @@ def test_each_stage_of_the_table_has_a_row_in_its_order(run_dir: Path) -> None:
 
 def test_a_result_of_this_run_is_done_and_one_of_an_earlier_run_is_kept(run_dir: Path) -> None:
     found = outcomes(gather(run_dir, STAGES).rows)
-    assert (found["scan"], found["build"]) == (Outcome.DONE, Outcome.KEPT)
+    assert (found["scan"], found["build"]) == (StageOutcome.DONE, StageOutcome.KEPT)
 
 
 def test_time_and_headline_come_from_the_record(run_dir: Path) -> None:
@@ -71,7 +71,7 @@ def test_a_denied_run_is_told_apart_from_a_failed_one(run_dir: Path) -> None:
     denied, failed = PolicyDenied("no"), SubjectFailed("broken")
     denied.stage, failed.stage = "admit", "attest"
     found = outcomes(gather(run_dir, STAGES, [denied, failed]).rows)
-    assert (found["admit"], found["attest"]) == (Outcome.DENIED, Outcome.FAILED)
+    assert (found["admit"], found["attest"]) == (StageOutcome.DENIED, StageOutcome.FAILED)
 
 
 def test_what_stands_behind_a_failure_says_that_the_run_ended_before_it(run_dir: Path) -> None:
@@ -82,13 +82,13 @@ def test_what_stands_behind_a_failure_says_that_the_run_ended_before_it(run_dir:
 
 def test_a_half_written_stage_is_unfinished_and_no_result(run_dir: Path) -> None:
     (run_dir / "attest.part").mkdir()
-    assert outcomes(gather(run_dir, STAGES).rows)["attest"] is Outcome.UNFINISHED
+    assert outcomes(gather(run_dir, STAGES).rows)["attest"] is StageOutcome.UNFINISHED
 
 
 def test_a_stage_altered_after_it_had_finished_is_not_believed(run_dir: Path) -> None:
     (run_dir / "scan" / "database.json").write_text('{"sample": false}')
     found = gather(run_dir, STAGES)
-    assert outcomes(found.rows)["scan"] is Outcome.FAILED
+    assert outcomes(found.rows)["scan"] is StageOutcome.FAILED
     assert "altered" in found.rows[1].text
     assert found.documents == Documents()
 
@@ -98,7 +98,7 @@ def test_a_failed_run_does_not_borrow_the_results_that_an_earlier_one_has_left(r
     denied = PolicyDenied("no")
     denied.stage = "admit"
     found = gather(run_dir, STAGES, [denied], reached={"build", "scan"})
-    assert outcomes(found.rows)["attest"] is Outcome.NOT_RUN
+    assert outcomes(found.rows)["attest"] is StageOutcome.NOT_RUN
     assert not any(name.startswith("attest/") for name in found.products)
 
 
@@ -144,7 +144,7 @@ def test_a_broken_run_file_hides_nothing_of_the_stages(run_dir: Path, content: s
 
 def test_a_directory_that_is_not_there_holds_nothing(tmp_path: Path) -> None:
     found = gather(tmp_path / "nowhere", STAGES)
-    assert set(outcomes(found.rows).values()) == {Outcome.NOT_RUN}
+    assert set(outcomes(found.rows).values()) == {StageOutcome.NOT_RUN}
     assert (found.world, found.run_id) == ("", "")
 
 

@@ -14,7 +14,7 @@ import pytest
 
 from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed, VerificationFailed
-from shipseal.locked.debian import Package
+from shipseal.locked.debian import DebianPackage
 from shipseal.locked.fetch_debian import fetch_packages
 from shipseal.locked.store import Store
 from shipseal.project.config import HOME
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not shutil.which("apt-get"), reason="this machin
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Iterator[tuple[str, list[Package]]]:
+def repository(tmp_path: Path) -> Iterator[tuple[str, list[DebianPackage]]]:
     """Serve a repository with an epoch, a plus sign and two architectures in it; give its address and its packages."""
     root = tmp_path / "repository"
     packages = [
@@ -37,7 +37,7 @@ def repository(tmp_path: Path) -> Iterator[tuple[str, list[Package]]]:
         yield address, packages
 
 
-def fetch(tmp_path: Path, packages: list[Package], apt: str, mirror: str = "") -> tuple[Store, list[str]]:
+def fetch(tmp_path: Path, packages: list[DebianPackage], apt: str, mirror: str = "") -> tuple[Store, list[str]]:
     """Fetch packages; return the store and what was said."""
     store, said = Store(tmp_path / "store"), list[str]()
     tools = toolbox(store, tmp_path / "log.txt", apt_settings(apt, tmp_path))
@@ -45,7 +45,7 @@ def fetch(tmp_path: Path, packages: list[Package], apt: str, mirror: str = "") -
     return store, said
 
 
-def test_apt_brings_packages_of_every_architecture(tmp_path: Path, repository: tuple[str, list[Package]]) -> None:
+def test_apt_brings_packages_of_every_architecture(tmp_path: Path, repository: tuple[str, list[DebianPackage]]) -> None:
     """They lie in the store under the names that the pool has for them."""
     address, packages = repository
     store, said = fetch(tmp_path, packages, address)
@@ -58,7 +58,7 @@ def test_apt_brings_packages_of_every_architecture(tmp_path: Path, repository: t
 
 
 def test_how_much_of_them_has_come_is_counted_while_apt_works(
-    tmp_path: Path, repository: tuple[str, list[Package]]
+    tmp_path: Path, repository: tuple[str, list[DebianPackage]]
 ) -> None:
     """From nothing to all of what the lock says that they have, and never more."""
     address, packages = repository
@@ -75,7 +75,7 @@ def test_how_much_of_them_has_come_is_counted_while_apt_works(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
-def test_apt_needs_no_rights(repository: tuple[str, list[Package]]) -> None:
+def test_apt_needs_no_rights(repository: tuple[str, list[DebianPackage]]) -> None:
     """Nobody at all can fetch: no package is installed, and nothing of the system's is written."""
     address, packages = repository
     body = (
@@ -83,7 +83,7 @@ def test_apt_needs_no_rights(repository: tuple[str, list[Package]]) -> None:
         "import os, sys, anyio, anyio._backends._asyncio, anyio._core._subprocesses, encodings.idna\n"
         "from pathlib import Path\n"
         "from tests.test_fetch_debian import fetch\n"
-        "from shipseal.locked.debian import Package\n"
+        "from shipseal.locked.debian import DebianPackage\n"
         "from shipseal.digest import Digest\n"
         "os.setgroups([])\nos.setgid(65534)\nos.setuid(65534)\nos.environ['HOME'] = sys.argv[1]\n"
         f"store, _ = fetch(Path(sys.argv[1]), {packages!r}, sys.argv[2])\nprint(len(list(store.entries())))\n"
@@ -96,7 +96,7 @@ def test_apt_needs_no_rights(repository: tuple[str, list[Package]]) -> None:
 
 
 def test_a_version_that_apt_no_longer_has_comes_from_the_mirror(
-    tmp_path: Path, repository: tuple[str, list[Package]]
+    tmp_path: Path, repository: tuple[str, list[DebianPackage]]
 ) -> None:
     """A point release has replaced one package: apt brings the others, the mirror that one."""
     address, packages = repository
@@ -107,7 +107,7 @@ def test_a_version_that_apt_no_longer_has_comes_from_the_mirror(
 
 
 def test_what_is_found_nowhere_is_named_with_what_each_origin_said(
-    tmp_path: Path, repository: tuple[str, list[Package]]
+    tmp_path: Path, repository: tuple[str, list[DebianPackage]]
 ) -> None:
     """What was found is kept all the same."""
     address, packages = repository
@@ -117,11 +117,11 @@ def test_what_is_found_nowhere_is_named_with_what_each_origin_said(
     why = "\n".join(raised.value.why)
     assert "apt: E: Unable to locate package gone" in why
     assert "DEBIAN_MIRROR: not set" in why
-    assert "DEBIAN_MIRROR" in raised.value.do
+    assert "DEBIAN_MIRROR" in raised.value.remedy
     assert len(list(Store(tmp_path / "store").entries())) == 2
 
 
-def test_a_mirror_with_other_bytes_is_not_believed(tmp_path: Path, repository: tuple[str, list[Package]]) -> None:
+def test_a_mirror_with_other_bytes_is_not_believed(tmp_path: Path, repository: tuple[str, list[DebianPackage]]) -> None:
     """Only the sha256 of the lock counts."""
     address, packages = repository
     wanted = replace(packages[2], name="absent-from-apt", digest=Digest.of(b"other bytes"))
@@ -134,7 +134,7 @@ def test_a_mirror_with_other_bytes_is_not_believed(tmp_path: Path, repository: t
     ("mirror", "said"), [("http://127.0.0.1:1", "Connection refused"), ("file:///etc", "not an address")]
 )
 def test_a_mirror_that_does_not_answer_is_named(
-    tmp_path: Path, repository: tuple[str, list[Package]], mirror: str, said: str
+    tmp_path: Path, repository: tuple[str, list[DebianPackage]], mirror: str, said: str
 ) -> None:
     """And a mirror is reached by http or https only."""
     wanted = replace(repository[1][2], name="absent-from-apt")

@@ -23,7 +23,7 @@ def locked(*files: Path) -> Requirement:
     return Requirement(name, version, None, frozenset(map(Digest.of_file, files)), "lock:1")
 
 
-def fetch(tmp_path: Path, target: wheels.Target, requirements: list[Requirement], *files: Path) -> Store:
+def fetch(tmp_path: Path, target: wheels.WheelTarget, requirements: list[Requirement], *files: Path) -> Store:
     """Fetch requirements from an index that has the files; return the store."""
     store = Store(tmp_path / "store")
     make_index(tmp_path / "index", *files)
@@ -72,6 +72,6 @@ def test_sources_are_never_compiled(tmp_path: Path) -> None:
     sdist.write_bytes(b"whatever setup.py would do here")
     with pytest.raises(RemoteFailed) as raised:
         fetch(tmp_path, wheels.image("linux/amd64"), [locked(sdist)], sdist)
-    assert "nothing is compiled from sources" in raised.value.do
-    assert "what is for another platform alone says so where it is asked for" in raised.value.do
+    assert "nothing is compiled from sources" in raised.value.remedy
+    assert "what is for another platform alone says so where it is asked for" in raised.value.remedy
     assert "sample==1.0" in " ".join(raised.value.why)

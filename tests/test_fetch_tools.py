@@ -107,7 +107,7 @@ def test_a_tool_that_does_not_compile_is_named_with_what_go_said(tmp_path: Path,
     with pytest.raises(ToolFailed, match=r"hello 1\.2\.3 could not be built") as raised:
         built(tmp_path, cache, main="package main\n\nfunc main() { nonsense }\n")
     assert "undefined: nonsense" in "\n".join(raised.value.why)
-    assert "GOPROXY" in raised.value.do
+    assert "GOPROXY" in raised.value.remedy
 
 
 def test_a_module_that_names_no_toolchain_is_refused(tmp_path: Path) -> None:

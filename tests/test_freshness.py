@@ -10,7 +10,7 @@ import pytest
 
 from shipseal.attestation.statements import RULES_PASSED, VERDICT_FIELD, PredicateType
 from shipseal.attestation.trust import Policy, Scope
-from shipseal.attestation.verification import Evidence, Image, Statement, Unsatisfied, decide
+from shipseal.attestation.verification import Evidence, ImageIndex, Statement, Unsatisfied, decide
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError
 from shipseal.project.config import HOME
@@ -60,12 +60,12 @@ issuer = "https://issuer.invalid"
 """
 
 
-def found(policy: Policy, *statements: Statement, image: Image = IMAGE, now: datetime = NOON) -> Evidence:
+def found(policy: Policy, *statements: Statement, image: ImageIndex = IMAGE, now: datetime = NOON) -> Evidence:
     [evidence] = decide(policy, image, statements, {}, now=now)
     return evidence
 
 
-def reasons(policy: Policy, *statements: Statement, now: datetime = NOON, image: Image = IMAGE) -> str:
+def reasons(policy: Policy, *statements: Statement, now: datetime = NOON, image: ImageIndex = IMAGE) -> str:
     with pytest.raises(Unsatisfied) as failure:
         decide(policy, image, statements, {}, now=now)
     return "\n".join(failure.value.why)
@@ -99,7 +99,7 @@ def test_a_denial_counts_wherever_it_is_left(subjects: frozenset[Digest], attach
 
 
 def test_a_denial_by_somebody_who_may_not_judge_is_none_and_is_told() -> None:
-    told = found(only(VERDICT), at(1, VERDICT, DENIAL, who=SCANNER), at(2, VERDICT, PASS)).told
+    told = found(only(VERDICT), at(1, VERDICT, DENIAL, who=SCANNER), at(2, VERDICT, PASS)).caveats
     assert ["a newer verdict for the image does not count" in line for line in told] == [True]
     assert "https://scanner.invalid may not sign this" in told[0]
 
@@ -122,7 +122,7 @@ def test_a_newest_scan_that_is_none_hides_no_older_one_and_is_told(newest: State
     older = at(2, VULNS, scan())
     evidence = found(only(VULNS), newest, older)
     assert older == evidence.statement
-    assert objection in evidence.told[0]
+    assert objection in evidence.caveats[0]
 
 
 def test_of_what_does_not_age_any_will_do() -> None:
@@ -191,7 +191,7 @@ def test_what_a_verdict_has_excused_by_what_has_ended_since_is_told() -> None:
         {**excused, "code": "vex", "until": "2026-11-25"},
         {**excused, "code": "vex", "until": ""},
     )
-    assert found(only(VERDICT), at(9, VERDICT, verdict)).told == (
+    assert found(only(VERDICT), at(9, VERDICT, verdict)).caveats == (
         "the verdict for the image: it excuses CVE-1 in zlib1g 1.2 by a waiver that ended on 2026-11-24",
     )
 

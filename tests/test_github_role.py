@@ -101,7 +101,7 @@ def test_what_is_no_token_goes_to_nobody(played: Played, given: bytes, why: str)
     played.given = given
     with pytest.raises(RemoteFailed) as caught:
         Aws("eu-west-1", played.environment()).keys()
-    assert ((why,), "allow the job `id-token: write`") == (caught.value.why, caught.value.do)
+    assert ((why,), "allow the job `id-token: write`") == (caught.value.why, caught.value.remedy)
     assert played.asked == []
 
 

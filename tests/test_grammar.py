@@ -120,14 +120,14 @@ def test_a_value_of_a_debian_lock_that_has_another_form_is_refused_with_its_file
         partial(debian_lock.read, debian(**{key: hostile}), "x.lock"),
     ):
         said = explained(read)
-        assert re.search(rf"x\.lock[\S\s]*package 1.*: {key} is no ", said), said
+        assert re.search(rf"x\.lock[\S\s]*package 1.*: {key} is not a ", said), said
 
 
 @pytest.mark.parametrize("top", ['base = ["-o"]', 'base = "zlib1g"', 'suite = "-o"', "base = [1]"])
 def test_so_is_one_at_the_top_of_it(top: str) -> None:
     key = top.partition(" ")[0]
     text = re.sub(rf"^{key} = .*$", top, debian(), flags=re.MULTILINE)
-    assert f"{key} is no " in explained(lambda: Lock.parse(text))
+    assert f"{key} is not a " in explained(lambda: Lock.parse(text))
 
 
 @pytest.mark.parametrize("name", ["-oDir::Bin::Methods=/x", "--config-file=x", "zlib1g\n-o"])
@@ -135,7 +135,7 @@ def test_no_program_hears_of_a_debian_package_that_is_only_named(tmp_path: Path,
     """A new one has no more than a name and an architecture before it is locked."""
     text = debian() + f'[[package]]\nname = {json.dumps(name)}\narchitecture = "amd64"\n'
     tools = toolbox(store := Store(tmp_path), tmp_path / "log.txt", {})
-    assert "package 2: name is no name of a Debian package" in explained(
+    assert "package 2: name is not a valid name of a Debian package" in explained(
         lambda: anyio.run(relock_debian, tools, store, text, print)
     )
     assert tools.commands == []
@@ -155,13 +155,13 @@ def test_no_program_hears_of_a_tool_whose_lock_has_another_form(tmp_path: Path, 
     text = f'[hello]\n{lines}[hello.sha256]\n"{value if key == "sha256" else "linux/amd64"}" = "{"0" * 64}"\n'
     tools = toolbox(store := Store(tmp_path), tmp_path / "log.txt", {})
     said = explained(lambda: anyio.run(relock_tools, tools, store, HOME / "tools", text, print))
-    assert f"tools.lock.toml:1: hello.{key} is no " in said
+    assert f"tools.lock.toml:1: hello.{key} is not a " in said
     assert tools.commands == []
 
 
 def test_the_name_of_a_tool_is_no_path() -> None:
     text = '["../x"]\nversion = "1.2.3"\npackage = "a.b/c"\nldflags = ""\nsha256 = {}\n'
-    assert "the tool is no name of a tool: '../x'" in explained(lambda: locks.tools(text, "tools.lock.toml"))
+    assert "the tool is not a valid name of a tool: '../x'" in explained(lambda: locks.tools(text, "tools.lock.toml"))
 
 
 @pytest.mark.parametrize(

@@ -41,4 +41,4 @@ def test_what_holds_itself_is_refused(text: str) -> None:
 
 
 def test_what_nobody_can_count_is_refused() -> None:
-    assert grows(b"a: & * [").startswith("it holds & and *, and is no YAML")
+    assert grows(b"a: & * [").startswith("it holds & and *, and is not valid YAML")

@@ -137,7 +137,7 @@ async def test_what_is_ours_is_found(hostile: Hostile, tools: Toolbox, tmp_path:
         (lambda h: h.add(b"{}", artifactType="application/spdx+json"), "its type is application/spdx+json"),
         (lambda h: h.add(b"{}", digest="sha512:" + "0" * 128), "its digest is of another kind"),
         (lambda h: h.add(b"{}", digest="sha256:00"), "its digest is of another kind"),
-        (lambda h: h.add(b"{}", mediaType=INDEX_TYPE), "it is no image manifest"),
+        (lambda h: h.add(b"{}", mediaType=INDEX_TYPE), "it is not an image manifest"),
         (lambda h: h.add(b"{}", size=1 << 40), "its size is"),
         (lambda h: h.add(changed(subject={**DESCRIBED, "digest": "sha256:0"})), "it refers to something else"),
         (lambda h: h.manifests.pop(h.add(changed(annotations={}))), "it is listed, and not there"),

@@ -112,7 +112,7 @@ def test_byte_code_that_a_wheel_brings_is_left_out_without_a_word(tmp_path: Path
 
 def test_a_wheel_compressed_in_a_way_that_may_take_any_memory_is_refused_when_it_is_read(tmp_path: Path) -> None:
     (tmp_path / NAME).write_bytes(SOUND[2])
-    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+    with pytest.raises(SubjectFailed, match="is not a valid wheel") as caught:
         add_wheel(Tree(tmp_path / "root"), tmp_path / NAME, WHEEL)
     assert caught.value.why == (f"{INFO}/RECORD has a compression method that no wheel needs",)
 
@@ -130,7 +130,7 @@ def lying(path: Path, name: str, size: int) -> None:
 @pytest.mark.parametrize("name", ["RECORD", "WHEEL"])
 def test_what_is_read_as_a_whole_is_refused_by_what_it_says_of_its_size(tmp_path: Path, name: str) -> None:
     lying(path := archives.wheel(tmp_path, "sample", {"a.py": ""}), f"{INFO}/{name}", 100_000_000)
-    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+    with pytest.raises(SubjectFailed, match="is not a valid wheel") as caught:
         add_wheel(Tree(tmp_path / "root"), path, WHEEL)
     assert caught.value.why == (f"{INFO}/{name} has 100000000 bytes",)
 

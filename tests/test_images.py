@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as some
 
-from shipseal.deploying.images import write, written
+from shipseal.deploying.images import pinned_images, write
 from shipseal.deploying.kustomization import cut_off
 from shipseal.digest import Digest, Reference
 from shipseal.errors import ConfigError, SubjectFailed
@@ -102,7 +102,7 @@ def test_the_entry_is_changed_and_every_other_byte_is_kept(case: str) -> None:
     before, after = map(filled, EDITS[case])
     assert after == change(before)
     assert after == change(after), "and again"
-    assert written(after.encode())[NAME] == REFERENCE
+    assert pinned_images(after.encode())[NAME] == REFERENCE
 
 
 @pytest.mark.parametrize("case", EDITS)
@@ -132,7 +132,7 @@ def test_what_has_no_place_for_it_is_refused_with_what_to_write_by_hand(case: st
     with pytest.raises(SubjectFailed, match=f"the digest of {NAME} cannot be written into the") as caught:
         change(REFUSED[case])
     assert caught.value.why != ("",)
-    assert f"name: {NAME}, newName: {NEW}, digest: {DIGEST}" in caught.value.do
+    assert f"name: {NAME}, newName: {NEW}, digest: {DIGEST}" in caught.value.remedy
 
 
 NOT_RENDERED = {
@@ -148,7 +148,7 @@ NOT_RENDERED = {
 
 
 @pytest.mark.parametrize("case", NOT_RENDERED)
-@pytest.mark.parametrize("act", [lambda text: write(text, NAME, REFERENCE), written], ids=["write", "read"])
+@pytest.mark.parametrize("act", [lambda text: write(text, NAME, REFERENCE), pinned_images], ids=["write", "read"])
 def test_what_is_never_rendered_is_neither_written_nor_read(case: str, act: Callable[[bytes], object]) -> None:
     with pytest.raises(SubjectFailed, match="none that is rendered here"):
         act(NOT_RENDERED[case])
@@ -168,7 +168,7 @@ def test_only_what_is_named_by_digest_and_without_a_tag_is_read_back() -> None:
         f"- name: nginx\n  digest: {DIGEST}\n- digest: {DIGEST}\n- name: docker.io/acme/e\n  digest: sha256:short\n"
     )
     expected = {name: Reference.parse(f"docker.io/acme/{name[-1]}@{DIGEST}") for name in ("a", "docker.io/acme/b")}
-    assert expected == written(text.encode())
+    assert expected == pinned_images(text.encode())
 
 
 @some.composite
@@ -240,7 +240,7 @@ def test_any_text_is_changed_rightly_or_refused(text: str) -> None:
         after = change(text)
     except SubjectFailed:
         return
-    assert written(after.encode())[NAME] == REFERENCE
+    assert pinned_images(after.encode())[NAME] == REFERENCE
 
 
 @pytest.fixture
@@ -286,4 +286,4 @@ def test_the_overlays_of_this_project_take_a_digest_at_their_end(overlay: str) -
     before = (HOME / "k8s" / "overlays" / overlay / "kustomization.yaml").read_bytes()
     after = write(before, name[1], REFERENCE)
     assert after.startswith(before)
-    assert written(after) == {"set-by-deploy.invalid/simpletimeservice": REFERENCE}
+    assert pinned_images(after) == {"set-by-deploy.invalid/simpletimeservice": REFERENCE}

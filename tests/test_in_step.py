@@ -7,7 +7,7 @@ import pytest
 
 from shipseal.errors import ConfigError
 from shipseal.locked.in_step import out_of_step
-from shipseal.locked.lock_changes import Change, changes
+from shipseal.locked.lock_changes import LockChange, changes
 from shipseal.locked.relock import KINDS, Wanted, wanted
 from shipseal.locked.relock_actions import relock_actions, workflows
 from shipseal.project.config import HOME, Config
@@ -52,8 +52,8 @@ def test_every_workflow_gets_the_highest_version_that_one_of_them_uses(tmp_path:
     assert expected.replace(f"cache/save@{OLD} # v4.0.0", f"cache/save@{NEW} # v4.10.0") == made
     assert relock_actions(every[1], every) == SECOND
     assert changes("actions", FIRST, made) == (
-        Change("actions/cache", "v4.0.0", "v4.10.0"),
-        Change("actions/checkout", "v7.0.1", "v7.1.0"),
+        LockChange("actions/cache", "v4.0.0", "v4.10.0"),
+        LockChange("actions/checkout", "v7.0.1", "v7.1.0"),
     )
 
 
@@ -108,7 +108,7 @@ def test_locks_that_fit_are_said_to(project: Path) -> None:
     [
         ("run", "waitress>=99", "run.in asks for waitress>=99, locked is 3."),
         ("test", "pytest\nattrs", "test.in asks for attrs, which is not locked"),
-        ("run", "waitress >== 3", "is no requirement"),
+        ("run", "waitress >== 3", "is not a valid requirement"),
     ],
 )
 def test_a_proposal_that_has_moved_a_package_alone_is_told_what_to_type(

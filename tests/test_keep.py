@@ -26,7 +26,7 @@ def test_the_same_list_passes() -> None:
 def test_a_new_import_is_told_with_the_line_to_add_and_who_imports_it() -> None:
     failure = refused(KEPT, KeepList(frozenset({"os"}), KEPT.wheels, KEPT.libraries))
     assert failure.why == ('add to standard: "re",  # imported by sample.server',)
-    assert "cp .run/image/keep.toml image/keep.toml" in failure.do
+    assert "cp .run/image/keep.toml image/keep.toml" in failure.remedy
 
 
 def test_what_is_no_longer_there_is_told_with_the_line_to_remove() -> None:
@@ -54,5 +54,5 @@ def test_modules_go_by_who_made_them_the_services_own_are_left_out_and_libraries
 
 @pytest.mark.parametrize("text", ["standard = [", "standard = []", 'standard = "os"\nwheels = []\nlibraries = []'])
 def test_a_file_that_is_no_list_is_refused(text: str) -> None:
-    with pytest.raises(ConfigError, match="is no keep-list"):
+    with pytest.raises(ConfigError, match="is not a valid keep-list"):
         KeepList.parse(text)

@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shipseal.attestation.both import Both
+from shipseal.attestation.both_verifiers import Both
 from shipseal.attestation.key_settings import key_settings
 from shipseal.attestation.keys import KEPT, who_of
 from shipseal.attestation.signing import release_signer
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.attestation.trust import Policy
 from shipseal.attestation.verifiers import Stranger, trusted_root, verify_bundle
 from shipseal.digest import Digest
@@ -61,10 +61,10 @@ def signed(ground: Ground, at: datetime | None, payload: bytes = b"") -> Case:
     return ground.kept(content, entry)
 
 
-def verify(case: Case, work: Path, *keys: bytes, allowed: tuple[Who, ...] | None = None) -> Any:
+def verify(case: Case, work: Path, *keys: bytes, allowed: tuple[SignerIdentity, ...] | None = None) -> Any:
     (work / "root.json").write_text(json.dumps(case.root))
     named = {who_of(each, "a key").identity: each for each in keys}
-    who = tuple(Who(each, KEPT) for each in named) if allowed is None else allowed
+    who = tuple(SignerIdentity(each, KEPT) for each in named) if allowed is None else allowed
     return verify_bundle(json.dumps(case.bundle).encode(), trusted_root(work / "root.json"), who, named)
 
 
@@ -90,7 +90,9 @@ def test_a_key_that_is_not_named_has_signed_nothing(ground: Ground, tmp_path: Pa
 
 def test_a_key_may_sign_only_where_the_policy_lets_it(ground: Ground, tmp_path: Path) -> None:
     with pytest.raises(VerificationFailed, match="the policy refuses the signature"):
-        verify(signed(ground, datetime.now(UTC)), tmp_path, pem(ground.key), allowed=(Who("somebody", "else"),))
+        verify(
+            signed(ground, datetime.now(UTC)), tmp_path, pem(ground.key), allowed=(SignerIdentity("somebody", "else"),)
+        )
 
 
 def policy(signers: str, **files: bytes) -> Policy:
@@ -102,7 +104,7 @@ def test_a_policy_names_a_key_by_its_file_and_knows_it_by_its_digest() -> None:
     der = key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     found = policy('[[policies.p.signers]]\nkey = "cosign.pub"\nstatements = ["signature"]\n', cosign=pem(key))
     identity = f"key:sha256:{hashlib.sha256(der).hexdigest()}"
-    assert found.named == {Who(identity, "nobody")}
+    assert found.named == {SignerIdentity(identity, "nobody")}
     assert found.keys == {identity: pem(key)}
 
 
@@ -111,9 +113,9 @@ def test_a_policy_names_a_key_by_its_file_and_knows_it_by_its_digest() -> None:
     [
         ('key = "a.pub"\nissuer = "https://issuer.example"', "give a key, or else an issuer"),
         ('key = "a.pub"\nidentity = "somebody"', "give a key, or else an issuer"),
-        ('key = "../a.pub"', "is no file beside this one"),
-        ('key = "/etc/a.pub"', "is no file beside this one"),
-        ('key = "-a"', "is no public key"),
+        ('key = "../a.pub"', "is not a file beside this one"),
+        ('key = "/etc/a.pub"', "is not a file beside this one"),
+        ('key = "-a"', "is not a valid public key"),
         ('key = ""', "issuer: it is missing"),
     ],
 )

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from shipseal.deploying.kstatus import State, Status, status
+from shipseal.deploying.kstatus import KStatus, ObjectStatus, status
 from tests.shapes import JSON, misshapen
 
 Body = dict[str, Any]
@@ -58,7 +58,7 @@ def service(**spec: object) -> Body:
     return thing("v1", "Service", spec, {})
 
 
-def states(bodies: Sequence[Body]) -> list[State]:
+def states(bodies: Sequence[Body]) -> list[KStatus]:
     return [status(each).state for each in bodies]
 
 
@@ -142,22 +142,22 @@ FAILED = [
 
 
 def test_what_is_as_it_was_asked_for_is_current() -> None:
-    assert [State.CURRENT] * len(CURRENT) == states(CURRENT)
+    assert [KStatus.CURRENT] * len(CURRENT) == states(CURRENT)
 
 
 @pytest.mark.parametrize(("body", "message"), IN_PROGRESS)
 def test_what_is_not_there_yet_is_in_progress(body: Body, message: str) -> None:
-    assert Status(State.IN_PROGRESS, message) == status(body)
+    assert ObjectStatus(KStatus.IN_PROGRESS, message) == status(body)
 
 
 @pytest.mark.parametrize(("body", "message"), FAILED)
 def test_what_will_not_come_has_failed(body: Body, message: str) -> None:
-    assert Status(State.FAILED, message) == status(body)
+    assert ObjectStatus(KStatus.FAILED, message) == status(body)
 
 
 def test_what_is_being_deleted_is_terminating_whatever_else_it_says() -> None:
     bodies = [body | {"metadata": {"deletionTimestamp": "2026-01-01T00:00:00Z"}} for body in CURRENT]
-    assert [State.TERMINATING] * len(CURRENT) == states(bodies)
+    assert [KStatus.TERMINATING] * len(CURRENT) == states(bodies)
 
 
 def test_what_was_just_made_is_never_current_before_its_controller_has_seen_it() -> None:
@@ -165,15 +165,15 @@ def test_what_was_just_made_is_never_current_before_its_controller_has_seen_it()
         thing("apps/v1", kind, {}, {}, generation=1)
         for kind in ("Deployment", "ReplicaSet", "StatefulSet", "DaemonSet")
     ]
-    assert states(new) == [State.IN_PROGRESS] * 4
+    assert states(new) == [KStatus.IN_PROGRESS] * 4
 
 
 def test_an_object_that_names_no_kind_is_taken_for_nothing_that_is_done() -> None:
-    assert Status(State.IN_PROGRESS, "it names no kind") == status({"metadata": {"name": "app"}})
+    assert ObjectStatus(KStatus.IN_PROGRESS, "it names no kind") == status({"metadata": {"name": "app"}})
 
 
 def test_a_truth_value_is_no_number_of_replicas() -> None:
-    assert status(deployment(AVAILABLE, COMPLETE, spec={"replicas": 1}, replicas=True)).state == State.IN_PROGRESS
+    assert status(deployment(AVAILABLE, COMPLETE, spec={"replicas": 1}, replicas=True)).state == KStatus.IN_PROGRESS
 
 
 def test_what_a_controller_says_is_shown_on_one_line_and_shortened() -> None:

@@ -129,7 +129,7 @@ def test_without_a_current_context_one_has_to_be_named(write: Write) -> None:
         ({"server": "cluster.example:6443"}, "not an address of http or https"),
         ({"server": f"https://ann:{SECRET}@cluster.example"}, "holds more than an address: https://cluster.example"),
         ({}, "not an address of http or https: ''"),
-        ({"server": ["https://h"]}, "server is no text"),
+        ({"server": ["https://h"]}, "server is not text"),
         ({"server": "https://h", "certificate-authority-data": "%%%"}, "data is not PEM in base64"),
         ({"server": "https://h", "certificate-authority": "absent.pem"}, "cannot be read"),
         ({"server": "https://h", "proxy-url": "socks5://h"}, "proxy-url: not an address of http or https"),
@@ -147,16 +147,16 @@ def test_loopback_is_reached_without_tls(write: Write) -> None:
 @pytest.mark.parametrize(
     ("user", "said"),
     [
-        ({"username": "ann", "password": SECRET}, "username: a name and a password are no login"),
-        ({"password": SECRET}, "password: a name and a password are no login"),
+        ({"username": "ann", "password": SECRET}, "username: a name and a password are not a login"),
+        ({"password": SECRET}, "password: a name and a password are not a login"),
         ({"auth-provider": {"name": "gcp"}}, "auth-provider: Kubernetes has given it up"),
         ({"token": SECRET, "as": "system:admin"}, "as: a deploy acts as nobody else"),
         ({"client-certificate-data": encoded(PEM)}, "a client certificate and no key"),
         ({"client-key-data": encoded(SECRET)}, "a client key and no certificate"),
         ({"client-certificate-data": encoded(PEM), "client-key-data": SECRET + "%"}, "client-key-data is not PEM"),
         ({"tokenFile": "absent"}, "tokenFile of user ann cannot be read"),
-        ({"tokenFile": "."}, "tokenFile of user ann is no file"),
-        ({"token": {SECRET: SECRET}}, "token is no text"),
+        ({"tokenFile": "."}, "tokenFile of user ann is not a file"),
+        ({"token": {SECRET: SECRET}}, "token is not text"),
     ],
 )
 def test_a_login_that_is_unsafe_or_incomplete_is_refused(write: Write, user: Any, said: str) -> None:
@@ -170,20 +170,20 @@ def test_a_login_that_is_unsafe_or_incomplete_is_refused(write: Write, user: Any
         (f"kind: Config\nusers: []\nusers: [{SECRET}]\n", "key 'users' comes twice"),
         (f"users:\n- name: ann\n  user: {{token: a, token: {SECRET}}}\n", "key 'token' comes twice"),
         ("[" * 100, "nests deeper than 32 levels"),
-        (f"a: [{SECRET}\n", "is no kubeconfig"),
-        ("- a\n", "it is no object of kind Config"),
-        ("kind: Secret\n", "it is no object of kind Config"),
-        ("a: \x1b[2J\n", "is no kubeconfig"),
+        (f"a: [{SECRET}\n", "is not a valid kubeconfig"),
+        ("- a\n", "it is not an object of kind Config"),
+        ("kind: Secret\n", "it is not an object of kind Config"),
+        ("a: \x1b[2J\n", "is not a valid kubeconfig"),
         ("users: [ann]\n", "users of"),
-        ("clusters: [{name: a, cluster: [b]}]\n", "is no mapping"),
+        ("clusters: [{name: a, cluster: [b]}]\n", "is not a mapping"),
         ("contexts: [{name: a}, {name: a}]\n", "has a context twice"),
-        ("contexts: {name: a}\n", "is no list of things with names"),
+        ("contexts: {name: a}\n", "is not a list of things with names"),
         ("contexts: [{name: a, context: {user: u}}]\ncurrent-context: a\n", "it names no cluster"),
         (
             "contexts: [{name: a, context: {cluster: c}}]\ncurrent-context: a\n",
             "it names cluster c, which is not there",
         ),
-        ("contexts: [{name: a, context: {cluster: [c]}}]\ncurrent-context: a\n", "cluster is no text"),
+        ("contexts: [{name: a, context: {cluster: [c]}}]\ncurrent-context: a\n", "cluster is not text"),
         ("", "no context is named"),
         ("a: 1\n" + "# " + "x" * (1 << 20), "has more than 1 MiB"),
     ],
@@ -194,12 +194,12 @@ def test_what_is_no_kubeconfig_is_refused(write: Write, text: str, said: str) ->
 
 def test_bytes_that_are_no_text_are_refused(tmp_path: Path) -> None:
     (tmp_path / "config").write_bytes(b"\xff\xfe\x00")
-    assert "it is no text" in refused(tmp_path / "config")
+    assert "it is not text" in refused(tmp_path / "config")
 
 
 def test_a_pipe_is_refused_and_not_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config")
-    assert "the kubeconfig is no file" in refused(tmp_path / "config")
+    assert "the kubeconfig is not a file" in refused(tmp_path / "config")
 
 
 def test_a_context_with_a_name_for_the_terminal_is_shown_as_a_line(write: Write) -> None:
@@ -310,10 +310,10 @@ async def test_a_program_that_fails_is_told_by_what_it_tells_people_alone(
     [
         ({"apiVersion": "client.authentication.k8s.io/v1alpha1"}, "exec speaks none of"),
         ({"command": "no-such-program-here", "installHint": "get it \x1b[2J"}, "get it \\x1b[2J"),
-        ({"command": ["sh"]}, "exec is no command"),
-        ({"args": "one"}, "exec is no command"),
-        ({"args": [1]}, "exec is no command"),
-        ({"env": [{"name": "A"}]}, "exec is no command"),
+        ({"command": ["sh"]}, "exec is not a command"),
+        ({"args": "one"}, "exec is not a command"),
+        ({"args": [1]}, "exec is not a command"),
+        ({"env": [{"name": "A"}]}, "exec is not a command"),
         ({"interactiveMode": "Always"}, "exec wants to ask somebody"),
     ],
 )

@@ -13,7 +13,7 @@ from threading import Thread
 import pytest
 
 from shipseal.deploying.bases import require_own
-from shipseal.deploying.kustomization import NAMES, Named, cut_off, read
+from shipseal.deploying.kustomization import NAMES, PathReference, cut_off, read
 from shipseal.digest import Digest
 from shipseal.errors import SubjectFailed
 from shipseal.locked.store import Store
@@ -46,16 +46,16 @@ configMapGenerator:
     found = read(text)
     assert found.refused == ()
     assert found.named == (
-        Named("one.yaml", 2, "resources"),
-        Named("../base", 3, "resources"),
-        Named("../part", 4, "components"),
-        Named("patch.yaml", 6, "patches.path"),
-        Named("merge.yaml", 10, "patchesStrategicMerge"),
-        Named("schema.json", 12, "openapi.path"),
-        Named("replace.yaml", 13, "replacements.path"),
-        Named("plain.txt", 16, "configMapGenerator.files"),
-        Named("named.txt", 16, "configMapGenerator.files"),
-        Named("some.env", 18, "configMapGenerator.envs"),
+        PathReference("one.yaml", 2, "resources"),
+        PathReference("../base", 3, "resources"),
+        PathReference("../part", 4, "components"),
+        PathReference("patch.yaml", 6, "patches.path"),
+        PathReference("merge.yaml", 10, "patchesStrategicMerge"),
+        PathReference("schema.json", 12, "openapi.path"),
+        PathReference("replace.yaml", 13, "replacements.path"),
+        PathReference("plain.txt", 16, "configMapGenerator.files"),
+        PathReference("named.txt", 16, "configMapGenerator.files"),
+        PathReference("some.env", 18, "configMapGenerator.envs"),
     )
 
 
@@ -121,10 +121,10 @@ def test_a_path_of_the_project_is_none_of_these(path: str) -> None:
         ("resources: [&a one.yaml, *a]", "line 1: aliases, merges and tags hide"),
         ("patches: [{<<: {path: one.yaml}}]", "line 1: aliases, merges and tags hide"),
         ("resources: [!!binary aHR0cDovL2E=]", "line 1: aliases, merges and tags hide"),
-        ("resources: [one.yaml]\n---\nresources: [two.yaml]", "it is no YAML"),
-        ("resources: [", "it is no YAML"),
-        ("a: " + "[" * 5000, "it is no YAML"),
-        ("- one.yaml", "it is no table of keys"),
+        ("resources: [one.yaml]\n---\nresources: [two.yaml]", "it is not valid YAML"),
+        ("resources: [", "it is not valid YAML"),
+        ("a: " + "[" * 5000, "it is not valid YAML"),
+        ("- one.yaml", "it is not a table of keys"),
     ],
 )
 def test_what_is_fetched_started_or_read_in_two_ways_is_refused(text: str, expected: str) -> None:

@@ -12,10 +12,10 @@ import pytest
 from shipseal.digest import Digest
 from shipseal.documents.image import LayersDocument
 from shipseal.engine.record import Record, products
-from shipseal.image import written
-from shipseal.image.rootfs import Part
+from shipseal.image import layer_cache
+from shipseal.image.layer_cache import Written
+from shipseal.image.rootfs import LayerSource
 from shipseal.image.tree import Component, File, Tree
-from shipseal.image.written import Written
 from shipseal.oci.blobs import Blobs
 from shipseal.oci.documents import Layer
 from shipseal.oci.layer import Entry
@@ -34,7 +34,7 @@ def blobs(root: Path) -> Blobs:
 def finished(stage: Path, entries: Sequence[Entry] = SMALL) -> Layer:
     """Write a layer as a finished stage has it, and return it."""
     layer = anyio.run(blobs(stage / "layout").write, {INPUTS: entries})[INPUTS]
-    document = written.document({INPUTS: Written.of(layer, {OWNER: entries})})
+    document = layer_cache.document({INPUTS: Written.of(layer, {OWNER: entries})})
     (stage / LayersDocument.NAME).write_text(json.dumps(document.as_json()))
     record(stage)
     return layer
@@ -50,7 +50,7 @@ def blob(stage: Path, layer: Layer) -> Path:
 
 def test_a_layer_is_taken_over_as_it_is_and_with_what_is_in_it(tmp_path: Path) -> None:
     layer = finished(tmp_path)
-    assert written.earlier(tmp_path) == {INPUTS: Written(layer, {OWNER.purl: ("etc/link", "etc/name")})}
+    assert layer_cache.previous_layers(tmp_path) == {INPUTS: Written(layer, {OWNER.purl: ("etc/link", "etc/name")})}
     again = blobs(tmp_path / "again")
     again.take_over(layer, tmp_path / "layout")
     taken = again.root / "blobs/sha256" / layer.descriptor.digest.hex
@@ -111,7 +111,7 @@ def of_another_content(stage: Path, layer: Layer) -> None:
 def test_a_layer_that_is_not_what_it_was_is_not_taken_over(tmp_path: Path, change: Callable[..., None]) -> None:
     layer = finished(tmp_path)
     change(tmp_path, layer)
-    assert written.earlier(tmp_path) == {}
+    assert layer_cache.previous_layers(tmp_path) == {}
 
 
 @pytest.mark.parametrize(
@@ -121,23 +121,23 @@ def test_what_is_no_list_of_layers_is_none(tmp_path: Path, text: str) -> None:
     finished(tmp_path)
     (tmp_path / LayersDocument.NAME).write_text(text)
     record(tmp_path)
-    assert written.earlier(tmp_path) == {}
+    assert layer_cache.previous_layers(tmp_path) == {}
 
 
 def test_a_list_that_its_record_does_not_know_is_none_and_neither_is_one_without_a_record(tmp_path: Path) -> None:
     finished(tmp_path)
     path = tmp_path / LayersDocument.NAME
     path.write_text(path.read_text().replace("etc/name", "etc/game"))
-    assert written.earlier(tmp_path) == {}
+    assert layer_cache.previous_layers(tmp_path) == {}
     record(tmp_path)
-    assert written.earlier(tmp_path)
+    assert layer_cache.previous_layers(tmp_path)
     (tmp_path / "record.json").unlink()
-    assert written.earlier(tmp_path) == {}
+    assert layer_cache.previous_layers(tmp_path) == {}
 
 
-def part(tmp_path: Path, *paths: str, owner: Component = OWNER, name: str = "wheels") -> Part:
+def part(tmp_path: Path, *paths: str, owner: Component = OWNER, name: str = "wheels") -> LayerSource:
     tree = Tree(tmp_path, {path: File(path, owner) for path in paths})
-    return Part(name, tree, {owner: paths})
+    return LayerSource(name, tree, {owner: paths})
 
 
 def test_whatever_decides_the_bytes_of_a_layer_decides_its_inputs(tmp_path: Path) -> None:

@@ -13,11 +13,11 @@ from shipseal.digest import Digest
 from shipseal.errors import ConfigError, ToolFailed
 from shipseal.local import advisories
 from shipseal.locked import locks
-from shipseal.locked.debian import Lock, Package
+from shipseal.locked.debian import DebianPackage, Lock
 from shipseal.locked.store import Store
 from shipseal.project.config import HOME
 from shipseal.purl import Purl
-from shipseal.scanning.advisory_changes import AdvisoryChanges, Turn
+from shipseal.scanning.advisory_changes import AdvisoryChange, AdvisoryChanges
 from shipseal.scanning.findings import Severity
 from shipseal.scanning.grype import Grype
 from shipseal.scanning.inventory import inventory, with_sources
@@ -57,7 +57,7 @@ def packages(lock: Lock, wheels: str) -> dict[str, tuple[Purl, ...]]:
 def at(version: str, name: str, *, source: bool = True) -> Lock:
     """Return the runtime's lock with one package of another version, and of a source that it says or does not."""
 
-    def moved(package: Package) -> Package:
+    def moved(package: DebianPackage) -> DebianPackage:
         return replace(package, version=version, source=package.source if source else "")
 
     return replace(LOCK, packages=tuple(moved(each) if each.name == name else each for each in LOCK.packages))
@@ -72,7 +72,9 @@ def test_a_binary_package_is_found_by_the_advisories_of_its_source(compare: Comp
     """Both platforms are one line."""
     found = compare(at("2.5.0-1+deb12u2", "libexpat1"), at("2.5.0-1+deb12u4", "libexpat1"))
     assert found.closed == (
-        Turn(Severity.HIGH, "CVE-2025-59375", "2.5.0-1+deb12u2", "2.5.0-1+deb12u4", ("libexpat1",), PLATFORMS),
+        AdvisoryChange(
+            Severity.HIGH, "CVE-2025-59375", "2.5.0-1+deb12u2", "2.5.0-1+deb12u4", ("libexpat1",), PLATFORMS
+        ),
     )
     assert (found.opened, found.stay) == ((), 3)
 
@@ -89,7 +91,7 @@ def test_the_version_of_the_source_counts_where_it_is_another(compare: Compare) 
     assert {turn.id for turn in compare(LOCK, rebuilt).opened} == {"CVE-2025-59375"}
 
 
-def _rebuilt(package: Package) -> Package:
+def _rebuilt(package: DebianPackage) -> DebianPackage:
     source = "expat (2.5.0-1+deb12u2)" if package.name == "libexpat1" else package.source
     return replace(package, source=source)
 
@@ -121,7 +123,7 @@ def test_packages_of_one_source_that_go_the_same_way_are_one_line(compare: Compa
         ),
     )
     assert compare(old, LOCK).closed == (
-        Turn(Severity.HIGH, "CVE-2025-8194", "3.11.2-6+deb12u6", new, names, PLATFORMS),
+        AdvisoryChange(Severity.HIGH, "CVE-2025-8194", "3.11.2-6+deb12u6", new, names, PLATFORMS),
     )
 
 

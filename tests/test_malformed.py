@@ -18,9 +18,9 @@ import pytest
 
 from shipseal.digest import Digest
 from shipseal.documents.image import ImageDocument
-from shipseal.engine.left import Untouched
 from shipseal.engine.record import Record, products
 from shipseal.engine.run import Run
+from shipseal.engine.run_contents import Untouched
 from shipseal.engine.table import TABLE
 from shipseal.engine.world import choose
 from shipseal.errors import ShipsealError, VerificationFailed, flatten

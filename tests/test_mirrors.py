@@ -15,7 +15,7 @@ import pytest
 from shipseal.digest import Digest
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.locked import listing, mirrors, wheels
-from shipseal.locked.debian import Package
+from shipseal.locked.debian import DebianPackage
 from shipseal.locked.fetch import fill
 from shipseal.locked.inputs import Group, Inputs
 from shipseal.locked.listing import Item
@@ -41,7 +41,7 @@ def inputs(wheel: Path) -> Inputs:
     """Give locks of one tool, one Debian package and one wheel."""
     here = wheels.running()
     locked = Requirement("sample", "1.0", None, frozenset({Digest.of_file(wheel), Digest.of(b"for another")}), "lock:1")
-    package = Package("p", "1", "amd64", Digest.of(PACKAGE), len(PACKAGE), "pool/p_1_amd64.deb")
+    package = DebianPackage("p", "1", "amd64", Digest.of(PACKAGE), len(PACKAGE), "pool/p_1_amd64.deb")
     tool = LockedTool("scanner", "v1", "example.invalid/scanner", "", {PLATFORM: Digest.of(TOOL)})
     return Inputs((Group("runtime", here, (locked,)),), {PLATFORM: (package,)}, (tool,), PLATFORM)
 
@@ -118,7 +118,7 @@ def test_who_draws_a_bar_is_told_of_the_first_bytes_and_of_the_last_however_soon
     inputs: Inputs, store: Store, content: dict[str, bytes]
 ) -> None:
     counted: list[tuple[int, int]] = []
-    watch = mirrors.Watch(count=lambda _, done, total: counted.append((done, total)))
+    watch = mirrors.DownloadWatch(count=lambda _, done, total: counted.append((done, total)))
     with mirror(files(content)) as (address, _):
         asked = mirrors.named([address], {})
         step = partial(mirrors.take, inputs, inputs.missing(store, store.has), store, asked, print, watch=watch)
@@ -321,7 +321,7 @@ def test_another_projects_listing_does_not_hide_this_ones(
     "text", ["oci://Upper/case", "oci://nothost", "ftp://x/y", "http://elsewhere.invalid/m", "https://"]
 )
 def test_what_is_no_mirror_is_refused(text: str) -> None:
-    with pytest.raises(UsageError, match="is no mirror"):
+    with pytest.raises(UsageError, match="is not a valid mirror"):
         mirrors.named([text], {})
 
 

@@ -16,7 +16,7 @@ from shipseal.canonical import canonical
 from shipseal.digest import Digest
 from shipseal.errors import SubjectFailed, UsageError
 from shipseal.oci import documents
-from shipseal.oci.documents import Descriptor, Layer, Runtime
+from shipseal.oci.documents import ContainerConfig, Descriptor, Layer
 from shipseal.oci.layer import Entry, check, tar
 from shipseal.platforms import Platform
 
@@ -143,7 +143,7 @@ def test_memory_does_not_grow_with_the_layer(tmp_path: Path) -> None:
 
 
 LAYER = Layer("runtime", Descriptor(documents.LAYER, Digest.of(b"gz"), 2), Digest.of(b"tar"))
-RUNTIME = Runtime(("/bin/app",), {"B": "2", "A": "1"}, 8080, "65532:65532", {"title": "app"})
+RUNTIME = ContainerConfig(("/bin/app",), {"B": "2", "A": "1"}, 8080, "65532:65532", {"title": "app"})
 
 
 def test_a_configuration_names_no_time_and_no_history() -> None:

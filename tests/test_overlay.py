@@ -116,7 +116,7 @@ def test_a_place_that_is_no_directory_of_the_project_is_refused(
     project: Path, into: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert write(project, OUTPUTS, into=into) == 2
-    assert "is no directory of this project" in capsys.readouterr().err
+    assert "is not a directory of this project" in capsys.readouterr().err
 
 
 def test_a_link_is_replaced_and_what_it_names_is_not_written_to(project: Path) -> None:

@@ -102,11 +102,11 @@ HOSTILE: dict[str, tuple[bytes, str]] = {
 USELESS: dict[str, tuple[bytes, str]] = {
     "a huge size": (archive([], [entry(INSIDE, b"", size=8**11 - 1)]), "is cut short"),
     "a member that is not announced": (archive([(plain(INSIDE), b"x")], []), "is longer than it says"),
-    "nothing": (b"", "is no evidence pack"),
-    "zeros": (bytes(4096), "is no evidence pack"),
-    "text": (b"x" * 4096, "is no evidence pack"),
-    "another archive": (archive([])[512:], "is no evidence pack"),
-    "a huge index": (plain("pack.json", size=1 << 40).tobuf(tarfile.GNU_FORMAT), "is no evidence pack"),
+    "nothing": (b"", "is not a valid evidence pack"),
+    "zeros": (bytes(4096), "is not a valid evidence pack"),
+    "text": (b"x" * 4096, "is not a valid evidence pack"),
+    "another archive": (archive([])[512:], "is not a valid evidence pack"),
+    "a huge index": (plain("pack.json", size=1 << 40).tobuf(tarfile.GNU_FORMAT), "is not a valid evidence pack"),
 }
 
 

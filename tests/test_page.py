@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 import pytest
 
 from shipseal.errors import PolicyDenied
-from shipseal.reporting import drawn
-from shipseal.reporting.page import Section, markdown
-from shipseal.reporting.summary import Summary
+from shipseal.reporting import html_page
+from shipseal.reporting.page import ReportSection, markdown
+from shipseal.reporting.summary import RunSummary
 from tests.report import runs
 from tests.report.written import DOCUMENTS, database, image, reason, verdict
 
@@ -34,13 +34,13 @@ class Page(HTMLParser):
         self.text += data
 
 
-def section(cell: str) -> Section:
-    return Section("Findings", (cell,), ("finding",), ((cell,),))
+def section(cell: str) -> ReportSection:
+    return ReportSection("Findings", (cell,), ("finding",), ((cell,),))
 
 
-def made(text: str = "x") -> Summary:
+def made(text: str = "x") -> RunSummary:
     """Return a run that warns of a sample, in which a text of others stands wherever one can."""
-    failure = PolicyDenied(text, why=[text], do=text)
+    failure = PolicyDenied(text, why=[text], remedy=text)
     documents = {
         "facts/facts.json": {**DOCUMENTS["facts/facts.json"], "revision": text},
         "image/image.json": image(),
@@ -51,14 +51,14 @@ def made(text: str = "x") -> Summary:
 
 
 def test_the_page_asks_for_nothing_outside_itself() -> None:
-    page = Page(drawn.page(made()))
+    page = Page(html_page.page(made()))
     assert page.addresses
     assert [each for each in page.addresses if not each.startswith(("#", "../"))] == []
     assert {"script", "link", "img", "iframe", "form", "base", "object", "embed"}.isdisjoint(page.tags)
 
 
 def test_the_page_forbids_a_browser_to_run_or_fetch_anything_and_every_style_but_its_own() -> None:
-    text = drawn.page(made())
+    text = html_page.page(made())
     style = text.partition("<style>")[2].partition("</style>")[0]
     own = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     assert f"default-src 'none'; style-src 'sha256-{own}'; base-uri 'none'" in text
@@ -67,13 +67,13 @@ def test_the_page_forbids_a_browser_to_run_or_fetch_anything_and_every_style_but
 
 
 def test_text_from_evidence_is_shown_and_never_becomes_markup() -> None:
-    page = Page(drawn.page(made(HOSTILE)))
+    page = Page(html_page.page(made(HOSTILE)))
     assert "script" not in page.tags
     assert page.text.count("alert(1)") > 8  # title, heading, answer, reason, remedy, image, finding, database, picture
 
 
 def test_every_warning_stands_before_the_decision_and_the_first_section() -> None:
-    text = drawn.page(made())
+    text = html_page.page(made())
     assert text.index("SAMPLE") < text.index("<main>") < text.index("<h2")
     told = markdown("Report", ["mind the gap"], [section("x")])
     assert told.index("mind the gap") < told.index("Findings")
@@ -100,7 +100,7 @@ def test_a_cell_stays_one_cell_of_a_markdown_table(cell: str) -> None:
     ],
 )
 def test_markdown_calls_nobody_and_links_nowhere(text: str, renders: str) -> None:
-    assert markdown("Report", [], [Section("Image", (text,))]).splitlines()[-1] == renders
+    assert markdown("Report", [], [ReportSection("Image", (text,))]).splitlines()[-1] == renders
 
 
 def test_names_with_underscores_inside_stay_readable() -> None:
@@ -108,5 +108,5 @@ def test_names_with_underscores_inside_stay_readable() -> None:
 
 
 def test_a_section_without_rows_has_no_table() -> None:
-    bare = Section("Image", ("not known",))
+    bare = ReportSection("Image", ("not known",))
     assert "---" not in markdown("Report", [], [bare])

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shipseal.deploying.manifests import Manifest
-from shipseal.deploying.platform import Platform, Right, read, resource_of
+from shipseal.deploying.platform import ClusterPlatform, Right, read, resource_of
 from shipseal.errors import SubjectFailed
 
 NAMESPACE: dict[str, Any] = {
@@ -34,7 +34,7 @@ BINDING: dict[str, Any] = {
 Change = Callable[[dict[str, Any]], object]
 
 
-def of(*bodies: dict[str, Any]) -> Platform:
+def of(*bodies: dict[str, Any]) -> ClusterPlatform:
     return read([Manifest(body) for body in bodies])
 
 
@@ -47,7 +47,7 @@ def changed(body: dict[str, Any], change: Change) -> dict[str, Any]:
 def refusals(*bodies: dict[str, Any]) -> tuple[str, ...]:
     with pytest.raises(SubjectFailed) as failure:
         of(*bodies)
-    assert "[deploy] platform" in failure.value.do
+    assert "[deploy] platform" in failure.value.remedy
     return failure.value.why
 
 

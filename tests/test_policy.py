@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from shipseal.errors import ConfigError, PolicyDenied, VerificationFailed
-from shipseal.judging.claims import Claim, hold
-from shipseal.judging.policy import Database, judge, require_fresh
+from shipseal.judging.claims import Claim, match_statements
+from shipseal.judging.policy import VulnerabilityDatabase, judge, require_fresh
 from shipseal.judging.rules import read_rules
 from shipseal.judging.verdict import Verdict
 from shipseal.judging.waivers import Waiver, read_waivers
@@ -19,7 +19,7 @@ from shipseal.scanning.findings import Finding, Fix, Severity
 from shipseal.times import read_time
 from tests.statements import NOW, RULES, finding, parsed, rules, statement
 
-FRESH = Database(NOW - timedelta(days=1), sample=False)
+FRESH = VulnerabilityDatabase(NOW - timedelta(days=1), sample=False)
 WAIVER = """
 [[waiver]]
 finding = "CVE-2026-1"
@@ -32,7 +32,7 @@ until = {until}
 
 
 def claims(*statements: dict[str, Any], files: tuple[str, ...] = ()) -> tuple[Claim, ...]:
-    return hold({"policy/vex/test.json": parsed(*statements)}, [finding().subject], {}, files, NOW)
+    return match_statements({"policy/vex/test.json": parsed(*statements)}, [finding().subject], {}, files, NOW)
 
 
 def waivers(until: str = "2027-02-01") -> tuple[Waiver, ...]:
@@ -162,7 +162,7 @@ def test_a_statement_about_nothing_that_was_found_is_said_to_be_published_all_th
 
 
 def test_a_database_on_its_last_day_is_young_enough_and_one_second_later_is_not() -> None:
-    last = Database(NOW - timedelta(days=5), sample=False)
+    last = VulnerabilityDatabase(NOW - timedelta(days=5), sample=False)
     assert verdict(database=last).allowed
     (reason,) = verdict(database=replace(last, built=last.built - timedelta(seconds=1))).denied
     assert reason.code == "database-too-old"
@@ -170,18 +170,20 @@ def test_a_database_on_its_last_day_is_young_enough_and_one_second_later_is_not(
 
 
 def test_a_sample_has_no_age_and_says_that_it_is_a_sample() -> None:
-    judged = verdict(database=Database(NOW - timedelta(days=4000), sample=True))
+    judged = verdict(database=VulnerabilityDatabase(NOW - timedelta(days=4000), sample=True))
     assert judged.allowed
     assert "SAMPLE" in judged.notices[0]
 
 
 def test_a_sample_judges_no_release() -> None:
-    assert codes(verdict(database=Database(NOW, sample=True, release=True))) == ["database-sample"]
+    assert codes(verdict(database=VulnerabilityDatabase(NOW, sample=True, release=True))) == ["database-sample"]
 
 
 def test_a_database_that_is_not_built_yet_is_denied_and_does_not_stay_young_for_ever() -> None:
-    assert verdict(database=Database(NOW, sample=False)).allowed
-    assert codes(verdict(database=Database(NOW + timedelta(seconds=1), sample=False))) == ["database-from-the-future"]
+    assert verdict(database=VulnerabilityDatabase(NOW, sample=False)).allowed
+    assert codes(verdict(database=VulnerabilityDatabase(NOW + timedelta(seconds=1), sample=False))) == [
+        "database-from-the-future"
+    ]
 
 
 @pytest.mark.parametrize("hours", [-24, 0, 24])

@@ -12,10 +12,10 @@ import pytest
 from shipseal.digest import Digest
 from shipseal.distribution.credentials import login
 from shipseal.distribution.oras import Oras
+from shipseal.distribution.rate_limit import is_throttled, until
 from shipseal.distribution.reaching import Reach, authorities
 from shipseal.distribution.realm import realms, require_own_realm
 from shipseal.distribution.registry import Registry
-from shipseal.distribution.throttled import is_throttled, until
 from shipseal.engine.run import Run
 from shipseal.engine.world import choose
 from shipseal.errors import ConfigError, RemoteFailed, UsageError
@@ -80,7 +80,7 @@ async def test_a_registry_is_trusted_by_the_authority_that_is_named_for_it_and_n
         private = before(behind, at, plain_http=False)
         with pytest.raises(RemoteFailed, match="has a certificate of an authority that nobody here knows") as caught:
             await private.resolve("1.0.0")
-        assert "ca-file of [registry]" in caught.value.do
+        assert "ca-file of [registry]" in caught.value.remedy
         private = replace(private, ca_file=authorities(authority.file))
         assert await private.resolve("1.0.0") == image(tmp_path)
         await private.pull(image(tmp_path), tmp_path / "back")
@@ -306,5 +306,5 @@ def test_a_mirror_is_a_host_with_or_without_a_prefix() -> None:
     assert Reach(mirror="mirror.example").place("docker.io", "acme/app") == ("mirror.example", "acme/app")
     assert Reach(mirror="mirror.example/hub/").place("docker.io", "acme/app") == ("mirror.example", "hub/acme/app")
     assert Reach().place("docker.io", "acme/app") == ("docker.io", "acme/app")
-    with pytest.raises(UsageError, match="is no mirror"):
+    with pytest.raises(UsageError, match="is not a valid mirror"):
         Reach(mirror="https://mirror.example").place("docker.io", "acme/app")

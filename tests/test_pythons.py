@@ -37,7 +37,7 @@ def test_packages_of_two_versions_are_no_runtime() -> None:
     packages = [replace(each, version="3.13.6-1") if each.architecture == "arm64" else each for each in TRIXIE.packages]
     with pytest.raises(ConfigError, match="in several versions") as raised:
         _ = replace(TRIXIE, packages=tuple(packages)).runtime
-    assert raised.value.do == "lock the same version for each architecture"
+    assert raised.value.remedy == "lock the same version for each architecture"
 
 
 def test_wheels_are_those_of_its_python_and_its_glibc() -> None:
@@ -69,21 +69,21 @@ def test_who_needs_another_python_is_told_what_to_write(tmp_path: Path, requires
     config = configured(tmp_path, requires)
     with pytest.raises(ConfigError, match=r"greetings is for Python .*, and its image has 3\.11\.2") as raised:
         pythons.require(config, Lock.parse(PACKAGE_LOCKS["debian-12"].read_text()))
-    assert raised.value.do == do
+    assert raised.value.remedy == do
 
 
 def test_who_is_not_for_the_python_that_tests_it_is_told_too(tmp_path: Path) -> None:
     config = configured(tmp_path, f"!={platform.python_version()}")
     with pytest.raises(ConfigError, match=f"and this is {platform.python_version()}") as raised:
         pythons.require(config, Lock.parse(PACKAGE_LOCKS["debian-12"].read_text()))
-    assert raised.value.do == "run the pipeline by a Python 3.11"
+    assert raised.value.remedy == "run the pipeline by a Python 3.11"
 
 
 def test_an_image_with_a_newer_python_than_this_one_cannot_be_read(tmp_path: Path) -> None:
     newer = f"3.{sys.version_info[1] + 1}"
     with pytest.raises(ConfigError, match=f"the image has Python {newer}") as raised:
         pythons.require(configured(tmp_path), replace(TRIXIE, python=newer))
-    assert raised.value.do.startswith(f"run the pipeline by Python {newer} or later")
+    assert raised.value.remedy.startswith(f"run the pipeline by Python {newer} or later")
 
 
 def test_a_project_that_says_nothing_of_python_is_asked_nothing(tmp_path: Path) -> None:

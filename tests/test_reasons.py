@@ -10,9 +10,9 @@ from shipseal.digest import Digest
 from shipseal.disk import disk
 from shipseal.distribution.fetch_image import fetch
 from shipseal.distribution.registry import Registry
-from shipseal.errors import Reason, ShipsealError, SubjectFailed, ToolFailed
+from shipseal.errors import FailureReason, ShipsealError, SubjectFailed, ToolFailed
 from shipseal.locked.store import Store
-from shipseal.smoke.junit import Outcome
+from shipseal.smoke.junit import JunitOutcome
 from shipseal.tools.toolbox import Toolbox
 
 NOWHERE = Digest.of(b"nowhere")
@@ -27,8 +27,10 @@ def messages(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) ->
         return
     made = ShipsealError.__init__
 
-    def reworded(self: ShipsealError, what: str, *, why: str | Sequence[str] = (), do: str = "", **more: Any) -> None:
-        made(self, "words" if what else "", why=why, do="other words" if do else "", **more)
+    def reworded(
+        self: ShipsealError, what: str, *, why: str | Sequence[str] = (), remedy: str = "", **more: Any
+    ) -> None:
+        made(self, "words" if what else "", why=why, remedy="other words" if remedy else "", **more)
 
     monkeypatch.setattr(ShipsealError, "__init__", reworded)
 
@@ -78,13 +80,13 @@ async def test_the_tool_is_at_fault_when_it_is_not_there_or_another(tool: Tool, 
     entry.unlink()
     with pytest.raises(ToolFailed) as missing:
         await registry(tools).pull(NOWHERE, tmp_path / "layout")
-    assert [altered.value.reason, missing.value.reason] == [Reason.ALTERED, Reason.MISSING]
+    assert [altered.value.reason, missing.value.reason] == [FailureReason.ALTERED, FailureReason.MISSING]
 
 
 async def test_a_program_that_takes_too_long_says_that_it_ran(tool: Tool) -> None:
     with pytest.raises(ToolFailed) as caught:
         await tool("sleep 20").run("oras", timeout=0.2)
-    assert caught.value.reason == Reason.TIMED_OUT
+    assert caught.value.reason == FailureReason.TIMED_OUT
     assert caught.value.ran
 
 
@@ -97,11 +99,11 @@ async def test_a_full_disk_is_nobodys_fault_whoever_was_blamed_for_it(tool: Tool
 
     with pytest.raises(ShipsealError) as caught, disk(tmp_path):
         await blame()
-    assert (caught.value.exit_code, caught.value.reason) == (ToolFailed.exit_code, Reason.NO_SPACE)
+    assert (caught.value.exit_code, caught.value.reason) == (ToolFailed.exit_code, FailureReason.NO_SPACE)
     assert isinstance(caught.value.__cause__, SubjectFailed)
 
 
 def test_tests_that_leave_no_report_on_a_full_disk_are_not_at_fault(tmp_path: Path) -> None:
     with pytest.raises(ToolFailed) as caught, disk(tmp_path):
-        Outcome.read(b"", ["OSError: [Errno 28] No space left on device: 'junit.xml'"])
+        JunitOutcome.read(b"", ["OSError: [Errno 28] No space left on device: 'junit.xml'"])
     assert isinstance(caught.value.__cause__, ToolFailed), "and the disk is told in its place"

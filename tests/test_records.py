@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shipseal.image import rootfs
-from shipseal.image.rootfs import Part
+from shipseal.image.rootfs import LayerSource
 from shipseal.image.tree import Component, Tree
 from shipseal.image.wheel import add_wheel
 from shipseal.runtime import BOOKWORM
@@ -23,7 +23,7 @@ def written(tmp_path: Path, files: Iterable[str], *, name: str = "sample_thing")
     """Return every RECORD that is written for a wheel with these files, as rows, by its path in the image."""
     tree = Tree(tmp_path / "root")
     add_wheel(tree, archives.wheel(tmp_path, name, dict.fromkeys(files, "x")), SAMPLE)
-    owned = rootfs.entries(Part("wheels", tree, {SAMPLE: sorted(tree.files)}), {}, sources=True)
+    owned = rootfs.entries(LayerSource("wheels", tree, {SAMPLE: sorted(tree.files)}), {}, sources=True)
     return {
         each.path.removeprefix(f"{SITE}/"): list(csv.reader(io.StringIO(each.content.decode()), strict=True))
         for each in owned[SAMPLE]

@@ -164,7 +164,7 @@ async def test_a_registry_that_lets_nobody_in_is_not_taken_for_an_empty_one(
         registry = Registry(tools, f"127.0.0.1:{port}", "acme/app", plain_http=True, writable=True)
         with pytest.raises(RemoteFailed, match=rf":{port} does not allow this login `oras resolve` in") as caught:
             await registry.resolve("1.0.0")
-    assert caught.value.do.startswith("run `docker login 127.0.0.1:")
+    assert caught.value.remedy.startswith("run `docker login 127.0.0.1:")
 
 
 @pytest.mark.parametrize("answer", [drop, pytest.param(break_down, marks=pytest.mark.timeout(120))])

@@ -10,7 +10,7 @@ from shipseal.attestation.certificate import require_promised
 from shipseal.attestation.identity import Certified, promised
 from shipseal.attestation.rehearsal import rehearse, require_trusted
 from shipseal.attestation.roots import certifying, newest, public_root
-from shipseal.attestation.statements import PredicateType, Subject, Who, statement
+from shipseal.attestation.statements import PredicateType, SignerIdentity, Subject, statement
 from shipseal.errors import VerificationFailed
 from shipseal.local.sigstore import LocalSigstore
 from tests.test_signing import token
@@ -32,7 +32,7 @@ def refused(promise: Certified, source: str = "") -> str:
             promise,
             NOON,
         )
-    assert failure.value.do.startswith("nothing was signed")
+    assert failure.value.remedy.startswith("nothing was signed")
     return "\n".join((failure.value.what, *failure.value.why))
 
 
@@ -45,7 +45,7 @@ def test_what_will_be_accepted_is_no_matter() -> None:
 @pytest.mark.parametrize(
     ("promise", "source", "said"),
     [
-        (Certified(Who(BUILDER.identity, "https://else.invalid")), "", "does not name who would sign"),
+        (Certified(SignerIdentity(BUILDER.identity, "https://else.invalid")), "", "does not name who would sign"),
         (Certified(SCANNER), "", "https://scanner.invalid may not sign this"),
         (Certified(BUILDER), "https://git.example/b", "it was built from https://git.example/a"),
         (Certified(BUILDER, {**CLAIMS, "source_repository_ref": "refs/tags/v1"}), "", "refs/tags/v1"),
@@ -89,7 +89,7 @@ def test_what_a_github_job_will_be_certified_as_is_known_from_its_token() -> Non
     workflow = "acme/app/.github/workflows/release.yml@refs/tags/v1"
     job = {"iss": "https://token.actions.githubusercontent.com", "job_workflow_ref": workflow, "sub": "repo:acme/app"}
     found = promised(token({**job, "repository": "acme/app", "sha": "4b825dc6", "ref": "refs/tags/v1"}))
-    assert found.who == Who(f"https://github.com/{workflow}", "https://token.actions.githubusercontent.com")
+    assert found.who == SignerIdentity(f"https://github.com/{workflow}", "https://token.actions.githubusercontent.com")
     assert dict(found.claims) == {
         "build_signer_uri": f"https://github.com/{workflow}",
         "source_repository_uri": "https://github.com/acme/app",
@@ -108,7 +108,7 @@ def test_where_and_in_which_run_a_github_job_is_are_known_from_its_token() -> No
 
 def test_the_issuer_is_who_vouches_and_not_who_passes_it_on() -> None:
     person: dict[str, object] = {"iss": "https://oauth2.sigstore.dev/auth", "email": "me@example.invalid", "sub": "1"}
-    assert promised(token(person)).who == Who("me@example.invalid", "https://oauth2.sigstore.dev/auth")
+    assert promised(token(person)).who == SignerIdentity("me@example.invalid", "https://oauth2.sigstore.dev/auth")
     federated: dict[str, object] = {**person, "federated_claims": {"connector_id": "https://accounts.google.com"}}
     assert promised(token(federated)).who.issuer == "https://accounts.google.com"
 

@@ -10,7 +10,7 @@ import pytest
 
 from shipseal.errors import ConfigError, RemoteFailed
 from shipseal.locked import debian_lock
-from shipseal.locked.debian import Lock, Package
+from shipseal.locked.debian import DebianPackage, Lock
 from shipseal.locked.relock_debian import relock_debian
 from shipseal.locked.store import Store
 from shipseal.tools.toolbox import Toolbox
@@ -31,7 +31,7 @@ class Mirror:
 
     def make(
         self, version: str, name: str = "zlib1g", source: str = "zlib", on: tuple[str, ...] = BOTH
-    ) -> list[Package]:
+    ) -> list[DebianPackage]:
         return [make_deb(self.root, name, version, each, source) for each in on]
 
     def relock(self, text: str) -> str:
@@ -82,7 +82,7 @@ def test_a_mirror_that_is_down_beside_one_that_answers_stops_it(mirror: Mirror) 
     with pytest.raises(RemoteFailed, match="cannot bring the newest") as refused:
         mirror.relock(lock_text(packages))
     assert "http://127.0.0.1:9" in "\n".join(refused.value.why)
-    assert "can be reached" in refused.value.do
+    assert "can be reached" in refused.value.remedy
 
 
 @on_debian
@@ -92,7 +92,7 @@ def test_a_mirror_that_is_behind_the_lock_does_not_take_it_back(mirror: Mirror) 
     with pytest.raises(RemoteFailed) as refused:
         mirror.relock(lock_text(new))
     assert "'1.10' of 'zlib1g:amd64'" in "\n".join(refused.value.why)
-    assert "behind the lock has to catch up" in refused.value.do
+    assert "behind the lock has to catch up" in refused.value.remedy
 
 
 @on_debian
@@ -104,7 +104,7 @@ def test_a_package_that_is_gone_from_the_suite_is_named(mirror: Mirror, left: tu
     with pytest.raises(RemoteFailed) as refused:
         mirror.relock(lock_text([*other, *packages]))
     assert re.search("zlib1g:arm64", "\n".join(refused.value.why))
-    assert "has to leave the lock" in refused.value.do
+    assert "has to leave the lock" in refused.value.remedy
 
 
 @on_debian
@@ -114,7 +114,7 @@ def test_a_name_that_no_suite_ever_had_is_named(mirror: Mirror) -> None:
     with pytest.raises(RemoteFailed) as refused:
         mirror.relock(lock_text(packages) + '\n[[package]]\nname = "zlib1"\narchitecture = "amd64"\n')
     assert "Unable to locate package zlib1:amd64" in "\n".join(refused.value.why)
-    assert refused.value.do.startswith("correct the name")
+    assert refused.value.remedy.startswith("correct the name")
 
 
 @on_debian
@@ -202,7 +202,7 @@ HEAD = 'suite = "bookworm"\npython = "3.11"\nbase = []\n[[package]]\n'
 def test_a_lock_that_cannot_be_read_is_refused_with_what_it_needs(text: str) -> None:
     with pytest.raises(ConfigError, match="cannot be read") as refused:
         debian_lock.read(text)
-    assert "each [[package]] a name and an architecture" in refused.value.do
+    assert "each [[package]] a name and an architecture" in refused.value.remedy
 
 
 @pytest.mark.parametrize(

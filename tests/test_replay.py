@@ -16,7 +16,7 @@ import pytest
 
 from shipseal.cli import main
 from shipseal.digest import Digest
-from shipseal.evidence.linked import linked
+from shipseal.evidence.library_users import linked
 from shipseal.judging.case import suite_of
 from shipseal.oci import pack
 from shipseal.project.config import HOME

@@ -11,8 +11,8 @@ from dulwich.repo import Repo
 
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.project.checkout import work_tree
-from shipseal.project.committed import compare
 from shipseal.project.revision import take
+from shipseal.project.worktree import compare
 from tests.conftest import commit
 
 FILE, LINK = 0o100644, 0o120000
@@ -84,7 +84,7 @@ def test_a_commit_that_is_not_there_is_not_built(clone: Path, tmp_path: Path) ->
     for number, name in enumerate(("HEAD", "main", "../../x", "", "A" * 40)):
         with pytest.raises(UsageError, match="names no commit"):
             take(clone, name, tmp_path / f"taken-{number}")
-    with pytest.raises(UsageError, match="is no git clone"):
+    with pytest.raises(UsageError, match="is not a git clone"):
         take(tmp_path, head(clone), tmp_path / "again")
 
 

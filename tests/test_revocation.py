@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shipseal.attestation.revocation import Revoked, passed_over, revocation
-from shipseal.attestation.statements import PredicateType, Who
+from shipseal.attestation.statements import PredicateType, SignerIdentity
 from shipseal.attestation.verification import Statement, decide
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError, UsageError
@@ -27,11 +27,14 @@ from tests.test_verification import (
 )
 
 SAID = revocation("it holds a password", NOON).predicate()
-STRANGER = Who("https://stranger.invalid", "https://issuer.invalid")
+STRANGER = SignerIdentity("https://stranger.invalid", "https://issuer.invalid")
 
 
 def revoked(
-    *subjects: Digest, who: Who = BUILDER, said: Mapping[str, Any] = SAID, at: frozenset[Digest] | None = None
+    *subjects: Digest,
+    who: SignerIdentity = BUILDER,
+    said: Mapping[str, Any] = SAID,
+    at: frozenset[Digest] | None = None,
 ) -> Statement:
     return signed(PredicateType.REVOCATION, said, subjects=frozenset(subjects), who=who, attached_to=at)
 

@@ -16,10 +16,10 @@ from shipseal.documents.verdict import RuleOutcome
 from shipseal.errors import ConfigError
 from shipseal.judging.case import read, suite_of
 from shipseal.judging.catalogue import RULES
+from shipseal.judging.image_facts import LicensedPackage, Observed, Tests, packages
 from shipseal.judging.ledger import LedgerInputs, ledger
 from shipseal.judging.licences import canonical, declared, satisfied
-from shipseal.judging.observed import Observed, Package, Tests, packages
-from shipseal.judging.policy import Database, judge
+from shipseal.judging.policy import VulnerabilityDatabase, judge
 from shipseal.judging.rules import Rules, read_rules
 from shipseal.judging.verdict import Verdict
 from shipseal.project.config import HOME
@@ -33,7 +33,7 @@ from tests.statements import RULES as SHIPPED
 OLD = SHIPPED.replace("version = 2\n", "").partition("# What is exploited")[0]
 """The shipped rules as a file of version 1 had them."""
 OTHER = f"sha256:{'1' * 64}"
-FRESH = Database(NOW - timedelta(days=1), sample=False, providers=frozenset({"kev", "epss"}))
+FRESH = VulnerabilityDatabase(NOW - timedelta(days=1), sample=False, providers=frozenset({"kev", "epss"}))
 HIGH = finding(severity=Severity.HIGH, fix=Fix.FIXED, fixed_in=("1.3",))
 
 
@@ -50,8 +50,8 @@ def codes(verdict: Verdict) -> list[str]:
     return [reason.code for reason in verdict.denied]
 
 
-def package(name: str, licence: str | None) -> Package:
-    return Package(Purl.parse(f"pkg:pypi/{name}@1.0"), licence, licence or "")
+def package(name: str, licence: str | None) -> LicensedPackage:
+    return LicensedPackage(Purl.parse(f"pkg:pypi/{name}@1.0"), licence, licence or "")
 
 
 def table() -> Iterator[tuple[str, ...]]:
@@ -71,9 +71,9 @@ def test_the_documents_list_each_rule_with_its_code_its_setting_its_message_and_
 def test_a_verdict_uses_no_code_that_the_list_of_rules_has_not() -> None:
     """Codes are written where a rule is applied: whoever adds one there has to say what it means."""
     written = set()
-    for name in ("policy", "exceptions", "observed"):
+    for name in ("policy", "exceptions", "image_facts"):
         source = (HOME / "shipseal" / "judging" / f"{name}.py").read_text(encoding="utf-8")
-        written |= set(re.findall(r'(?:Reason|reason)(?:\.of_image)?\(\s*"([a-z-]+)"', source))
+        written |= set(re.findall(r'(?:Reason|RuleResult|reason)(?:\.of_image)?\(\s*"([a-z-]+)"', source))
     assert {"vex-expired", "database-too-old", "licence"} <= written
     assert written - {rule.code for rule in RULES} == {"vex", "waiver", "noted"}
 

@@ -23,7 +23,7 @@ from shipseal.errors import (
     ToolFailed,
     UsageError,
     VerificationFailed,
-    told,
+    as_shipseal_error,
 )
 from shipseal.project.config import HOME
 from tests.conftest import NOW, MakeRun
@@ -47,7 +47,7 @@ async def third(context: Context) -> str:
 
 
 FIRST, SECOND = Stage("first", first), Stage("second", second, needs=("first",), reads=("policy",))
-THIRD = Stage("third", third, needs=("second",), live=True)
+THIRD = Stage("third", third, needs=("second",), uncached=True)
 STAGES = [FIRST, SECOND, THIRD]
 
 
@@ -148,7 +148,7 @@ async def test_a_bug_names_its_stage_and_the_event_says_what_it_was(make_run: Ma
     seen: list[Event] = []
     with pytest.raises(KeyError) as caught:
         await make_run(observe=seen.append).perform(Stage("stumble", stumble))
-    assert (told(caught.value).stage, told(caught.value).exit_code) == ("stumble", 1)
+    assert (as_shipseal_error(caught.value).stage, as_shipseal_error(caught.value).exit_code) == ("stumble", 1)
     assert seen[-1].text == "KeyError: 'nobody foresaw this'"
 
 
@@ -259,7 +259,7 @@ async def test_a_full_disk_is_said_with_what_to_do(make_run: MakeRun) -> None:
 
     with pytest.raises(ToolFailed, match="no space left for") as caught:
         await make_run().perform(Stage("fill", fill))
-    assert "free some space" in caught.value.do
+    assert "free some space" in caught.value.remedy
 
 
 async def test_a_full_disk_that_only_a_tool_saw_is_not_the_projects_fault(make_run: MakeRun) -> None:
@@ -356,7 +356,7 @@ async def test_stages_that_run_beside_one_that_fails_end_first_unless_they_reach
         *(
             Stage("soon", soon),
             Stage("later", later),
-            Stage("outside", outside, live=True),
+            Stage("outside", outside, uncached=True),
             Stage("without_end", without_end),
         ),
         *(Stage("good", good), Stage("next_", next_, needs=("good",))),

@@ -226,7 +226,7 @@ async def test_a_result_with_anything_in_it_but_files_is_none(
     await execute([WORK], run.once)
     lay(run.directory / "work", precious)
     assert not await kept(make_run, "dry-run")
-    with pytest.raises(VerificationFailed, match="work/link is no file"):
+    with pytest.raises(VerificationFailed, match="work/link is not a file"):
         await run.perform(Stage("last", last, needs=("work",)))
 
 

@@ -86,7 +86,7 @@ def dry_run(tmp_path_factory: pytest.TempPathFactory, store: Store) -> DryRun:
     [
         ("failing-test", "test", 7, "1 of 1 tests of failing-test failed", "test_the_service_says_goodbye"),
         ("no-tests", "test", 7, "no test of no-tests ran", "0 collected"),
-        ("syntax-error", "image", 7, "hello/later.py:3 is no Python", "syntax"),
+        ("syntax-error", "image", 7, "hello/later.py:3 is not valid Python", "syntax"),
         ("missing-library", "image", 7, "libsqlite3.so.0", "libsqlite3-0"),
         (
             "critical-advisory",
@@ -105,8 +105,8 @@ def test_a_defect_ends_the_run_in_its_stage_with_its_exit_code_and_its_words(
     failure = ended.failure()
     assert (failure["stage"], ended.code) == (stage, code), ended.errors
     assert what in failure["what"]
-    assert why in " ".join([failure["what"], *failure["why"], failure["do"]])
-    assert failure["do"]
+    assert why in " ".join([failure["what"], *failure["why"], failure["remedy"]])
+    assert failure["remedy"]
     assert stage not in ended.finished()
 
 
@@ -129,7 +129,7 @@ def test_a_denied_run_leaves_a_report_that_says_so(dry_run: DryRun) -> None:
 
 def test_a_statement_that_has_ended_is_named_with_its_end(dry_run: DryRun) -> None:
     failure = dry_run("expired-vex").failure()
-    assert "2025-07-01" in " ".join([*failure["why"], failure["do"]])
+    assert "2025-07-01" in " ".join([*failure["why"], failure["remedy"]])
 
 
 @pytest.mark.parametrize(("sample", "objects"), [("greetings", 2), ("compiled-wheel", None)])

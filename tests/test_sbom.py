@@ -12,16 +12,16 @@ from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument, SyftDocumen
 from shipseal.errors import ToolFailed
 from shipseal.purl import Purl
 from shipseal.scanning import sbom
-from shipseal.scanning.sbom import Package, Subject
+from shipseal.scanning.sbom import InstalledPackage, SbomSubject
 
 ZLIB = "pkg:deb/debian/zlib1g@1%3A1.2?arch=amd64"
-SUBJECT = Subject(
+SUBJECT = SbomSubject(
     "registry.example/acme/sample",
     Digest.of(b"manifest"),
     "pkg:oci/sample@sha256:1",
     (
-        Package(Purl.parse("pkg:deb/debian/zlib1g@1:1.2"), ("lib/libz.so.1", "lib/libz.so.1.2")),
-        Package(Purl.parse("pkg:pypi/foo-bar@2"), ("site/foo.pyc",)),
+        InstalledPackage(Purl.parse("pkg:deb/debian/zlib1g@1:1.2"), ("lib/libz.so.1", "lib/libz.so.1.2")),
+        InstalledPackage(Purl.parse("pkg:pypi/foo-bar@2"), ("site/foo.pyc",)),
     ),
     ("etc/passwd",),
 )
@@ -74,17 +74,17 @@ def spdx_document(created: str) -> dict[str, Any]:
     }
 
 
-def require_complete(listing: dict[str, Any], subject: Subject) -> None:
+def require_complete(listing: dict[str, Any], subject: SbomSubject) -> None:
     sbom.require_complete(SyftDocument.parse(json.dumps(listing).encode()), subject)
 
 
-def cyclonedx(document: dict[str, Any], subject: Subject) -> dict[str, Any]:
+def cyclonedx(document: dict[str, Any], subject: SbomSubject) -> dict[str, Any]:
     """Return the document as it is written."""
     made: dict[str, Any] = sbom.cyclonedx(CycloneDxDocument.parse(json.dumps(document).encode()), subject).as_json()
     return made
 
 
-def spdx(document: dict[str, Any], subject: Subject) -> dict[str, Any]:
+def spdx(document: dict[str, Any], subject: SbomSubject) -> dict[str, Any]:
     """Return the document as it is written."""
     made: dict[str, Any] = sbom.spdx(SpdxDocument.parse(json.dumps(document).encode()), subject).as_json()
     return made
@@ -127,7 +127,7 @@ def test_another_version_of_a_package_is_another_package() -> None:
 def test_an_image_without_packages_is_no_image() -> None:
     with pytest.raises(ToolFailed) as refused:
         require_complete(
-            {**LISTING, "artifacts": [], "files": []}, Subject("sample", SUBJECT.digest, "pkg:oci/sample", ())
+            {**LISTING, "artifacts": [], "files": []}, SbomSubject("sample", SUBJECT.digest, "pkg:oci/sample", ())
         )
     assert "no packages at all" in refused.value.explain()
 
@@ -139,7 +139,7 @@ def test_two_cyclonedx_documents_of_one_image_are_equal() -> None:
 
 
 def test_documents_of_two_images_differ() -> None:
-    other = Subject(SUBJECT.name, Digest.of(b"another"), SUBJECT.purl, SUBJECT.packages)
+    other = SbomSubject(SUBJECT.name, Digest.of(b"another"), SUBJECT.purl, SUBJECT.packages)
     assert cyclonedx(cdx("1", "2"), SUBJECT)["serialNumber"] != cyclonedx(cdx("1", "2"), other)["serialNumber"]
     assert SUBJECT.identifier("spdx") != SUBJECT.identifier("cyclonedx")
 

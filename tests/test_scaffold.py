@@ -7,18 +7,20 @@ from textwrap import dedent
 import pytest
 
 from shipseal.errors import UsageError
-from shipseal.scaffold.asked import Asked
 from shipseal.scaffold.callables import callables, health, others
-from shipseal.scaffold.plan import Plan, plan
+from shipseal.scaffold.config_writer import Learned, configuration, policy, preferences
+from shipseal.scaffold.plan import ScaffoldPlan, plan
 from shipseal.scaffold.poetry import requirement
+from shipseal.scaffold.project_metadata import ProjectMetadata
 from shipseal.scaffold.versions import chosen
-from shipseal.scaffold.written import Learned, configuration, policy, preferences
 
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"
 
 
-def asked(text: str, **files: str) -> Asked:
-    return Asked.read(dedent(text), {name.replace("_", "-") + ".txt": content for name, content in files.items()})
+def asked(text: str, **files: str) -> ProjectMetadata:
+    return ProjectMetadata.read(
+        dedent(text), {name.replace("_", "-") + ".txt": content for name, content in files.items()}
+    )
 
 
 @pytest.mark.parametrize(
@@ -201,7 +203,7 @@ def test_the_plain_routes_may_answer_where_a_health_path_does_not() -> None:
     assert planned({"shop.wsgi": FLASK, "shop.urls": URLS}).instead == ("/", "/d", "/api/", "/admin/")
 
 
-def planned(modules: Mapping[str, str], project: str = '[project]\nname = "shop"\n', **more: object) -> Plan:
+def planned(modules: Mapping[str, str], project: str = '[project]\nname = "shop"\n', **more: object) -> ScaffoldPlan:
     values = {"tests": ("tests",), "origin": "https://github.com/Acme/shop", **more}
     return plan({"pyproject.toml": project}, modules, **values)  # type: ignore[arg-type] # of a test
 
@@ -230,7 +232,7 @@ def test_what_has_no_application_starts_by_its_script() -> None:
 def test_several_applications_are_the_users_to_choose_from() -> None:
     with pytest.raises(UsageError, match="several applications") as raised:
         planned({"shop.web": FLASK, "admin.web": FLASK})
-    assert "--callable MODULE:NAME" in raised.value.do
+    assert "--callable MODULE:NAME" in raised.value.remedy
     assert 'callable = "admin.web:app"' in dict(
         planned({"shop.web": FLASK, "admin.web": FLASK}, named="admin.web:app").start
     )
@@ -239,7 +241,7 @@ def test_several_applications_are_the_users_to_choose_from() -> None:
 def test_what_is_no_service_is_told_what_to_write() -> None:
     with pytest.raises(UsageError, match="nothing in this project looks like a service") as raised:
         planned({"shop": "x = 1\n"})
-    assert "app = create_app()" in raised.value.do
+    assert "app = create_app()" in raised.value.remedy
 
 
 def test_a_project_without_tests_gets_one_that_holds() -> None:

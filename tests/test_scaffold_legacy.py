@@ -7,10 +7,10 @@ from textwrap import dedent
 import pytest
 
 from shipseal.errors import UsageError
-from shipseal.scaffold.asked import Asked
-from shipseal.scaffold.found import look
-from shipseal.scaffold.plan import Plan, plan
-from shipseal.scaffold.written import Learned, configuration
+from shipseal.scaffold.config_writer import Learned, configuration
+from shipseal.scaffold.detection import look
+from shipseal.scaffold.plan import ScaffoldPlan, plan
+from shipseal.scaffold.project_metadata import ProjectMetadata
 
 FLASK = "from flask import Flask\napp = Flask(__name__)\n"
 DJANGO = "from django.core.wsgi import get_wsgi_application\napplication = get_wsgi_application()\n"
@@ -33,12 +33,12 @@ console_scripts =
 """
 
 
-def asked(files: Mapping[str, str]) -> Asked:
+def asked(files: Mapping[str, str]) -> ProjectMetadata:
     texts = {name: dedent(text) for name, text in files.items()}
-    return Asked.read(texts.get("pyproject.toml"), texts)
+    return ProjectMetadata.read(texts.get("pyproject.toml"), texts)
 
 
-def planned(files: Mapping[str, str], modules: Mapping[str, str], **more: object) -> Plan:
+def planned(files: Mapping[str, str], modules: Mapping[str, str], **more: object) -> ScaffoldPlan:
     return plan(files, modules, ("tests",), "", **more)  # type: ignore[arg-type] # of a test
 
 
@@ -83,7 +83,7 @@ def test_a_list_that_setup_py_puts_together_is_that_of_requirements_txt() -> Non
     with pytest.raises(UsageError, match=r"there is no pyproject\.toml") as raised:
         asked({"setup.py": text})
     assert "setup.py puts install_requires together" in raised.value.why[0]
-    assert "[project] with name, version and dependencies" in raised.value.do
+    assert "[project] with name, version and dependencies" in raised.value.remedy
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_a_list_that_setup_py_puts_together_is_that_of_requirements_txt() -> Non
 def test_what_says_no_name_is_told_what_to_write(files: Mapping[str, str]) -> None:
     with pytest.raises(UsageError, match=r"there is no pyproject\.toml") as raised:
         asked(files)
-    assert "[build-system]" in raised.value.do
+    assert "[build-system]" in raised.value.remedy
 
 
 def test_pyproject_toml_counts_before_both_and_names_what_they_say_in_its_place() -> None:
@@ -188,7 +188,7 @@ def test_a_python_that_no_image_has_is_told_before_anything_is_locked(python: st
     with pytest.raises(UsageError, match="which no image has") as raised:
         planned({"pyproject.toml": project}, {"a.wsgi": FLASK}, offered=TWO)
     assert raised.value.why == ("debian-12 has 3.11", "debian-13 has 3.13")
-    assert 'requires-python = ">=3.11"' in raised.value.do
+    assert 'requires-python = ">=3.11"' in raised.value.remedy
 
 
 def test_a_python_that_is_no_version_is_the_users_to_put_right() -> None:
@@ -200,7 +200,7 @@ def test_a_python_that_is_no_version_is_the_users_to_put_right() -> None:
 def test_a_callable_that_is_none_is_refused_before_anything_is_written(named: str) -> None:
     with pytest.raises(UsageError, match="is not a callable") as raised:
         planned({"pyproject.toml": '[project]\nname = "a"\n'}, {"a.wsgi": FLASK}, named=named)
-    assert "MODULE:NAME" in raised.value.do
+    assert "MODULE:NAME" in raised.value.remedy
 
 
 def test_a_name_is_one_as_the_index_and_a_label_of_dns_have_it() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from shipseal.oci.layout import Layout
-from shipseal.oci.shared import copy_layouts
+from shipseal.oci.layout_copy import copy_layouts
 from tests.commands import Ended, read
 
 

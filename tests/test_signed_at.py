@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from rfc3161_client import decode_timestamp_response
 
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.errors import VerificationFailed
 from shipseal.local.sigstore import ISSUER
@@ -35,7 +35,7 @@ def stamped(ground: Ground, *stamps: str) -> Any:
 def signed_at(ground: Ground, bundle: Any, work: Path) -> datetime:
     (work / "root.json").write_text(json.dumps(ground.root()))
     root = trusted_root(work / "root.json")
-    return verify_bundle(json.dumps(bundle).encode(), root, [Who(SUBJECT, ISSUER)]).signed_at
+    return verify_bundle(json.dumps(bundle).encode(), root, [SignerIdentity(SUBJECT, ISSUER)]).signed_at
 
 
 def said(stamp: str) -> datetime:

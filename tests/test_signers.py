@@ -10,7 +10,7 @@ from shipseal.attestation.identity import Certified
 from shipseal.attestation.rehearsal import rehearse
 from shipseal.attestation.signers import Allowed
 from shipseal.attestation.signing import Signer
-from shipseal.attestation.statements import PredicateType, Subject, Who, statement
+from shipseal.attestation.statements import PredicateType, SignerIdentity, Subject, statement
 from shipseal.attestation.trust import Policy
 from shipseal.attestation.verifiers import Stranger, trusted_root, verify_bundle
 from shipseal.digest import Digest
@@ -52,7 +52,7 @@ def job(ref: str = "refs/heads/main", *, repository: str = REPOSITORY, workflow:
 
 
 def certified(claims: Mapping[str, str], identity: str = "", issuer: str = ISSUER) -> Certified:
-    return Certified(Who(identity or claims["build_signer_uri"], issuer), claims)
+    return Certified(SignerIdentity(identity or claims["build_signer_uri"], issuer), claims)
 
 
 ANOTHER: Mapping[str, tuple[Certified, str]] = {
@@ -179,8 +179,8 @@ OWN = f'"{REPOSITORY}/.github/workflows/build.yml@refs/heads/main"'
         ('runner = "github-hosted"\n', "", "its runner may be anybody's"),
         ('"github-hosted"', '"self-hosted"', "its runner may be anybody's"),
         ('"public"', '"run"', "an authority of its own"),
-        (f'"{BUILDER}"', '"https://git.invalid/tools/pipeline"', "is no workflow that others call"),
-        (f'"{BUILDER}"', f'"{BUILDER}*"', "is no workflow that others call"),
+        (f'"{BUILDER}"', '"https://git.invalid/tools/pipeline"', "is not a workflow that others call"),
+        (f'"{BUILDER}"', f'"{BUILDER}*"', "is not a workflow that others call"),
     ],
 )
 def test_level_3_is_refused_to_any_other_signer(before: str, after: str, complaint: str) -> None:
@@ -215,14 +215,14 @@ def test_level_3_asks_nothing_of_who_says_nothing_of_a_build() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ('"refs/tags/v*"', '"refs/*"', "refs/* is no ref"),
-        ('"refs/tags/v*"', '"refs/pull/*"', "refs/pull/* is no ref"),
-        ('"refs/tags/v*"', '"refs/tags/*/x"', "refs/tags/*/x is no ref"),
-        ('"refs/tags/v*"', '"refs/tags/"', "refs/tags/ is no ref"),
-        ('"refs/tags/v*"', '".*"', ".* is no ref"),
-        (f'"{REPOSITORY}"', '"https://git.invalid/*"', "is no repository"),
-        (f'"{REPOSITORY}"', '"org/repo"', "is no repository"),
-        (f'"{WORKFLOW}"', '".github/workflows/*"', "is no workflow"),
+        ('"refs/tags/v*"', '"refs/*"', "refs/* is not a valid ref"),
+        ('"refs/tags/v*"', '"refs/pull/*"', "refs/pull/* is not a valid ref"),
+        ('"refs/tags/v*"', '"refs/tags/*/x"', "refs/tags/*/x is not a valid ref"),
+        ('"refs/tags/v*"', '"refs/tags/"', "refs/tags/ is not a valid ref"),
+        ('"refs/tags/v*"', '".*"', ".* is not a valid ref"),
+        (f'"{REPOSITORY}"', '"https://git.invalid/*"', "is not a valid repository"),
+        (f'"{REPOSITORY}"', '"org/repo"', "is not a valid repository"),
+        (f'"{WORKFLOW}"', '".github/workflows/*"', "is not a valid workflow"),
         (f'workflow = "{WORKFLOW}"', "", "give identity, or else repository, workflow and ref"),
         ("ref = [", 'identity = "x"\nref = [', "give identity, or else repository, workflow and ref"),
     ],
@@ -281,6 +281,6 @@ async def test_real_certificates_are_read_claim_by_claim(
 
 
 def test_one_who_is_named_exactly_is_nobody_whose_name_only_begins_alike() -> None:
-    rule = Allowed.exactly(Who(f"{REPOSITORY}/{WORKFLOW}@refs/heads/main", ISSUER))
+    rule = Allowed.exactly(SignerIdentity(f"{REPOSITORY}/{WORKFLOW}@refs/heads/main", ISSUER))
     assert rule.objection(certified(job())) is None
     assert rule.objection(certified(job("refs/heads/main2"))) is not None

@@ -20,7 +20,7 @@ from shipseal.attestation.cosign import Accepted, agree
 from shipseal.attestation.identity import TOKEN_VARIABLE, promised
 from shipseal.attestation.roots import public_root
 from shipseal.attestation.signing import Signer, release_signer
-from shipseal.attestation.statements import PredicateType, Signed, Subject, Who, statement
+from shipseal.attestation.statements import PredicateType, Signed, SignerIdentity, Subject, statement
 from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
@@ -30,7 +30,7 @@ from shipseal.locked.store import Store
 from shipseal.project.config import Sign
 from shipseal.tools.toolbox import Toolbox
 
-BUILDER = Who(SUBJECT, ISSUER)
+BUILDER = SignerIdentity(SUBJECT, ISSUER)
 STATEMENT = json.dumps(statement(PredicateType.SIGNATURE, [Subject("a", Digest.of(b"an image"))], {})).encode()
 CLAIMS = {"source_repository_uri": "https://git.example/a", "source_repository_digest": "4b825dc6" * 5}
 ONE, TWO = Digest.of(b"one"), Digest.of(b"two")
@@ -50,7 +50,7 @@ async def bundle(tools: Toolbox, tmp_path: Path) -> bytes:
     return (tmp_path / "bundle.json").read_bytes()
 
 
-def verified(bundle: bytes, tmp_path: Path, *allowed: Who) -> Signed:
+def verified(bundle: bytes, tmp_path: Path, *allowed: SignerIdentity) -> Signed:
     return verify_bundle(bundle, trusted_root(tmp_path / "trusted_root.json"), allowed or (BUILDER,))
 
 
@@ -66,11 +66,18 @@ async def test_the_bundle_says_who_signed_and_what_was_built(bundle: bytes, tmp_
 
 
 async def test_one_of_several_who_may_sign_is_enough(bundle: bytes, tmp_path: Path) -> None:
-    assert verified(bundle, tmp_path, Who("https://else.invalid", ISSUER), BUILDER).who == BUILDER
+    assert verified(bundle, tmp_path, SignerIdentity("https://else.invalid", ISSUER), BUILDER).who == BUILDER
 
 
-@pytest.mark.parametrize("who", [Who(SUBJECT + "/", ISSUER), Who(SUBJECT, "https://else.invalid"), Who(".*", ISSUER)])
-async def test_an_identity_is_compared_exactly(bundle: bytes, tmp_path: Path, who: Who) -> None:
+@pytest.mark.parametrize(
+    "who",
+    [
+        SignerIdentity(SUBJECT + "/", ISSUER),
+        SignerIdentity(SUBJECT, "https://else.invalid"),
+        SignerIdentity(".*", ISSUER),
+    ],
+)
+async def test_an_identity_is_compared_exactly(bundle: bytes, tmp_path: Path, who: SignerIdentity) -> None:
     with pytest.raises(VerificationFailed, match="refuses the signature"):
         verified(bundle, tmp_path, who)
 
@@ -226,7 +233,7 @@ SAID = base64.urlsafe_b64encode(b'{"sub":"https://b"}').decode().rstrip("=")
 def test_a_token_that_cannot_be_read_is_the_users_to_correct(text: str) -> None:
     with pytest.raises(UsageError, match="cannot be read") as refused:
         promised(text)
-    assert refused.value.do == f"correct {TOKEN_VARIABLE}"
+    assert refused.value.remedy == f"correct {TOKEN_VARIABLE}"
 
 
 def test_a_token_is_read_whoever_has_signed_it_and_however_old_it_is() -> None:
@@ -295,7 +302,7 @@ async def test_a_job_that_may_not_ask_for_its_identity_is_told_which_permission_
     monkeypatch.delenv("ACTIONS_ID_TOKEN_REQUEST_TOKEN", raising=False)
     with pytest.raises(RemoteFailed, match="did not give an identity token") as failure:
         await released(tools, section())
-    assert failure.value.do == "allow the job `id-token: write`"
+    assert failure.value.remedy == "allow the job `id-token: write`"
 
 
 @contextmanager
@@ -333,7 +340,9 @@ async def test_a_ci_job_signs_as_its_workflow(nowhere: None, monkeypatch: pytest
         signer = await released(tools, section())
     assert signer.promise({}).builder == f"https://github.com/{workflow}"
     ambient = signer.token({})
-    assert "[redacted]" in tools.last_words(f"the answer was {ambient}".encode())[0], "it is no variable of the stage"
+    assert "[redacted]" in tools.last_words(f"the answer was {ambient}".encode())[0], (
+        "it is not a variable of the stage"
+    )
     assert ambient.rpartition(".")[2] in tools.secrets
     assert promised(signer.token({})) == signer.promise({})
 

@@ -16,7 +16,7 @@ from shipseal.errors import VerificationFailed
 from shipseal.judging.vex import read
 from shipseal.project.config import HOME
 from shipseal.rollout import metrics
-from shipseal.rollout.status import Standing
+from shipseal.rollout.status import NamespaceStatus
 from tests.k8s import standing
 
 SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z0-9_]+="(?:[^"\n\\]|\\\\|\\")*",?)+)\} ([0-9.e+-]+)')
@@ -67,7 +67,9 @@ def test_a_receipt_has_its_number_its_time_and_its_image() -> None:
 
 
 def test_where_nothing_was_deployed_the_number_is_zero_and_no_time_is_told() -> None:
-    told = samples(metrics.text(Standing(standing.NAMESPACE, standing.TARGET, None), standing.rules(), standing.NOW))
+    told = samples(
+        metrics.text(NamespaceStatus(standing.NAMESPACE, standing.TARGET, None), standing.rules(), standing.NOW)
+    )
     assert told["shipseal_deploy_receipt_sequence"] == 0
     assert "shipseal_deploy_receipt_timestamp_seconds" not in told
 

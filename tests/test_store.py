@@ -66,7 +66,7 @@ def test_an_entry_that_is_missing_is_a_tool_failure_with_the_remedy(empty: Store
     """The message says what to type."""
     with pytest.raises(ToolFailed, match="is not in the store") as raised:
         empty.get(DIGEST)
-    assert "store fetch" in raised.value.do
+    assert "store fetch" in raised.value.remedy
 
 
 def test_bytes_that_the_digest_does_not_name_are_refused_on_the_way_in(empty: Store) -> None:

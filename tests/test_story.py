@@ -9,22 +9,26 @@ import pytest
 from shipseal.errors import PolicyDenied
 from shipseal.reporting import story
 from shipseal.reporting.documents import Documents, Unreadable
-from shipseal.reporting.page import Section
-from shipseal.reporting.summary import Outcome, Row, Summary
+from shipseal.reporting.page import ReportSection
+from shipseal.reporting.summary import Row, RunSummary, StageOutcome
 from tests.report import runs
 from tests.report.written import DIGEST, DOCUMENTS, KINDS
 
 
-def summary(documents: Mapping[str, Any], **changes: Any) -> Summary:
-    values: dict[str, Any] = {"rows": (Row("assess", Outcome.DONE, 1.0, "denied"),), "failures": (), "products": {}}
-    return Summary("dry-run", "run", documents=runs.read(documents), **{**values, **changes})
+def summary(documents: Mapping[str, Any], **changes: Any) -> RunSummary:
+    values: dict[str, Any] = {
+        "rows": (Row("assess", StageOutcome.DONE, 1.0, "denied"),),
+        "failures": (),
+        "products": {},
+    }
+    return RunSummary("dry-run", "run", documents=runs.read(documents), **{**values, **changes})
 
 
-def told(run: Summary) -> dict[str, Section]:
+def told(run: RunSummary) -> dict[str, ReportSection]:
     return {section.title: section for section in story.sections(run)}
 
 
-def words(section: Section) -> str:
+def words(section: ReportSection) -> str:
     return " ".join([*section.paragraphs, *(cell for row in section.rows for cell in row)])
 
 
@@ -87,10 +91,10 @@ def test_a_document_that_could_not_be_read_is_told_with_the_reason() -> None:
 
 
 def test_what_ended_the_run_comes_first_with_reasons_and_remedy() -> None:
-    failure = PolicyDenied("1 finding is not allowed", why="CVE-2023-45853", do="upgrade")
+    failure = PolicyDenied("1 finding is not allowed", why="CVE-2023-45853", remedy="upgrade")
     failure.stage = "admit"
     first = next(story.sections(summary(DOCUMENTS, failures=(failure,))))
-    assert first == Section("admit: 1 finding is not allowed", ("Exit code 3.", "CVE-2023-45853", "upgrade"))
+    assert first == ReportSection("admit: 1 finding is not allowed", ("Exit code 3.", "CVE-2023-45853", "upgrade"))
 
 
 def test_evidence_is_listed_by_digest_without_the_blobs_it_is_made_of() -> None:

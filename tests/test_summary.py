@@ -5,17 +5,27 @@ from typing import Any
 import pytest
 
 from shipseal.errors import SubjectFailed
-from shipseal.reporting.summary import Outcome, Row, Summary, describe, lines, not_run, real, stand_ins, warnings
+from shipseal.reporting.summary import (
+    Row,
+    RunSummary,
+    StageOutcome,
+    describe,
+    lines,
+    not_run,
+    real,
+    stand_ins,
+    warnings,
+)
 from tests.report import runs
 from tests.report.written import database, emulated, image, smoke
 
 STAGES = ("build", "scan", "attest", "publish", "verify", "deploy")
 
 
-def summary(world: str = "dry-run", *, rows: tuple[Row, ...] | None = None, **documents: Any) -> Summary:
-    every = tuple(Row(stage, Outcome.DONE, 1.25, f"{stage} headline") for stage in STAGES)
+def summary(world: str = "dry-run", *, rows: tuple[Row, ...] | None = None, **documents: Any) -> RunSummary:
+    every = tuple(Row(stage, StageOutcome.DONE, 1.25, f"{stage} headline") for stage in STAGES)
     named = {name.replace("__", "/") + ".json": value for name, value in documents.items()}
-    return Summary(world, "run", every if rows is None else rows, runs.read(named), (), {})
+    return RunSummary(world, "run", every if rows is None else rows, runs.read(named), (), {})
 
 
 def test_each_stage_has_one_line_with_time_result_and_headline() -> None:
@@ -23,7 +33,7 @@ def test_each_stage_has_one_line_with_time_result_and_headline() -> None:
 
 
 def test_a_stage_without_a_time_shows_none() -> None:
-    [line, *_] = lines(summary(rows=(Row("deploy", Outcome.NOT_RUN, None, "not asked for"),)))
+    [line, *_] = lines(summary(rows=(Row("deploy", StageOutcome.NOT_RUN, None, "not asked for"),)))
     assert line == "deploy         -  not run     not asked for"
 
 
@@ -73,18 +83,20 @@ def test_without_a_scan_nothing_is_said_of_a_database() -> None:
 
 
 def test_what_did_not_finish_is_not_called_real() -> None:
-    run = summary(rows=(Row("attest", Outcome.FAILED, None, "no"), Row("publish", Outcome.NOT_RUN, None, "no")))
+    run = summary(
+        rows=(Row("attest", StageOutcome.FAILED, None, "no"), Row("publish", StageOutcome.NOT_RUN, None, "no"))
+    )
     assert real(run) == []
     assert stand_ins(run) == []
     assert warnings(run) == []
 
 
 def test_a_kept_stage_counts_as_done() -> None:
-    assert summary(rows=(Row("attest", Outcome.KEPT, 1, ""),)).finished("attest")
+    assert summary(rows=(Row("attest", StageOutcome.KEPT, 1, ""),)).finished("attest")
 
 
 def test_a_stage_that_was_not_run_is_listed_with_its_reason() -> None:
-    run = summary(rows=(Row("deploy", Outcome.NOT_RUN, None, "not asked for"),))
+    run = summary(rows=(Row("deploy", StageOutcome.NOT_RUN, None, "not asked for"),))
     assert "deploy: not asked for" in not_run(run)
 
 
@@ -100,7 +112,7 @@ def test_a_platform_that_was_not_started_is_listed() -> None:
 
 
 def test_a_platform_that_was_emulated_is_a_stand_in_and_one_that_was_not_says_why() -> None:
-    def run(how: dict[str, object]) -> Summary:
+    def run(how: dict[str, object]) -> RunSummary:
         return summary(
             image__image=image("linux/amd64", "linux/arm64"),
             smoke__smoke=smoke(isolation="docker", emulated={"linux/arm64": how}),
@@ -121,13 +133,13 @@ def test_docker_is_real_and_anything_else_a_stand_in_that_says_what_it_lacks() -
     assert "the container runtime: loader; isolation: none at all" in stand_ins(loader)
 
 
-@pytest.mark.parametrize("outcome", list(Outcome))
+@pytest.mark.parametrize("outcome", list(StageOutcome))
 @pytest.mark.parametrize("ended", [True, False])
-def test_every_outcome_is_described(outcome: Outcome, ended: bool) -> None:
+def test_every_outcome_is_described(outcome: StageOutcome, ended: bool) -> None:
     described = describe(outcome, SubjectFailed("2 tests failed"), ended)
-    assert described or outcome in {Outcome.DONE, Outcome.KEPT}
+    assert described or outcome in {StageOutcome.DONE, StageOutcome.KEPT}
 
 
 def test_what_lies_behind_a_failure_was_not_reached_and_was_not_unwanted() -> None:
-    assert describe(Outcome.NOT_RUN, None, ended=True) == "the run ended before it"
-    assert describe(Outcome.NOT_RUN, None, ended=False) == "not asked for"
+    assert describe(StageOutcome.NOT_RUN, None, ended=True) == "the run ended before it"
+    assert describe(StageOutcome.NOT_RUN, None, ended=False) == "not asked for"

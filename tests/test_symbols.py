@@ -15,7 +15,7 @@ from hypothesis import strategies as some
 
 from shipseal.errors import SubjectFailed
 from shipseal.formats.elf import exports, imports, is_elf, read
-from shipseal.image.offered import symbols
+from shipseal.image.candidates import symbols
 from tests.elfs import library
 
 PROGRAM = Path("/bin/sh").read_bytes()

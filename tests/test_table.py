@@ -37,13 +37,13 @@ def test_the_tag_moves_after_verification_and_not_before() -> None:
 
 
 def test_what_looks_or_writes_outside_is_live() -> None:
-    assert [stage.name for stage in TABLE if stage.live] == [
+    assert [stage.name for stage in TABLE if stage.uncached] == [
         "scan", "vex", "assess", "admit", "attest", "publish", "verify", "promote", "deploy",
     ]  # fmt: skip
 
 
 def test_only_row_zero_is_done_in_every_run() -> None:
-    assert [stage.name for stage in TABLE if stage.always] == ["facts", "inputs", "tools"]
+    assert [stage.name for stage in TABLE if stage.always_run] == ["facts", "inputs", "tools"]
 
 
 def test_a_token_goes_to_the_stages_that_sign_and_to_no_other() -> None:

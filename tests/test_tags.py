@@ -5,7 +5,7 @@ import re
 import pytest
 from packaging.version import Version
 
-from shipseal.distribution.tags import earlier, is_tag, newer, newest_first, tags_of
+from shipseal.distribution.tags import is_tag, newer, newest_first, previous_version, tags_of
 from shipseal.errors import SubjectFailed
 
 
@@ -127,4 +127,4 @@ def test_lists_of_evidence_are_no_tags_of_images_and_versions_come_first_by_what
 def test_the_release_before_a_version_is_the_highest_of_three_numbers_below_it(
     version: str, there: list[str], expected: str
 ) -> None:
-    assert expected == earlier(version, there)
+    assert expected == previous_version(version, there)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shipseal.judging import escapes, following, held, tiers
+from shipseal.judging import escapes, following, image_holdings, tiers
 from tests import test_tiers as table
 from tests import test_vex_abuses as abuses
 from tests.holdings import FUNCTION, INTERPRETER, LIBZ, MAIN, MODULE, OTHER, SEEN, SERVICE, TAR, WITH_TAR
@@ -39,7 +39,7 @@ E1 = table.test_e1_what_may_import_unseen_defeats_a_reading_of_imports
 E3 = table.test_e3_a_call_that_nobody_has_looked_at_defeats_it
 TABLE = table.test_evidence_becomes_what_the_table_says_and_never_more
 SLIP = table.test_e0_what_cannot_be_told_from_a_slip_is_not_called_absent
-CLOSED = held.Closure
+CLOSED = image_holdings.ImportClosure
 UNDER = ("under_investigation", "", ["E2"])
 
 MUTATIONS = {
@@ -115,7 +115,7 @@ MUTATIONS = {
         (frozenset(),),
     ),
     "E2: that it was this image": Mutation(
-        *(held, "trace", "if seen.digest not in", "if False and seen.digest not in"),
+        *(image_holdings, "trace", "if seen.digest not in", "if False and seen.digest not in"),
         abuses.test_what_was_watched_on_another_image_is_refused,
     ),
     "E3: who imports the function": Mutation(
@@ -146,12 +146,12 @@ MUTATIONS = {
     "E3: the version of a caller": Mutation(
         *(tiers, "_caller", "all(each.is_of(owner) for owner in owners)", "True"),
         table.test_e3_how_a_program_calls_is_known_of_the_version_that_somebody_has_read,
-        ("3.11.9-1", tiers.Standing.UNKNOWN),
+        ("3.11.9-1", tiers.Reachability.UNKNOWN),
     ),
     "E3: that Debian's symbols agree": Mutation(
         *(tiers, "_not_exported", "names <= (holdings.exports[path] or frozenset())", "True"),
         table.test_e3_a_library_lacks_a_function_where_debian_says_so_too,
-        (frozenset({"adler32"}), tiers.Standing.UNKNOWN),
+        (frozenset({"adler32"}), tiers.Reachability.UNKNOWN),
     ),
     "E3: static code": Mutation(
         *(tiers, "_not_exported", "if not listed or not agreed", "if False"),

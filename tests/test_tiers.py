@@ -8,8 +8,8 @@ import pytest
 
 from shipseal.judging.drafts import draft
 from shipseal.judging.following import Following
-from shipseal.judging.held import Closure, Holdings, Trace
-from shipseal.judging.tiers import Standing
+from shipseal.judging.image_holdings import Holdings, ImportClosure, Trace
+from shipseal.judging.tiers import Reachability
 from shipseal.judging.vex import read
 from shipseal.scanning.findings import Fix
 from tests.holdings import (
@@ -33,7 +33,7 @@ PACKAGE = 'package = "pkg:deb/debian/libminizip1"'
 FILES = 'files = ["usr/bin/minigzip*"]'
 LOADED = replace(WITH_TAR, trace=Trace(AMD64, frozenset({TAR}), frozenset(), frozenset(), "3 requests"))
 IN_TESTS = replace(WITH_TAR, trace=Trace(AMD64, frozenset(), frozenset({TAR}), frozenset(), "3 requests"))
-IMPORTED = replace(WITH_TAR, closures={"linux/amd64": Closure(frozenset({"tarfile"}), {})})
+IMPORTED = replace(WITH_TAR, closures={"linux/amd64": ImportClosure(frozenset({"tarfile"}), {})})
 CALLED = replace(SEEN, imports={**SEEN.imports, OTHER: frozenset({"crc32_combine"})})
 LACKING = replace(WITH_TAR, words={**WITH_TAR.words, TAR: frozenset()})
 
@@ -96,7 +96,7 @@ def test_e0_a_module_that_is_there_under_any_name_is_not_absent() -> None:
         "usr/lib/python3.11/__pycache__/tarfile.cpython-311.pyc",
     )  # fmt: skip
     there = [replace(SEEN, paths=SEEN.paths | {place}) for place in places]
-    assert [True] * len(places) == [followed(each, MODULE).standing is not Standing.ABSENT for each in there]
+    assert [True] * len(places) == [followed(each, MODULE).standing is not Reachability.ABSENT for each in there]
 
 
 def test_e0_a_file_that_is_there_is_not_absent() -> None:
@@ -104,7 +104,7 @@ def test_e0_a_file_that_is_there_is_not_absent() -> None:
     idle = Trace(AMD64, frozenset(), frozenset(), frozenset({"usr/bin/minigzip"}), "3 requests")
     without = replace(SEEN, offered={"linux/amd64": offered}, trace=idle)
     there = replace(without, paths=SEEN.paths | {"usr/bin/minigzip"})
-    assert [followed(each, FILES).standing for each in (without, there)] == [Standing.ABSENT, Standing.IDLE]
+    assert [followed(each, FILES).standing for each in (without, there)] == [Reachability.ABSENT, Reachability.IDLE]
 
 
 @pytest.mark.parametrize(
@@ -113,7 +113,7 @@ def test_e0_a_file_that_is_there_is_not_absent() -> None:
 )
 def test_e0_what_cannot_be_told_from_a_slip_is_not_called_absent(name: str, why: str) -> None:
     following = followed(SEEN, f'module = "{name}"')
-    assert following.standing is Standing.UNKNOWN
+    assert following.standing is Reachability.UNKNOWN
     assert why in " ".join(following.parts[0].against)
 
 
@@ -126,12 +126,15 @@ def test_e0_an_archive_that_nobody_has_looked_into_may_hold_it() -> None:
     ("changes", "why"),
     [
         (
-            {"closures": {"linux/arm64": Closure(frozenset({"tarfile"}), {})}},
+            {"closures": {"linux/arm64": ImportClosure(frozenset({"tarfile"}), {})}},
             "the service imports tarfile on linux/arm64",
         ),
-        ({"closures": {"a": Closure(frozenset(), {"tarfile": "sample/x.py:3"})}}, "sample/x.py:3 imports tarfile"),
-        ({"closures": {"a": Closure(frozenset({"ctypes"}), {})}}, "the service imports ctypes"),
-        ({"closures": {"a": Closure(frozenset({"pickle"}), {})}}, "the service imports pickle"),
+        (
+            {"closures": {"a": ImportClosure(frozenset(), {"tarfile": "sample/x.py:3"})}},
+            "sample/x.py:3 imports tarfile",
+        ),
+        ({"closures": {"a": ImportClosure(frozenset({"ctypes"}), {})}}, "the service imports ctypes"),
+        ({"closures": {"a": ImportClosure(frozenset({"pickle"}), {})}}, "the service imports pickle"),
         ({"closures": {}}, "nobody has read what the service imports"),
         ({"words": {MAIN: frozenset({"import_module"})}}, f"{MAIN} uses import_module"),
         ({"words": {MAIN: frozenset({"exec"})}}, f"{MAIN} uses exec"),
@@ -142,14 +145,14 @@ def test_e0_an_archive_that_nobody_has_looked_into_may_hold_it() -> None:
 )
 def test_e1_what_may_import_unseen_defeats_a_reading_of_imports(changes: dict[str, object], why: str) -> None:
     following = followed(replace(WITH_TAR, **changes), MODULE)  # type: ignore[arg-type]
-    assert (following.standing, following.proposed) == (Standing.IDLE, False)
+    assert (following.standing, following.proposed) == (Reachability.IDLE, False)
     assert any(each.startswith(why) for each in following.parts[0].against)
 
 
 @pytest.mark.parametrize("watched", [frozenset(), frozenset({MAIN})])
 def test_e2_a_file_that_nobody_watched_is_not_said_to_be_idle(watched: frozenset[str]) -> None:
     trace = Trace(AMD64, frozenset(), frozenset(), watched, "3 requests")
-    assert followed(replace(WITH_TAR, trace=trace), MODULE).standing is Standing.UNKNOWN
+    assert followed(replace(WITH_TAR, trace=trace), MODULE).standing is Reachability.UNKNOWN
 
 
 @pytest.mark.parametrize(
@@ -167,15 +170,15 @@ def test_e2_a_file_that_nobody_watched_is_not_said_to_be_idle(watched: frozenset
 )
 def test_e3_a_call_that_nobody_has_looked_at_defeats_it(changes: dict[str, object], why: str) -> None:
     following = followed(replace(SEEN, **changes), f'{FUNCTION}\nargument = ["%#mc"]')  # type: ignore[arg-type]
-    assert following.standing is Standing.UNKNOWN
+    assert following.standing is Reachability.UNKNOWN
     assert why in " ".join(following.parts[0].against)
 
 
 @pytest.mark.parametrize(
-    ("version", "standing"), [("3.11.2-6+deb12u10", Standing.UNCALLED), ("3.11.9-1", Standing.UNKNOWN)]
+    ("version", "standing"), [("3.11.2-6+deb12u10", Reachability.UNCALLED), ("3.11.9-1", Reachability.UNKNOWN)]
 )
 def test_e3_how_a_program_calls_is_known_of_the_version_that_somebody_has_read(
-    version: str, standing: Standing
+    version: str, standing: Reachability
 ) -> None:
     calls = {**SEEN.imports, INTERPRETER: frozenset({"crc32_combine"})}
     owner = replace(SEEN.owners[INTERPRETER][0], version=version)
@@ -186,12 +189,14 @@ def test_e3_how_a_program_calls_is_known_of_the_version_that_somebody_has_read(
 @pytest.mark.parametrize(
     ("exported", "standing"),
     [
-        (frozenset({"crc32", "adler32"}), Standing.LACKING),
-        (frozenset({"adler32"}), Standing.UNKNOWN),  # not all that Debian lists: the file was not read as it is
-        (frozenset({"crc32", "crc32_combine"}), Standing.UNCALLED),
+        (frozenset({"crc32", "adler32"}), Reachability.LACKING),
+        (frozenset({"adler32"}), Reachability.UNKNOWN),  # not all that Debian lists: the file was not read as it is
+        (frozenset({"crc32", "crc32_combine"}), Reachability.UNCALLED),
     ],
 )
-def test_e3_a_library_lacks_a_function_where_debian_says_so_too(exported: frozenset[str], standing: Standing) -> None:
+def test_e3_a_library_lacks_a_function_where_debian_says_so_too(
+    exported: frozenset[str], standing: Reachability
+) -> None:
     assert standing is followed(replace(SEEN, exports={**SEEN.exports, LIBZ: exported}), FUNCTION).standing
 
 
@@ -200,7 +205,7 @@ def test_e3_a_library_lacks_a_function_where_debian_says_so_too(exported: frozen
 )
 def test_e3_a_module_that_has_the_name_or_was_not_read_does_not_lack_it(words: dict[str, frozenset[str]]) -> None:
     following = followed(replace(WITH_TAR, words={MAIN: frozenset(), **words}), f'{MODULE}\nfunctions = ["seek"]')
-    assert following.standing is not Standing.LACKING
+    assert following.standing is not Reachability.LACKING
 
 
 def test_a_draft_is_no_statement_before_a_person_has_put_a_name_a_reason_and_a_last_day_into_it() -> None:

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from shipseal.cli import update_told
+from shipseal.cli import update_output
 from shipseal.digest import Digest
 from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument, SyftDocument
 from shipseal.documents.scan import ScanDocument
 from shipseal.documents.verify import VerificationDocument, VerificationStatement
-from shipseal.evidence.tool_answers import Answers, Difference, accepted, differences, found, judged, listed
+from shipseal.evidence.tool_answers import Answers, ToolDifference, accepted, differences, found, judged, listed
 from shipseal.locked.upgrade_tools import Left
 from tests import documents
 from tests.commands import NOW
@@ -65,21 +65,21 @@ def test_names_within_a_document_and_the_order_of_lists_are_no_difference() -> N
 
 def test_a_field_of_a_package_is_named() -> None:
     before, after = written(), written(licenses=["MIT"], foundBy="another")
-    expected = [Difference(f"packages on {PLATFORM}", "changed", ZLIB, ("foundBy", "licenses"))]
+    expected = [ToolDifference(f"packages on {PLATFORM}", "changed", ZLIB, ("foundBy", "licenses"))]
     assert expected == list(differences(said(before), said(after)))
 
 
 def test_a_field_within_a_field_is_named_with_both() -> None:
     before, after = written(), written()
     after[0]["files"][0]["metadata"]["mimeType"] = "y"
-    expected = [Difference(f"files on {PLATFORM}", "changed", "/lib/z", ("metadata.mimeType",))]
+    expected = [ToolDifference(f"files on {PLATFORM}", "changed", "/lib/z", ("metadata.mimeType",))]
     assert expected == list(differences(said(before), said(after)))
 
 
 def test_a_component_that_is_no_longer_listed_is_gone() -> None:
     before, after = written(), written()
     after[1]["components"].pop(0)
-    expected = [Difference(f"CycloneDX on {PLATFORM}", "gone", f"library {ZLIB}")]
+    expected = [ToolDifference(f"CycloneDX on {PLATFORM}", "gone", f"library {ZLIB}")]
     assert expected == list(differences(said(before), said(after)))
 
 
@@ -87,8 +87,8 @@ def test_a_finding_that_is_new_and_one_that_is_worse_are_told() -> None:
     before = scanned(match())
     after = scanned(match(severity="Critical"), match("pkg:pypi/other@1"))
     assert [
-        Difference(f"findings on {PLATFORM}", "changed", f"CVE-1 {ZLIB}", ("severity",)),
-        Difference(f"findings on {PLATFORM}", "new", "CVE-1 pkg:pypi/other@1"),
+        ToolDifference(f"findings on {PLATFORM}", "changed", f"CVE-1 {ZLIB}", ("severity",)),
+        ToolDifference(f"findings on {PLATFORM}", "new", "CVE-1 pkg:pypi/other@1"),
     ] == list(differences(before, after))
 
 
@@ -96,14 +96,14 @@ def test_another_fix_and_another_way_to_a_match_are_told() -> None:
     other = match()
     other["vulnerability"]["fix"]["versions"] = ["3"]
     other["matchDetails"] = [{"type": "cpe-match"}]
-    expected = [Difference(f"findings on {PLATFORM}", "changed", f"CVE-1 {ZLIB}", ("fix.versions", "matched by"))]
+    expected = [ToolDifference(f"findings on {PLATFORM}", "changed", f"CVE-1 {ZLIB}", ("fix.versions", "matched by"))]
     assert expected == list(differences(scanned(match()), scanned(other)))
 
 
 def test_another_verdict_is_told() -> None:
     before = documents.verdict(REFERENCE, NOW, {})
     after = documents.verdict(REFERENCE, NOW + timedelta(days=1), {}, allowed=False)
-    expected = [Difference("the verdict", "changed", "on the image", ("allowed",))]
+    expected = [ToolDifference("the verdict", "changed", "on the image", ("allowed",))]
     assert expected == list(differences(judged(before), judged(after)))
 
 
@@ -120,16 +120,16 @@ def test_signatures_of_one_type_fewer_are_told_and_their_digests_are_not() -> No
 
     before, after = accepted(verification(b"a", "t", "t", "u")), accepted(verification(b"b", "t"))
     assert [
-        Difference("signatures", "changed", "t by me", ("count",)),
-        Difference("signatures", "gone", "u by me"),
+        ToolDifference("signatures", "changed", "t by me", ("count",)),
+        ToolDifference("signatures", "gone", "u by me"),
     ] == list(differences(before, after))
 
 
 def test_people_read_one_line_for_all_that_differ_alike(capsys: pytest.CaptureFixture[str]) -> None:
     """A hostile name reaches no terminal as it is."""
-    every = [Difference("files", "changed", name, ("size",)) for name in ("/a", "/b", "/c", "/d\x1b[2J", "/e")]
+    every = [ToolDifference("files", "changed", name, ("size",)) for name in ("/a", "/b", "/c", "/d\x1b[2J", "/e")]
     left = Left("kustomize", "5.8.2", "5.8.3 cannot be had:\x07 403")
-    update_told.tools([left], [*every, Difference("files", "gone", "/f\x1b")], as_json=False)
+    update_output.tools([left], [*every, ToolDifference("files", "gone", "/f\x1b")], as_json=False)
     assert capsys.readouterr().out.splitlines() == [
         "  note    kustomize stays at 5.8.2: 5.8.3 cannot be had:\\x07 403",
         "the sample: told otherwise by the new tools",
@@ -139,12 +139,12 @@ def test_people_read_one_line_for_all_that_differ_alike(capsys: pytest.CaptureFi
 
 
 def test_people_read_that_nothing_differs(capsys: pytest.CaptureFixture[str]) -> None:
-    update_told.tools([], [], as_json=False)
+    update_output.tools([], [], as_json=False)
     assert capsys.readouterr().out == "the sample: as before, by the new tools too\n"
 
 
 def test_machines_get_every_difference(capsys: pytest.CaptureFixture[str]) -> None:
-    update_told.tools([Left("a", "1", "b")], [Difference("files", "new", "/a")], as_json=True)
+    update_output.tools([Left("a", "1", "b")], [ToolDifference("files", "new", "/a")], as_json=True)
     assert capsys.readouterr().out == (
         '{"event": "tools", "compared": true, "differences": [{"where": "files", "what": "new", "name": "/a", '
         '"fields": []}], "left": [{"name": "a", "version": "1", "why": "b"}]}\n'
@@ -153,5 +153,5 @@ def test_machines_get_every_difference(capsys: pytest.CaptureFixture[str]) -> No
 
 def test_where_no_tool_was_asked_for_nothing_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     for as_json in (True, False):
-        update_told.tools([], None, as_json=as_json)
+        update_output.tools([], None, as_json=as_json)
     assert not capsys.readouterr().out

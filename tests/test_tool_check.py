@@ -20,7 +20,7 @@ from shipseal.locked.listing import Item
 from shipseal.locked.locks import LockedTool
 from shipseal.locked.mirror_places import place
 from shipseal.locked.store import Store
-from shipseal.locked.tool_check import Compared, chosen, compare
+from shipseal.locked.tool_check import ToolComparison, chosen, compare
 from tests.commands import arguments, pipeline
 from tests.origins import toolbox
 from tests.test_fetch_tools import PLATFORM, built, cache, locked, needs_go, sources
@@ -40,7 +40,7 @@ def mirror(directory: Path, platform: str, blobs: Mapping[str, tuple[Digest, byt
     return directory
 
 
-def compared(where: Path, named: Sequence[LockedTool], *mirrors: Path) -> list[Compared]:
+def compared(where: Path, named: Sequence[LockedTool], *mirrors: Path) -> list[ToolComparison]:
     """Compare tools, from sources that are there already; nothing is in the store."""
     inputs, store = Inputs((), {}, tuple(named), PLATFORM), Store(where / "store")
     tools = toolbox(store, where / "log.txt", {"GOPROXY": "off"})

@@ -82,7 +82,7 @@ def test_a_wheel_that_does_not_match_its_own_record_is_refused(tree: Tree, tmp_p
     path = archives.wheel(tmp_path, "sample", {"sample.py": "aaaaaaaaaa"})
     path.write_bytes(path.read_bytes().replace(b"aaaaaaaaaa", b"bbbbbbbbbb"))
     add_wheel(tree, path)
-    with pytest.raises(SubjectFailed, match="is no valid wheel"):
+    with pytest.raises(SubjectFailed, match="is not a valid wheel"):
         tree.content(f"{SITE}/sample.py")
     with tree.open(f"{SITE}/sample.py") as stream, pytest.raises(SubjectFailed) as caught:
         stream.read()
@@ -104,7 +104,7 @@ def test_a_wheel_with_a_file_that_cannot_be_opened_is_refused_when_it_is_wanted(
         data[central + at + 2] = value
     path.write_bytes(data)
     add_wheel(tree, path)
-    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+    with pytest.raises(SubjectFailed, match="is not a valid wheel") as caught:
         tree.read(f"{SITE}/sample.py")
     assert reason in str(caught.value.why)
 
@@ -112,14 +112,14 @@ def test_a_wheel_with_a_file_that_cannot_be_opened_is_refused_when_it_is_wanted(
 def test_a_wheel_that_records_other_bytes_than_it_has_is_refused_when_they_are_read(tree: Tree, tmp_path: Path) -> None:
     path = archives.wheel(tmp_path, "sample", {"sample.py": "aaaaaaaaaa"}, recorded={"sample.py": b"bbbbbbbbbb"})
     add_wheel(tree, path)
-    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+    with pytest.raises(SubjectFailed, match="is not a valid wheel") as caught:
         tree.read(f"{SITE}/sample.py")
     assert caught.value.why == ("hash of sample.py didn't match RECORD",)
 
 
 def test_a_wheel_with_a_file_that_its_record_does_not_name_is_refused(tree: Tree, tmp_path: Path) -> None:
     path = archives.wheel(tmp_path, "sample", {"sample.py": "", "more.py": ""}, recorded={"more.py": None})
-    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+    with pytest.raises(SubjectFailed, match="is not a valid wheel") as caught:
         add_wheel(tree, path)
     assert "more.py is not mentioned in RECORD" in str(caught.value.why)
 
@@ -131,7 +131,7 @@ def test_a_wheel_whose_record_has_weak_hashes_is_refused(tree: Tree, tmp_path: P
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in files.items():
             archive.writestr(name, content.replace(b"sha256=", b"md5="))
-    with pytest.raises(SubjectFailed, match="is no valid wheel") as caught:
+    with pytest.raises(SubjectFailed, match="is not a valid wheel") as caught:
         add_wheel(tree, path)
     assert "one by md5" in str(caught.value.why)
 
@@ -158,7 +158,7 @@ def test_a_hard_link_to_nothing_is_refused(tree: Tree, tmp_path: Path) -> None:
 
 def test_a_file_that_is_no_wheel_is_refused(tree: Tree, tmp_path: Path) -> None:
     (tmp_path / "sample-1.0-py3-none-any.whl").write_bytes(b"no zip")
-    with pytest.raises(SubjectFailed, match="is no valid wheel"):
+    with pytest.raises(SubjectFailed, match="is not a valid wheel"):
         add_wheel(tree, tmp_path / "sample-1.0-py3-none-any.whl")
 
 
@@ -232,7 +232,7 @@ def test_a_missing_library_is_named_with_who_needs_it_and_the_package_that_has_i
     with pytest.raises(SubjectFailed, match=r"libx.so.3 is missing from the image") as caught:
         needed(tree, ["a.so"], "amd64", lambda name: "libx3" if name == "libx.so.3" else "")
     assert caught.value.why == ("a.so needs it", "the Debian package libx3 has it")
-    assert '"libx3"' in caught.value.do
+    assert '"libx3"' in caught.value.remedy
 
 
 def test_a_missing_library_that_no_package_has_is_named_too(tree: Tree) -> None:
@@ -256,8 +256,8 @@ def test_all_libraries_that_are_missing_are_named_at_once(tree: Tree) -> None:
         "a.so needs libz.so.1",
         "no package of the package lock has libz.so.1",
     )
-    assert 'add "libx3", "liby1" to image.extra-packages' in caught.value.do
-    assert "lock the Debian package" in caught.value.do
+    assert 'add "libx3", "liby1" to image.extra-packages' in caught.value.remedy
+    assert "lock the Debian package" in caught.value.remedy
 
 
 def test_a_library_for_another_platform_is_refused(tree: Tree) -> None:

@@ -13,7 +13,7 @@ from shipseal.digest import Digest
 from shipseal.documents.verdict import VerdictDocument
 from shipseal.judging.case import decide
 from shipseal.project.config import HOME
-from shipseal.reporting import judged, junit, sarif
+from shipseal.reporting import junit, sarif, verdict_markdown
 from tests.cases import SERVICE, WAITRESS, ZLIB, case, match
 from tests.statements import RULES, statement
 
@@ -122,7 +122,7 @@ def test_the_junit_counts_what_was_denied_as_failed_and_what_is_off_or_excused_a
 
 def test_the_markdown_has_the_answer_the_reasons_and_every_rule(tmp_path: Path) -> None:
     document = verdict()
-    page = MarkdownIt("commonmark").enable("table").render(judged.render(document))
+    page = MarkdownIt("commonmark").enable("table").render(verdict_markdown.render(document))
     assert "Denied, for 2 reasons" in page
     assert "Without VEX statements it would be denied for 3 reasons" in page
     assert all(f"<td>{each.code}</td>" in page for each in document.rules)
@@ -137,6 +137,6 @@ def test_hostile_text_stays_text_in_each_of_them() -> None:
     (name,) = (each.get("name") for each in ElementTree.fromstring(junit.render(document))[1])
     assert name is not None
     assert name.isprintable()
-    page = MarkdownIt("commonmark").enable("table").render(judged.render(document))
+    page = MarkdownIt("commonmark").enable("table").render(verdict_markdown.render(document))
     assert "<b>" not in page
     assert "<a " not in page

@@ -15,21 +15,21 @@ from shipseal.attestation.statements import (
     VERDICT_FIELD,
     PredicateType,
     Signed,
+    SignerIdentity,
     Subject,
-    Who,
     statement,
 )
 from shipseal.attestation.trust import Policy, Scope, TrustRoot
-from shipseal.attestation.verification import Image, Statement, decide
+from shipseal.attestation.verification import ImageIndex, Statement, decide
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.project.config import HOME
 
 INDEX, AMD64, ARM64 = (Digest.of(name) for name in (b"index", b"amd64", b"arm64"))
-IMAGE = Image(INDEX, {"linux/amd64": AMD64, "linux/arm64": ARM64})
+IMAGE = ImageIndex(INDEX, {"linux/amd64": AMD64, "linux/arm64": ARM64})
 ALL = frozenset({INDEX, AMD64, ARM64})
-BUILDER = Who("https://builder.invalid", "https://issuer.invalid")
-SCANNER = Who("https://scanner.invalid", "https://issuer.invalid")
+BUILDER = SignerIdentity("https://builder.invalid", "https://issuer.invalid")
+SCANNER = SignerIdentity("https://scanner.invalid", "https://issuer.invalid")
 NOON = datetime(2026, 11, 25, 12, tzinfo=UTC)
 
 TEXT = """
@@ -76,7 +76,7 @@ def signed(
     *,
     subjects: frozenset[Digest] = ALL,
     attached_to: frozenset[Digest] | None = None,
-    who: Who = BUILDER,
+    who: SignerIdentity = BUILDER,
     claims: Mapping[str, str] | None = None,
 ) -> Statement:
     document = statement(kind, [Subject("a", digest) for digest in sorted(subjects)], predicate)
@@ -453,13 +453,13 @@ def test_malformed_subjects_name_nothing() -> None:
 @pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
-        ('provenance = "image"', 'provenence = "image"', "is no kind of statement"),
+        ('provenance = "image"', 'provenence = "image"', "is not a kind of statement"),
         ('"image"', '"sometimes"', "require.provenance"),
         ("slsa-build-level = 1", "slsa-build-level = 4", "slsa-build-level: 4 is above 3"),
         ("slsa-build-level = 1", "slsa-build-level = 3", "3 is not for what a run signs by an authority of its own"),
         ('trust-root = "run"', 'trust-root = "file"', "trust-root-file"),
         ('trust-root = "run"', 'trust-rot = "run"', "did you mean trust-root?"),
-        ('statements = ["vulns"]', 'statements = ["vuln"]', "is no kind of statement"),
+        ('statements = ["vulns"]', 'statements = ["vuln"]', "is not a kind of statement"),
     ],
 )
 def test_a_policy_that_is_wrong_says_where(before: str, after: str, complaint: str) -> None:

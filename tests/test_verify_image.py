@@ -18,7 +18,7 @@ from shipseal.attestation.signing import Signer
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import EMPTY, attach
 from shipseal.errors import VerificationFailed
-from shipseal.image.verified import Verified, verify_image
+from shipseal.image.verification import VerifiedImage, verify_image
 from shipseal.local.sigstore import LocalSigstore, local_sigstore
 from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
@@ -103,11 +103,11 @@ class Published:
                 self.layout.list_more([referrer.descriptor])
         return Digest.of(bundle)
 
-    def verify(self, digest: Digest | None = None) -> Verified:
+    def verify(self, digest: Digest | None = None) -> VerifiedImage:
         policy = read_policy(self.directory / "verification.toml", "production")
         root = policy.root(None, Path("nowhere"), self.directory)
 
-        async def verified() -> Verified:
+        async def verified() -> VerifiedImage:
             return await verify_image(
                 str(self.layout.path), policy, root=root, store=self.tools.store, now=datetime.now(UTC), digest=digest
             )

@@ -8,12 +8,12 @@ import pytest
 from shipseal.digest import Digest
 from shipseal.documents.vex import RecordedClaim
 from shipseal.errors import ConfigError, VerificationFailed
-from shipseal.judging.claims import OURS, Claim, State, describe, hold, restore
+from shipseal.judging.claims import OURS, Claim, ClaimState, describe, match_statements, restore
 from shipseal.judging.openvex import cross_check, for_scanner, publish
 from shipseal.judging.vex import read
 from shipseal.project.config import HOME
 from shipseal.purl import Purl
-from shipseal.scanning.findings import Database, Finding, Report
+from shipseal.scanning.findings import Finding, Report, ReportDatabase
 from tests import measured
 from tests.statements import NOW, document, finding, parsed, rules, statement
 
@@ -30,10 +30,10 @@ IMAGE = measured.image(
 
 def held(*statements: dict[str, Any], **changes: Any) -> tuple[Claim, ...]:
     values: dict[str, Any] = {"imports": {}, "files": ["lib/libz.so.1"], "now": NOW, **changes}
-    return hold({"policy/vex/test.json": parsed(*statements)}, [ZLIB], **values)
+    return match_statements({"policy/vex/test.json": parsed(*statements)}, [ZLIB], **values)
 
 
-def states(*statements: dict[str, Any], **changes: Any) -> list[State]:
+def states(*statements: dict[str, Any], **changes: Any) -> list[ClaimState]:
     return [claim.state for claim in held(*statements, **changes)]
 
 
@@ -82,33 +82,33 @@ def test_another_version_of_openvex_is_refused() -> None:
 
 
 def test_a_statement_holds_on_its_last_day_and_not_on_the_next() -> None:
-    assert states(statement(valid_until="2026-11-25")) == [State.APPLIED]
-    assert states(statement(valid_until="2026-11-24")) == [State.EXPIRED]
+    assert states(statement(valid_until="2026-11-25")) == [ClaimState.APPLIED]
+    assert states(statement(valid_until="2026-11-24")) == [ClaimState.EXPIRED]
 
 
 def test_a_statement_from_the_future_does_not_hold_yet() -> None:
-    assert states(statement(timestamp="2026-12-01T00:00:00Z")) == [State.NOT_YET_VALID]
+    assert states(statement(timestamp="2026-12-01T00:00:00Z")) == [ClaimState.NOT_YET_VALID]
 
 
 def test_a_statement_about_a_package_that_is_not_there_says_nothing() -> None:
-    assert states(statement(products=[{"@id": "pkg:deb/debian/zlib1g@9"}])) == [State.NOT_IN_IMAGE]
+    assert states(statement(products=[{"@id": "pkg:deb/debian/zlib1g@9"}])) == [ClaimState.NOT_IN_IMAGE]
 
 
 def test_a_statement_is_refuted_by_a_file_that_should_not_be_there() -> None:
     (claim,) = held(statement(conditions=[{"no_file": "*libz.so*"}]))
-    assert (claim.state, claim.refuted_by) == (State.REFUTED, ("the image has lib/libz.so.1",))
+    assert (claim.state, claim.refuted_by) == (ClaimState.REFUTED, ("the image has lib/libz.so.1",))
 
 
 @pytest.mark.parametrize(
     ("imports", "state"),
     [
-        ({"usr/bin/known": frozenset({"sscanf"})}, State.APPLIED),
-        ({"usr/bin/other": frozenset({"printf"})}, State.APPLIED),
-        ({"usr/bin/other": frozenset({"sscanf"})}, State.REFUTED),
-        ({"usr/bin/other": None}, State.REFUTED),
+        ({"usr/bin/known": frozenset({"sscanf"})}, ClaimState.APPLIED),
+        ({"usr/bin/other": frozenset({"printf"})}, ClaimState.APPLIED),
+        ({"usr/bin/other": frozenset({"sscanf"})}, ClaimState.REFUTED),
+        ({"usr/bin/other": None}, ClaimState.REFUTED),
     ],
 )
-def test_a_statement_is_refuted_by_an_import_that_nobody_looked_at(imports: Any, state: State) -> None:
+def test_a_statement_is_refuted_by_an_import_that_nobody_looked_at(imports: Any, state: ClaimState) -> None:
     condition = {"no_import": "*scanf", "unless": ["usr/bin/known"]}
     assert states(statement(conditions=[condition]), imports=imports) == [state]
 
@@ -128,26 +128,26 @@ def test_two_statements_about_one_thing_are_refused() -> None:
 )
 def test_a_statement_that_names_a_package_twice_is_one_statement_about_it(products: list[str]) -> None:
     (claim,) = held(statement(products=[{"@id": each} for each in products]))
-    assert (claim.state, claim.product) == (State.APPLIED, Purl.parse(products[0]))
+    assert (claim.state, claim.product) == (ClaimState.APPLIED, Purl.parse(products[0]))
 
 
 def test_a_version_that_is_not_there_beside_one_that_is_says_nothing() -> None:
     named = [{"@id": "pkg:deb/debian/zlib1g@1.2"}, {"@id": "pkg:deb/debian/zlib1g@9"}]
-    assert states(statement(products=named)) == [State.APPLIED, State.NOT_IN_IMAGE]
+    assert states(statement(products=named)) == [ClaimState.APPLIED, ClaimState.NOT_IN_IMAGE]
 
 
 @pytest.mark.parametrize(
     ("until", "sample", "state"),
-    [("2026-11-20", "2026-11-20", State.APPLIED), ("2026-11-20", "2026-11-21", State.EXPIRED)],
+    [("2026-11-20", "2026-11-20", ClaimState.APPLIED), ("2026-11-20", "2026-11-21", ClaimState.EXPIRED)],
 )
-def test_what_held_on_the_day_of_a_sample_holds_by_it(until: str, sample: str, state: State) -> None:
+def test_what_held_on_the_day_of_a_sample_holds_by_it(until: str, sample: str, state: ClaimState) -> None:
     day = datetime.fromisoformat(f"{sample}T00:00:00Z")
-    claims = hold({"a.json": parsed(statement(valid_until=until))}, [ZLIB], {}, (), NOW, day)
+    claims = match_statements({"a.json": parsed(statement(valid_until=until))}, [ZLIB], {}, (), NOW, day)
     assert [claim.state for claim in claims] == [state]
 
 
 def test_an_expired_statement_contradicts_nothing() -> None:
-    assert states(statement(), statement(valid_until="2026-11-24")) == [State.APPLIED, State.EXPIRED]
+    assert states(statement(), statement(valid_until="2026-11-24")) == [ClaimState.APPLIED, ClaimState.EXPIRED]
 
 
 @pytest.mark.parametrize("name", ["CVE-2026-1", "GHSA-aaaa-bbbb-cccc"])
@@ -224,7 +224,7 @@ def test_grype_is_given_one_statement_for_each_package_version() -> None:
 
 
 def report(found: list[Finding], suppressed: list[Finding] | None = None) -> Report:
-    return Report(tuple(found), tuple(suppressed or ()), Database("2026-11-25T00:00:00Z", "v6.1.7"))
+    return Report(tuple(found), tuple(suppressed or ()), ReportDatabase("2026-11-25T00:00:00Z", "v6.1.7"))
 
 
 def test_agreement_with_grype_is_counted() -> None:

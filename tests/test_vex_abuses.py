@@ -10,21 +10,21 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.statements import PredicateType, Who
+from shipseal.attestation.statements import PredicateType, SignerIdentity
 from shipseal.digest import Digest
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.smoke import TraceDocument
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.image import contents
-from shipseal.judging import held
+from shipseal.judging import image_holdings
 from shipseal.judging.advisories import Knowledge, read_facts
-from shipseal.judging.claims import Claim, State, hold
+from shipseal.judging.claims import Claim, ClaimState, match_statements
 from shipseal.judging.drafts import draft
 from shipseal.judging.following import follow, together
-from shipseal.judging.held import Holdings, Trace
+from shipseal.judging.image_holdings import Holdings, Trace
 from shipseal.judging.openvex import publish
-from shipseal.judging.tiers import Standing
-from shipseal.judging.vex import Status, read
+from shipseal.judging.tiers import Reachability
+from shipseal.judging.vex import VexStatus, read
 from shipseal.oci.layout import Layout
 from shipseal.scanning.findings import Finding
 from tests import measured
@@ -54,7 +54,7 @@ def judged(
     """Return what people state and what follows, as the stage joins them."""
     findings = [found or finding()]
     documents = {"policy/vex/test.json": parsed(*stated)} if stated else {}
-    claims = hold(documents, holdings.packages, holdings.imports, holdings.paths, NOW, holdings=holdings)
+    claims = match_statements(documents, holdings.packages, holdings.imports, holdings.paths, NOW, holdings=holdings)
     return together(claims, follow(findings, known or Knowledge(), holdings), findings, NOW)
 
 
@@ -71,22 +71,22 @@ def test_what_holds_is_excused_so_that_the_rest_of_this_file_means_something() -
 @pytest.mark.parametrize(
     ("stated", "state"),
     [
-        ({"products": [{"@id": "pkg:deb/debian/libc6"}]}, State.NOT_IN_IMAGE),
-        ({"products": [{"@id": "pkg:deb/debian/zlib1g@9"}]}, State.NOT_IN_IMAGE),
-        ({"products": [{"@id": "pkg:pypi/zlib1g"}]}, State.NOT_IN_IMAGE),
-        ({"products": [{"@id": f"pkg:oci/sample@{INDEX}"}]}, State.NOT_IN_IMAGE),
-        ({"vulnerability": {"name": "CVE-2026-2"}}, State.APPLIED),
-        ({"valid_until": "2026-11-24"}, State.EXPIRED),
-        ({"timestamp": "2026-12-01T00:00:00Z"}, State.NOT_YET_VALID),
-        ({"conditions": [{"no_file": "*libz*"}]}, State.REFUTED),
-        ({"status": "under_investigation", "justification": None}, State.APPLIED),
+        ({"products": [{"@id": "pkg:deb/debian/libc6"}]}, ClaimState.NOT_IN_IMAGE),
+        ({"products": [{"@id": "pkg:deb/debian/zlib1g@9"}]}, ClaimState.NOT_IN_IMAGE),
+        ({"products": [{"@id": "pkg:pypi/zlib1g"}]}, ClaimState.NOT_IN_IMAGE),
+        ({"products": [{"@id": f"pkg:oci/sample@{INDEX}"}]}, ClaimState.NOT_IN_IMAGE),
+        ({"vulnerability": {"name": "CVE-2026-2"}}, ClaimState.APPLIED),
+        ({"valid_until": "2026-11-24"}, ClaimState.EXPIRED),
+        ({"timestamp": "2026-12-01T00:00:00Z"}, ClaimState.NOT_YET_VALID),
+        ({"conditions": [{"no_file": "*libz*"}]}, ClaimState.REFUTED),
+        ({"status": "under_investigation", "justification": None}, ClaimState.APPLIED),
     ],
     ids=[
         *("another package", "another version", "another type", "an image as product", "another vulnerability"),
         *("expired", "from the future", "against its own condition", "a status that excuses nothing"),
     ],
 )
-def test_a_statement_that_does_not_fit_has_no_effect(stated: dict[str, Any], state: State) -> None:
+def test_a_statement_that_does_not_fit_has_no_effect(stated: dict[str, Any], state: ClaimState) -> None:
     claims = judged(statement(**stated))
     assert ([claim.state for claim in claims], excused(claims)) == ([state], False)
 
@@ -141,16 +141,16 @@ def test_a_machine_does_not_excuse_what_a_person_relied_on_and_no_longer_can(val
 
 def test_what_the_service_loads_is_not_absent_whoever_says_so() -> None:
     (claim, made) = judged(statement(), holdings=LOADED, known=known(MODULE))
-    assert claim.state is State.REFUTED
+    assert claim.state is ClaimState.REFUTED
     assert f"E2 on {AMD64}: the service opened {TAR}" in claim.refuted_by[0]
-    assert made.statement.status is Status.AFFECTED
+    assert made.statement.status is VexStatus.AFFECTED
 
 
 def test_what_was_accepted_ends_with_the_evidence_that_it_rests_on() -> None:
-    imported = {"linux/amd64": held.Closure(frozenset({"tarfile"}), {})}
+    imported = {"linux/amd64": image_holdings.ImportClosure(frozenset({"tarfile"}), {})}
     for changed in (LOADED, replace(WITH_TAR, closures=imported), replace(WITH_TAR, trace=None)):
         (claim, *_) = judged(statement(**ACCEPTED), holdings=changed)
-        assert claim.state is State.REFUTED
+        assert claim.state is ClaimState.REFUTED
 
 
 def test_a_statement_that_follows_is_about_the_finding_and_the_version_that_were_seen_and_no_other() -> None:
@@ -178,12 +178,12 @@ def test_a_fact_without_its_source_is_refused() -> None:
 def test_a_test_client_that_imports_the_module_in_its_own_process_neither_excuses_nor_accuses() -> None:
     contaminated = Trace(AMD64, frozenset({MAIN}), frozenset({TAR}), frozenset(), "3 requests")
     following = followed(replace(WITH_TAR, trace=contaminated), MODULE)
-    assert (following.standing, following.claim(NOW)) == (Standing.UNKNOWN, None)
+    assert (following.standing, following.claim(NOW)) == (Reachability.UNKNOWN, None)
 
 
 def test_what_was_watched_on_another_image_is_refused() -> None:
     with pytest.raises(VerificationFailed, match=r"smoke/trace\.json is about another image"):
-        held.trace(TraceDocument(measured.watched("linux/amd64", Digest.of(b"another image"))), IMAGE)
+        image_holdings.trace(TraceDocument(measured.watched("linux/amd64", Digest.of(b"another image"))), IMAGE)
 
 
 def test_what_is_published_for_one_digest_names_no_other() -> None:
@@ -192,8 +192,8 @@ def test_what_is_published_for_one_digest_names_no_other() -> None:
     assert f"E3 on {INDEX}: none of the image's 2 ELF files imports crc32_combine" in published.status_notes
 
 
-@pytest.mark.parametrize("signer", [None, Who("https://stranger.invalid", "https://issuer.invalid")])
-def test_a_document_that_nobody_or_a_stranger_has_signed_is_not_taken(signer: Who | None) -> None:
+@pytest.mark.parametrize("signer", [None, SignerIdentity("https://stranger.invalid", "https://issuer.invalid")])
+def test_a_document_that_nobody_or_a_stranger_has_signed_is_not_taken(signer: SignerIdentity | None) -> None:
     predicate = consumer.openvex(f"a@{consumer.INDEX}")
     found = [consumer.signed(PredicateType.OPENVEX, predicate, who=signer)] if signer else []
     assert "openvex for the image" in consumer.reasons(consumer.only(PredicateType.OPENVEX), *found)
@@ -219,7 +219,7 @@ def layered(root: Path, *more: dict[str, bytes], platforms: tuple[str, ...] = ("
 
 @pytest.mark.parametrize("more", [{}, {"usr/bin/unzip": b"\x7fELF knows PK\x05\x06 and is none itself, by far not"}])
 def test_what_no_layer_has_is_absent(tmp_path: Path, more: dict[str, bytes]) -> None:
-    assert followed(layered(tmp_path, more), MODULE).standing is Standing.ABSENT
+    assert followed(layered(tmp_path, more), MODULE).standing is Reachability.ABSENT
 
 
 @pytest.mark.parametrize(
@@ -240,7 +240,7 @@ def test_what_no_layer_has_is_absent(tmp_path: Path, more: dict[str, bytes]) -> 
 def test_what_a_layer_brings_back_is_not_absent(
     tmp_path: Path, more: list[dict[str, bytes]], platforms: tuple[str, ...]
 ) -> None:
-    assert followed(layered(tmp_path, *more, platforms=platforms), MODULE).standing is Standing.UNKNOWN
+    assert followed(layered(tmp_path, *more, platforms=platforms), MODULE).standing is Reachability.UNKNOWN
 
 
 def test_evidence_that_somebody_puts_into_what_is_published_is_not_read_back_as_a_statement() -> None:

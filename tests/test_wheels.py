@@ -10,7 +10,7 @@ from shipseal.locked.locks import Requirement
 AMD64, ARM64 = wheels.image("linux/amd64"), wheels.image("linux/arm64")
 
 
-def chosen(target: wheels.Target, *filenames: str) -> str | None:
+def chosen(target: wheels.WheelTarget, *filenames: str) -> str | None:
     """Choose among files that the lock names, all of them at hand."""
     names = {Digest.of(name.encode()): name for name in filenames}
     wheel = wheels.choose(Requirement("cffi", "2.1.1", None, frozenset(names), "lock:1"), names, target)

@@ -179,7 +179,7 @@ def _bytes(layout: Path, media_type: str, data: bytes) -> dict[str, Any]:
 
 
 BEFORE: Sequence[Stage] = (
-    Stage("facts", facts, tools=("git",), always=True),
+    Stage("facts", facts, tools=("git",), always_run=True),
     Stage("inputs", inputs),
     Stage("tools", tools),
     Stage("build", build),
@@ -192,10 +192,10 @@ BEFORE: Sequence[Stage] = (
     Stage("assess", assess),
     Stage("admit", admit),
 )
-ATTEST = Stage("attest", attest, needs=RECORDED, tools=("cosign",), live=True)
-PUBLISH = Stage("publish", publish, needs=("image", "attest"), tools=("oras", "olareg"), live=True)
+ATTEST = Stage("attest", attest, needs=RECORDED, tools=("cosign",), uncached=True)
+PUBLISH = Stage("publish", publish, needs=("image", "attest"), tools=("oras", "olareg"), uncached=True)
 VERIFY = Stage(
-    "verify", verify, needs=("attest", "publish"), tools=("cosign", "oras", "olareg"), reads=("policy",), live=True
+    "verify", verify, needs=("attest", "publish"), tools=("cosign", "oras", "olareg"), reads=("policy",), uncached=True
 )
 PROMOTE = Stage(
     "promote",
@@ -203,7 +203,7 @@ PROMOTE = Stage(
     needs=("image", "attest", "publish", "verify"),
     tools=("cosign", "oras", "olareg"),
     reads=("policy",),
-    live=True,
+    uncached=True,
 )
 
 

@@ -46,7 +46,7 @@ def chosen(names: Iterable[str]) -> tuple[Attack, ...]:
     wanted = list(names)
     for name in wanted:
         if name not in known:
-            raise UsageError(f"there is no attack {name}", do="`shipseal attack --list` names them")
+            raise UsageError(f"there is no attack {name}", remedy="`shipseal attack --list` names them")
     return tuple(attack for attack in ATTACKS if not wanted or attack.name in wanted)
 
 

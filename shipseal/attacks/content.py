@@ -22,7 +22,7 @@ _TAG = "org.opencontainers.image.ref.name"
 
 
 @dataclass(frozen=True)
-class Content:
+class RepositoryContent:
     """The files of one repository."""
 
     path: Path

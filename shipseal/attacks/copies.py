@@ -11,7 +11,7 @@ from typing import Any
 
 from shipseal.digest import Digest
 from shipseal.engine.record import FILENAME, Record, products
-from shipseal.oci.shared import one_file
+from shipseal.oci.layout_copy import one_file
 
 _RECORDED = "products"
 

@@ -18,7 +18,7 @@ from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
 from shipseal.attacks.pointers import at, put
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.canonical import canonical
 from shipseal.engine.world import loopback_sigstore
 
@@ -28,7 +28,7 @@ _CONFIG = "application/vnd.dev.sigstore.clienttrustconfig.v0.1+json"
 _PARTS = ("tlogs", "ctlogs", "certificateAuthorities", "timestampAuthorities")
 
 
-class Authority(Protocol):
+class SigningAuthority(Protocol):
     """An authority with its log, on loopback."""
 
     def token(self, subject: str, claims: Mapping[str, str], issuer: str = "") -> str:
@@ -52,9 +52,9 @@ class Forge:
         claims: what the certificates of that one say.
     """
 
-    trusted: Authority
-    other: Authority
-    owner: Who
+    trusted: SigningAuthority
+    other: SigningAuthority
+    owner: SignerIdentity
     claims: Mapping[str, str]
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -64,7 +64,7 @@ class Forge:
         return json.dumps({**document, **{part: [*document.get(part, ()), *more[part]] for part in _PARTS}}).encode()
 
     def sign(
-        self, statement: Mapping[str, Any], *, identity: str = "", issuer: str = "", by: Authority | None = None
+        self, statement: Mapping[str, Any], *, identity: str = "", issuer: str = "", by: SigningAuthority | None = None
     ) -> bytes:
         """Sign a statement, and return the bundle.
 
@@ -88,7 +88,7 @@ class Forge:
 
 
 @contextmanager
-def forge(owner: Who, claims: Mapping[str, str]) -> Iterator[Forge]:
+def forge(owner: SignerIdentity, claims: Mapping[str, str]) -> Iterator[Forge]:
     """Start both authorities on loopback, for as long as the block runs."""
     with loopback_sigstore() as trusted, loopback_sigstore() as other:
         yield Forge(trusted, other, owner, claims)

@@ -11,7 +11,7 @@ from shipseal.engine.schedule import wanted
 from shipseal.engine.stage import Stage
 from shipseal.engine.table import TABLE
 from shipseal.errors import VerificationFailed
-from shipseal.evidence.recorded import MOST_SHOWN, differences, recorded, require_same
+from shipseal.evidence.verdict_inputs import MOST_SHOWN, differences, recorded, require_same
 from shipseal.judging.case import decide
 
 VERIFY, REPLAY, KEPT = "verify", "replay", "kept"
@@ -68,7 +68,7 @@ async def _replay(copy: Copy) -> None:
 
 async def _kept(copy: Copy) -> None:
     if copy.run.kept(row(_KEPT)) is None:
-        raise NotKept(f"{_KEPT} is done again", do="nothing: what is there stands for nothing else")
+        raise NotKept(f"{_KEPT} is done again", remedy="nothing: what is there stands for nothing else")
 
 
 _GATES: Mapping[str, Callable[[Copy], Awaitable[None]]] = {REPLAY: _replay, KEPT: _kept}

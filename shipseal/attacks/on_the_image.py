@@ -6,7 +6,7 @@ from typing import Any
 
 from shipseal.attacks import copies
 from shipseal.attacks.attack import Attack
-from shipseal.attacks.content import Content
+from shipseal.attacks.content import RepositoryContent
 from shipseal.attacks.pointers import at
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import RECEIPT, Copy
@@ -15,7 +15,7 @@ from shipseal.attestation.trust import Policy
 from shipseal.canonical import canonical
 from shipseal.digest import Digest
 from shipseal.documents.promote import TagsDocument
-from shipseal.engine.left import Left
+from shipseal.engine.run_contents import RunContents
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.oci.documents import LAYER
 from shipseal.oci.models import OciDescriptor, OciIndex, OciManifest
@@ -48,7 +48,7 @@ def _annotate_a_manifest(copy: Copy) -> None:
     copy.fit("publish")
 
 
-def _reordered(content: Content, index: Digest) -> Digest:
+def _reordered(content: RepositoryContent, index: Digest) -> Digest:
     document = content.json(index)
     return content.put(json.dumps(dict(reversed(document.items()))).encode())
 
@@ -71,7 +71,7 @@ def _reorder_the_index(copy: Copy) -> None:
     _publish(copy, other, {index: other})
 
 
-def _with_another_layer(content: Content, manifest: Digest) -> Digest:
+def _with_another_layer(content: RepositoryContent, manifest: Digest) -> Digest:
     document = content.manifest(manifest)
     layer = OciDescriptor(media_type=LAYER, digest=content.put(_OTHER), size=len(_OTHER))
     changed = document.model_copy(update={"layers": (*document.layers[:-1], layer)})
@@ -112,7 +112,7 @@ def _verify_another_image(copy: Copy) -> None:
 
 def _move_the_tag(copy: Copy) -> None:
     other = _reordered(copy.content, copy.target.image)
-    copy.content.list_manifest(other, tag=TagsDocument.read(Left(copy.target.run.directory)).tags[0])
+    copy.content.list_manifest(other, tag=TagsDocument.read(RunContents(copy.target.run.directory)).tags[0])
     copy.fit("publish")
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from shipseal.attacks import copies
 from shipseal.attacks.forging import forge
 from shipseal.attacks.gates import row
-from shipseal.attacks.target import Target
+from shipseal.attacks.target import AttackTarget
 from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.engine.record import Record
 from shipseal.engine.run import Run
@@ -23,7 +23,7 @@ _AGAIN = "type `shipseal dry-run`, and then this again"
 
 
 @contextmanager
-def opened(run: Run, now: datetime) -> Iterator[Target]:
+def opened(run: Run, now: datetime) -> Iterator[AttackTarget]:
     """Give a run to be attacked, for as long as the block runs.
 
     Args:
@@ -40,7 +40,7 @@ def opened(run: Run, now: datetime) -> Iterator[Target]:
         raise UsageError(
             f"the run in {run.directory} is not of this project as it is now",
             why="its image would be made again: inputs, code or configuration are others by now",
-            do=_AGAIN,
+            remedy=_AGAIN,
         )
     attest = run.directory / "attest"
     signed = verify_bundle(
@@ -52,11 +52,11 @@ def opened(run: Run, now: datetime) -> Iterator[Target]:
     work.mkdir()
     try:
         with forge(signed.who, signed.claims) as signers:
-            yield Target(run, signers, run.world.policy(), now, work)
+            yield AttackTarget(run, signers, run.world.policy(), now, work)
     finally:
         shutil.rmtree(work, ignore_errors=True)
     if copies.state(run.directory, STAGES) != before:
-        raise ShipsealError(f"an attack has changed {run.directory} itself", do="report it, and make the run again")
+        raise ShipsealError(f"an attack has changed {run.directory} itself", remedy="report it, and make the run again")
 
 
 def _require_finished(run: Run) -> None:
@@ -65,11 +65,11 @@ def _require_finished(run: Run) -> None:
             world = Record.read(run.directory / stage).world
         except (FileNotFoundError, NotADirectoryError):
             raise UsageError(
-                f"there is no finished dry run in {run.directory}", why=f"{stage} has not finished", do=_AGAIN
+                f"there is no finished dry run in {run.directory}", why=f"{stage} has not finished", remedy=_AGAIN
             ) from None
         if world != run.world.name:
             raise UsageError(
                 f"the run in {run.directory} is a {world}, and only a dry run is attacked",
                 why="attacks sign by an authority of this machine, which nobody else trusts",
-                do=f"{_AGAIN}, with another --run-dir",
+                remedy=f"{_AGAIN}, with another --run-dir",
             )

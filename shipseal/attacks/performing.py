@@ -12,7 +12,7 @@ from shipseal.attacks.attack import Attack, Control
 from shipseal.attacks.catalogue import CONTROLS
 from shipseal.attacks.gates import VERIFY, bring_before, needs, prepare
 from shipseal.attacks.refusal import Refusal
-from shipseal.attacks.target import Copy, Target
+from shipseal.attacks.target import AttackTarget, Copy
 from shipseal.documents.attack import AttackOutcome
 from shipseal.errors import ShipsealError, flatten
 
@@ -20,7 +20,7 @@ ACCEPTED = "accepted"
 
 
 @dataclass(frozen=True)
-class Outcome:
+class AttackResult:
     """What came of an attack, or of a control.
 
     Args:
@@ -55,7 +55,7 @@ class Outcome:
 
 
 @dataclass(frozen=True)
-class Result:
+class AttackSummary:
     """What came of all of it.
 
     Args:
@@ -64,17 +64,19 @@ class Result:
         left_out: the attacks for which the policy asks for nothing, with the reason.
     """
 
-    attacks: tuple[Outcome, ...]
-    controls: tuple[Outcome, ...]
+    attacks: tuple[AttackResult, ...]
+    controls: tuple[AttackResult, ...]
     left_out: dict[str, str]
 
     @property
-    def wrong(self) -> list[Outcome]:
+    def wrong(self) -> list[AttackResult]:
         """What did not end as it should."""
         return [each for each in (*self.controls, *self.attacks) if not each.ok]
 
 
-async def perform(target: Target, attacks: Iterable[Attack], say: Callable[[Outcome], None]) -> Result:
+async def perform(
+    target: AttackTarget, attacks: Iterable[Attack], say: Callable[[AttackResult], None]
+) -> AttackSummary:
     """Make attacks.
 
     Args:
@@ -90,7 +92,7 @@ async def perform(target: Target, attacks: Iterable[Attack], say: Callable[[Outc
     made = [each for each in wanted if not each.missing(policy)]
     gates = {each.gate for each in made} or {VERIFY}
     controls = [each for each in CONTROLS if each.gate in gates]
-    found: dict[str, Outcome] = {}
+    found: dict[str, AttackResult] = {}
     limit = anyio.CapacityLimiter(max(2, os.cpu_count() or 1))
 
     async def control(each: Control) -> None:
@@ -108,7 +110,7 @@ async def perform(target: Target, attacks: Iterable[Attack], say: Callable[[Outc
             group.start_soon(control, untouched)
         for each in made:
             group.start_soon(attack, each)
-    return Result(
+    return AttackSummary(
         tuple(found[each.name] for each in made),
         tuple(found[each.name] for each in controls),
         {
@@ -119,24 +121,26 @@ async def perform(target: Target, attacks: Iterable[Attack], say: Callable[[Outc
     )
 
 
-async def _control(target: Target, control: Control) -> Outcome:
+async def _control(target: AttackTarget, control: Control) -> AttackResult:
     copy = await anyio.to_thread.run_sync(_copied, target, control.name, control.gate)
     await anyio.to_thread.run_sync(control.change, copy)
     came, why = await _came(control.gate, copy)
-    return Outcome(control.name, control.did, control.gate, ACCEPTED, str(came or ACCEPTED), came is None, why)
+    return AttackResult(control.name, control.did, control.gate, ACCEPTED, str(came or ACCEPTED), came is None, why)
 
 
-async def attempt(target: Target, attack: Attack) -> Outcome:
+async def attempt(target: AttackTarget, attack: Attack) -> AttackResult:
     """Make one attack, and return what came of it."""
     copy = await anyio.to_thread.run_sync(_copied, target, attack.name, attack.gate)
     await anyio.to_thread.run_sync(attack.tamper, copy)
     came, why = await _came(attack.gate, copy)
     expected = attack.refusal(target.policy[0])
     ok = came == expected
-    return Outcome(attack.name, attack.did, attack.gate, str(expected), str(came or ACCEPTED), ok, "" if ok else why)
+    return AttackResult(
+        attack.name, attack.did, attack.gate, str(expected), str(came or ACCEPTED), ok, "" if ok else why
+    )
 
 
-def _copied(target: Target, name: str, gate: str) -> Copy:
+def _copied(target: AttackTarget, name: str, gate: str) -> Copy:
     copy = Copy.of(target, name, needs(gate))
     prepare(gate, copy)
     return copy

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
-from shipseal.attestation.grounds import Ground, Lack
+from shipseal.attestation.grounds import Ground, UnmetRequirement
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import kind_name
 from shipseal.attestation.verification import Unsatisfied
@@ -21,36 +21,36 @@ class Refusal:
     Args:
         error: the class of the failure.
         by: the function that has raised it, by its dotted name below the package.
-        lacks: what an image lacks that does not satisfy its policy.
+        unmet: what an image lacks that does not satisfy its policy.
         bundles: the functions that have refused bundles of that image.
     """
 
     error: type[ShipsealError]
     by: str
-    lacks: frozenset[Lack] = frozenset()
+    unmet: frozenset[UnmetRequirement] = frozenset()
     bundles: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, failure: ShipsealError) -> "Refusal":
         """Return what a failure shows of the check behind it."""
-        lacks: frozenset[Lack] = frozenset()
+        unmet: frozenset[UnmetRequirement] = frozenset()
         refused: Mapping[str, VerificationFailed] = {}
         if isinstance(failure, Unsatisfied):
-            lacks, refused = failure.lacks, failure.refused
+            unmet, refused = failure.unmet, failure.refused
         by = str(getattr(failure, "by", "")) or raised_in(failure)
-        return cls(type(failure), by, lacks, frozenset(map(raised_in, refused.values())))
+        return cls(type(failure), by, unmet, frozenset(map(raised_in, refused.values())))
 
     def __str__(self) -> str:
         """Return it as a table has it."""
-        lacks = ", ".join(sorted(f"{kind_name(each.kind)} {each.ground}" for each in self.lacks))
+        unmet = ", ".join(sorted(f"{kind_name(each.kind)} {each.ground}" for each in self.unmet))
         bundles = f"a bundle refused by {', '.join(sorted(self.bundles))}" if self.bundles else ""
-        more = "; ".join(filter(None, (lacks, bundles)))
+        more = "; ".join(filter(None, (unmet, bundles)))
         return f"{self.error.__name__} {self.error.exit_code} by {self.by}" + (f" ({more})" if more else "")
 
 
-def unsatisfied(*lacks: tuple[PredicateType, Ground], bundles: Iterable[str] = ()) -> Refusal:
+def unsatisfied(*unmet: tuple[PredicateType, Ground], bundles: Iterable[str] = ()) -> Refusal:
     """Return the refusal of an image that lacks these."""
-    found = frozenset(Lack(*each) for each in lacks)
+    found = frozenset(UnmetRequirement(*each) for each in unmet)
     return Refusal(Unsatisfied, "attestation.verification.decide", found, frozenset(bundles))
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from shipseal.attacks import copies
-from shipseal.attacks.content import Content
+from shipseal.attacks.content import RepositoryContent
 from shipseal.attacks.forging import Forge, said
 from shipseal.attacks.pointers import at
 from shipseal.attestation.statements import PredicateType
@@ -16,9 +16,9 @@ from shipseal.attestation.trust import Policy
 from shipseal.digest import Digest, Reference
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.publish import PublishedDocument
-from shipseal.engine.left import Left
 from shipseal.engine.record import FILENAME
 from shipseal.engine.run import Run
+from shipseal.engine.run_contents import RunContents
 from shipseal.engine.world import DryRun
 from shipseal.project.config import Config
 
@@ -28,7 +28,7 @@ _BUNDLES, _BUNDLE = "bundles", ".sigstore.json"
 
 
 @dataclass(frozen=True)
-class Target:
+class AttackTarget:
     """A run, and what attacks on it share.
 
     Args:
@@ -58,12 +58,12 @@ class Target:
     @property
     def described(self) -> ImageDocument:
         """The image, by name and digest of everything in it."""
-        return ImageDocument.read(Left(self.run.directory))
+        return ImageDocument.read(RunContents(self.run.directory))
 
     @property
     def published(self) -> Reference:
         """The image where the run has published it."""
-        return PublishedDocument.read(Left(self.run.directory)).reference
+        return PublishedDocument.read(RunContents(self.run.directory)).reference
 
     @property
     def every(self) -> list[str]:
@@ -115,14 +115,14 @@ class Copy:
         now: the time to judge by.
     """
 
-    target: Target
+    target: AttackTarget
     directory: Path
     world: Stand
     config: Config
     now: datetime
 
     @classmethod
-    def of(cls, target: Target, name: str, stages: Iterable[str]) -> "Copy":
+    def of(cls, target: AttackTarget, name: str, stages: Iterable[str]) -> "Copy":
         """Copy stages of the run."""
         directory = target.work / name
         directory.mkdir()
@@ -137,10 +137,10 @@ class Copy:
         return Run(self.directory, self.config, own.store, own.locked, self.world, clock=lambda: self.now)
 
     @property
-    def content(self) -> Content:
+    def content(self) -> RepositoryContent:
         """What the registry of the copy holds."""
         repository = self.config.image.repository.partition("/")[2]
-        return Content(self.directory / "publish" / "registry" / repository)
+        return RepositoryContent(self.directory / "publish" / "registry" / repository)
 
     def trust(self) -> None:
         """Leave nothing of `attest` but the trust root, with the authority in it that attackers may use too."""

@@ -31,7 +31,8 @@ def require_expressible(policy: Policy, repository: str) -> None:
         raise ConfigError(
             f"the policy {policy.name} cannot be told to the admission controllers",
             why=found,
-            do="let the cluster run what `deploy` has verified, or name signers that a certificate's name tells apart",
+            remedy="let the cluster run what `deploy` has verified, or name signers that a "
+            "certificate's name tells apart",
         )
 
 
@@ -64,7 +65,7 @@ def cluster_image_policies(policy: Policy, repository: str, also: Sequence[str],
             "policy-controller can be told of no trust root but the public Sigstore's",
             why="v0.13.1 looks for the logs of a TrustRoot by an identifier that no bundle has (sigstore/"
             "policy-controller#1968)",
-            do="leave it out: --for cluster, or --for kyverno",
+            remedy="leave it out: --for cluster, or --for kyverno",
         )
     specs = [_enforced(f"{repository}@sha256:*", _authority(*group)) for group in _groups(policy).items()]
     specs += [_enforced(each, {"name": "known", "static": {"action": "pass"}}) for each in also]
@@ -119,7 +120,7 @@ def _inexpressible(policy: Policy, repository: str) -> Iterator[str]:
             "another case, host or port is another repository"
         )
     if not _GLOB.fullmatch(repository):
-        yield f"{repository} is no pattern to policy-controller: give the registry a name"
+        yield f"{repository} is not a pattern to policy-controller: give the registry a name"
     if policy.rules.trust_root is TrustRoot.RUN:
         yield "its trust root is one that a run leaves, and no cluster is to trust that"
     for rule in policy.signers:

@@ -13,13 +13,13 @@ from types import MappingProxyType
 
 import anyio
 
-from shipseal.attestation.both import Both
+from shipseal.attestation.both_verifiers import Both
 from shipseal.attestation.freshness import AGEING
 from shipseal.attestation.intent import intent
-from shipseal.attestation.piece import Piece
+from shipseal.attestation.piece import SignedStatement
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import Policy, Scope
-from shipseal.attestation.verification import Image, Statement, decide
+from shipseal.attestation.verification import ImageIndex, Statement, decide
 from shipseal.digest import Digest
 from shipseal.distribution.collecting import collect
 from shipseal.distribution.referrers import EMPTY, Attached, configuration_of
@@ -71,12 +71,12 @@ class Adoption:
     """
 
     policy: Policy
-    image: Image
+    image: ImageIndex
     both: Both
     now: datetime
     found: Sequence[Attached] = ()
 
-    async def adopt(self, statements: Mapping[str, bytes], work: Path) -> dict[str, Piece]:
+    async def adopt(self, statements: Mapping[str, bytes], work: Path) -> dict[str, SignedStatement]:
         """Return what is attached in place of each statement that is, by the statement's name.
 
         Args:
@@ -89,14 +89,14 @@ class Adoption:
         """
         everything = signed_there(self.found, self.policy, self.both)
         there = _by_intent(everything)
-        adopted: dict[str, Piece] = {}
+        adopted: dict[str, SignedStatement] = {}
         for name, statement in statements.items():
             alike = there.get(intent(statement), ())
             if piece := next((each for each in alike if self._will_do(each, everything)), None):
                 adopted[name] = piece
         limit = anyio.CapacityLimiter(_AT_ONCE)
 
-        async def ask(name: str, piece: Piece) -> None:
+        async def ask(name: str, piece: SignedStatement) -> None:
             async with limit:
                 bundle = work / f"{name}.sigstore.json"
                 await anyio.Path(bundle).write_bytes(piece.bundle)
@@ -110,7 +110,7 @@ class Adoption:
             raise flatten(failures)[0] from failures  # one is enough, and the caller handles one
         return adopted
 
-    def _will_do(self, each: Piece, everything: Iterable[Piece]) -> bool:
+    def _will_do(self, each: SignedStatement, everything: Iterable[SignedStatement]) -> bool:
         """Say whether a bundle satisfies the policy where its statement is required, for all that it speaks of.
 
         Where the newest of a kind counts, that has to be this one.
@@ -128,9 +128,9 @@ class Adoption:
         return evidence.statement.bundle == said.bundle
 
 
-def _by_intent(pieces: Iterable[Piece]) -> dict[Digest | None, list[Piece]]:
+def _by_intent(pieces: Iterable[SignedStatement]) -> dict[Digest | None, list[SignedStatement]]:
     """Return what is signed, by what it means: first what is in most places, then the newest."""
-    found: dict[Digest | None, list[Piece]] = {}
+    found: dict[Digest | None, list[SignedStatement]] = {}
     for each in pieces:
         if meant := intent(each.statement.signed.statement):
             found.setdefault(meant, []).append(each)
@@ -139,7 +139,7 @@ def _by_intent(pieces: Iterable[Piece]) -> dict[Digest | None, list[Piece]]:
     return found
 
 
-def signed_there(found: Iterable[Attached], policy: Policy, both: Both) -> list[Piece]:
+def signed_there(found: Iterable[Attached], policy: Policy, both: Both) -> list[SignedStatement]:
     """Return what an allowed signer has signed, each bundle once, wherever it is attached."""
     bundles: dict[Digest, bytes] = {}
     places: dict[Digest, dict[Digest, bytes]] = {}
@@ -148,7 +148,7 @@ def signed_there(found: Iterable[Attached], policy: Policy, both: Both) -> list[
         # A manifest whose configuration is no blob that comes with every release could not be pushed again.
         if configuration_of(item.manifest) == Digest.of(EMPTY):
             places.setdefault(item.digest, {}).setdefault(item.subject, item.manifest)
-    adopted: list[Piece] = []
+    adopted: list[SignedStatement] = []
     for digest, bundle in bundles.items():
         try:
             signed = both.first(bundle, policy.signers)
@@ -156,5 +156,5 @@ def signed_there(found: Iterable[Attached], policy: Policy, both: Both) -> list[
             PredicateType(said.kind)
         except (VerificationFailed, ValueError):
             continue
-        adopted.append(Piece(bundle, replace(said, attached_to=said.subjects), places.get(digest, {})))
+        adopted.append(SignedStatement(bundle, replace(said, attached_to=said.subjects), places.get(digest, {})))
     return adopted

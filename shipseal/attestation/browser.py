@@ -70,7 +70,7 @@ class Browser:
             raise RemoteFailed(
                 f"{self.issuer} has let nobody log in",
                 why=f"{type(error).__name__}: {str(error) or error.__cause__}".splitlines()[:1],
-                do="see whether it is up, and run this again",
+                remedy="see whether it is up, and run this again",
             ) from error
 
 
@@ -83,11 +83,13 @@ def _answer(issuer: Any, end: float, stop: threading.Event) -> tuple[Any, dict[s
         if not webbrowser.open(server.base_uri):
             raise UsageError(
                 "no browser could be opened to log in by",
-                do="name one in BROWSER, or put an OpenID Connect token into SIGSTORE_ID_TOKEN",
+                remedy="name one in BROWSER, or put an OpenID Connect token into SIGSTORE_ID_TOKEN",
             )
         while server.auth_response is None:
             if stop.is_set() or time.monotonic() > end:
-                raise UsageError("nobody has logged in", do="run this again, and log in by the window that it opens")
+                raise UsageError(
+                    "nobody has logged in", remedy="run this again, and log in by the window that it opens"
+                )
             time.sleep(_TICK)
         return server, {name: values[0] for name, values in server.auth_response.items()}
 
@@ -136,5 +138,5 @@ def issuer_of(signing_config: Path | None) -> str:
         raise ConfigError(
             f"{signing_config} names nobody by whom people log in",
             why=f"{type(error).__name__}: {error}",
-            do="put an OpenID Connect token into SIGSTORE_ID_TOKEN, or correct sign.signing-config",
+            remedy="put an OpenID Connect token into SIGSTORE_ID_TOKEN, or correct sign.signing-config",
         ) from error

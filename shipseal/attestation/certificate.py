@@ -9,7 +9,7 @@ import json
 from cryptography import x509
 
 from shipseal.attestation.identity import CERTIFICATE_CLAIMS, Certified
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.errors import VerificationFailed
 
 _FULCIO = "1.3.6.1.4.1.57264.1"
@@ -27,7 +27,7 @@ def certified(certificate: x509.Certificate) -> Certified:
             head = 2 if value.value[1] < 0x80 else 2 + (value.value[1] & 0x7F)
             found[name] = value.value[head:].decode("utf-8", "replace")
     names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
-    return Certified(Who(str(next(iter(names)).value), found.pop("issuer", "")), found)
+    return Certified(SignerIdentity(str(next(iter(names)).value), found.pop("issuer", "")), found)
 
 
 def require_promised(bundle: bytes, promise: Certified) -> None:
@@ -49,5 +49,5 @@ def require_promised(bundle: bytes, promise: Certified) -> None:
                 f"certified  {found.who.identity}, by {found.who.issuer}",
                 f"expected   {promise.who.identity}, by {promise.who.issuer}",
             ),
-            do="sign as who was expected, or correct [sign] identity and issuer in pipeline.toml",
+            remedy="sign as who was expected, or correct [sign] identity and issuer in pipeline.toml",
         )

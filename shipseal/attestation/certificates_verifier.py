@@ -19,9 +19,9 @@ from sigstore.verify import Verifier
 from sigstore.verify.policy import VerificationPolicy
 
 from shipseal.attestation.log_entries import Made
-from shipseal.attestation.logged import require_entry, require_log, within
 from shipseal.attestation.material import Material
-from shipseal.attestation.stamped import stamped
+from shipseal.attestation.timestamps import stamped
+from shipseal.attestation.transparency_log import require_entry, require_log, within
 from shipseal.errors import VerificationFailed
 
 _OLD = ("intoto", "0.0.2")

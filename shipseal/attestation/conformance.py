@@ -16,11 +16,11 @@ from sigstore.verify.policy import Identity
 from sigstore_models.common.v1 import HashAlgorithm
 
 from shipseal.attestation.certificates_verifier import CertificatesVerifier, words_of
-from shipseal.attestation.managed import verify_kept
+from shipseal.attestation.key_verifier import verify_kept
 from shipseal.attestation.material import Material
 from shipseal.attestation.predicates import Said, read
 from shipseal.attestation.proto_json import filled_bundle
-from shipseal.attestation.statements import PAYLOAD_TYPE, Who
+from shipseal.attestation.statements import PAYLOAD_TYPE, SignerIdentity
 from shipseal.errors import VerificationFailed
 
 _MOST_SUBJECTS = 1024  # as sigstore-go bounds them
@@ -36,7 +36,9 @@ class _Statement(Said):
     subject: Annotated[list[_Subject], Field(max_length=_MOST_SUBJECTS)]
 
 
-def verify_artifact(bundle: bytes, root: TrustedRoot, signer: Who | Material, hashed: Mapping[str, bytes]) -> None:
+def verify_artifact(
+    bundle: bytes, root: TrustedRoot, signer: SignerIdentity | Material, hashed: Mapping[str, bytes]
+) -> None:
     """Raise `VerificationFailed` unless a signer has signed a file, or a statement about it.
 
     Args:
@@ -62,7 +64,7 @@ def verify_artifact(bundle: bytes, root: TrustedRoot, signer: Who | Material, ha
         ) from error
 
 
-def _by_certificate(bundle: Bundle, root: TrustedRoot, who: Who, hashed: Mapping[str, bytes]) -> None:
+def _by_certificate(bundle: Bundle, root: TrustedRoot, who: SignerIdentity, hashed: Mapping[str, bytes]) -> None:
     verifier, policy = CertificatesVerifier(trusted_root=root), Identity(identity=who.identity, issuer=who.issuer)
     if bundle._dsse_envelope is not None:
         kind, payload = verifier.verify_dsse(bundle, policy)
@@ -80,7 +82,7 @@ def _require_subject(kind: str, payload: bytes, hashed: Mapping[str, bytes]) -> 
         statement = read(_Statement, json.loads(payload))
     except (ValueError, RecursionError) as error:
         raise VerificationFailed(
-            "what was signed is no statement that can be read", why=f"{type(error).__name__}: {error}"
+            "what was signed is not a statement that can be read", why=f"{type(error).__name__}: {error}"
         ) from error
     if not any(_is(subject.digest, hashed) for subject in statement.subject):
         raise VerificationFailed("the statement is about something else than this file")

@@ -16,9 +16,9 @@ from shipseal.attestation.cosign import Cosign, agree, lay_out
 from shipseal.attestation.proof import not_proved, proved
 from shipseal.attestation.revocation import Revoked, passed_over
 from shipseal.attestation.roots import newest
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.attestation.trust import Policy, kind_name
-from shipseal.attestation.verification import Evidence, Image, Statement, Unsatisfied, decide
+from shipseal.attestation.verification import Evidence, ImageIndex, Statement, Unsatisfied, decide
 from shipseal.attestation.verifiers import Stranger, trusted_root, verify_bundle
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.collecting import collect
@@ -52,7 +52,7 @@ class Examination:
         manifests: the bundle behind each manifest that attaches one.
     """
 
-    image: Image
+    image: ImageIndex
     blobs: int
     statements: tuple[Statement, ...]
     evidence: tuple[Evidence, ...]
@@ -97,13 +97,13 @@ async def examine(
     layout = await fetch(registry, digest, work / "layout")
     blobs = layout.check_image(digest)
     index, platforms = layout.image(digest)
-    image = Image(digest, {each.name: each.digest for each in platforms}, policy.rules.repository or name)
+    image = ImageIndex(digest, {each.name: each.digest for each in platforms}, policy.rules.repository or name)
     collected = await collect(registry, {digest: "the image", **{each.digest: each.name for each in platforms}}, layout)
     if not collected.found:
         raise Unsigned(
             f"nothing is attached to {digest}",
             why=[f"passed over {what}: {reason}" for what, reason in collected.passed_over.items()][:10],
-            do="it was never signed: do not use it",
+            remedy="it was never signed: do not use it",
         )
     statements, strangers, failures = _verify(collected.found, policy, root)
     refused = {bundle: ": ".join((failure.what, *failure.why[:1])) for bundle, failure in failures.items()}
@@ -153,7 +153,7 @@ def _verify(
 
 
 async def _cross_check(
-    image: Image, policy: Policy, statements: Sequence[Statement], strangers: Sequence[Statement], cosign: Cosign
+    image: ImageIndex, policy: Policy, statements: Sequence[Statement], strangers: Sequence[Statement], cosign: Cosign
 ) -> None:
     """Ask Cosign what it accepts on every subject of every signer, and compare.
 
@@ -163,7 +163,7 @@ async def _cross_check(
     everybody = (*statements, *strangers)
     limit = anyio.CapacityLimiter(_AT_ONCE)
 
-    async def ask(subject: Digest, who: Who) -> None:
+    async def ask(subject: Digest, who: SignerIdentity) -> None:
         async with limit:
             theirs = await cosign.accepted(subject, who)
         agree(str(subject), {each.signed.digest: each.kind for each in _spoken(everybody, subject, who)}, theirs)
@@ -178,7 +178,7 @@ async def _cross_check(
         raise flatten(failures)[0] from failures
 
 
-def _spoken(statements: Iterable[Statement], subject: Digest, who: Who) -> list[Statement]:
+def _spoken(statements: Iterable[Statement], subject: Digest, who: SignerIdentity) -> list[Statement]:
     return [each for each in statements if each.speaks_of(subject) and each.signed.who == who]
 
 
@@ -202,7 +202,7 @@ def describe(found: Examination, reference: Reference, policy: Policy, root: byt
         ),
         proved=tuple(proved(found.image, found.blobs, found.evidence)),
         not_proved=tuple(not_proved(policy, found.evidence, newest(root))),
-        told=tuple(line for each in found.evidence for line in each.told),
+        told=tuple(line for each in found.evidence for line in each.caveats),
         refused=dict(sorted(found.refused.items())),
         passed_over=dict(sorted(found.passed_over.items())),
     )

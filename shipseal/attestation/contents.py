@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from shipseal.attestation import predicates
-from shipseal.attestation.countersigned import SAME, Rebuild
+from shipseal.attestation.countersignature import SAME, Rebuild
 from shipseal.attestation.deployment import Receipt, RenderedSet
 from shipseal.attestation.predicates import read
 from shipseal.attestation.provenance import BUILD_TYPE
@@ -46,7 +46,7 @@ class About:
         return self.signed.claims.get("build_signer_uri", self.signed.who.identity)
 
 
-def object_to(kind: PredicateType, predicate: object, about: About) -> str | None:
+def check_predicate(kind: PredicateType, predicate: object, about: About) -> str | None:
     """Return what is wrong with a predicate, or None.
 
     Args:
@@ -167,7 +167,7 @@ def _tested(said: predicates.TestResult, about: About) -> Tested | None:
 
 
 def _verdict(predicate: object, _: About) -> str | None:
-    said = read(predicates.Verdict, predicate)
+    said = read(predicates.SimpleVerificationResult, predicate)
     allowed = RULES_PASSED in said.properties and (said.whole is None or said.whole.allowed)
     return None if allowed else "the verdict is not to allow this image"
 
@@ -177,7 +177,7 @@ def _says_nothing(_: object, __: About) -> str | None:
 
 
 def _summary(predicate: object, _: About) -> str | None:
-    result = read(predicates.Summary, predicate).verification_result
+    result = read(predicates.VerificationSummary, predicate).verification_result
     return None if result == "PASSED" else f"the verification ended with {result}"
 
 

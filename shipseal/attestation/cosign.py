@@ -14,12 +14,12 @@ from pathlib import Path
 from uuid import uuid4
 
 from shipseal.attestation.keys import Keys, is_kept
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import Attached
 from shipseal.errors import ToolFailed, VerificationFailed
 from shipseal.oci.layout import Layout
-from shipseal.shown import line
+from shipseal.terminal_text import line
 from shipseal.tools.toolbox import Toolbox
 
 _REFUSED = (0, 1, 10, 11, 12, 13)  # Cosign, cmd/cosign/errors/exit_codes.go
@@ -50,7 +50,7 @@ class Cosign:
     layouts: Path
     keys: Keys = field(default_factory=dict)
 
-    async def accepted(self, subject: Digest, who: Who) -> Accepted:
+    async def accepted(self, subject: Digest, who: SignerIdentity) -> Accepted:
         """Return every statement on a subject that `cosign verify` accepts of an identity, of whatever type.
 
         Over a layout `verify` and `verify-attestation` come from the same function (`VerifyLocalImageAttestations` of
@@ -68,12 +68,12 @@ class Cosign:
         with said.open("rb") as lines:
             return Accepted(dict(_statements(lines)))
 
-    def _arguments(self, subject: Digest, who: Who) -> list[str]:
+    def _arguments(self, subject: Digest, who: SignerIdentity) -> list[str]:
         signer = signed_by(who, self.keys, self.layouts)
         return ["--trusted-root", str(self.root), *signer, "--local-image", str(self.layouts / str(subject))]
 
 
-def signed_by(who: Who, keys: Keys, work: Path) -> list[str]:
+def signed_by(who: SignerIdentity, keys: Keys, work: Path) -> list[str]:
     """Return how Cosign is told who must have signed; a key is written into a file for it, below a directory."""
     if not is_kept(who):
         return ["--certificate-identity", who.identity, "--certificate-oidc-issuer", who.issuer]
@@ -119,7 +119,7 @@ def _kind(payload: bytes) -> str:
     try:
         return line(str(json.loads(payload)["predicateType"]))
     except (ValueError, KeyError, TypeError, RecursionError):
-        return "something that is no statement"
+        return "something that is not a valid statement"
 
 
 def agree(where: str, by_sigstore: Mapping[Digest, str], by_cosign: Accepted) -> None:
@@ -142,5 +142,5 @@ def agree(where: str, by_sigstore: Mapping[Digest, str], by_cosign: Accepted) ->
             *(f"Cosign accepts the statement {digest}, sigstore-python does not" for digest in sorted(theirs - ours)),
             *(f"Cosign says: {line}" for line in by_cosign.said),
         ],
-        do="trust neither until it is known why: keep the image and its bundles, and report it",
+        remedy="trust neither until it is known why: keep the image and its bundles, and report it",
     )

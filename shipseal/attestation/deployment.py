@@ -113,7 +113,7 @@ class Receipt(Own):
         try:
             return read(cls, predicate if isinstance(predicate, Mapping) else {})
         except (ValueError, VerificationFailed) as error:
-            raise VerificationFailed("what was signed is no receipt of a deployment", why=str(error)) from error
+            raise VerificationFailed("what was signed is not a receipt of a deployment", why=str(error)) from error
 
 
 def of_bundle(bundle: bytes) -> Receipt:
@@ -121,4 +121,4 @@ def of_bundle(bundle: bytes) -> Receipt:
     try:
         return Receipt.read(unverified(bundle).predicate)
     except ValueError as error:
-        raise VerificationFailed("it is no bundle with a receipt", why=str(error)) from error
+        raise VerificationFailed("it is not a bundle with a receipt", why=str(error)) from error

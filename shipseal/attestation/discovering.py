@@ -12,7 +12,7 @@ from uuid import uuid4
 
 from shipseal.attestation.consumer import Examination
 from shipseal.attestation.cosign import signed_by
-from shipseal.attestation.discovery import LEGACY, Keeps, Way, described, discovery, emulated
+from shipseal.attestation.discovery import LEGACY, DiscoveryMethod, Keeps, described, discovery, emulated
 from shipseal.attestation.keys import Keys
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.registry import Registry
@@ -53,7 +53,7 @@ async def discover(
         await _tree(registry, reference, found),
         described("oras discover", listed),
         await _fallback(registry, subject, keeps),
-        Way("the tags .sig and .att", measured=True, says=legacy),
+        DiscoveryMethod("the tags .sig and .att", measured=True, says=legacy),
         *emulated(listed, known, legacy),
     ]
     return discovery(reference, where, keeps, kinds.values(), ways)
@@ -61,11 +61,11 @@ async def discover(
 
 async def _verified(
     registry: Registry, reference: Reference, found: Examination, root: Path, keys: Keys, work: Path
-) -> Way:
+) -> DiscoveryMethod:
     """Have Cosign look for itself, as each of those who have signed."""
     name = "cosign verify"
     if found.passed_over:
-        return Way(name, measured=False, says=_STRANGE)
+        return DiscoveryMethod(name, measured=False, says=_STRANGE)
     kinds: set[str] = set()
     try:
         for who in sorted({each.signed.who for each in found.statements}):
@@ -77,23 +77,23 @@ async def _verified(
     except ToolFailed as error:
         return _failed(name, error)
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        return Way(name, measured=True, says=f"it printed what nobody expected: {type(error).__name__}")
-    return Way(name, measured=True, found=frozenset(kinds))
+        return DiscoveryMethod(name, measured=True, says=f"it printed what nobody expected: {type(error).__name__}")
+    return DiscoveryMethod(name, measured=True, found=frozenset(kinds))
 
 
-async def _tree(registry: Registry, reference: Reference, found: Examination) -> Way:
+async def _tree(registry: Registry, reference: Reference, found: Examination) -> DiscoveryMethod:
     name = "cosign tree"
     if found.passed_over:
-        return Way(name, measured=False, says=_STRANGE)
+        return DiscoveryMethod(name, measured=False, says=_STRANGE)
     try:
         done = await _cosign(registry, "tree", reference)
     except ToolFailed as error:
         return _failed(name, error)
-    return Way(name, measured=True, found=frozenset(_TREE.findall(done.stdout.decode("utf-8", "replace"))))
+    return DiscoveryMethod(name, measured=True, found=frozenset(_TREE.findall(done.stdout.decode("utf-8", "replace"))))
 
 
-def _failed(name: str, error: ToolFailed) -> Way:
-    return Way(name, measured=True, says="; ".join((error.what, *error.why[-1:])))
+def _failed(name: str, error: ToolFailed) -> DiscoveryMethod:
+    return DiscoveryMethod(name, measured=True, says="; ".join((error.what, *error.why[-1:])))
 
 
 async def _cosign(
@@ -107,13 +107,13 @@ async def _cosign(
     )
 
 
-async def _fallback(registry: Registry, subject: Digest, keeps: Keeps) -> Way:
+async def _fallback(registry: Registry, subject: Digest, keeps: Keeps) -> DiscoveryMethod:
     """Read the tag in the place of the referrers API, which ORAS and Cosign read where there is no API."""
     name = f"the tag {subject.algorithm}-DIGEST"
     there = await registry.tagged(f"{subject.algorithm}-{subject.hex}")
     if there is None:
         why = "the registry has the API, and clients write no such tag" if keeps is Keeps.API else "there is none"
-        return Way(name, measured=True, says=why)
+        return DiscoveryMethod(name, measured=True, says=why)
     return described(name, _listed(there))
 
 

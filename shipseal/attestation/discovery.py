@@ -15,7 +15,7 @@ from shipseal.attestation.trust import kind_name
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.referrers import KIND
 from shipseal.documents.verify import DiscoveryDocument, DiscoveryRegistry, DiscoveryWay
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 _BUNDLES = "application/vnd.dev.sigstore.bundle"
 _UPLOADED = "bundles are there that actions/attest has uploaded, and this pipeline uploads none"
@@ -30,7 +30,7 @@ class Keeps(StrEnum):
 
 
 @dataclass(frozen=True)
-class Way:
+class DiscoveryMethod:
     """One way to look.
 
     Args:
@@ -53,7 +53,7 @@ class Way:
 
 
 def discovery(
-    reference: Reference, where: str, keeps: Keeps, kinds: Iterable[str], ways: Iterable[Way]
+    reference: Reference, where: str, keeps: Keeps, kinds: Iterable[str], ways: Iterable[DiscoveryMethod]
 ) -> DiscoveryDocument:
     """Return what is found of an image, at the digest of its index: docs/json.md, `verify --discovery`.
 
@@ -86,16 +86,16 @@ def _name(kind: str) -> str:
         return kind
 
 
-def described(name: str, listed: Iterable[Mapping[str, object]], *, measured: bool = True) -> Way:
+def described(name: str, listed: Iterable[Mapping[str, object]], *, measured: bool = True) -> DiscoveryMethod:
     """Return a way on which people see what a list says of its entries, and no more."""
     entries = [each for each in listed if str(each.get("artifactType", "")).startswith(_BUNDLES)]
     kinds = [_annotated(each) for each in entries]
     unsaid = kinds.count("")
     says = f"{unsaid} of {len(kinds)} bundles are listed without the type of their statement" if unsaid else ""
-    return Way(name, measured, frozenset(kinds) - {""}, says)
+    return DiscoveryMethod(name, measured, frozenset(kinds) - {""}, says)
 
 
-def opened(name: str, listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str]) -> Way:
+def opened(name: str, listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str]) -> DiscoveryMethod:
     """Return a way on which each bundle that is listed as one is opened.
 
     Args:
@@ -105,10 +105,12 @@ def opened(name: str, listed: Iterable[Mapping[str, object]], known: Mapping[Dig
     """
     kinds = {str(digest): kind for digest, kind in known.items()}
     digests = {str(each.get("digest")) for each in listed if str(each.get("artifactType", "")).startswith(_BUNDLES)}
-    return Way(name, False, frozenset(kinds[digest] for digest in digests & kinds.keys()))
+    return DiscoveryMethod(name, False, frozenset(kinds[digest] for digest in digests & kinds.keys()))
 
 
-def emulated(listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str], legacy: str) -> Iterable[Way]:
+def emulated(
+    listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str], legacy: str
+) -> Iterable[DiscoveryMethod]:
     """Yield what tools find that do not run here.
 
     Args:
@@ -118,11 +120,11 @@ def emulated(listed: Iterable[Mapping[str, object]], known: Mapping[Digest, str]
     """
     listed = list(listed)
     yield opened("gh attestation verify --bundle-from-oci", listed, known)
-    yield Way("gh attestation verify, from GitHub's API", False, says=_UPLOADED)
+    yield DiscoveryMethod("gh attestation verify, from GitHub's API", False, says=_UPLOADED)
     yield opened("Kyverno, type SigstoreBundle", listed, known)
-    yield Way("Kyverno, type Cosign", False, says=legacy)
+    yield DiscoveryMethod("Kyverno, type Cosign", False, says=legacy)
     yield opened("policy-controller, signatureFormat bundle", listed, known)
-    yield Way("policy-controller, signatureFormat legacy", False, says=legacy)
+    yield DiscoveryMethod("policy-controller, signatureFormat legacy", False, says=legacy)
 
 
 def _annotated(descriptor: Mapping[str, object]) -> str:

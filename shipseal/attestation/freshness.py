@@ -60,7 +60,7 @@ def database_too_old(predicate: object, signed: Signed, most: timedelta | None) 
 
 def ended(predicate: object, now: datetime) -> Iterator[str]:
     """Yield what a verdict has excused by an exception that has ended since."""
-    whole = read(predicates.Verdict, predicate).whole
+    whole = read(predicates.SimpleVerificationResult, predicate).whole
     for each in whole.excused if whole else ():
         try:
             until = date.fromisoformat(each.until)
@@ -78,7 +78,7 @@ def unjudged(verdict: object, scans: Iterable[tuple[str, object]]) -> Iterator[s
         verdict: the predicate of the verdict that counts.
         scans: that of each scan that counts, with words for what it is about.
     """
-    whole = read(predicates.Verdict, verdict).whole
+    whole = read(predicates.SimpleVerificationResult, verdict).whole
     judged = whole.inputs.get("database", "") if whole else ""
     for about, scan in scans:
         scanned = read(predicates.Vulns, scan).scanner.db.annotations.checksum

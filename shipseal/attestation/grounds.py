@@ -23,7 +23,7 @@ class Ground(StrEnum):
 
 
 @dataclass(frozen=True, order=True)
-class Lack:
+class UnmetRequirement:
     """A kind of statement that is required and not there as it should be, and one ground for that."""
 
     kind: PredicateType
@@ -45,6 +45,6 @@ class Lacking(VerificationFailed):
         self.objections = tuple(objections)
         super().__init__("not there", why=[each.words for each in self.objections])
 
-    def of(self, kind: PredicateType) -> frozenset[Lack]:
+    def of(self, kind: PredicateType) -> frozenset[UnmetRequirement]:
         """Return what is lacking, where it is of a kind."""
-        return frozenset(Lack(kind, each.ground) for each in self.objections)
+        return frozenset(UnmetRequirement(kind, each.ground) for each in self.objections)

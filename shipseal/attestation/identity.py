@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
-from shipseal.attestation.statements import Signed, Who
+from shipseal.attestation.statements import Signed, SignerIdentity
 from shipseal.errors import UsageError
 
 TOKEN_VARIABLE = "SIGSTORE_ID_TOKEN"  # noqa: S105 - the name of a variable, and Cosign's own
@@ -31,7 +31,7 @@ CERTIFICATE_CLAIMS: Mapping[str, int] = {
 class Certified:
     """An identity as a certificate has it, or will have it; of a promise only what is certain is among the claims."""
 
-    who: Who
+    who: SignerIdentity
     claims: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
@@ -64,7 +64,7 @@ def promised(token: str, identity: str = "", issuer: str = "") -> Certified:
         federated = said.get("federated_claims") or {}
         vouching = str(federated.get("connector_id") or said.get("iss") or "")
         if "job_workflow_ref" not in said:
-            return Certified(Who(identity or str(said.get("email") or said["sub"]), issuer or vouching))
+            return Certified(SignerIdentity(identity or str(said.get("email") or said["sub"]), issuer or vouching))
         workflow = f"{GITHUB}{said['job_workflow_ref']}"
         certain = {
             "build_signer_uri": workflow,
@@ -78,7 +78,7 @@ def promised(token: str, identity: str = "", issuer: str = "") -> Certified:
             "run_invocation_uri": _invocation(said),
         }
         claims = {name: value for name, value in certain.items() if value}
-        return Certified(Who(identity or workflow, issuer or vouching), claims)
+        return Certified(SignerIdentity(identity or workflow, issuer or vouching), claims)
     except (KeyError, AttributeError) as error:
         raise _unreadable(error) from error
 
@@ -101,4 +101,4 @@ def body(token: str) -> dict[str, Any]:
 
 
 def _unreadable(error: Exception) -> UsageError:
-    return UsageError("the identity token cannot be read", why=type(error).__name__, do=f"correct {TOKEN_VARIABLE}")
+    return UsageError("the identity token cannot be read", why=type(error).__name__, remedy=f"correct {TOKEN_VARIABLE}")

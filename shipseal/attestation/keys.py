@@ -8,7 +8,7 @@ import binascii
 import re
 from collections.abc import Mapping
 
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError
 
@@ -22,7 +22,7 @@ Keys = Mapping[str, bytes]
 """Public keys in PEM, by the identities that they are as signers."""
 
 
-def who_of(pem: bytes, name: str) -> Who:
+def who_of(pem: bytes, name: str) -> SignerIdentity:
     """Return the signer that a public key is: the sha256 of its DER (RFC 5280, SubjectPublicKeyInfo).
 
     Raises:
@@ -35,12 +35,13 @@ def who_of(pem: bytes, name: str) -> Who:
         der = b""
     if not der:
         raise ConfigError(
-            f"{name} is no public key", do="name a file in PEM, such as `cosign public-key` prints: cosign.pub"
+            f"{name} is not a valid public key",
+            remedy="name a file in PEM, such as `cosign public-key` prints: cosign.pub",
         )
-    return Who(f"key:{Digest.of(der)}", KEPT)
+    return SignerIdentity(f"key:{Digest.of(der)}", KEPT)
 
 
-def is_kept(who: Who) -> bool:
+def is_kept(who: SignerIdentity) -> bool:
     """Say whether a signer is a key."""
     return who.issuer == KEPT
 
@@ -48,5 +49,5 @@ def is_kept(who: Who) -> bool:
 def file_name(name: str) -> str:
     """Return the name of a key's file; raise `ValueError` for one that is not beside the policy or below it."""
     if name and not _FILE.fullmatch(name):
-        raise ValueError(f"{name} is no file beside this one"[:300])
+        raise ValueError(f"{name} is not a file beside this one"[:300])
     return name

@@ -65,8 +65,8 @@ class Material:
         if isinstance(key, ed25519.Ed25519PublicKey):
             return cls(key, None, PublicKeyDetails.PKIX_ED25519)
         raise VerificationFailed(
-            f"{type(key).__name__} is no kind of key that Sigstore signs with",
-            do="use ECDSA on P-256, P-384 or P-521, RSA of 2048, 3072 or 4096 bits, or Ed25519",
+            f"{type(key).__name__} is not a kind of key that Sigstore signs with",
+            remedy="use ECDSA on P-256, P-384 or P-521, RSA of 2048, 3072 or 4096 bits, or Ed25519",
         )
 
     @classmethod
@@ -75,7 +75,9 @@ class Material:
         try:
             return cls.of(load_pem_public_key(data))
         except (ValueError, UnsupportedAlgorithm) as error:
-            raise VerificationFailed("the key is no public key in PEM", why=str(error).splitlines()[:1]) from error
+            raise VerificationFailed(
+                "the key is not a valid public key in PEM", why=str(error).splitlines()[:1]
+            ) from error
 
     @classmethod
     def of_certificate(cls, certificate: Certificate) -> Self:
@@ -103,7 +105,7 @@ class Material:
         if self.hash is None:
             raise VerificationFailed(
                 "an Ed25519 key signs what it is given, and not a digest of it",
-                do="sign a statement with this key, or the file with an ECDSA key",
+                remedy="sign a statement with this key, or the file with an ECDSA key",
             )
         return self.hash.name
 

@@ -11,7 +11,7 @@ from shipseal.oci.layout import Layout
 
 
 @dataclass(frozen=True)
-class Piece:
+class SignedStatement:
     """One statement, signed.
 
     Args:
@@ -41,7 +41,9 @@ class Piece:
         return Referrer(there, {**described, "artifactType": BUNDLE_TYPE})
 
 
-def lay(pieces: Iterable[Piece], layout: Layout, subjects: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+def lay(
+    pieces: Iterable[SignedStatement], layout: Layout, subjects: Iterable[Mapping[str, Any]]
+) -> list[Mapping[str, Any]]:
     """Put evidence into a layout beside what it speaks of, and return the descriptors of what attaches it.
 
     Args:

@@ -19,5 +19,5 @@ def _read(path: Path) -> bytes:
         raise ConfigError(
             f"{path} cannot be read",
             why=str(error),
-            do="it says who may sign what; without it nothing passes",
+            remedy="it says who may sign what; without it nothing passes",
         ) from error

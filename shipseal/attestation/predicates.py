@@ -45,7 +45,7 @@ class Own(Said):
         return self.model_dump(mode="json", by_alias=True)
 
 
-class Descriptor(Said):
+class ResourceDescriptor(Said):
     """A resource descriptor (in-toto attestation, spec/v1/resource_descriptor.md)."""
 
     name: str = ""
@@ -72,7 +72,7 @@ class _Definition(Said):
     build_type: str
     external_parameters: _External
     internal_parameters: _Internal = _Internal()
-    resolved_dependencies: list[Descriptor]
+    resolved_dependencies: list[ResourceDescriptor]
 
 
 class _Identified(Said):
@@ -88,7 +88,7 @@ class _BuildMetadata(Said):
 class _Run(Said):
     builder: _Identified
     metadata: _BuildMetadata = _BuildMetadata()
-    byproducts: list[Descriptor] = []
+    byproducts: list[ResourceDescriptor] = []
 
 
 class Provenance(Said):
@@ -187,7 +187,7 @@ class TestResult(Said):
     passed_tests: list[str]
     failed_tests: list[str]
     warned_tests: list[str] = []
-    configuration: list[Descriptor] = []
+    configuration: list[ResourceDescriptor] = []
 
 
 class _Excused(Said):
@@ -203,14 +203,14 @@ class _Whole(Said):
     inputs: dict[str, str] = {}
 
 
-class Verdict(Said):
+class SimpleVerificationResult(Said):
     """A simple verification result (SVR v0.2), with the whole verdict beside it where this pipeline made it."""
 
     properties: list[str]
     whole: _Whole | None = Field(default=None, alias="https://supply-chain-pipeline.example/verdict/v1")
 
 
-class Summary(Said):
+class VerificationSummary(Said):
     """A SLSA verification summary v1."""
 
     verification_result: str

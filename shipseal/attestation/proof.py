@@ -9,7 +9,7 @@ from shipseal.attestation.keys import is_kept
 from shipseal.attestation.predicates import read
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import Policy, TrustRoot, kind_name
-from shipseal.attestation.verification import Evidence, Image
+from shipseal.attestation.verification import Evidence, ImageIndex
 from shipseal.documents.verify import VerificationProof
 from shipseal.times import timestamp
 
@@ -22,7 +22,7 @@ _CLAIMS = {
 }
 
 
-def proved(image: Image, blobs: int, evidence: Iterable[Evidence]) -> Iterator[VerificationProof]:
+def proved(image: ImageIndex, blobs: int, evidence: Iterable[Evidence]) -> Iterator[VerificationProof]:
     """Yield what an image that satisfies a policy has been proved to be.
 
     Args:

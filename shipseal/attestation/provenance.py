@@ -22,7 +22,7 @@ DATABASE = "pkg:generic/vulnerability-database@"
 """How the package URL of a vulnerability database begins, as the scan records it among its materials."""
 
 
-class Recorded(Protocol):
+class StageRecord(Protocol):
     """What provenance reads of a stage's record."""
 
     @property
@@ -70,7 +70,7 @@ def provenance(
     builder: str,
     source: Source,
     parameters: Mapping[str, Any],
-    records: Sequence[Recorded],
+    records: Sequence[StageRecord],
     world: str,
     certified: Mapping[str, str] = MappingProxyType({}),
     origins: Mapping[Digest, str] = MappingProxyType({}),
@@ -131,12 +131,12 @@ def _source(source: Source) -> dict[str, Any]:
     }
 
 
-def _materials(records: Iterable[Recorded]) -> list[dict[str, Any]]:
+def _materials(records: Iterable[StageRecord]) -> list[dict[str, Any]]:
     found = {(name, digest) for record in records for name, digest in record.materials.items()}
     return [{"uri": name, "digest": {digest.algorithm: digest.hex}} for name, digest in sorted(found)]
 
 
-def _tools(records: Iterable[Recorded], origins: Mapping[Digest, str]) -> list[dict[str, Any]]:
+def _tools(records: Iterable[StageRecord], origins: Mapping[Digest, str]) -> list[dict[str, Any]]:
     found = {(name, digest) for record in records for name, digest in record.tools.items()}
     return [
         {
@@ -148,7 +148,7 @@ def _tools(records: Iterable[Recorded], origins: Mapping[Digest, str]) -> list[d
     ]
 
 
-def _byproducts(records: Iterable[Recorded]) -> list[dict[str, Any]]:
+def _byproducts(records: Iterable[StageRecord]) -> list[dict[str, Any]]:
     """Return the evidence beside the image; the image's own blobs are reached from the subjects."""
     found = {
         (f"{record.stage}/{name}", digest)

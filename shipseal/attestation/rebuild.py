@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from shipseal.attestation.envelopes import unverified
-from shipseal.attestation.predicates import Descriptor, Said, read
+from shipseal.attestation.predicates import ResourceDescriptor, Said, read
 from shipseal.attestation.provenance import BUILD_TYPE
 from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest
@@ -31,27 +31,27 @@ class _Parameters(Said):
     configuration: Configured
 
 
-class _Definition(Said):
+class _RebuildDefinition(Said):
     build_type: str
     external_parameters: _Parameters
-    resolved_dependencies: list[Descriptor]
+    resolved_dependencies: list[ResourceDescriptor]
 
 
 class _Provenance(Said):
-    build_definition: _Definition
+    build_definition: _RebuildDefinition
 
 
-class _Subject(Said):
+class _ProvenanceSubject(Said):
     digest: dict[str, str]
 
 
-class _Statement(Said):
-    subject: list[_Subject]
+class _ProvenanceStatement(Said):
+    subject: list[_ProvenanceSubject]
     predicate: _Provenance
 
 
 @dataclass(frozen=True)
-class Recorded:
+class BuildClaims:
     """What provenance says of an image.
 
     Args:
@@ -68,7 +68,7 @@ class Recorded:
     materials: Mapping[str, Digest]
 
 
-def recorded(layout: Layout, image: Digest) -> list[Recorded]:
+def recorded(layout: Layout, image: Digest) -> list[BuildClaims]:
     """Return what each provenance of an image says: one digest may have been built several times.
 
     Raises:
@@ -80,12 +80,12 @@ def recorded(layout: Layout, image: Digest) -> list[Recorded]:
         raise VerificationFailed(
             f"{layout.path} holds no provenance of {image}",
             why="an image says nothing of how it came to be; its provenance stands beside it",
-            do="give attest/layout of a run, or what `oras copy -r --to-oci-layout` has pulled",
+            remedy="give attest/layout of a run, or what `oras copy -r --to-oci-layout` has pulled",
         )
     return found
 
 
-def recorded_by(predicate: object, image: Digest) -> Recorded:
+def recorded_by(predicate: object, image: Digest) -> BuildClaims:
     """Return what one provenance says that was verified; raise `VerificationFailed` where it lacks something."""
     with _readable(image):
         return _recorded(read(_Provenance, predicate).build_definition)
@@ -97,18 +97,20 @@ def _readable(image: Digest) -> Iterator[None]:
         yield
     except (KeyError, ValueError, StopIteration) as error:
         raise VerificationFailed(
-            f"the provenance of {image} cannot be read", why=f"{type(error).__name__}: {error}", do="run `verify` on it"
+            f"the provenance of {image} cannot be read",
+            why=f"{type(error).__name__}: {error}",
+            remedy="run `verify` on it",
         ) from error
 
 
-def _provenances(layout: Layout, image: Digest) -> Iterator[_Definition]:
+def _provenances(layout: Layout, image: Digest) -> Iterator[_RebuildDefinition]:
     for item in attached(layout.listed(), image, layout.read):
         try:
             found = unverified(item.bundle)
         except ValueError:
             continue  # anybody can attach anything
         if found.predicate_type == PredicateType.PROVENANCE:
-            statement = read(_Statement, vars(found))
+            statement = read(_ProvenanceStatement, vars(found))
             definition = statement.predicate.build_definition
             if definition.build_type != BUILD_TYPE:
                 raise ValueError(f"its build type is not {BUILD_TYPE}")
@@ -117,10 +119,10 @@ def _provenances(layout: Layout, image: Digest) -> Iterator[_Definition]:
             yield definition
 
 
-def _recorded(definition: _Definition) -> Recorded:
+def _recorded(definition: _RebuildDefinition) -> BuildClaims:
     dependencies = definition.resolved_dependencies
     source = next(item for item in dependencies if item.name == "source")
-    return Recorded(
+    return BuildClaims(
         source.digest["gitCommit"],
         str(source.annotations["tree"]),
         bool(source.annotations["dirty"]),
@@ -129,7 +131,7 @@ def _recorded(definition: _Definition) -> Recorded:
     )
 
 
-def check_configuration(config: Config, record: Recorded) -> None:
+def check_configuration(config: Config, record: BuildClaims) -> None:
     """Refuse a project that is configured otherwise; raise `VerificationFailed` with the keys that differ."""
     text = config.model_dump_json(include={"service", "image"}, by_alias=True)
     here = read(Configured, json.loads(text.replace(f"{config.root}/", "")))
@@ -142,7 +144,7 @@ def check_configuration(config: Config, record: Recorded) -> None:
     ]
     if why:
         raise VerificationFailed(
-            "this project is not configured as the image was", why=why, do=f"check out {record.revision}"
+            "this project is not configured as the image was", why=why, remedy=f"check out {record.revision}"
         )
 
 
@@ -154,7 +156,7 @@ def needed(config: Config) -> Inputs:
     return replace(every, wheels=tuple(g for g in every.wheels if g.name in names), packages=packages, tools=())
 
 
-def check_materials(inputs: Inputs, store: Store, record: Recorded) -> None:
+def check_materials(inputs: Inputs, store: Store, record: BuildClaims) -> None:
     """Refuse to begin without everything that is needed, or with something else than was recorded.
 
     Raises:
@@ -164,7 +166,7 @@ def check_materials(inputs: Inputs, store: Store, record: Recorded) -> None:
     missing = inputs.missing(store, store.has).names()
     if missing:
         raise ToolFailed(
-            "the store lacks what the image was built from", why=missing, do="fetch it: shipseal store fetch"
+            "the store lacks what the image was built from", why=missing, remedy="fetch it: shipseal store fetch"
         )
     known = set(record.materials.values())
     packages = {item for items in inputs.packages.values() for item in items}
@@ -173,5 +175,5 @@ def check_materials(inputs: Inputs, store: Store, record: Recorded) -> None:
         image = record.configuration.image
         lock = PurePosixPath(image.get("packages") or PACKAGE_LOCKS[image.get("base", "debian-12")]).name
         raise VerificationFailed(
-            f"{lock} is not the one that the image was built from", why=other, do=f"check out {record.revision}"
+            f"{lock} is not the one that the image was built from", why=other, remedy=f"check out {record.revision}"
         )

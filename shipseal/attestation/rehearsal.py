@@ -10,14 +10,14 @@ from shipseal.attestation.identity import Certified
 from shipseal.attestation.roots import certifying
 from shipseal.attestation.statements import Signed
 from shipseal.attestation.trust import Policy
-from shipseal.attestation.verification import Image, Statement, decide
+from shipseal.attestation.verification import ImageIndex, Statement, decide
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 
 
 def rehearse(
     policy: Policy,
-    image: Image,
+    image: ImageIndex,
     statements: Iterable[bytes],
     promise: Certified,
     now: datetime,
@@ -41,7 +41,7 @@ def rehearse(
                 f"{promise.who.identity}, by {promise.who.issuer}, would sign",
                 *(f"{rule}, may" if rule.identity else f"{rule}, may: {objection}" for rule, objection in objections),
             ),
-            do="nothing was signed: sign as somebody whom the policy names, or name this signer in it",
+            remedy="nothing was signed: sign as somebody whom the policy names, or name this signer in it",
         )
     made = [*there, *(_signed(data, promise, now) for data in statements)]
     try:
@@ -50,7 +50,7 @@ def rehearse(
         raise VerificationFailed(
             f"what would be signed does not satisfy the policy {policy.name}",
             why=failure.why,
-            do="nothing was signed: correct what the policy asks for, or what this project is",
+            remedy="nothing was signed: correct what the policy asks for, or what this project is",
         ) from failure
 
 
@@ -67,5 +67,5 @@ def require_trusted(policy: Policy, root: bytes, authority: bytes) -> None:
         raise VerificationFailed(
             f"the policy {policy.name} does not trust the authority that would sign",
             why=f'its trust-root is "{policy.rules.trust_root}", which names none of the same certificates',
-            do="nothing was signed: give the policy the trust root of the authority in [sign], or sign by another",
+            remedy="nothing was signed: give the policy the trust root of the authority in [sign], or sign by another",
         )

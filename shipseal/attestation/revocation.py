@@ -11,8 +11,8 @@ from typing import Annotated
 from pydantic import Field
 
 from shipseal.attestation.identity import Certified
+from shipseal.attestation.in_toto import Statement
 from shipseal.attestation.predicates import Own, read
-from shipseal.attestation.said import Statement
 from shipseal.attestation.statements import PredicateType
 from shipseal.attestation.trust import Policy
 from shipseal.digest import Digest
@@ -39,9 +39,9 @@ def revocation(reason: str, now: datetime) -> Revocation:
     """Return what is to be signed; raise `UsageError` where the reason says nothing, or is no line of text."""
     if not reason.strip() or len(reason) > LONGEST_REASON or not reason.isprintable():
         raise UsageError(
-            "the reason is no reason",
+            "the reason is not a valid reason",
             why=f"it is one line of text, of {LONGEST_REASON} characters at most",
-            do="say with --reason why nobody shall use this image: it is shown to whoever tries",
+            remedy="say with --reason why nobody shall use this image: it is shown to whoever tries",
         )
     return Revocation(reason=reason.strip(), revoked_at=timestamp(now))
 
@@ -79,7 +79,7 @@ def reason_of(statement: Statement) -> str:
         return f"no reason that can be read ({error})"
 
 
-def told(statement: Statement) -> str:
+def describe(statement: Statement) -> str:
     """Return what a revocation says, who has signed it, and when."""
     signed = statement.signed
     by = f"revoked on {timestamp(signed.signed_at)} by {signed.who.identity}, in {statement.bundle}"
@@ -93,8 +93,8 @@ def require_not_revoked(
     if found := honoured(policy, manifests, statements):
         raise Revoked(
             f"{image} was revoked",
-            why=[told(each) for each in found],
-            do="do not use this image; a revocation is not taken back: publish other bytes, and use those",
+            why=[describe(each) for each in found],
+            remedy="do not use this image; a revocation is not taken back: publish other bytes, and use those",
         )
 
 

@@ -96,9 +96,9 @@ def _read(signing_config: Path) -> Services:
         found = SigningConfig.load(signing_config)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{signing_config} is no signing configuration of Sigstore",
+            f"{signing_config} is not a valid signing configuration of Sigstore",
             why=f"{type(error).__name__}: {error}",
-            do="correct sign.signing-config, or the file",
+            remedy="correct sign.signing-config, or the file",
         ) from error
     logs, stamps = found.rekor_tlog_config or _Choice(), found.tsa_config or _Choice()
     return Services(

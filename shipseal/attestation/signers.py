@@ -15,8 +15,8 @@ from pydantic import AfterValidator, Field, model_validator
 
 from shipseal.attestation.identity import Certified
 from shipseal.attestation.spelling import repository_uri
-from shipseal.attestation.statements import Who
-from shipseal.checked import Checked
+from shipseal.attestation.statements import SignerIdentity
+from shipseal.validation import Checked
 
 # git-check-ref-format(1), in so far as it matters: what is no branch and no tag is no place that people release from.
 _REF = re.compile(r"refs/(?:heads|tags)/[^\s*@:?\[\\~^]*[*]?")
@@ -32,26 +32,26 @@ _PULL_REQUESTS = frozenset(
 def _repository(address: str) -> str:
     spelled = repository_uri(address)
     if address and (not spelled.startswith("https://") or not urlsplit(spelled).path.strip("/") or "*" in spelled):
-        raise ValueError(f"{address} is no repository: write https://HOST/OWNER/NAME"[:300])
+        raise ValueError(f"{address} is not a valid repository: write https://HOST/OWNER/NAME"[:300])
     return spelled
 
 
 def _workflow(path: str) -> str:
     if any(sign in path for sign in "*@ "):
-        raise ValueError(f"{path} is no workflow: write its path in the repository, without a ref"[:300])
+        raise ValueError(f"{path} is not a valid workflow: write its path in the repository, without a ref"[:300])
     return path
 
 
 def _builder(uri: str) -> str:
     if uri and not _BUILDER.fullmatch(uri):
-        raise ValueError(f"{uri} is no workflow that others call: write https://HOST/OWNER/NAME/PATH@REF"[:300])
+        raise ValueError(f"{uri} is not a workflow that others call: write https://HOST/OWNER/NAME/PATH@REF"[:300])
     return uri
 
 
 def _ref(pattern: str) -> str:
     if not _REF.fullmatch(pattern) or pattern.endswith("/"):
         raise ValueError(
-            f"{pattern} is no ref: write refs/heads/… or refs/tags/…, with a * at its end or none"[:300],
+            f"{pattern} is not a valid ref: write refs/heads/… or refs/tags/…, with a * at its end or none"[:300],
         )
     return pattern
 
@@ -80,14 +80,14 @@ class Allowed(Checked):
         return self
 
     @classmethod
-    def exactly(cls, who: Who) -> Self:
+    def exactly(cls, who: SignerIdentity) -> Self:
         """Return the one who has an identity."""
         return cls(identity=who.identity, issuer=who.issuer)
 
     @property
-    def who(self) -> Who | None:
+    def who(self) -> SignerIdentity | None:
         """The identity, where it is an exact one."""
-        return Who(self.identity, self.issuer) if self.identity else None
+        return SignerIdentity(self.identity, self.issuer) if self.identity else None
 
     def __str__(self) -> str:
         """Return it in words."""

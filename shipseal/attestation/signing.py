@@ -83,7 +83,7 @@ class Signer:
             raise RemoteFailed(
                 f"{self.authority} did not sign {statement.name}",
                 why=error.why,
-                do=f"see whether the signing services are up and the {self._what()} is valid, then run this again",
+                remedy=f"see whether the signing services are up and the {self._what()} is valid, then run this again",
             ) from error
         if not self.key:  # whether it was the key is seen by whoever verifies the signature
             from shipseal.attestation.certificate import require_promised  # noqa: PLC0415 - slow, and few stages sign
@@ -117,8 +117,9 @@ async def release_signer(tools: Toolbox, sign: Sign, browser: Browser | None = N
     if not token:
         raise UsageError(
             "there is no identity to sign with",
-            why=f"this is no CI job that Sigstore knows, and {TOKEN_VARIABLE} is not set",
-            do=f"release from CI, put an OpenID Connect token for the audience sigstore into {TOKEN_VARIABLE}, name a "
+            why=f"this is not a CI job that Sigstore knows, and {TOKEN_VARIABLE} is not set",
+            remedy=f"release from CI, put an OpenID Connect token for the audience sigstore "
+            f"into {TOKEN_VARIABLE}, name a "
             "[sign] key, or release from a terminal without --yes, which asks whether to log in by a browser",
         )
     tools.secrets += (token, token.rpartition(".")[2])
@@ -146,7 +147,7 @@ async def _key_signer(tools: Toolbox, sign: Sign) -> Signer:
         raise UsageError(
             "the key that signs cannot be used",
             why=error.why,
-            do=f"see whether [sign] key in pipeline.toml names it, and put its password into {PASSWORD}",
+            remedy=f"see whether [sign] key in pipeline.toml names it, and put its password into {PASSWORD}",
         ) from error
     promise = Certified(who_of(told.stdout, "what Cosign tells of the key"))
     return Signer(
@@ -173,7 +174,7 @@ def _require_configured(promise: Certified, sign: Sign) -> None:
             raise UsageError(
                 f"the token is not of the {what} that signs this project",
                 why=(f"configured  {wanted}", f"token       {found}"),
-                do=f"sign as who is configured, or correct [sign] {what} in pipeline.toml",
+                remedy=f"sign as who is configured, or correct [sign] {what} in pipeline.toml",
             )
 
 
@@ -184,5 +185,5 @@ def _ambient() -> str | None:
         return detect_credential()
     except Exception as error:  # the library raises plain exceptions for whatever the CI system answers
         raise RemoteFailed(
-            "this CI system did not give an identity token", why=str(error), do="allow the job `id-token: write`"
+            "this CI system did not give an identity token", why=str(error), remedy="allow the job `id-token: write`"
         ) from error

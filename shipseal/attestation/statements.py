@@ -52,7 +52,7 @@ class Subject:
 
 
 @dataclass(frozen=True, order=True)
-class Who:
+class SignerIdentity:
     """An identity, and the issuer that vouches for it. Both are compared exactly."""
 
     identity: str
@@ -64,7 +64,7 @@ class Signed:
     """What a verified bundle proves: these bytes were signed, by whom, when, and what the certificate says."""
 
     statement: bytes
-    who: Who
+    who: SignerIdentity
     signed_at: datetime
     claims: Mapping[str, str]
 

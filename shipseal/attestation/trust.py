@@ -14,10 +14,10 @@ from pydantic import AfterValidator, Field, model_validator
 from shipseal.attestation.identity import Certified
 from shipseal.attestation.keys import KEPT, Keys, file_name, who_of
 from shipseal.attestation.signers import Allowed
-from shipseal.attestation.statements import PredicateType, Who
-from shipseal.checked import Checked, check
+from shipseal.attestation.statements import PredicateType, SignerIdentity
 from shipseal.digest import Digest, split_repository
 from shipseal.errors import ConfigError, VerificationFailed
+from shipseal.validation import Checked, check
 
 FILENAME = "verification.toml"
 _UNREAD = "key:"  # until its file is read
@@ -49,7 +49,7 @@ class Tested(StrEnum):
 
 def _kind(name: str) -> str:
     if name.upper().replace("-", "_") not in PredicateType.__members__:
-        raise ValueError(f"{name} is no kind of statement; there are {', '.join(map(kind_name, PredicateType))}")
+        raise ValueError(f"{name} is not a kind of statement; there are {', '.join(map(kind_name, PredicateType))}")
     return name
 
 
@@ -98,7 +98,7 @@ class Ages(Checked):
     verdict: Annotated[int | None, Field(ge=1, le=731)] = None
 
 
-class Rules(Checked):
+class VerificationRules(Checked):
     """One policy: whom to trust, and for what. The build level is what the set-up earns, which no signature shows."""
 
     trust_root: TrustRoot
@@ -132,7 +132,7 @@ class Rules(Checked):
 
 class _Document(Checked):
     require: Annotated[dict[KindName, Scope], Field(min_length=1)]
-    policies: Annotated[dict[str, Rules], Field(min_length=1)]
+    policies: Annotated[dict[str, VerificationRules], Field(min_length=1)]
 
     @model_validator(mode="after")
     def _nothing_against_the_image(self) -> Self:
@@ -141,7 +141,7 @@ class _Document(Checked):
         return self
 
 
-def _with_keys(rules: Rules, read: Callable[[str], bytes] | None) -> tuple[Rules, Keys]:
+def _with_keys(rules: VerificationRules, read: Callable[[str], bytes] | None) -> tuple[VerificationRules, Keys]:
     """Return the rules with each key as the signer that it is, and the keys."""
     signers, keys = list[SignerRule](), dict[str, bytes]()
     for each in rules.signers:
@@ -164,7 +164,7 @@ class Policy:
     name: str
     digest: Digest
     require: Mapping[PredicateType, Scope]
-    rules: Rules
+    rules: VerificationRules
     keys: Keys = field(default_factory=dict)
 
     @classmethod
@@ -179,7 +179,7 @@ class Policy:
         try:
             document = check(_Document, tomllib.loads(data.decode()), FILENAME)
         except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"{FILENAME} cannot be read", why=str(error), do="correct the file") from error
+            raise ConfigError(f"{FILENAME} cannot be read", why=str(error), remedy="correct the file") from error
         if name not in document.policies:
             raise ConfigError(f"{FILENAME} has no policy {name}", why=f"it has {', '.join(sorted(document.policies))}")
         required = {PredicateType[key.upper().replace("-", "_")]: scope for key, scope in document.require.items()}
@@ -192,7 +192,7 @@ class Policy:
         return self.rules.signers
 
     @property
-    def named(self) -> frozenset[Who]:
+    def named(self) -> frozenset[SignerIdentity]:
         """Those of them who are named exactly."""
         return frozenset(who for rule in self.signers if (who := rule.who))
 
@@ -211,7 +211,7 @@ class Policy:
             raise ConfigError(
                 f"the policy {self.name} names a place holder, and nobody who could sign",
                 why=held,
-                do=f"put your own repository and workflow into {FILENAME}: docs/verification.md",
+                remedy=f"put your own repository and workflow into {FILENAME}: docs/verification.md",
             )
 
     def root(self, given: Path | None, public: Path, directory: Path) -> Path:
@@ -233,7 +233,7 @@ class Policy:
                 if given
                 else f"the policy {self.name} needs the trust root of a run",
                 why=f'its trust-root is "{trusted}"',
-                do="leave the trust root out" if given else "give it with --trusted-root",
+                remedy="leave the trust root out" if given else "give it with --trusted-root",
             )
         return given or (public if trusted is TrustRoot.PUBLIC else directory / self.rules.trust_root_file)
 

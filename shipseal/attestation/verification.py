@@ -9,35 +9,35 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from shipseal.attestation.contents import About, object_to
+from shipseal.attestation.contents import About, check_predicate
 from shipseal.attestation.freshness import AGEING, database_too_old, denies, ended, too_old, unjudged
-from shipseal.attestation.grounds import Ground, Lack, Lacking, Objection
+from shipseal.attestation.grounds import Ground, Lacking, Objection, UnmetRequirement
 from shipseal.attestation.identity import Certified
+from shipseal.attestation.in_toto import Statement
 from shipseal.attestation.revocation import require_not_revoked
-from shipseal.attestation.said import Statement
 from shipseal.attestation.statements import PredicateType, Signed
 from shipseal.attestation.trust import Policy, Scope, Tested, TrustRoot, kind_name
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.times import timestamp
 
-__all__ = ["Evidence", "Image", "Statement", "Unsatisfied", "decide"]
+__all__ = ["Evidence", "ImageIndex", "Statement", "Unsatisfied", "decide"]
 
 
 class Unsatisfied(VerificationFailed):
     """Nothing is wrong with the bytes, and what is said of them does not satisfy the policy.
 
     `statements` are those whose signatures are accepted all the same, and `refused` has why others are not, where the
-    caller of `decide` has told them; `lacks` is what is missing, for code.
+    caller of `decide` has told them; `unmet` is what is missing, for code.
     """
 
     statements: "tuple[Statement, ...]" = ()
     refused: Mapping[str, VerificationFailed] = MappingProxyType({})
-    lacks: frozenset[Lack] = frozenset()
+    unmet: frozenset[UnmetRequirement] = frozenset()
 
 
 @dataclass(frozen=True)
-class Image:
+class ImageIndex:
     """What is judged: an image index and its platforms.
 
     Args:
@@ -71,11 +71,11 @@ class Evidence:
     kind: PredicateType
     scope: str
     statement: Statement
-    told: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
 
 
 def decide(
-    policy: Policy, image: Image, statements: Sequence[Statement], refused: Mapping[str, str], *, now: datetime
+    policy: Policy, image: ImageIndex, statements: Sequence[Statement], refused: Mapping[str, str], *, now: datetime
 ) -> tuple[Evidence, ...]:
     """Return the evidence for each thing that the policy requires.
 
@@ -97,31 +97,31 @@ def decide(
     require_not_revoked(policy, image.digest, image.manifests, statements)
     found: list[Evidence] = []
     reasons: list[str] = []
-    lacks: set[Lack] = set()
+    unmet: set[UnmetRequirement] = set()
     for kind, scope in policy.require.items():
         for words, places in _places(policy, image, kind, scope):
             try:
-                wanted = [_Wanted(policy, image, now, kind, *place) for place in places]
+                wanted = [_RequiredStatement(policy, image, now, kind, *place) for place in places]
                 found.append(_first(wanted, statements))
             except Lacking as failure:
                 reasons += [f"{kind_name(kind)} for {words}: {line}" for line in failure.why]
-                lacks |= failure.of(kind)
+                unmet |= failure.of(kind)
     if unjudged := list(_unjudged(found)):
         reasons += unjudged
-        lacks.add(Lack(PredicateType.VERDICT, Ground.UNJUDGED))
+        unmet.add(UnmetRequirement(PredicateType.VERDICT, Ground.UNJUDGED))
     if reasons:
         unsatisfied = Unsatisfied(
             f"{image.digest} does not satisfy the policy {policy.name}",
             why=[*reasons, *_refusals(refused)],
-            do="do not use this image; whoever published it can see here what is missing",
+            remedy="do not use this image; whoever published it can see here what is missing",
         )
-        unsatisfied.lacks = frozenset(lacks)
+        unsatisfied.unmet = frozenset(unmet)
         raise unsatisfied
     return tuple(found)
 
 
 def _places(
-    policy: Policy, image: Image, kind: PredicateType, scope: Scope
+    policy: Policy, image: ImageIndex, kind: PredicateType, scope: Scope
 ) -> Iterator[tuple[str, list[tuple[str, frozenset[Digest]]]]]:
     """Yield what a statement must be about, in words, and the places of which one will do."""
     if (kind, scope, policy.rules.test_result_of) == (PredicateType.TEST_RESULT, Scope.IMAGE, Tested.IMAGE):
@@ -130,7 +130,7 @@ def _places(
         yield from ((place[0], [place]) for place in image.scopes(scope))
 
 
-def _first(wanted: "Iterable[_Wanted]", statements: Sequence[Statement]) -> Evidence:
+def _first(wanted: "Iterable[_RequiredStatement]", statements: Sequence[Statement]) -> Evidence:
     """Return what satisfies the first that is satisfied; raise `Lacking` with all objections if none is."""
     objections: dict[Objection, None] = {}
     for each in wanted:
@@ -159,11 +159,11 @@ def _unjudged(found: Sequence[Evidence]) -> Iterator[str]:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _RequiredStatement:
     """A statement that is required: of a kind, about some of the image's manifests."""
 
     policy: Policy
-    image: Image
+    image: ImageIndex
     now: datetime
     kind: PredicateType
     words: str
@@ -212,7 +212,7 @@ class _Wanted:
         about = About(signed, self.subjects, rules.source, real, rules.test_result_of)
         if words := self._elsewhere(statement):
             return Objection(Ground.NAME, words)
-        if words := object_to(self.kind, statement.predicate, about):
+        if words := check_predicate(self.kind, statement.predicate, about):
             return Objection(Ground.CONTENT, words)
         words = self._too_old(statement.predicate, signed)
         return Objection(Ground.AGE, words) if words else None

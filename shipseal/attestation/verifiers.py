@@ -15,13 +15,13 @@ from sigstore_models.trustroot.v1 import TrustedRoot as TrustedRootMessage
 from shipseal.attestation.certificate import certified
 from shipseal.attestation.certificates_verifier import CertificatesVerifier, words_of
 from shipseal.attestation.identity import Certified
+from shipseal.attestation.key_verifier import verify_kept
 from shipseal.attestation.keys import KEPT, Keys, is_kept
-from shipseal.attestation.managed import verify_kept
 from shipseal.attestation.material import Material
 from shipseal.attestation.proto_json import filled_bundle, filled_root
 from shipseal.attestation.signers import Allowed
-from shipseal.attestation.stamped import times
-from shipseal.attestation.statements import PAYLOAD_TYPE, Signed, Who
+from shipseal.attestation.statements import PAYLOAD_TYPE, Signed, SignerIdentity
+from shipseal.attestation.timestamps import times
 from shipseal.errors import VerificationFailed
 
 _TOLD = 3  # reasons, where many may sign
@@ -53,7 +53,10 @@ def trusted_root(path: Path) -> TrustedRoot:
 
 
 def verify_bundle(
-    bundle: bytes, root: TrustedRoot, allowed: Iterable[Who | Allowed] | None, keys: Keys = MappingProxyType({})
+    bundle: bytes,
+    root: TrustedRoot,
+    allowed: Iterable[SignerIdentity | Allowed] | None,
+    keys: Keys = MappingProxyType({}),
 ) -> Signed:
     """Verify one bundle by sigstore-python.
 
@@ -117,7 +120,7 @@ def _kept(bundle: bytes, root: TrustedRoot, keys: Keys) -> Signed:
             continue
         if found.payload is None or found.payload_type != PAYLOAD_TYPE:
             raise VerificationFailed("what was signed is not an in-toto statement")
-        signed = Signed(found.payload, Who(identity, KEPT), min(found.times, default=_NEVER), {})
+        signed = Signed(found.payload, SignerIdentity(identity, KEPT), min(found.times, default=_NEVER), {})
         if not found.times:
             undated = Stranger(
                 "nobody says when a key has signed this", why="it has neither a time of a log nor one of an authority"
@@ -131,7 +134,7 @@ def _kept(bundle: bytes, root: TrustedRoot, keys: Keys) -> Signed:
     )
 
 
-def _require_allowed(signed: Signed, found: Certified, allowed: Iterable[Who | Allowed]) -> None:
+def _require_allowed(signed: Signed, found: Certified, allowed: Iterable[SignerIdentity | Allowed]) -> None:
     rules = [each if isinstance(each, Allowed) else Allowed.exactly(each) for each in allowed]
     objections = [objection for each in rules if (objection := each.objection(found))]
     if rules and len(objections) < len(rules):

@@ -59,7 +59,7 @@ class _Parser(argparse.ArgumentParser):
     """Refuse a command line as everything else is refused: what, why, and what to do."""
 
     def error(self, message: str) -> NoReturn:
-        raise UsageError(message, do=f"see `{self.prog} --help`")
+        raise UsageError(message, remedy=f"see `{self.prog} --help`")
 
 
 class _Version(argparse.Action):

@@ -22,7 +22,7 @@ from shipseal.attestation.trust import FILENAME as VERIFICATION
 from shipseal.attestation.trust import Policy, TrustRoot
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
-from shipseal.cli.made_files import own, put
+from shipseal.cli.generated_files import own, put
 from shipseal.cli.verbs import Verbs
 from shipseal.deploying.guard import guarded, policies
 from shipseal.deploying.manifests import Manifest, dump, parse
@@ -31,8 +31,8 @@ from shipseal.errors import ConfigError, UsageError
 from shipseal.locked.inputs import Inputs
 from shipseal.project.config import Config
 from shipseal.project.reads import FILENAME
-from shipseal.rollout.rendered import kustomize
-from shipseal.shown import line
+from shipseal.rollout.rendering import kustomize
+from shipseal.terminal_text import line
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 
@@ -87,7 +87,7 @@ def _directory(options: argparse.Namespace, config: Config) -> Path:
         return own(options.directory, config.root, "name a directory that is there: k8s/platform/admission")
     if config.deploy.platform is None:
         raise UsageError(
-            "no directory is named, and [deploy] platform names none", do="name one: admission-policy DIRECTORY"
+            "no directory is named, and [deploy] platform names none", remedy="name one: admission-policy DIRECTORY"
         )
     (config.deploy.platform / "admission").mkdir(exist_ok=True)
     return own(config.deploy.platform / "admission", config.root, "take the link away")
@@ -96,7 +96,7 @@ def _directory(options: argparse.Namespace, config: Config) -> Path:
 def _rendered(options: argparse.Namespace, config: Config) -> Sequence[Manifest]:
     directory = config.deploy.manifests
     if directory is None:
-        raise ConfigError("[deploy] manifests names no directory", do="name the directory of a kustomization")
+        raise ConfigError("[deploy] manifests names no directory", remedy="name the directory of a kustomization")
     with tempfile.NamedTemporaryFile(prefix="admission-policy-", suffix=".log") as log:
         locked = Inputs.of_tools().locked()
         tools = Toolbox(
@@ -113,7 +113,7 @@ def _root(policy: Policy, directory: Path) -> str | None:
         return text_of(file)
     except (OSError, ValueError) as error:
         raise ConfigError(
-            f"{file} cannot be read", why=str(error), do="it is the trust-root-file of the policy"
+            f"{file} cannot be read", why=str(error), remedy="it is the trust-root-file of the policy"
         ) from error
 
 

@@ -29,7 +29,7 @@ from shipseal.times import timestamp
 
 if TYPE_CHECKING:  # what signs is slow to import
     from shipseal.attacks.attack import Attack
-    from shipseal.attacks.performing import Outcome, Result
+    from shipseal.attacks.performing import AttackResult, AttackSummary
 
 
 def add(verbs: Verbs) -> None:
@@ -51,7 +51,7 @@ def run(options: argparse.Namespace) -> int:
         return _list(options, attacks)
     directory = place.checked(Config.load(options.config).root, options.run_dir)
     if not (directory / "run.json").is_file():
-        raise UsageError(f"there is no run in {directory}", do="make one: `shipseal dry-run`")
+        raise UsageError(f"there is no run in {directory}", remedy="make one: `shipseal dry-run`")
     opened_run = shared.open_run(options, "dry-run", TABLE)
     with alone(directory), in_use(opened_run.store):
         result, image = _attack(options, opened_run, attacks)
@@ -65,7 +65,7 @@ def run(options: argparse.Namespace) -> int:
         raise VerificationFailed(
             f"{len(result.wrong)} of {len(result.attacks) + len(result.controls)} did not end as they must",
             why=[f"{each.name}: expected {each.expected}, came {each.came}" for each in result.wrong],
-            do="a gate of this pipeline does not hold: report it with what the run directory has"
+            remedy="a gate of this pipeline does not hold: report it with what the run directory has"
             if passed
             else "an untouched copy has to pass: make the run again by `shipseal dry-run`, and attack that",
         )
@@ -82,13 +82,13 @@ def _list(options: argparse.Namespace, attacks: "Iterable[Attack]") -> int:
     return 0
 
 
-def _attack(options: argparse.Namespace, run: Run, attacks: "tuple[Attack, ...]") -> "tuple[Result, str]":
+def _attack(options: argparse.Namespace, run: Run, attacks: "tuple[Attack, ...]") -> "tuple[AttackSummary, str]":
     from shipseal.attacks.opening import opened  # noqa: PLC0415 - as above
     from shipseal.attacks.performing import perform  # noqa: PLC0415
 
     say = shared.say(options)
 
-    def tell(outcome: "Outcome") -> None:
+    def tell(outcome: "AttackResult") -> None:
         if options.json:
             print(json.dumps({"event": "attacked", **outcome.told.model_dump()}), flush=True)
         else:
@@ -101,7 +101,7 @@ def _attack(options: argparse.Namespace, run: Run, attacks: "tuple[Attack, ...]"
         return result, str(target.image)
 
 
-def _document(result: "Result", image: str) -> AttackDocument:
+def _document(result: "AttackSummary", image: str) -> AttackDocument:
     return AttackDocument(
         image=image,
         at=timestamp(datetime.now(UTC)),
@@ -120,7 +120,7 @@ def _write(directory: Path, document: AttackDocument) -> Path:
     return stage / document.NAME
 
 
-def _lines(result: "Result", image: str, file: Path | None) -> Iterator[str]:
+def _lines(result: "AttackSummary", image: str, file: Path | None) -> Iterator[str]:
     """Yield the table: what was done, what had to come of it, and what has."""
     for each in (*result.controls, *result.attacks):
         yield f"{'ok' if each.ok else 'WRONG':<6} {each.name:<30} {each.did}"

@@ -54,11 +54,11 @@ def run(options: argparse.Namespace) -> NoReturn:
     """Keep a cluster until a signal comes; raise `RemoteFailed` when it ends by itself."""
     zones = options.zones.split(",")
     if not all(map(_ZONE.fullmatch, zones)):
-        raise UsageError(f"not names of zones: {options.zones}", do="write them like zone-a,zone-b")
+        raise UsageError(f"not names of zones: {options.zones}", remedy="write them like zone-a,zone-b")
     if not 1 <= options.nodes <= _MOST:
-        raise UsageError(f"a cluster has no {options.nodes} nodes", do=f"ask for 1 to {_MOST}")
+        raise UsageError(f"a cluster has no {options.nodes} nodes", remedy=f"ask for 1 to {_MOST}")
     if not 0 <= options.autoscaler <= _FASTEST:
-        raise UsageError(f"no autoscaler is {options.autoscaler} times faster", do=f"ask for 1 to {_FASTEST}")
+        raise UsageError(f"no autoscaler is {options.autoscaler} times faster", remedy=f"ask for 1 to {_FASTEST}")
     loopback.bring_up()
     store, inputs = shared.the_store(options), Inputs.of_cluster()
     try:
@@ -71,7 +71,7 @@ def run(options: argparse.Namespace) -> NoReturn:
             raise RemoteFailed(
                 f"{name} of the local cluster has ended, and the cluster with it",
                 why=tools.last_words(said.encode()),
-                do="run this again",
+                remedy="run this again",
             )
     except (KeyboardInterrupt, Stopped) as stopped:
         raise type(stopped)("nothing of the cluster is left") from None

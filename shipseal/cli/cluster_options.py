@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shipseal import shown
+from shipseal import terminal_text
 from shipseal.attestation.deployment import Receipt
 from shipseal.attestation.roots import public_root
 from shipseal.cli import options as shared
@@ -24,7 +24,7 @@ from shipseal.engine.table import TABLE
 from shipseal.engine.world import choose
 from shipseal.locked.inputs import Inputs
 from shipseal.locked.store_cleaning import in_use
-from shipseal.rollout.verified import Published
+from shipseal.rollout.preflight import Published
 from shipseal.tools import loopback
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
@@ -78,7 +78,7 @@ def published(context: Context) -> Published:
     return Published(None, policy, policy.root(None, public_root(), directory))
 
 
-def told(receipt: Receipt) -> tuple[dict[str, Any], list[str]]:
+def deployed_event(receipt: Receipt) -> tuple[dict[str, Any], list[str]]:
     """Return what is said of a deployment, to machines and to people."""
     lines = [
         f"deployed  {receipt.image}",
@@ -92,4 +92,4 @@ def told(receipt: Receipt) -> tuple[dict[str, Any], list[str]]:
 
 def tell(options: argparse.Namespace, event: Mapping[str, Any], lines: Iterable[str]) -> None:
     """Print a result; names and values in it are the cluster's own words, and are shown as such."""
-    print(json.dumps(event) if options.json else "\n".join(map(shown.line, lines)))
+    print(json.dumps(event) if options.json else "\n".join(map(terminal_text.line, lines)))

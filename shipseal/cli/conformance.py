@@ -12,7 +12,7 @@ from pathlib import Path
 from shipseal.attestation.conformance import verify_artifact
 from shipseal.attestation.material import NAMES, Material
 from shipseal.attestation.roots import public_root, staging_root
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.attestation.verifiers import trusted_root
 from shipseal.cli.verbs import Verbs
 from shipseal.errors import UsageError
@@ -48,16 +48,16 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _signer(options: argparse.Namespace) -> Who | Material:
+def _signer(options: argparse.Namespace) -> SignerIdentity | Material:
     identity = (options.certificate_identity, options.certificate_oidc_issuer)
     if options.key and identity == (None, None):
         return Material.of_pem(_read(options.key, _LARGEST_KEY))
     if options.key or None in identity or "" in identity:
         raise UsageError(
             "it is not clear who should have signed",
-            do="give --certificate-identity and --certificate-oidc-issuer, or else --key",
+            remedy="give --certificate-identity and --certificate-oidc-issuer, or else --key",
         )
-    return Who(*identity)
+    return SignerIdentity(*identity)
 
 
 def _hashed(name: str) -> dict[str, bytes]:

@@ -46,7 +46,7 @@ def _named(plans: list[str]) -> Iterator[tuple[str, Path]]:
     for given in plans or [f"{name}={_TERRAFORM / 'environments' / name / 'usage.json'}" for name in _ENVIRONMENTS]:
         name, equals, file = given.partition("=")
         if not equals:
-            raise UsageError(f'"{given}" names no environment', do=f"write production={given}")
+            raise UsageError(f'"{given}" names no environment', remedy=f"write production={given}")
         yield name, Path(file)
 
 
@@ -54,14 +54,14 @@ def _text(file: Path) -> str:
     try:
         return file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file} cannot be read", why=str(error), do="name another file") from error
+        raise UsageError(f"{file} cannot be read", why=str(error), remedy="name another file") from error
 
 
 def _plan(file: Path) -> dict[str, Any]:
     try:
         found: dict[str, Any] = json.loads(_text(file))
     except json.JSONDecodeError as error:
-        raise ConfigError(f"{file} is not JSON", why=str(error), do=f"terraform show -json > {file}") from error
+        raise ConfigError(f"{file} is not JSON", why=str(error), remedy=f"terraform show -json > {file}") from error
     return found
 
 

@@ -68,7 +68,7 @@ def _settled(listing: str) -> str:
         address.require_private()
     except ValueError as error:
         raise UsageError(
-            "a vulnerability database is taken by https only", why=str(error), do="name a mirror that has TLS"
+            "a vulnerability database is taken by https only", why=str(error), remedy="name a mirror that has TLS"
         ) from error
     try:
         with download.answer(address, private=True) as answer:
@@ -76,8 +76,8 @@ def _settled(listing: str) -> str:
     except download.FAILURES as error:
         raise RemoteFailed(
             "the vulnerability database cannot be fetched",
-            why=f"{without_secrets(listing)}: {download.told(error)}",
-            do="see whether the address can be reached; behind a closed network, `db import FILE`",
+            why=f"{without_secrets(listing)}: {download.failure_text(error)}",
+            remedy="see whether the address can be reached; behind a closed network, `db import FILE`",
         ) from error
     return listing if end == address.url else end
 
@@ -85,7 +85,7 @@ def _settled(listing: str) -> str:
 def _import(options: argparse.Namespace) -> int:
     file: Path = options.file
     if not file.is_file():
-        raise UsageError(f"there is no file {file}", do="name an archive, or a vulnerability.db, of Grype")
+        raise UsageError(f"there is no file {file}", remedy="name an archive, or a vulnerability.db, of Grype")
     return _get(options, lambda grype: grype.load(file, file.name))
 
 
@@ -95,7 +95,7 @@ def _require_pinned(found: Identity, checksum: str | None) -> None:
         raise VerificationFailed(
             "this is another vulnerability database than the one that was asked for",
             why=(f"expected {checksum}", f"found    {found.checksum}"),
-            do="get the file of that database: a mirror or an archive may still have it",
+            remedy="get the file of that database: a mirror or an archive may still have it",
         )
 
 
@@ -109,7 +109,7 @@ def _get(options: argparse.Namespace, into: Callable[[Grype], Awaitable[Identity
     config = Config.load(options.config)
     target = options.into.resolve() if options.into else directory(config)
     if target.exists() and any(target.iterdir()) and not (target / IDENTITY).is_file():
-        raise UsageError(f"{target} holds something else than a database", do="name another directory with --into")
+        raise UsageError(f"{target} holds something else than a database", remedy="name another directory with --into")
     target.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=f".{target.name}-", dir=target.parent) as scratch:
         tools = Toolbox(
@@ -125,7 +125,7 @@ def _get(options: argparse.Namespace, into: Callable[[Grype], Awaitable[Identity
             async with growing(Path(scratch), options):
                 found = await into(grype)
             _require_pinned(found, options.checksum)
-            await grype.require_eyesight()
+            await grype.require_canary()
             return found
 
         identity = run_async(fill)

@@ -15,11 +15,11 @@ from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest, Reference, split_repository
 from shipseal.documents.promote import TagsDocument
 from shipseal.engine import run_directory as place
-from shipseal.engine.left import Left
+from shipseal.engine.run_contents import RunContents
 from shipseal.engine.stage import Context
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.project.config import Config
-from shipseal.rollout import committed, orders
+from shipseal.rollout import gitops, orders
 
 Said = tuple[dict[str, Any], list[str]]
 """The event for machines, and the lines for people."""
@@ -68,14 +68,14 @@ def _ask(options: argparse.Namespace, work: Callable[[Context], Awaitable[Said]]
 
 def _promoted(options: argparse.Namespace, config: Config) -> Digest:
     """Return what the run here has promoted; it is verified before anything is done with it, as any other."""
-    left = Left(place.checked(config.root, options.run_dir))
+    left = RunContents(place.checked(config.root, options.run_dir))
     try:
         return TagsDocument.read(left).digest
     except VerificationFailed as error:
         raise UsageError(
             "no image is named, and no run here has promoted one",
             why=(error.what, *error.why),
-            do="name a released image: --to sha256:…; or release first",
+            remedy="name a released image: --to sha256:…; or release first",
         ) from error
 
 
@@ -94,14 +94,14 @@ async def _compare(context: Context, reference: Reference) -> Said:
 
 
 async def _write(context: Context, reference: Reference) -> Said:
-    file = await committed.write(context, cluster_options.published(context), reference)
+    file = await gitops.write(context, cluster_options.published(context), reference)
     name = str(file.relative_to(context.config.root)) if file else ""
     said = f"wrote {reference} into {name}: review and commit it" if file else f"{reference} is named there already"
     return {"event": "written", "image": str(reference), "file": name}, [said]
 
 
 async def _publish(context: Context, reference: Reference) -> Said:
-    made = await committed.push(context, cluster_options.published(context), reference)
+    made = await gitops.push(context, cluster_options.published(context), reference)
     said = f"published the set of {reference}"
     return {"event": "published", "image": str(reference), "artifact": str(made)}, [said, f"artifact  {made}"]
 
@@ -110,4 +110,4 @@ async def _deploy(context: Context, reference: Reference) -> Said:
     async with context.world.cluster(context.tools, context.out) as access:
         assert access is not None  # a release has one
         receipt, _ = await orders.deploy(context, cluster_options.published(context), reference, access)
-    return cluster_options.told(receipt)
+    return cluster_options.deployed_event(receipt)

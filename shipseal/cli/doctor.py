@@ -15,7 +15,7 @@ from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.verbs import Verbs
 from shipseal.doctor import host, project
-from shipseal.doctor.host import Found, State
+from shipseal.doctor.host import CheckResult, CheckState
 from shipseal.errors import ShipsealError, ToolFailed
 from shipseal.locked.inputs import Inputs
 from shipseal.locked.store import Store
@@ -39,7 +39,9 @@ def run(options: argparse.Namespace) -> int:
     """Look at everything, and print a line for each thing."""
     found = list(_everything(options))
     if options.json:
-        lines = [{"name": each.name, "state": each.state.value, "what": each.what, "do": each.remedy} for each in found]
+        lines = [
+            {"name": each.name, "state": each.state.value, "what": each.what, "remedy": each.remedy} for each in found
+        ]
         print(json.dumps(lines, indent=2))
     else:
         width = max(len(each.name) for each in found)
@@ -47,10 +49,10 @@ def run(options: argparse.Namespace) -> int:
             print(f"{each.name:<{width}}  {each.state.value:<7}  {each.what}")
             if each.remedy:
                 print(f"{'':<{width}}  {'':<7}  do: {each.remedy}")
-    return ToolFailed.exit_code if any(each.state is State.MISSING for each in found) else 0
+    return ToolFailed.exit_code if any(each.state is CheckState.MISSING for each in found) else 0
 
 
-def _everything(options: argparse.Namespace) -> Iterator[Found]:
+def _everything(options: argparse.Namespace) -> Iterator[CheckResult]:
     config, found = project.configuration(options.config)
     shelf = shared.the_store(options)
     root = options.config.resolve().parent
@@ -69,7 +71,7 @@ def _everything(options: argparse.Namespace) -> Iterator[Found]:
         yield from _cluster(options, config)
 
 
-def _scanner(config: Config, shelf: Store) -> Iterator[Found]:
+def _scanner(config: Config, shelf: Store) -> Iterator[CheckResult]:
     """Ask the locked Grype about the database, where both are there; what is missing has been told."""
     locked, directory = Inputs.of_tools().locked(), config.scan.database
     if directory is None or not (directory / IDENTITY).is_file() or not shelf.has(locked["grype"]):
@@ -79,7 +81,7 @@ def _scanner(config: Config, shelf: Store) -> Iterator[Found]:
         yield from run_async(lambda: project.scanner(tools, directory, Path(scratch)))
 
 
-def _cluster(options: argparse.Namespace, config: Config) -> Iterator[Found]:
+def _cluster(options: argparse.Namespace, config: Config) -> Iterator[CheckResult]:
     """Ask the cluster of deploys whether it lets us do what a deploy does; without one that is no harm."""
     if not config.deploy.manifests:
         return
@@ -90,15 +92,15 @@ def _cluster(options: argparse.Namespace, config: Config) -> Iterator[Found]:
         with cluster_options.context(options, agreed=False, quiet=True) as context:
             seen = run_async(lambda: look(context, patience=_PATIENCE))
         what = f"Kubernetes {seen.cluster.version}, {seen.cluster.uid}: {seen.user} may deploy there"
-        yield Found("cluster", State.THERE, what)
+        yield CheckResult("cluster", CheckState.THERE, what)
     except ShipsealError as error:
         why = f": {'; '.join(error.why)}" if error.why else ""
-        yield Found("cluster", State.OPTIONAL, f"{error.what}{why}", error.do)
+        yield CheckResult("cluster", CheckState.OPTIONAL, f"{error.what}{why}", error.remedy)
 
 
-def _guarded(name: str, look: Callable[[], Iterator[Found]]) -> Iterator[Found]:
+def _guarded(name: str, look: Callable[[], Iterator[CheckResult]]) -> Iterator[CheckResult]:
     """Turn a failure of looking into something that was found."""
     try:
         yield from look()
     except ShipsealError as error:
-        yield Found(name, State.MISSING, error.what, error.do)
+        yield CheckResult(name, CheckState.MISSING, error.what, error.remedy)

@@ -10,9 +10,9 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout, suppres
 from dataclasses import dataclass
 from typing import Any, TextIO
 
-from shipseal import shown
+from shipseal import terminal_text
 from shipseal.cli.on_github import explain as explain_on_github
-from shipseal.errors import ShipsealError, Stopped, UsageError, exit_code, flatten, told
+from shipseal.errors import ShipsealError, Stopped, UsageError, as_shipseal_error, exit_code, flatten
 
 
 class Unread(BaseException):
@@ -41,14 +41,14 @@ class Output:
 
 
 @dataclass(frozen=True)
-class Seen:
+class EscapingStream:
     """A stream on which all is text that can be seen: whatever is printed moves no cursor and starts no command."""
 
     stream: Output
 
     def write(self, text: str) -> int:
         """Write, as files do."""
-        self.stream.write("\n".join(shown.line(line) for line in text.split("\n")))
+        self.stream.write("\n".join(terminal_text.line(line) for line in text.split("\n")))
         return len(text)
 
     def __getattr__(self, name: str) -> Any:
@@ -58,7 +58,7 @@ class Seen:
 
 def written_as_it_is(stream: Any) -> Any:
     """Return what takes the control characters of a terminal, for whoever draws on one."""
-    return stream.stream if isinstance(stream, Seen) else stream
+    return stream.stream if isinstance(stream, EscapingStream) else stream
 
 
 @contextmanager
@@ -78,7 +78,7 @@ def tell(text: str, stream: TextIO) -> None:
 
 def end(work: Callable[[], int], *, as_json: bool) -> int:
     """Do the work and return its exit code: that of the worst failure, 130 for SIGINT, 143 for SIGTERM, 141 unread."""
-    with redirect_stdout(Seen(Output(sys.stdout))), redirect_stderr(Seen(Output(sys.stderr))):
+    with redirect_stdout(EscapingStream(Output(sys.stdout))), redirect_stderr(EscapingStream(Output(sys.stderr))):
         code = _code(work, as_json=as_json)
     try:
         sys.stdout.flush()
@@ -132,7 +132,7 @@ def _unread(failure: Unread) -> int:
     if not failure.args:
         return 128 + signal.SIGPIPE
     refused = UsageError(
-        "the output cannot be written", why=str(failure).lower(), do="send it elsewhere; finished stages are kept"
+        "the output cannot be written", why=str(failure).lower(), remedy="send it elsewhere; finished stages are kept"
     )
     with suppress(Unread):
         print(refused.explain(), file=sys.stderr)
@@ -145,6 +145,6 @@ def explain(failure: BaseException, *, as_json: bool) -> None:
     if not isinstance(failure, ShipsealError):
         traceback.print_exception(failure, file=sys.stderr)
     if as_json:
-        tell(json.dumps({"event": "error", **told(failure).as_json()}), sys.stdout)
+        tell(json.dumps({"event": "error", **as_shipseal_error(failure).as_json()}), sys.stdout)
     else:
-        tell(told(failure).explain(), sys.stderr)
+        tell(as_shipseal_error(failure).explain(), sys.stderr)

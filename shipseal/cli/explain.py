@@ -16,8 +16,8 @@ from shipseal.cli import released_options
 from shipseal.cli.verbs import Verbs
 from shipseal.engine import run_directory as place
 from shipseal.errors import UsageError
-from shipseal.evidence.placed import Place, evidence, places
-from shipseal.evidence.recorded import Recorded, recorded
+from shipseal.evidence.locations import PackageLocation, evidence, places
+from shipseal.evidence.verdict_inputs import RecordedVerdict, recorded
 from shipseal.judging.case import Matter, read
 from shipseal.judging.explaining import Explained, explain, named
 from shipseal.project.config import Config
@@ -62,11 +62,11 @@ def _unknown(name: str, matter: Matter, where: str) -> UsageError:
         why.append("the scanner itself has left it out of its results")
     guesses = difflib.get_close_matches(name, [each for one in matter.findings for each in one.names], n=3)
     count = len(matter.findings)
-    do = f"did you mean {' or '.join(guesses)}?" if guesses else f"{count} findings are in its scan/grype.json"
-    return UsageError(f"{where} has no finding {name}", why=why or "no package of the image has it", do=do)
+    remedy = f"did you mean {' or '.join(guesses)}?" if guesses else f"{count} findings are in its scan/grype.json"
+    return UsageError(f"{where} has no finding {name}", why=why or "no package of the image has it", remedy=remedy)
 
 
-def _tell(options: argparse.Namespace, kept: Recorded, matter: Matter, finding: Finding) -> None:
+def _tell(options: argparse.Namespace, kept: RecordedVerdict, matter: Matter, finding: Finding) -> None:
     image = kept.run / "image" if kept.run else None
     there, seen = list(places(kept.case, finding, image)), evidence(kept.case, finding)
     explained = explain(matter, finding)
@@ -82,7 +82,9 @@ def _tell(options: argparse.Namespace, kept: Recorded, matter: Matter, finding: 
     released_options.tell(options, event, _lines(explained, there, seen, captured))
 
 
-def _event(explained: Explained, there: Sequence[Place], seen: Sequence[str], captured: str) -> dict[str, Any]:
+def _event(
+    explained: Explained, there: Sequence[PackageLocation], seen: Sequence[str], captured: str
+) -> dict[str, Any]:
     finding, reason = explained.finding, explained.ruling.reason
     return {
         "event": "explained",
@@ -123,7 +125,7 @@ def _event(explained: Explained, there: Sequence[Place], seen: Sequence[str], ca
     }
 
 
-def _lines(explained: Explained, there: Sequence[Place], seen: Sequence[str], captured: str) -> Iterator[str]:
+def _lines(explained: Explained, there: Sequence[PackageLocation], seen: Sequence[str], captured: str) -> Iterator[str]:
     finding, reason = explained.finding, explained.ruling.reason
     yield f"{finding}"
     if finding.aliases:
@@ -145,5 +147,5 @@ def _lines(explained: Explained, there: Sequence[Place], seen: Sequence[str], ca
         yield f"  waived    by {waiver.owner}, from {waiver.since} to {waiver.until}: {waiver.reason}"
     yield f"  answer    {explained.ruling.short}: {reason.message}"
     if reason.remedy:
-        yield f"  do        {reason.remedy}"
+        yield f"  remedy    {reason.remedy}"
     yield from (f"  else      {each.what}: {each.ruling.short}" for each in explained.changes)

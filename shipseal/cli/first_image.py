@@ -11,25 +11,25 @@ from shipseal.cli.engine import run_async
 from shipseal.cli.progress import progress
 from shipseal.disk import alone, write
 from shipseal.documents.image import ImageDocument
-from shipseal.engine.left import Left
+from shipseal.engine.run_contents import RunContents
 from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.table import TABLE
 from shipseal.errors import ShipsealError, flatten
 from shipseal.image import contents
-from shipseal.image.missing import MissingPackages
+from shipseal.image.missing_packages import MissingPackages
 from shipseal.judging.advisories import texts
 from shipseal.judging.advisory_files import AdvisoryFiles
-from shipseal.judging.beforehand import Unexcused, unexcused
+from shipseal.judging.forecast import Unexcused, unexcused
 from shipseal.locked.store_cleaning import in_use
 from shipseal.oci.layout import Layout
 from shipseal.project.advice import Advised
 from shipseal.project.config import Config
-from shipseal.scaffold.plan import Plan
-from shipseal.scaffold.written import Learned, configuration
-from shipseal.shown import line
+from shipseal.scaffold.config_writer import Learned, configuration
+from shipseal.scaffold.plan import ScaffoldPlan
+from shipseal.terminal_text import line
 
 
-def learn(options: argparse.Namespace, decided: Plan) -> tuple[Learned, list[str]]:
+def learn(options: argparse.Namespace, decided: ScaffoldPlan) -> tuple[Learned, list[str]]:
     """Make and start the image until nothing is missing that is known; return what it took, and what else to do.
 
     `options.config` is written again each time.
@@ -50,7 +50,7 @@ def learn(options: argparse.Namespace, decided: Plan) -> tuple[Learned, list[str
     return _start(options, decided, learned)
 
 
-def _start(options: argparse.Namespace, decided: Plan, learned: Learned) -> tuple[Learned, list[str]]:
+def _start(options: argparse.Namespace, decided: ScaffoldPlan, learned: Learned) -> tuple[Learned, list[str]]:
     seen, said, before = {decided.health[0]}, [""], learned
     refused: tuple[Learned, list[str]] | None = None
     while failed := _stage(options, "smoke"):
@@ -71,13 +71,13 @@ def _start(options: argparse.Namespace, decided: Plan, learned: Learned) -> tupl
     return learned, [_in_its_place(decided, learned)] if learned.refused else []
 
 
-def _instead(learned: Learned, decided: Plan, seen: Collection[str]) -> Learned:
+def _instead(learned: Learned, decided: ScaffoldPlan, seen: Collection[str]) -> Learned:
     """Return the next path that may do in place of the one that answers with an error."""
     path = next((each for each in decided.instead if each not in seen), "")
     return replace(learned, health=path, refused=True) if path else learned
 
 
-def _in_its_place(decided: Plan, learned: Learned) -> str:
+def _in_its_place(decided: ScaffoldPlan, learned: Learned) -> str:
     return (
         f"{decided.health[0]} answered with an error where nothing is set up for the service (a database, perhaps), so "
         f"{learned.health} is its health path here: it shows that the service answers, not that it has what it needs"
@@ -93,10 +93,10 @@ def _more(learned: Learned, advised: Sequence[Advised], seen: Collection[str]) -
 
 
 def _told(failure: ShipsealError) -> str:
-    return f"the image was made and, started, does not do yet: {failure.what}: {failure.do}"
+    return f"the image was made and, started, does not do yet: {failure.what}: {failure.remedy}"
 
 
-def _write(config: Path, decided: Plan, learned: Learned) -> Learned:
+def _write(config: Path, decided: ScaffoldPlan, learned: Learned) -> Learned:
     write(config, configuration(decided, learned))
     return learned
 
@@ -117,7 +117,7 @@ def _stage(options: argparse.Namespace, name: str) -> list[BaseException]:
 def without_excuse(root: Path, config: Path) -> list[Unexcused]:
     """Return the advisories about the image that lies in a project which nothing will excuse there."""
     run = root / ".run" / "image"
-    image = ImageDocument.read(Left(root / ".run"))
+    image = ImageDocument.read(RunContents(root / ".run"))
     known = AdvisoryFiles.load(Config.load(config)).known
     layout = Layout.of_image(run / "layout", image.digest)
     has = contents.read(layout, image, (), texts(each for _, each in known.advisories))

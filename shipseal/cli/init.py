@@ -20,12 +20,12 @@ from shipseal.errors import UsageError
 from shipseal.locked import pythons
 from shipseal.project.config import HOME
 from shipseal.project.reads import DEFAULT_POLICY, FILENAME
-from shipseal.scaffold import written
+from shipseal.scaffold import config_writer
 from shipseal.scaffold.choosing import choose
-from shipseal.scaffold.found import look
-from shipseal.scaffold.plan import Plan, plan
-from shipseal.scaffold.written import Learned
-from shipseal.shown import line
+from shipseal.scaffold.config_writer import Learned
+from shipseal.scaffold.detection import look
+from shipseal.scaffold.plan import ScaffoldPlan, plan
+from shipseal.terminal_text import line
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 
@@ -52,7 +52,7 @@ def run(options: argparse.Namespace) -> int:
     decided = plan(found.files, found.modules, found.tests, found.origin, options.callable, pythons.offered())
     pythons.require_newer(decided.python)
     _require_free(root, decided)
-    text = written.configuration(decided, Learned())
+    text = config_writer.configuration(decided, Learned())
     if not options.json:
         print(text)
     if not options.yes:
@@ -84,34 +84,34 @@ def _end(options: argparse.Namespace, files: dict[str, str], learned: Learned, r
     print(f"\nnext: commit them, and type `shipseal dry-run`{_there(options.root)}")
 
 
-def _names(decided: Plan) -> list[str]:
-    locks = [f"{path}.{ending}" for path in written.LOCKS.values() for ending in ("in", "lock")]
+def _names(decided: ScaffoldPlan) -> list[str]:
+    locks = [f"{path}.{ending}" for path in config_writer.LOCKS.values() for ending in ("in", "lock")]
     return [FILENAME, *locks, *(f"policy/{name}" for name in _POLICY), *decided.more]
 
 
-def _require_free(root: Path, decided: Plan) -> None:
+def _require_free(root: Path, decided: ScaffoldPlan) -> None:
     if there := [name for name in _names(decided) if (root / name).exists()]:
         raise UsageError(
             f"{there[0]} is there already, and nothing is overwritten",
             why=there[1:],
-            do="change it, or move it away first",
+            remedy="change it, or move it away first",
         )
 
 
-def _files(decided: Plan, text: str, locks: dict[str, str]) -> dict[str, str]:
+def _files(decided: ScaffoldPlan, text: str, locks: dict[str, str]) -> dict[str, str]:
     policy = {name: (HOME / DEFAULT_POLICY / name).read_text(encoding="utf-8") for name in _POLICY}
     return {
         FILENAME: text,
-        **{f"{written.LOCKS[name]}.in": asked for name, asked in written.requirements(decided).items()},
-        **{f"{written.LOCKS[name]}.lock": lock for name, lock in locks.items()},
-        **{f"policy/{name}": each for name, each in written.policy(policy, decided).items()},
+        **{f"{config_writer.LOCKS[name]}.in": asked for name, asked in config_writer.requirements(decided).items()},
+        **{f"{config_writer.LOCKS[name]}.lock": lock for name, lock in locks.items()},
+        **{f"policy/{name}": each for name, each in config_writer.policy(policy, decided).items()},
         **decided.more,
     }
 
 
 def _ask() -> None:
     if not sys.stdin.isatty() or input("Lock and write this? [y/N] ").strip().lower() not in {"y", "yes"}:
-        raise UsageError("nothing was written", do="agree, or say --yes where nobody can be asked")
+        raise UsageError("nothing was written", remedy="agree, or say --yes where nobody can be asked")
 
 
 def _there(root: Path) -> str:

@@ -33,6 +33,6 @@ def ask(sign: Sign, *, may_ask: bool) -> Browser | None:
     if input("Open it when there is something to sign? [y/N] ").strip().lower() not in {"y", "yes"}:
         raise UsageError(
             "nobody is there to sign",
-            do=f"put an OpenID Connect token into {TOKEN_VARIABLE}, name a [sign] key, or release from CI",
+            remedy=f"put an OpenID Connect token into {TOKEN_VARIABLE}, name a [sign] key, or release from CI",
         )
     return Browser(issuer)

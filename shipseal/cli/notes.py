@@ -9,7 +9,7 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from shipseal import shown
+from shipseal import terminal_text
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
@@ -18,8 +18,8 @@ from shipseal.cli.verbs import Verbs
 from shipseal.disk import disk, write
 from shipseal.engine import run_directory as place
 from shipseal.project.config import Config
+from shipseal.released.finding_diff import LAST, since
 from shipseal.released.notes import Notes, notes
-from shipseal.released.since import LAST, since
 
 NOTES, DIGESTS = "notes.md", "digests.txt"
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     found = notes(config, run_dir)
     if options.since:
         found = _with_closed(options, config, run_dir, found)
-    lines = list(map(shown.line, found.lines(config.service.name)))
+    lines = list(map(terminal_text.line, found.lines(config.service.name)))
     if options.write:
         with disk(options.write):
             options.write.mkdir(parents=True, exist_ok=True)

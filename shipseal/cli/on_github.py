@@ -11,10 +11,10 @@ from pathlib import Path
 
 from shipseal.digest import Reference
 from shipseal.documents.image import ImageDocument
-from shipseal.errors import told
+from shipseal.errors import as_shipseal_error
 from shipseal.reporting.essence import essence
-from shipseal.reporting.page import Section, markdown
-from shipseal.reporting.summary import Summary
+from shipseal.reporting.page import ReportSection, markdown
+from shipseal.reporting.summary import RunSummary
 
 _LARGEST = 1 << 20
 _CUT = "\n\nThe rest is too long to be shown here; it is in the report among the artefacts of this run.\n"
@@ -38,7 +38,7 @@ def summarize(text: str) -> None:
         return
 
 
-def tell_run(summary: Summary) -> None:
+def tell_run(summary: RunSummary) -> None:
     """Put the report of a run into the summary; one that went well gives the digest of its image as an output."""
     summarize(essence(summary))
     image = summary.documents.get(ImageDocument)
@@ -51,10 +51,10 @@ def explain(failure: BaseException) -> None:
     path = _file("GITHUB_STEP_SUMMARY")
     if path is None or (path.exists() and path.stat().st_size):
         return
-    error = told(failure)
-    lines = (f"Exit code {error.exit_code}.", *error.why, *([f"What to do: {error.do}"] if error.do else []))
+    error = as_shipseal_error(failure)
+    lines = (f"Exit code {error.exit_code}.", *error.why, *([f"What to do: {error.remedy}"] if error.remedy else []))
     stage = f"{error.stage}: " if error.stage else ""
-    summarize(markdown(f"{stage}{error.what}", (), (Section("Why, and what to do", lines),)))
+    summarize(markdown(f"{stage}{error.what}", (), (ReportSection("Why, and what to do", lines),)))
 
 
 def give(name: str, value: str) -> None:

@@ -80,7 +80,7 @@ def _time(text: str) -> datetime:
     except ValueError:
         time = None
     if time is None or time.tzinfo is None:
-        raise UsageError(f"{text} is no time", do="write one like 2027-06-01T00:00:00Z")
+        raise UsageError(f"{text} is not a valid time", remedy="write one like 2027-06-01T00:00:00Z")
     return time.astimezone(UTC)
 
 
@@ -112,7 +112,7 @@ def asked(options: argparse.Namespace, what: str) -> bool:
         return True
     print(f"This {what}", file=sys.stderr)
     if not sys.stdin.isatty() or input("Go on? [y/N] ").strip().lower() not in {"y", "yes"}:
-        raise UsageError("nothing was written outside", do="agree, or say --yes where nobody can be asked")
+        raise UsageError("nothing was written outside", remedy="agree, or say --yes where nobody can be asked")
     return True
 
 
@@ -129,7 +129,7 @@ def open_run(
     config = configured(options)
     as_of = _time(options.as_of) if getattr(options, "as_of", None) else None
     if as_of and world != "dry-run":
-        raise UsageError("a release is judged as of now", do="leave --as-of out, or make a dry run")
+        raise UsageError("a release is judged as of now", remedy="leave --as-of out, or make a dry run")
     loopback.bring_up()
     names = {name for stage in table for name in stage.secrets}
     return Run(

@@ -8,7 +8,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from shipseal.cli.made_files import own, put
+from shipseal.cli.generated_files import own, put
 from shipseal.cli.verbs import Verbs
 from shipseal.deploying.overlay import LARGEST, read, write
 from shipseal.digest import opened
@@ -16,7 +16,7 @@ from shipseal.errors import UsageError
 from shipseal.project.config import Config
 from shipseal.project.reads import FILENAME
 
-_DO = "name one of k8s/overlays, or make it with a kustomization.yaml of its own"
+_REMEDY = "name one of k8s/overlays, or make it with a kustomization.yaml of its own"
 
 
 def add(verbs: Verbs) -> None:
@@ -33,9 +33,9 @@ def add(verbs: Verbs) -> None:
 def run(options: argparse.Namespace) -> int:
     """Write the files of an overlay, and the platform's where [deploy] platform names one."""
     config = Config.load(options.config)
-    places = [own(options.directory, config.root, _DO)]
+    places = [own(options.directory, config.root, _REMEDY)]
     if config.deploy.platform is not None:
-        places.append(own(config.deploy.platform, config.root, _DO))
+        places.append(own(config.deploy.platform, config.root, _REMEDY))
     files = write(read(_bytes(options.outputs)))
     for place, those in zip(places, (files.overlay, files.platform), strict=False):
         put(place, those, config.root)
@@ -49,4 +49,4 @@ def _bytes(file: Path | None) -> bytes:
         with opened(file) as stream:
             return stream.read(LARGEST + 1)
     except (OSError, AttributeError) as error:  # closed before we were started, standard input is None
-        raise UsageError(f"{file or 'standard input'} cannot be read", why=str(error), do="name a file") from error
+        raise UsageError(f"{file or 'standard input'} cannot be read", why=str(error), remedy="name a file") from error

@@ -38,7 +38,7 @@ def run(options: argparse.Namespace) -> int:
     """Gather, and write the file."""
     config = Config.load(options.config)
     if not options.output.absolute().parent.is_dir():
-        raise UsageError(f"there is no directory for {options.output}", do="make it, or name another file")
+        raise UsageError(f"there is no directory for {options.output}", remedy="make it, or name another file")
     image, ran = options.image, OfRun()
     if image == _RUN:
         directory = place.checked(config.root, options.run_dir)

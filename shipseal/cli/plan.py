@@ -22,8 +22,8 @@ from shipseal.cli.verbs import Verbs
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
 from shipseal.documents.attest import EffectsDocument, Kind
-from shipseal.documents.begun import BegunRun
 from shipseal.documents.image import ImageDocument
+from shipseal.documents.run_start import BegunRun
 from shipseal.engine.run import Run
 from shipseal.engine.schedule import wanted
 from shipseal.engine.stage import Context, Stage
@@ -47,7 +47,7 @@ _MISSING = {
 
 
 @dataclass(frozen=True)
-class Plan:
+class ReleasePlan:
     """What a release would write.
 
     Args:
@@ -118,10 +118,10 @@ def run(options: argparse.Namespace) -> int:
 
 def _kept(release: Run, rows: Sequence[Stage]) -> bool:
     """Say whether a release would keep what is there of some rows, were it this run that goes on."""
-    return all((release.directory / row.name).is_dir() if row.always else release.kept(row) for row in rows)
+    return all((release.directory / row.name).is_dir() if row.always_run else release.kept(row) for row in rows)
 
 
-async def _plan(options: argparse.Namespace, config: Config, scratch: Path) -> Plan:
+async def _plan(options: argparse.Namespace, config: Config, scratch: Path) -> ReleasePlan:
     release = shared.open_run(options, "release", TABLE)
     tools = Toolbox(shared.the_store(options), Inputs.of_tools().locked(), _TOOLS, scratch / "log.txt")
     where, services = config.image.repository, services_of(config.sign.signing_config)
@@ -129,7 +129,7 @@ async def _plan(options: argparse.Namespace, config: Config, scratch: Path) -> P
         if not _kept(release, wanted(TABLE, "image")):
             await registry.tags()  # whether it lets this login in
             _, signer = await _foreseen(tools, config.sign, None)
-            return Plan(where, None, Moves({}, {}), signer, services.logs, missing="image")
+            return ReleasePlan(where, None, Moves({}, {}), signer, services.logs, missing="image")
         image = ImageDocument.parse((release.directory / "image" / "image.json").read_bytes())
         layout = Layout.of_image(release.directory / "image" / "layout", image.digest)
         there = await look_there(registry, image, layout, scratch, latest=config.registry.latest)
@@ -138,7 +138,7 @@ async def _plan(options: argparse.Namespace, config: Config, scratch: Path) -> P
     foreseen, signer = await _foreseen(tools, config.sign, see)
     missing = "" if foreseen else "signer" if context else "admit"
     effects = foreseen.effects if foreseen else of_image(where, image, layout, there)
-    return Plan(where, image.digest, there.moves, signer, services.logs, effects, missing)
+    return ReleasePlan(where, image.digest, there.moves, signer, services.logs, effects, missing)
 
 
 async def _judged(release: Run, tools: Toolbox, scratch: Path) -> Context | None:

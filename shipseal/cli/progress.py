@@ -26,9 +26,9 @@ def progress(options: argparse.Namespace) -> Iterator[Show]:
     elif options.quiet:
         yield _nothing
     elif sys.stderr.isatty():
-        from shipseal.cli.screen import live  # noqa: PLC0415 - where there is no terminal, nobody waits for its imports
+        from shipseal.cli.screen import live_screen  # noqa: PLC0415 - where there is no terminal, nobody waits for its imports
 
-        with live(wanted(TABLE, *options.to.split(",")) if "to" in options else ()) as show:
+        with live_screen(wanted(TABLE, *options.to.split(",")) if "to" in options else ()) as show:
             yield show
     else:
         yield _sparse(_plain)

@@ -12,8 +12,8 @@ from shipseal.cli.engine import run_async
 from shipseal.cli.verbs import Verbs
 from shipseal.engine.world import require_own_names
 from shipseal.project.config import Config
-from shipseal.released.ground import own
 from shipseal.released.promoting import look, promote
+from shipseal.released.release_context import own
 
 
 def add(verbs: Verbs) -> None:

@@ -23,12 +23,12 @@ from shipseal.digest import Digest
 from shipseal.engine.world import require_own_names
 from shipseal.errors import UsageError
 from shipseal.judging.policy_files import either
-from shipseal.oci.differences import Side
+from shipseal.oci.differences import ComparedImage
 from shipseal.oci.layout import Layout
 from shipseal.project.config import Config
 from shipseal.released.countersigning import Order, rebuild_proven
-from shipseal.released.ground import own
 from shipseal.released.rebuilding import compare, rebuild
+from shipseal.released.release_context import own
 
 
 def add(verbs: Verbs) -> None:
@@ -64,21 +64,21 @@ def _require_files(options: argparse.Namespace) -> None:
     for given in (*wanted, *([options.against] if options.against else [])):
         if not given.is_dir() and (options.against or not given.is_file()):
             raise UsageError(
-                f"there is no layout {given}", do="name a directory: attest/layout of a run, or one pulled"
+                f"there is no layout {given}", remedy="name a directory: attest/layout of a run, or one pulled"
             )
     if options.trusted_root and not options.trusted_root.is_file():
-        raise UsageError(f"there is no file {options.trusted_root}", do="name attest/trusted_root.json of the run")
+        raise UsageError(f"there is no file {options.trusted_root}", remedy="name attest/trusted_root.json of the run")
     if options.attest and (image.exists() or options.against):
-        raise UsageError("only what is in a registry can be attested", do="give REGISTRY/REPOSITORY@sha256:…")
+        raise UsageError("only what is in a registry can be attested", remedy="give REGISTRY/REPOSITORY@sha256:…")
     if options.source and image.is_dir() and not options.policy:
-        raise UsageError("a commit is not built on nobody's word", do="say with --policy who may sign provenance")
+        raise UsageError("a commit is not built on nobody's word", remedy="say with --policy who may sign provenance")
 
 
 def _compared(options: argparse.Namespace) -> int:
     one, other = Layout(Path(options.image)), Layout(options.against)
     image = one.only_image()
     blobs = one.check_image(image)
-    compare(Side("the first", one, image), Side("the second", other, other.only_image()))
+    compare(ComparedImage("the first", one, image), ComparedImage("the second", other, other.only_image()))
     return _say(options, image, blobs, ())
 
 
@@ -89,7 +89,7 @@ def _as_recorded(options: argparse.Namespace) -> int:
     blobs, config = layout.check_image(image), Config.load(options.config)
     records = recorded(layout, image)
     with released_options.ground(options, config, agreed=False) as ground:
-        notes = run_async(lambda: rebuild(ground, config, Side("recorded", layout, image), records))
+        notes = run_async(lambda: rebuild(ground, config, ComparedImage("recorded", layout, image), records))
     return _say(options, image, blobs, notes)
 
 

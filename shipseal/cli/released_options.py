@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shipseal import shown
+from shipseal import terminal_text
 from shipseal.cli import options as shared
 from shipseal.cli.log_in import ask
 from shipseal.cli.progress import progress
@@ -19,14 +19,14 @@ from shipseal.engine.world import choose
 from shipseal.locked.inputs import Inputs
 from shipseal.locked.store_cleaning import in_use
 from shipseal.project.config import Config
-from shipseal.released.ground import TOOLS, Ground
+from shipseal.released.release_context import TOOLS, ReleaseContext
 from shipseal.tools import loopback
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 
 
 @contextmanager
-def ground(options: argparse.Namespace, config: Config, *, agreed: bool) -> Iterator[Ground]:
+def ground(options: argparse.Namespace, config: Config, *, agreed: bool) -> Iterator[ReleaseContext]:
     """Give what a verb works with, for as long as the block runs; its files are gone afterwards.
 
     Args:
@@ -50,9 +50,9 @@ def ground(options: argparse.Namespace, config: Config, *, agreed: bool) -> Iter
             show(Event(options.name, "progress", text, time.monotonic() - began))
 
         world = choose("release", config, agreed=agreed, browser=browser)
-        yield Ground(config, tools, world, work, datetime.now(UTC), say, store, show)
+        yield ReleaseContext(config, tools, world, work, datetime.now(UTC), say, store, show)
 
 
 def tell(options: argparse.Namespace, event: Mapping[str, Any], lines: Iterable[str]) -> None:
     """Print a result; what others have written is in it, and is shown as such."""
-    print(json.dumps(event) if options.json else "\n".join(map(shown.line, lines)))
+    print(json.dumps(event) if options.json else "\n".join(map(terminal_text.line, lines)))

@@ -12,7 +12,7 @@ from shipseal.cli.engine import run_async
 from shipseal.cli.verbs import Verbs
 from shipseal.errors import UsageError
 from shipseal.project.config import Config
-from shipseal.released.listed import Listed, releases
+from shipseal.released.release_list import ReleaseList, releases
 
 _DEFAULT, _MOST = 10, 200
 
@@ -30,7 +30,7 @@ def add(verbs: Verbs) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look at the registry, and tell."""
     if not 1 <= options.last <= _MOST:
-        raise UsageError(f"{options.last} images cannot be looked at", do=f"give --last from 1 to {_MOST}")
+        raise UsageError(f"{options.last} images cannot be looked at", remedy=f"give --last from 1 to {_MOST}")
     config = Config.load(options.config)
     with released_options.ground(options, config, agreed=False) as ground:
         found = run_async(lambda: releases(ground, options.last))
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(found: Listed, repository: str) -> Iterator[str]:
+def _lines(found: ReleaseList, repository: str) -> Iterator[str]:
     for each in found.releases:
         signed = f"{each.signed:%Y-%m-%d %H:%M}" if each.signed else "never signed"
         yield f"{each.state:<8}  {signed:<16}  {each.version or '(no version)':<12}  {', '.join(each.tags)}"

@@ -12,7 +12,7 @@ from pathlib import Path
 from shipseal.cli import released_options
 from shipseal.cli.verbs import Verbs
 from shipseal.errors import ShipsealError
-from shipseal.evidence.recorded import MOST_SHOWN, differences, recorded, require_same
+from shipseal.evidence.verdict_inputs import MOST_SHOWN, differences, recorded, require_same
 from shipseal.judging.case import decide
 
 

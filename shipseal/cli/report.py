@@ -35,13 +35,15 @@ def run(options: argparse.Namespace) -> int:
     config = Config.load(options.config)
     directory = place.checked(config.root, options.run_dir)
     if not (directory / "run.json").is_file():
-        raise UsageError(f"there is no run in {directory}", do="name one with --run-dir, or make one: `dry-run`")
-    before = evidence.earlier(options.since) if options.since else None
+        raise UsageError(f"there is no run in {directory}", remedy="name one with --run-dir, or make one: `dry-run`")
+    before = evidence.previous_image(options.since) if options.since else None
     with alone(directory):
         summary = evidence.gather(directory, [stage.name for stage in TABLE], policy=evidence.policy_of(config))
         page = write_report(directory / "report", replace(summary, before=before))
     if page is None:
-        raise UsageError(f"no report could be written in {directory}", do="name a directory of your own with --run-dir")
+        raise UsageError(
+            f"no report could be written in {directory}", remedy="name a directory of your own with --run-dir"
+        )
     told = page.with_name("summary.md")
     event = {"event": "report", "page": str(page), "markdown": str(told)}
     released_options.tell(options, event, [f"report  {page}", f"        {told}"])

@@ -17,7 +17,7 @@ from shipseal.disk import empty
 from shipseal.errors import UsageError
 from shipseal.project.config import Config
 from shipseal.released.rescanning import Rescanned, rescan
-from shipseal.reporting.page import Section, markdown
+from shipseal.reporting.page import ReportSection, markdown
 
 _DEFAULT, _MOST = 1, 50
 
@@ -37,9 +37,9 @@ def add(verbs: Verbs) -> None:
 def run(options: argparse.Namespace) -> int:
     """Look at each image, tell what came of it, and fail with what was found."""
     if not 1 <= options.last <= _MOST:
-        raise UsageError(f"{options.last} images cannot be looked at", do=f"give --last from 1 to {_MOST}")
+        raise UsageError(f"{options.last} images cannot be looked at", remedy=f"give --last from 1 to {_MOST}")
     if options.into.exists():
-        raise UsageError(f"{options.into} is there already", do="name a directory that is not")
+        raise UsageError(f"{options.into} is there already", remedy="name a directory that is not")
     empty(options.into)
     config = Config.load(options.config)
     inside = Path(options.config.name) if options.config.is_absolute() else options.config
@@ -78,7 +78,7 @@ def _tell(options: argparse.Namespace, repository: str, found: Sequence[Rescanne
     ]
     event = {"event": "rescanned", "repository": repository, "images": images}
     released_options.tell(options, event, [f"{row[2]:<13} {row[1]}  {row[0]}  {row[3]}".rstrip() for row in rows])
-    said = Section("", (), ("tags", "image", "today", "why"), rows)
+    said = ReportSection("", (), ("tags", "image", "today", "why"), rows)
     summarize(markdown(f"{repository}, by what is known today", (), (said,)))
 
 

@@ -14,7 +14,7 @@ from shipseal.cli.engine import run_async
 from shipseal.cli.verbs import Verbs
 from shipseal.errors import UsageError
 from shipseal.project.config import Config
-from shipseal.released.ground import own
+from shipseal.released.release_context import own
 from shipseal.released.revoking import revoke
 
 
@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
         raise UsageError(
             f"{tag} is a tag, and what is revoked is named by its digest",
             why="a tag can be moved at any time",
-            do="resolve it: `shipseal releases` lists the digests",
+            remedy="resolve it: `shipseal releases` lists the digests",
         )
     said, repository = revocation(options.reason, datetime.now(UTC)), config.image.repository
     what = f"revokes {repository}@{digest} for good, pushes that to {repository}, and signs: {shared.LOG}."

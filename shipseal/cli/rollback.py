@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> int:
     agreed = shared.agreed(options, [cluster_options.ROW], config.image.repository)
     with cluster_options.context(options, agreed=agreed) as context:
         receipt = run_async(lambda: _roll_back(context, to))
-    cluster_options.tell(options, *cluster_options.told(receipt))
+    cluster_options.tell(options, *cluster_options.deployed_event(receipt))
     return 0
 
 

@@ -11,7 +11,7 @@ from rich.console import Console, Group
 from rich.live import Live
 from rich.text import Text
 
-from shipseal import shown
+from shipseal import terminal_text
 from shipseal.cli.ending import written_as_it_is
 from shipseal.cli.events import Show, line
 from shipseal.engine.run import Event
@@ -22,7 +22,7 @@ _STYLES = {"finished": "green", "kept": "cyan", "failed": "red"}
 
 
 @contextmanager
-def live(stages: Collection[Stage] = ()) -> Iterator[Show]:
+def live_screen(stages: Collection[Stage] = ()) -> Iterator[Show]:
     """Give a function that shows events on a terminal for as long as the block runs.
 
     `stages` are those of the run, where it is known which they are: who waits for which of them is shown too.
@@ -38,7 +38,7 @@ def bar() -> Iterator[tuple[Callable[[str], None], Callable[[str, int, int], Non
     screen = _Screen(())
     with Live(screen, console=screen.console, refresh_per_second=8, transient=True) as drawn:
         yield (
-            lambda text: screen.console.print(Text(shown.line(text), overflow="fold")),
+            lambda text: screen.console.print(Text(terminal_text.line(text), overflow="fold")),
             lambda text, done, total: _draw(screen, drawn, Event("fetching", "progress", text, 0, (done, total))),
         )
 
@@ -90,7 +90,7 @@ class _Screen:
     def _line(self, name: str, now: float) -> str:
         running = self._running[name]
         waiting = [stage.name for stage in self._stages if self._first_needed(stage) == name]
-        told = "".join((f"{drawn(*running.count)} " if running.count else "", shown.line(running.text)))
+        told = "".join((f"{drawn(*running.count)} " if running.count else "", terminal_text.line(running.text)))
         return f"{name:<8} {now - running.began:6.1f}s  …      {told}{_waiting(waiting)}"
 
     def _first_needed(self, stage: Stage) -> str:

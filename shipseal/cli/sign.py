@@ -62,7 +62,8 @@ def _require_known_services(configured: Path | None, known: Path | None) -> None
         raise UsageError(
             "the identity token would go where the project says",
             why=f"{named}, and --signing-config {known or ('in ' + KNOWN if said else 'none')}",
-            do="name services that you know with --signing-config, in a file with the same content, or have neither",
+            remedy="name services that you know with --signing-config, in a file with the same "
+            "content, or have neither",
         )
 
 
@@ -81,4 +82,4 @@ def _parsed(text: str, place: str) -> object:
 
 
 def _unreadable(place: str, error: Exception) -> UsageError:
-    return UsageError(f"{place} cannot be read", why=str(error), do="name a signing configuration of Sigstore")
+    return UsageError(f"{place} cannot be read", why=str(error), remedy="name a signing configuration of Sigstore")

@@ -16,8 +16,8 @@ from shipseal.engine.stage import Context
 from shipseal.errors import UsageError
 from shipseal.judging.policy_files import PolicyFiles, deploy_waivers
 from shipseal.rollout import metrics
-from shipseal.rollout.status import Standing, status
-from shipseal.rollout.verified import Published
+from shipseal.rollout.preflight import Published
+from shipseal.rollout.status import NamespaceStatus, status
 
 
 def add(verbs: Verbs) -> None:
@@ -43,15 +43,17 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _status(context: Context, where: Published) -> Standing:
+async def _status(context: Context, where: Published) -> NamespaceStatus:
     async with context.world.cluster(context.tools, context.out) as access:
         assert access is not None  # a release has one
         return await status(context, where, access)
 
 
-def _rules(context: Context, where: Published) -> metrics.Rules:
+def _rules(context: Context, where: Published) -> metrics.ExpiringInputs:
     config = context.config
-    return metrics.Rules(where.policy, PolicyFiles.load(config), deploy_waivers(config), ends(where.root.read_bytes()))
+    return metrics.ExpiringInputs(
+        where.policy, PolicyFiles.load(config), deploy_waivers(config), ends(where.root.read_bytes())
+    )
 
 
 def _write(file: Path, text: str) -> None:
@@ -61,5 +63,5 @@ def _write(file: Path, text: str) -> None:
         file.chmod(0o644)
     except OSError as error:
         raise UsageError(
-            f"{file} cannot be written", why=error.strerror or str(error), do="name a file in a directory of yours"
+            f"{file} cannot be written", why=error.strerror or str(error), remedy="name a file in a directory of yours"
         ) from error

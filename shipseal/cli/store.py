@@ -24,7 +24,7 @@ from shipseal.locked.fetch import PROGRAMS, fill
 from shipseal.locked.inputs import Inputs
 from shipseal.locked.mirror_places import Repository, Static
 from shipseal.locked.mirror_places import place as place_of
-from shipseal.locked.mirrored import Offer, write
+from shipseal.locked.mirror_writer import Offer, write
 from shipseal.locked.store import Store
 from shipseal.locked.store_cleaning import UNUSED_DAYS, in_use, remove, stale, unused_by_others
 from shipseal.project.config import Config
@@ -89,7 +89,13 @@ def _fetch(options: argparse.Namespace) -> int:
         )
         with in_use(store), downloads(options) as (told, count):
             step = partial(
-                fill, tools=tools, store=store, say=told, has=store.intact, mirrors=places, watch=mirrors.Watch(count)
+                fill,
+                tools=tools,
+                store=store,
+                say=told,
+                has=store.intact,
+                mirrors=places,
+                watch=mirrors.DownloadWatch(count),
             )
             fetched = sum(len(run_async(partial(step, each)).names()) for each in wanted)
     there = {digest for each in wanted for digest in each.listing(store).digests()}
@@ -100,7 +106,9 @@ def _fetch(options: argparse.Namespace) -> int:
 def _push(options: argparse.Namespace) -> int:
     store, config, place = shared.the_store(options), Config.load(options.config), place_of(options.to)
     if isinstance(place, Static):
-        raise UsageError(f"{place.name} cannot be written to", do="name oci://HOST/NAME, or a directory to copy there")
+        raise UsageError(
+            f"{place.name} cannot be written to", remedy="name oci://HOST/NAME, or a directory to copy there"
+        )
     with in_use(store):
         offer = Offer.of(config, store)
         if isinstance(place, Repository):

@@ -20,10 +20,10 @@ from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.stage import Stage
 from shipseal.engine.table import TABLE
 from shipseal.engine.world import Rehearse
-from shipseal.errors import ShipsealError, flatten, told
+from shipseal.errors import ShipsealError, as_shipseal_error, flatten
 from shipseal.locked.store_cleaning import in_use
-from shipseal.reporting import drawn, evidence
-from shipseal.reporting.summary import Summary, lines, warnings
+from shipseal.reporting import evidence, html_page
+from shipseal.reporting.summary import RunSummary, lines, warnings
 
 Work = Callable[[Run, Sequence[Stage]], Awaitable[object]]
 """What runs the stages."""
@@ -64,7 +64,7 @@ def run_table(
         except Exception as error:
             # Whatever becomes of the summary, the failure itself is what has to be told.
             with suppress(Unread, BrokenPipeError):
-                _conclude(run, options, reached, [told(failure) for failure in flatten(error)])
+                _conclude(run, options, reached, [as_shipseal_error(failure) for failure in flatten(error)])
             raise
         _conclude(run, options, reached, [])
     return 0
@@ -96,11 +96,11 @@ def _conclude(run: Run, options: argparse.Namespace, reached: set[str], failures
     tell("\n".join(["", *lines(summary), "", *closing]), sys.stdout)
 
 
-def write_report(directory: Path, summary: Summary) -> Path | None:
+def write_report(directory: Path, summary: RunSummary) -> Path | None:
     """Write a report, and return its page; where the disk takes none, the summary is all."""
     try:
         empty(directory)
-        return drawn.write(directory, summary)
+        return html_page.write(directory, summary)
     except OSError as error:
         tell(f"no report could be written in {directory}: {error.strerror}", sys.stderr)
         return None

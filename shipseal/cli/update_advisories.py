@@ -52,7 +52,7 @@ class NotLookedUp:
     """Why nothing was looked up, and what to type."""
 
     why: str
-    do: str
+    remedy: str
 
 
 def advisories(options: argparse.Namespace, config: Config, relocked: Sequence[Relocked]) -> LookedUp | NotLookedUp:
@@ -113,7 +113,7 @@ def _told(raised: Exception) -> Exception:
     return type(failure)(
         "the advisories of the new locks cannot be looked up; the locks are written",
         why=[failure.what, *failure.why],
-        do=failure.do,
+        remedy=failure.remedy,
     )
 
 
@@ -129,7 +129,7 @@ def _text(lock: Path) -> str:
     try:
         return text_of(lock)
     except (OSError, ValueError) as failure:
-        raise ConfigError(f"the lock {lock} cannot be read", why=str(failure), do="make this one too") from failure
+        raise ConfigError(f"the lock {lock} cannot be read", why=str(failure), remedy="make this one too") from failure
 
 
 def _packages(config: Config, lock: Lock, wheels: str) -> Packages:

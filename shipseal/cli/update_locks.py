@@ -12,10 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shipseal.cli import options as shared
-from shipseal.cli import update_told as told
+from shipseal.cli import update_output
 from shipseal.cli.engine import run_async
 from shipseal.cli.update_advisories import advisories
-from shipseal.cli.update_compared import Compared
+from shipseal.cli.update_comparison import SampleComparison
 from shipseal.cli.verbs import Verbs
 from shipseal.disk import text_of
 from shipseal.errors import ConfigError, Stopped, UsageError
@@ -54,17 +54,17 @@ def run(options: argparse.Namespace) -> int:
     asked = _asked(options, config)
     if options.check:
         return _check(asked, config)
-    compared = Compared(config, shared.the_store(options), shared.say(options))
+    compared = SampleComparison(config, shared.the_store(options), shared.say(options))
     try:
         relocked = _relock(options, asked, compared.check)
     except (KeyboardInterrupt, Stopped) as stopped:
         raise type(stopped)("no lock was changed") from None
-    told.locks(relocked, config, as_json=options.json)
-    told.tools([left for each in relocked for left in each.left], compared.differences, as_json=options.json)
+    update_output.locks(relocked, config, as_json=options.json)
+    update_output.tools([left for each in relocked for left in each.left], compared.differences, as_json=options.json)
     if not {config.service.lock, config.image.package_lock} & {each.lock for each in relocked}:
         return 0  # nothing of the image was asked for
     try:
-        told.advisories(advisories(options, config, relocked), as_json=options.json)
+        update_output.advisories(advisories(options, config, relocked), as_json=options.json)
     except (KeyboardInterrupt, Stopped) as stopped:
         raise type(stopped)("the locks are written, their advisories were not looked up") from None
     return 0
@@ -72,12 +72,13 @@ def run(options: argparse.Namespace) -> int:
 
 def _check(asked: Sequence[Wanted], config: Config) -> int:
     """Refuse locks that a change of their sources has left behind."""
-    found = [f"{told.short(lock, config)}: {why}" for lock, why in out_of_step(asked)]
+    found = [f"{update_output.short(lock, config)}: {why}" for lock, why in out_of_step(asked)]
     if found:
         raise ConfigError(
             "locks are out of step with what they are made from",
             why=found,
-            do="type `make update-locks` (`shipseal update-locks` in a project of your own), and commit what it writes",
+            remedy="type `make update-locks` (`shipseal update-locks` in a project of your "
+            "own), and commit what it writes",
         )
     print("every lock is in step with what it is made from", file=sys.stderr)
     return 0
@@ -87,14 +88,14 @@ def _asked(options: argparse.Namespace, config: Config) -> list[Wanted]:
     """Return the locks to make again; say which are not, and refuse when that is all that was asked for."""
     for kind in options.kinds:
         if kind not in KINDS:
-            raise UsageError(f"there is no kind of lock {kind}", do=f"name some of {', '.join(KINDS)}")
+            raise UsageError(f"there is no kind of lock {kind}", remedy=f"name some of {', '.join(KINDS)}")
     every = list(wanted(config, options.kinds or KINDS))
-    left = [f"{told.short(each.lock, config)} is not made again: {each.left}" for each in every if each.left]
+    left = [f"{update_output.short(each.lock, config)} is not made again: {each.left}" for each in every if each.left]
     if len(left) == len(every):
         raise UsageError(
             "there is no lock to make again",
             why=left,
-            do="write what is asked for into NAME.in, or ask for another kind",
+            remedy="write what is asked for into NAME.in, or ask for another kind",
         )
     chosen = [each for each in every if not each.left]
     if options.keep:

@@ -17,8 +17,8 @@ from shipseal.cli.verbs import Verbs
 from shipseal.distribution.reaching import Reach
 from shipseal.documents.verify import VerificationDocument
 from shipseal.errors import UsageError
-from shipseal.image.discovered import discovered
-from shipseal.image.verified import verify_image
+from shipseal.image.consumer_discovery import discovered
+from shipseal.image.verification import verify_image
 
 
 def add(verbs: Verbs) -> None:
@@ -55,7 +55,7 @@ def run(options: argparse.Namespace) -> int:
     """Examine the image, and print what satisfies the policy; every other outcome is a failure with its reasons."""
     policy = read_policy(options.policy, options.name)
     if options.trusted_root and not options.trusted_root.is_file():
-        raise UsageError(f"there is no file {options.trusted_root}", do="name attest/trusted_root.json of the run")
+        raise UsageError(f"there is no file {options.trusted_root}", remedy="name attest/trusted_root.json of the run")
     root = policy.root(options.trusted_root, public_root(), options.policy.parent)
     now, store = datetime.now(UTC), shared.the_store(options)
     reach = Reach(options.ca_file, options.realm, options.mirror, shared.say(options))

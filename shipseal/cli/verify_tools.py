@@ -16,7 +16,7 @@ from shipseal.locked.fetch import PROGRAMS
 from shipseal.locked.inputs import TOOLS, Inputs
 from shipseal.locked.mirror_places import place
 from shipseal.locked.store_cleaning import in_use
-from shipseal.locked.tool_check import Compared, chosen, compare
+from shipseal.locked.tool_check import ToolComparison, chosen, compare
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 
@@ -59,7 +59,7 @@ def run(options: argparse.Namespace) -> int:
     return 0
 
 
-def _lines(compared: Compared) -> list[str]:
+def _lines(compared: ToolComparison) -> list[str]:
     name = f"{compared.tool.name} {compared.tool.version} for {compared.platform}"
     same = compared.built == compared.locked
     lines = [f"{name}: built from source it is {'what the lock names' if same else 'OTHER BYTES'}"]
@@ -71,7 +71,7 @@ def _lines(compared: Compared) -> list[str]:
     return lines
 
 
-def _as_json(compared: Compared) -> dict[str, Any]:
+def _as_json(compared: ToolComparison) -> dict[str, Any]:
     mirrors = [
         {"mirror": each.mirror, "digest": str(each.digest) if each.digest else None, "why": each.why}
         for each in compared.given
@@ -85,11 +85,15 @@ def _as_json(compared: Compared) -> dict[str, Any]:
     }
 
 
-def _failures(found: list[Compared]) -> list[ShipsealError]:
+def _failures(found: list[ToolComparison]) -> list[ShipsealError]:
     failures: list[ShipsealError] = []
     if lines := [line for each in found for line in each.differences()]:
-        do = "use none of these bytes; if the lock is what is wrong, make it again by `update-locks tools`, for review"
-        failures.append(VerificationFailed(f"{len(lines)} of the tools are not what the lock names", why=lines, do=do))
+        remedy = (
+            "use none of these bytes; if the lock is what is wrong, make it again by `update-locks tools`, for review"
+        )
+        failures.append(
+            VerificationFailed(f"{len(lines)} of the tools are not what the lock names", why=lines, remedy=remedy)
+        )
     silent = [
         f"{each.tool.name} from {given.mirror}: {given.why}"
         for each in found
@@ -97,5 +101,5 @@ def _failures(found: list[Compared]) -> list[ShipsealError]:
         if given.listed and not given.digest
     ]
     if silent:
-        failures.append(RemoteFailed("a mirror does not give what it lists", why=silent, do="put it there again"))
+        failures.append(RemoteFailed("a mirror does not give what it lists", why=silent, remedy="put it there again"))
     return failures

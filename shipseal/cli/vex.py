@@ -18,14 +18,14 @@ from shipseal.documents.sbom import SyftDocument
 from shipseal.documents.scan import DatabaseDocument, ImportedDocument
 from shipseal.documents.vex import OpenVexDocument, Proposal, ProposalsDocument
 from shipseal.engine import run_directory as place
-from shipseal.engine.left import Untouched
+from shipseal.engine.run_contents import Untouched
 from shipseal.errors import UsageError
-from shipseal.judging.proving import Listed, Proof, prove
+from shipseal.judging.proving import PlatformSbom, Proof, prove
 from shipseal.locked.inputs import Inputs
 from shipseal.platforms import Platform
 from shipseal.project.config import Config
 from shipseal.scanning.grype import Grype, Identity
-from shipseal.shown import line
+from shipseal.terminal_text import line
 from shipseal.tools.toolbox import Toolbox
 
 
@@ -51,7 +51,7 @@ def _propose(options: argparse.Namespace) -> int:
         raise UsageError(
             f"nothing is proposed about {line(options.finding)}",
             why=f"proposed: {', '.join(line(each.finding) for each in proposals) or 'nothing'}",
-            do="see vex/evidence.json in the run directory for what was seen, and what speaks against more",
+            remedy="see vex/evidence.json in the run directory for what was seen, and what speaks against more",
         )
     written = _write(config, options.finding, named) if options.finding else ""
     if options.json:
@@ -72,7 +72,7 @@ def _propose(options: argparse.Namespace) -> int:
 def _write(config: Config, finding: str, named: Sequence[Proposal]) -> str:
     """Write the drafts about a finding where they are read once a person has taken `.draft` away; return the files."""
     if not grammar.FINDING.fits(finding):
-        raise UsageError(f"{line(finding)} can be no file's name", do="write the statement by hand: docs/vex.md")
+        raise UsageError(f"{line(finding)} can be no file's name", remedy="write the statement by hand: docs/vex.md")
     several = len(named) > 1
     files = {
         f"vex/{finding.replace(':', '-')}{f'-{number}' if several else ''}.json.draft": json.dumps(
@@ -93,7 +93,7 @@ def _check(options: argparse.Namespace) -> int:
     image, document = ImageDocument.read(left), OpenVexDocument.read(left)
     identity = Identity.recorded(DatabaseDocument.read(left), ImportedDocument.read(left))
     images = [
-        Listed(name, entry.digest, SyftDocument.read(left, Platform.parse(name).directory))
+        PlatformSbom(name, entry.digest, SyftDocument.read(left, Platform.parse(name).directory))
         for name, entry in sorted(image.platforms.items())
     ]
     with tempfile.TemporaryDirectory(prefix="vex-check-") as scratch:

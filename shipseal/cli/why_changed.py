@@ -11,8 +11,8 @@ from pathlib import Path
 
 from shipseal.cli import released_options
 from shipseal.cli.verbs import Verbs
-from shipseal.evidence.recorded import recorded
-from shipseal.judging.causes import ANSWER, Change, Why, why
+from shipseal.evidence.verdict_inputs import recorded
+from shipseal.judging.causes import ANSWER, VerdictChange, Why, why
 
 _MOST = 50
 
@@ -72,7 +72,7 @@ def _lines(found: Why) -> Iterator[str]:
         yield f"changed  and {len(others) - _MOST} more: --json has them all"
 
 
-def _because(change: Change) -> str:
+def _because(change: VerdictChange) -> str:
     if not change.causes:
         return "no input that is known of makes this difference"
     told = [each[0] if len(each) == 1 else f"{', '.join(each[:-1])} and {each[-1]} together" for each in change.causes]

@@ -18,9 +18,9 @@ from shipseal.cluster.refusal import Refused
 from shipseal.cluster.transport import LARGEST, Answered, Request, Transport
 from shipseal.deploying.manifests import Object, dig
 from shipseal.errors import RemoteFailed
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
-__all__ = ["Answer", "Api", "Refused", "connect"]
+__all__ = ["Api", "ApplyResult", "Refused", "connect"]
 
 _PAGE = 250
 _MOST_PAGES = 100
@@ -34,7 +34,7 @@ _GONE = 410
 
 
 @dataclass(frozen=True)
-class Answer:
+class ApplyResult:
     """What an apply has made of an object, and what the server says about it that is no refusal."""
 
     body: Object
@@ -99,7 +99,7 @@ class Api:
             raise RemoteFailed(
                 f"there are more objects than anybody deploys: {line(path)[:200]}",
                 why=f"{len(found)} were read, and the API server has more",
-                do="remove what is not needed there",
+                remedy="remove what is not needed there",
             )
         return tuple(found)
 
@@ -109,7 +109,7 @@ class Api:
         answered = await self._transport.ask(request)
         return "\n".join(line(each) for each in answered.body.decode("utf-8", "replace").splitlines())
 
-    async def apply(self, path: str, body: Object, manager: str, *, dry_run: bool = False) -> Answer:
+    async def apply(self, path: str, body: Object, manager: str, *, dry_run: bool = False) -> ApplyResult:
         """Have an object as it is written; never take a field from another manager, and take no unknown one.
 
         Raises:
@@ -117,7 +117,7 @@ class Api:
         """
         query = {"fieldManager": manager, "fieldValidation": "Strict", **({"dryRun": "All"} if dry_run else {})}
         answered = await self._ask("apply", "PATCH", path, query, body, "application/apply-patch+yaml")
-        return Answer(self._read(f"apply {_name(path)}", answered), _warnings(answered.headers))
+        return ApplyResult(self._read(f"apply {_name(path)}", answered), _warnings(answered.headers))
 
     async def create(self, path: str, body: Object) -> Object:
         """Create an object in a collection; one whose name is taken is refused as AlreadyExists."""
@@ -175,7 +175,8 @@ class Api:
         raise RemoteFailed(
             f"what answers for the API server of {self.access.context} is none: {asked}",
             why=f"no object of JSON: {line(answered.body[:200].decode('utf-8', 'replace'))}",
-            do="see that the address in the kubeconfig is that of an API server, and what stands between it and you",
+            remedy="see that the address in the kubeconfig is that of an API server, and what "
+            "stands between it and you",
         )
 
 

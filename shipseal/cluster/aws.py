@@ -31,7 +31,7 @@ _FILE, _ROLE, _SESSION = "AWS_WEB_IDENTITY_TOKEN_FILE", "AWS_ROLE_ARN", "AWS_ROL
 _LARGEST_TOKEN = 64 << 10  # bytes; AWS takes 20000 characters
 # What botocore ends with over an answer of another shape than the service's own.
 _UNREADABLE = (ResponseParserError, AttributeError, KeyError, TypeError, ValueError)
-_DO = (
+_REMEDY = (
     f"set {_KEYS[0]}, {_KEYS[1]} and {_KEYS[2]}, or {_FILE} and {_ROLE}; of a profile: "
     '`eval "$(aws configure export-credentials --profile NAME --format env)"`'
 )
@@ -128,14 +128,14 @@ class Aws:
         if not file or not role:
             named = [name for name in (*_KEYS, _FILE, _ROLE, "AWS_PROFILE") if self.environment.get(name)]
             why = f"of what names them there is only {', '.join(named)}" if named else "the environment names none"
-            raise UsageError("there are no AWS credentials", why=why, do=_DO)
+            raise UsageError("there are no AWS credentials", why=why, remedy=_REMEDY)
         try:
             with Path(file).open(encoding="ascii") as stream:
                 token = stream.read(_LARGEST_TOKEN).strip()
         except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or "it is no token"
+            why = getattr(error, "strerror", None) or "it is not a token"
             raise UsageError(
-                f"{_FILE} cannot be read", why=f"{file}: {why}", do="name the file with the token"
+                f"{_FILE} cannot be read", why=f"{file}: {why}", remedy="name the file with the token"
             ) from error
         return self._by_token(role, token)
 
@@ -173,7 +173,9 @@ class Aws:
         name = "AWS_CA_BUNDLE" if self.environment.get("AWS_CA_BUNDLE") else "SSL_CERT_FILE"
         authorities = self.environment.get(name) or None
         if authorities and not Path(authorities).is_file():
-            raise UsageError(f"{name} cannot be read", why=f"{authorities} is no file", do="name one, or unset it")
+            raise UsageError(
+                f"{name} cannot be read", why=f"{authorities} is not a file", remedy="name one, or unset it"
+            )
         return self._session.create_client(
             service,
             region_name=self.region,
@@ -194,7 +196,7 @@ class Aws:
             address = Address.parse(self.environment[name])
             address.require_private()
         except ValueError as error:
-            raise ConfigError(f"{name} is no address that AWS may be asked at", why=str(error)) from error
+            raise ConfigError(f"{name} is not an address that AWS may be asked at", why=str(error)) from error
         return address.url
 
     @property

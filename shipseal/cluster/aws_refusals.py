@@ -68,26 +68,32 @@ def refusal(code: str, said: str, operation: str, region: str, ahead: float | No
         return RemoteFailed(
             f"this machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} AWS's",
             why=why,
-            do="set the clock, and run this again",
+            remedy="set the clock, and run this again",
         )
     if code in _SIGNATURE:
         return RemoteFailed(
             "AWS does not take the signature of these credentials",
             why=why,
-            do="see that AWS_SECRET_ACCESS_KEY belongs to AWS_ACCESS_KEY_ID, and has nothing before or after it",
+            remedy="see that AWS_SECRET_ACCESS_KEY belongs to AWS_ACCESS_KEY_ID, and has nothing before or after it",
         )
-    for codes, what, do in _SAID:
+    for codes, what, remedy in _SAID:
         if code in codes:
-            return RemoteFailed(what.format(region=region, operation=operation), why=why, do=do.format(region=region))
-    return RemoteFailed(f"AWS did not do {operation} in {region}", why=why, do="run this again: nothing was changed")
+            return RemoteFailed(
+                what.format(region=region, operation=operation), why=why, remedy=remedy.format(region=region)
+            )
+    return RemoteFailed(
+        f"AWS did not do {operation} in {region}", why=why, remedy="run this again: nothing was changed"
+    )
 
 
 def unreached(said: str, operation: str, region: str, *, known: bool) -> RemoteFailed:
     """Return the failure that says that AWS gave no answer to read; `known`: whether botocore knows the region."""
-    do = "see whether this machine reaches AWS (HTTPS_PROXY, AWS_CA_BUNDLE), then run this again: nothing was changed"
+    remedy = (
+        "see whether this machine reaches AWS (HTTPS_PROXY, AWS_CA_BUNDLE), then run this again: nothing was changed"
+    )
     if not known:
-        do = f"see whether [deploy.eks] region is spelled right: botocore knows no {region}"
-    return RemoteFailed(f"AWS gave no answer in {region}", why=f"{operation}: {said}"[:_SHOWN], do=do)
+        remedy = f"see whether [deploy.eks] region is spelled right: botocore knows no {region}"
+    return RemoteFailed(f"AWS gave no answer in {region}", why=f"{operation}: {said}"[:_SHOWN], remedy=remedy)
 
 
 def hide(text: str, secrets: Collection[str]) -> str:

@@ -9,7 +9,7 @@ from shipseal.address import without_secrets
 from shipseal.cluster import tls
 from shipseal.cluster.access import Access
 from shipseal.errors import ConfigError
-from shipseal.shown import line
+from shipseal.terminal_text import line
 from shipseal.tools.loopback import is_loopback
 
 ANSWER = 30
@@ -38,7 +38,7 @@ def client(access: Access) -> httpx.AsyncClient:
         raise ConfigError(
             f"the address of {access.context} is none, or that of the proxy on the way",
             why=without_secrets(line(str(error)))[:300],
-            do="correct it in the kubeconfig, or in HTTPS_PROXY",
+            remedy="correct it in the kubeconfig, or in HTTPS_PROXY",
         ) from error
 
 

@@ -122,7 +122,7 @@ def _describe(aws: "Aws", name: str) -> _Cluster:
         raise RemoteFailed(
             f"AWS does not say how the cluster {name} is reached",
             why=f"its status is {_text(said.get('status'))!r}, its endpoint {server!r}"[:300],
-            do="wait until the cluster is ACTIVE; it needs an endpoint by https and a certificate authority",
+            remedy="wait until the cluster is ACTIVE; it needs an endpoint by https and a certificate authority",
         )
     return _Cluster(arn, server.rstrip("/"), authority)
 
@@ -144,7 +144,7 @@ def _check(key: str, form: Form, value: str) -> None:
     try:
         form.check(value, key)
     except ValueError as error:
-        raise ConfigError(str(error), do=f"correct {key} in pipeline.toml") from error
+        raise ConfigError(str(error), remedy=f"correct {key} in pipeline.toml") from error
 
 
 async def _aside(work: Callable[[], Result]) -> Result:

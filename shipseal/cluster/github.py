@@ -16,7 +16,7 @@ URL, PASSWORD = "ACTIONS_ID_TOKEN_REQUEST_URL", "ACTIONS_ID_TOKEN_REQUEST_TOKEN"
 BOTH = frozenset({URL, PASSWORD})
 AUDIENCE = "sts.amazonaws.com"
 _LARGEST = 64 << 10  # bytes
-_DO = "allow the job `id-token: write`"
+_REMEDY = "allow the job `id-token: write`"
 
 
 def token(environment: Mapping[str, str]) -> str:
@@ -43,7 +43,7 @@ def token(environment: Mapping[str, str]) -> str:
     except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
         # Not `from error`: what it says may hold the address, and that the password.
         why = str(error) if type(error) is ValueError else type(error).__name__
-        raise RemoteFailed("GitHub gave no identity token for AWS", why=why, do=_DO) from None
+        raise RemoteFailed("GitHub gave no identity token for AWS", why=why, remedy=_REMEDY) from None
     if not isinstance(found, str) or not found.isascii() or not found.isprintable():
-        raise RemoteFailed("GitHub gave no identity token for AWS", why="what it gave is none", do=_DO)
+        raise RemoteFailed("GitHub gave no identity token for AWS", why="what it gave is none", remedy=_REMEDY)
     return found

@@ -7,7 +7,7 @@ from shipseal.cluster.api import Api
 from shipseal.cluster.resources import collection, member
 from shipseal.deploying.manifests import dig
 from shipseal.errors import RemoteFailed
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 _UID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 # Minor versions of providers have a sign behind them: `35+`.
@@ -15,7 +15,7 @@ _MAJOR, _MINOR = re.compile(r"[0-9]{1,3}"), re.compile(r"([0-9]{1,4})\+?")
 
 
 @dataclass(frozen=True)
-class Cluster:
+class ClusterIdentity:
     """A cluster: the uid of its kube-system, its version as `1.35`, and as whoever built it spells it."""
 
     uid: str
@@ -23,7 +23,7 @@ class Cluster:
     git_version: str
 
 
-async def identify(api: Api, uid: str = "") -> Cluster:
+async def identify(api: Api, uid: str = "") -> ClusterIdentity:
     """Ask which cluster it is, and of which version.
 
     Args:
@@ -42,6 +42,6 @@ async def identify(api: Api, uid: str = "") -> Cluster:
         raise RemoteFailed(
             f"the API server of {api.access.context} does not say which cluster it is",
             why=line(f"kube-system has the uid {found}, and the version is {major}.{minor}")[:300],
-            do="see that the address in the kubeconfig is that of an API server",
+            remedy="see that the address in the kubeconfig is that of an API server",
         )
-    return Cluster(found, f"{major}.{number[1]}", line(str(told.get("gitVersion", "")))[:100])
+    return ClusterIdentity(found, f"{major}.{number[1]}", line(str(told.get("gitVersion", "")))[:100])

@@ -15,12 +15,12 @@ from shipseal.cluster.access import Access, Token
 from shipseal.cluster.kubeconfig_file import below, content, read_file
 from shipseal.cluster.plugin import VERSIONS, Plugin, Start
 from shipseal.errors import ConfigError
-from shipseal.shown import line
+from shipseal.terminal_text import line
 from shipseal.tools.environment import find
 
 _NOT_DONE = {
-    "username": "a name and a password are no login that a cluster should take",
-    "password": "a name and a password are no login that a cluster should take",
+    "username": "a name and a password are not a login that a cluster should take",
+    "password": "a name and a password are not a login that a cluster should take",
     "auth-provider": "Kubernetes has given it up for `exec`",
     "as": "a deploy acts as nobody else",
     "as-uid": "a deploy acts as nobody else",
@@ -44,7 +44,7 @@ class _Entry:
         value = self.body.get(key)
         if value is None or isinstance(value, str):
             return value or ""
-        raise self.wrong(f"{key} is no text")
+        raise self.wrong(f"{key} is not text")
 
     def pem(self, key: str) -> str:
         """Return a certificate or key that stands here (`KEY-data`), or in the file that is named (`KEY`)."""
@@ -65,9 +65,11 @@ class _Entry:
             )
         return content(path, f"{key} of {self.title}")
 
-    def wrong(self, why: str, do: str = "correct the kubeconfig, or get it again from where it came") -> ConfigError:
+    def wrong(
+        self, why: str, remedy: str = "correct the kubeconfig, or get it again from where it came"
+    ) -> ConfigError:
         """Return an error about this entry."""
-        return ConfigError(f"{self.title} of {self.file} cannot be used", why=why, do=do)
+        return ConfigError(f"{self.title} of {self.file} cannot be used", why=why, remedy=remedy)
 
 
 def read(files: Sequence[Path], context: str, start: Start | None) -> Access:
@@ -88,7 +90,7 @@ def read(files: Sequence[Path], context: str, start: Start | None) -> Access:
         raise ConfigError(
             "there is no kubeconfig, and so no cluster to deploy to",
             why=f"not there: {named}" if named else "none is named",
-            do="set KUBECONFIG, or [deploy] kubeconfig in pipeline.toml",
+            remedy="set KUBECONFIG, or [deploy] kubeconfig in pipeline.toml",
         )
     contexts, clusters, users = (_named(documents, kind, start is None) for kind in ("context", "cluster", "user"))
     wanted = context or _current(documents)
@@ -96,7 +98,7 @@ def read(files: Sequence[Path], context: str, start: Start | None) -> Access:
         raise ConfigError(
             f"there is no context {line(wanted)}" if wanted else "no context is named, and none is current",
             why=f"there are: {line(', '.join(sorted(contexts)))[:1000]}" if contexts else "the kubeconfig has none",
-            do="name one of them: [deploy] context, or `kubectl config use-context`",
+            remedy="name one of them: [deploy] context, or `kubectl config use-context`",
         )
     found = contexts[wanted]
     cluster, user = _of(found, "cluster", clusters), _of(found, "user", users)
@@ -122,16 +124,18 @@ def _named(documents: Mapping[Path, Mapping[str, object]], kind: str, foreign: b
         listed = [each for each in entries if isinstance(each, dict)] if isinstance(entries, list) else []
         names = [name for each in listed if isinstance(name := each.get("name"), str)]
         if not isinstance(entries, list) or len(names) < len(entries):
-            raise ConfigError(f"{kind}s of {path} is no list of things with names", do="correct the kubeconfig")
+            raise ConfigError(f"{kind}s of {path} is not a list of things with names", remedy="correct the kubeconfig")
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ConfigError(
-                f"{path} has a {kind} twice", why=line(", ".join(twice))[:300], do="take one of them out of the file"
+                f"{path} has a {kind} twice",
+                why=line(", ".join(twice))[:300],
+                remedy="take one of them out of the file",
             )
         for entry in entries:
             body = entry.get(kind) or {}
             title = f"{kind} {line(entry['name'])}"
             if not isinstance(body, dict):
-                raise ConfigError(f"{title} of {path} is no mapping", do="correct the kubeconfig")
+                raise ConfigError(f"{title} of {path} is not a mapping", remedy="correct the kubeconfig")
             found.setdefault(entry["name"], _Entry(title, body, path, foreign))
     return found
 
@@ -211,7 +215,7 @@ def _plugin(user: _Entry, cluster: _Entry, start: Start | None) -> Plugin:
     if not isinstance(arguments, list) or not all(
         isinstance(each, str) and "\0" not in each for each in (command, *arguments, *environment.values())
     ):
-        raise user.wrong("exec is no command with arguments and an environment")
+        raise user.wrong("exec is not a command with arguments and an environment")
     told = {"server": _server(cluster), "certificate-authority-data": _encoded(cluster)}
     provided = {name: value for name, value in told.items() if value} if asked.get("provideClusterInfo") else None
     return Plugin([_program(str(command), user, asked), *arguments], environment, asked["apiVersion"], provided, start)

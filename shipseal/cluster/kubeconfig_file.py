@@ -7,7 +7,7 @@ from typing import Any
 import yaml
 
 from shipseal.errors import ConfigError
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 LARGEST = 1 << 20
 """Bytes of a kubeconfig, or of a file that it names."""
@@ -16,7 +16,7 @@ _DEEPEST = 32
 _Base: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
-class _Loader(_Base):  # type: ignore[misc]  # the loader of C, where it is there
+class _KubeconfigLoader(_Base):  # type: ignore[misc]  # the loader of C, where it is there
     """Takes no key twice: readers differ on which of them counts."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
@@ -38,17 +38,19 @@ def read_file(path: Path) -> dict[str, Any] | None:
     text = content(path, "the kubeconfig")
     try:
         _require_plain(text)
-        found = yaml.load(text, Loader=_Loader)  # noqa: S506 - it is a safe one
+        found = yaml.load(text, Loader=_KubeconfigLoader)  # noqa: S506 - it is a safe one
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None) or str(error)
         where = f"line {mark.line + 1}: " if mark else ""
         raise ConfigError(
-            f"{path} is no kubeconfig", why=where + line(problem)[:200], do="get it again from where it came"
+            f"{path} is not a valid kubeconfig",
+            why=where + line(problem)[:200],
+            remedy="get it again from where it came",
         ) from None  # the text around the mark may be a key
     if found is None:
         return {}  # an empty one is one, for kubectl
     if not isinstance(found, dict) or found.get("kind", "Config") != "Config":
-        raise ConfigError(f"{path} is no kubeconfig", why="it is no object of kind Config")
+        raise ConfigError(f"{path} is not a valid kubeconfig", why="it is not an object of kind Config")
     return found
 
 
@@ -56,14 +58,14 @@ def content(path: Path, what: str) -> str:
     """Return the text of a file; raise `ConfigError`, which quotes nothing of it."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):  # a pipe would have us wait for whoever writes into it
-            raise ConfigError(f"{what} is no file: {path}")
+            raise ConfigError(f"{what} is not a file: {path}")
         with path.open("rb") as file:
             data = file.read(LARGEST + 1)
         if len(data) > LARGEST:
-            raise ConfigError(f"{what} has more than {LARGEST >> 20} MiB: {path}", do="name the right file")
+            raise ConfigError(f"{what} has more than {LARGEST >> 20} MiB: {path}", remedy="name the right file")
         return data.decode("utf-8")
     except (OSError, UnicodeDecodeError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        why = error.strerror if isinstance(error, OSError) else "it is not text"
         raise ConfigError(f"{what} cannot be read: {path}", why=why or "") from None
 
 

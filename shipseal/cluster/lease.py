@@ -18,7 +18,7 @@ from shipseal.cluster.api import Api, Refused
 from shipseal.cluster.resources import collection, member
 from shipseal.deploying.manifests import Object, dig
 from shipseal.errors import RemoteFailed, ShipsealError
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 _RETRY = 2.0  # seconds between two looks at a lease that another has
 _LEAVE = 5.0  # seconds for giving it back
@@ -172,7 +172,7 @@ async def _wait(lease: _Lease, say: Callable[[str], None], patience: float) -> N
             raise RemoteFailed(
                 f"{lease.title} is not free: {lease.other or 'somebody else'} has it",
                 why=f"it was waited for {patience:g} s",
-                do=f"wait until that one is done; if it is dead for certain: {lease.remedy}",
+                remedy=f"wait until that one is done; if it is dead for certain: {lease.remedy}",
             )
         if lease.other != told:
             told = lease.other
@@ -190,7 +190,7 @@ async def _renew(lease: _Lease, lost: list[ShipsealError], block: anyio.CancelSc
                     raise RemoteFailed(
                         f"{lease.title} was lost: {lease.other} has it now",
                         why=f"it was not renewed within {lease.seconds} s",
-                        do="see what that one does, then run this again",
+                        remedy="see what that one does, then run this again",
                     )
                 await anyio.sleep(_RETRY / 10)  # somebody has deleted it, and nobody has taken it
     except ShipsealError as error:

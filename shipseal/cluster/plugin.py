@@ -13,7 +13,7 @@ from datetime import datetime
 import anyio
 
 from shipseal.errors import ConfigError, ToolFailed
-from shipseal.shown import line
+from shipseal.terminal_text import line
 from shipseal.tools.environment import search_path
 from shipseal.tools.outputs import Held
 from shipseal.tools.processes import drain, process
@@ -47,7 +47,7 @@ async def start(argv: Sequence[str], environment: Mapping[str, str]) -> bytes:
         raise ToolFailed(
             f"{argv[0]} gives no token: it {'said too much' if code == 0 else how}",
             why=[line(each)[:300] for each in last],
-            do="run it by hand, and log in where it says so; the kubeconfig names it under `exec`",
+            remedy="run it by hand, and log in where it says so; the kubeconfig names it under `exec`",
         )
     return bytes(said)
 
@@ -94,7 +94,7 @@ class Plugin:
             raise ConfigError(
                 f"{self.argv[0]} gives no token",
                 why=f"it was asked for an ExecCredential of {self.version} with a token, and gives {gives}",
-                do="run it by hand; the kubeconfig names it under `exec`",
+                remedy="run it by hand; the kubeconfig names it under `exec`",
             )
         now = time.time()
         try:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 from shipseal.errors import RemoteFailed
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 _LONGEST = 500  # characters of one thing that is said
 _MOST_CAUSES = 20
@@ -21,7 +21,7 @@ _FORBIDDEN = re.compile(
 _UNTYPED = "failed to create typed patch object"
 _SKEWED = 60  # seconds by which two clocks may differ before tokens are refused for it
 
-_DO = {
+_REMEDY = {
     "Conflict": "run this again: something has changed the object in between",
     "Invalid": "correct the object; a field that is immutable asks for a new object: another name, or delete it first",
     "BadRequest": "correct the object: the API server does not know a field of it, or not in this form",
@@ -59,13 +59,19 @@ class Refused(RemoteFailed):
         self.said = _shown(status.get("message") or body[: 4 * _LONGEST].decode("utf-8", "replace"))
         self.causes = tuple(_causes(status))
         if code == 401:
-            what, why, do = f"the cluster does not let this login in: {asked}", _unknown(skew), _DO["Unauthorized"]
+            what, why, remedy = (
+                f"the cluster does not let this login in: {asked}",
+                _unknown(skew),
+                _REMEDY["Unauthorized"],
+            )
         elif code == 403 and (right := _FORBIDDEN.search(self.said)):
-            what, why, do = _forbidden(asked, right)
+            what, why, remedy = _forbidden(asked, right)
         else:
             what = f"the API server does not {asked}: {self.kind or 'it answers'} ({code})"
-            why, do = self._why(), self._do()
-        super().__init__(what, why=[*why, *([self.said] if code in {401, 403} and self.said not in why else [])], do=do)
+            why, remedy = self._why(), self._do()
+        super().__init__(
+            what, why=[*why, *([self.said] if code in {401, 403} and self.said not in why else [])], remedy=remedy
+        )
 
     def _why(self) -> list[str]:
         causes = [f"{field or 'the object'}: {message}" for field, message in self.causes]
@@ -74,7 +80,7 @@ class Refused(RemoteFailed):
     def _do(self) -> str:
         if self.kind == "Conflict" and self.causes:
             return "have its manager give the field up, or leave it out of the manifests: nothing is forced"
-        return _DO.get(self.kind, "")
+        return _REMEDY.get(self.kind, "")
 
 
 def _unknown(skew: float | None) -> list[str]:

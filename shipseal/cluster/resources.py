@@ -45,7 +45,7 @@ def collection(namespace: str, group: str, resource: str) -> str:
     """
     if group not in _VERSIONS:
         known = ", ".join(each or "core" for each in _VERSIONS)
-        raise UsageError(f"no version is known of the API group {group!r}", do=f"take one of these: {known}")
+        raise UsageError(f"no version is known of the API group {group!r}", remedy=f"take one of these: {known}")
     version = f"{group}/{_VERSIONS[group]}" if group else _VERSIONS[group]
     return _collection(version, namespace, resource)
 

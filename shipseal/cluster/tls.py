@@ -23,7 +23,7 @@ def context(access: Access) -> ssl.SSLContext:
         trusted = ssl.create_default_context(cadata=access.authority or None)
     except (ssl.SSLError, ValueError, TypeError) as error:
         raise ConfigError(
-            f"the certificate authority of {access.context} is no certificate in PEM", why=_told(error)
+            f"the certificate authority of {access.context} is not a valid certificate in PEM", why=_told(error)
         ) from error
     if access.authority:
         # Python 3.13 and later ask for extensions that cluster authorities may lack, and that Go does not ask for.
@@ -34,9 +34,9 @@ def context(access: Access) -> ssl.SSLContext:
                 trusted.load_cert_chain(path, password=lambda: "")  # otherwise OpenSSL would ask at the terminal
         except (ssl.SSLError, ValueError) as error:
             raise ConfigError(
-                f"the client certificate of {access.context} and its key do not go together, or are no PEM",
+                f"the client certificate of {access.context} and its key do not go together, or are not valid PEM",
                 why=_told(error),
-                do="get the kubeconfig again from where it came; a key with a passphrase is not taken",
+                remedy="get the kubeconfig again from where it came; a key with a passphrase is not taken",
             ) from error
     return trusted
 

@@ -20,7 +20,7 @@ from shipseal.cluster.access import Access
 from shipseal.cluster.client import ANSWER
 from shipseal.cluster.refusal import Refused
 from shipseal.errors import ConfigError, RemoteFailed
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 LARGEST = 32 << 20
 """Bytes of an answer: a page of objects, or one object."""
@@ -112,7 +112,7 @@ class Transport:
         return RemoteFailed(
             f"the API server of {self.access.context} did not answer for {self._patience:g} s",
             why=[f"{without_secrets(self.access.server)}: {why}"],
-            do="see whether the cluster is up and reached from here, then run this again: it goes on here",
+            remedy="see whether the cluster is up and reached from here, then run this again: it goes on here",
         )
 
     async def _once(self, request: Request) -> Answered:
@@ -164,7 +164,7 @@ class Transport:
                 if not request.cut:
                     raise RemoteFailed(
                         f"the API server's answer has more than {request.most >> 20} MiB: {request.asked}",
-                        do="look at what is there with kubectl; nothing that a deploy makes is so large",
+                        remedy="look at what is there with kubectl; nothing that a deploy makes is so large",
                     )
                 break
         return bytes(body[: request.most])
@@ -183,13 +183,13 @@ class Transport:
             return RemoteFailed(
                 f"what answers at {place} is not trusted, or does not trust this login",
                 why=line(why),
-                do=f"see that {self.access.context} is the cluster that you meant, and its kubeconfig a new one",
+                remedy=f"see that {self.access.context} is the cluster that you meant, and its kubeconfig a new one",
             )
         if isinstance(found := _behind(error, socket.gaierror), socket.gaierror) and found.errno == socket.EAI_NONAME:
             return RemoteFailed(
                 f"there is no host of that name: {place}",
                 why=str(found.strerror),
-                do=f"see that {self.access.context} is the cluster that you meant, and that it exists still",
+                remedy=f"see that {self.access.context} is the cluster that you meant, and that it exists still",
             )
         if isinstance(error, TimeoutError | httpx.TimeoutException):
             return _AwayError("no answer in time")

@@ -63,7 +63,7 @@ def require(found: Sequence[Problem]) -> None:
         raise SubjectFailed(
             f"{len(found)} problem{'s' * (len(found) > 1)} in the rendered manifests",
             why=[str(problem) for problem in found],
-            do="correct the files under the directory that [deploy] manifests names",
+            remedy="correct the files under the directory that [deploy] manifests names",
         )
 
 
@@ -91,7 +91,7 @@ def unmounted(manifests: Sequence[Manifest], container: str, writable: Sequence[
 def _alone(manifest: Manifest) -> Iterator[str]:
     version = str(manifest.body.get("apiVersion"))
     if manifest.kind not in _KINDS.get(version, ()):
-        yield f"{version} {manifest.kind} is no kind that a deploy may bring: an administrator applies it, or nobody"
+        yield f"{version} {manifest.kind} is not a kind that a deploy may bring: an administrator applies it, or nobody"
     elif not manifest.namespace:
         yield "it names no namespace, and would land in whichever one is current"
     if manifest.kind == "Secret":

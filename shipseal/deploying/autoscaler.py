@@ -79,7 +79,7 @@ class _HorizontalPodAutoscaler(_Known):
 
 
 @dataclass(frozen=True)
-class Rules:
+class AutoscalerSpec:
     """What an autoscaler's object says: targets in per cent of the requests, periods in seconds."""
 
     minimum: int
@@ -103,7 +103,7 @@ class Rules:
             raise ConfigError(
                 "this autoscaler cannot be simulated",
                 why="known are Resource metrics, one policy of Pods up without a window, and one of Percent down",
-                do="compare it with k8s/base/hpa.yaml",
+                remedy="compare it with k8s/base/hpa.yaml",
             ) from error
         (up,), down = spec.behavior.scale_up.policies, spec.behavior.scale_down
         (less,) = down.policies
@@ -136,7 +136,7 @@ class Figures:
 class Autoscaler:
     """One that runs: the number of pods, and what it has asked for and done, with the seconds at which it did."""
 
-    rules: Rules
+    rules: AutoscalerSpec
     replicas: int
     _asked: list[tuple[float, int]] = field(default_factory=list)
     _done: list[tuple[float, int]] = field(default_factory=list)

@@ -35,7 +35,7 @@ def require_own(directory: Path, within: Path) -> None:
         raise SubjectFailed(
             f"{directory.name} does not render from the files of this project alone",
             why=refused,
-            do=f"copy what it needs into {within.name}/, and name it by a relative path in its kustomization.yaml",
+            remedy=f"copy what it needs into {within.name}/, and name it by a relative path in its kustomization.yaml",
         )
 
 
@@ -53,7 +53,9 @@ def read_own(path: Path, within: Path) -> bytes | None:
             return _bytes(path)
     except OSError as problem:
         why = f"cannot be read: {problem.strerror}"
-    raise SubjectFailed(f"{path.name} is not read", why=f"it {why}", do=f"put a file of this name into {within.name}/")
+    raise SubjectFailed(
+        f"{path.name} is not read", why=f"it {why}", remedy=f"put a file of this name into {within.name}/"
+    )
 
 
 def _follow(here: Path, within: Path, waiting: list[Path]) -> Iterator[str]:

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shipseal.deploying.autoscaler import Autoscaler, Figures, Rules
+from shipseal.deploying.autoscaler import Autoscaler, AutoscalerSpec, Figures
 from shipseal.deploying.cost import Prices, bill
 
 SYNC = 15  # seconds between two looks of the autoscaler
@@ -56,7 +56,7 @@ def nodes_for(pods: int) -> int:
     return min(MOST, max(FEWEST, by_cpu, by_seats))
 
 
-def day(rules: Rules, peak: float, cost: float) -> Day:
+def day(rules: AutoscalerSpec, peak: float, cost: float) -> Day:
     """Go through a day, with `cost` microseconds of CPU a request."""
     scaler = Autoscaler(rules, 3)
     came = answered = pod_hours = node_hours = used_hours = units = 0.0

@@ -44,7 +44,7 @@ class Prices:
             return cls(str(found["as_of"]), lines, found["totals"], found["traffic"])
         except (tomllib.TOMLDecodeError, KeyError, TypeError) as error:
             raise ConfigError(
-                "the price file cannot be read", why=str(error), do="compare it with terraform/prices.toml"
+                "the price file cannot be read", why=str(error), remedy="compare it with terraform/prices.toml"
             ) from error
 
 
@@ -106,7 +106,7 @@ def bill(environment: str, plan: Mapping[str, object], prices: Prices) -> Bill:
     if not resources:
         raise ConfigError(
             f"the plan of {environment} holds no resources",
-            do="make it with `terraform plan -out=FILE && terraform show -json FILE`",
+            remedy="make it with `terraform plan -out=FILE && terraform show -json FILE`",
         )
     _require_priced_nodes(resources, prices)
     traffic = prices.traffic.get(environment, 0)
@@ -123,7 +123,7 @@ def _quantity(price: Price, resources: Resources, traffic: float) -> float:
         "traffic": lambda: traffic,
     }
     if price.counts not in ways:
-        raise ConfigError(f'"{price.name}" counts "{price.counts}"', do=f"use one of: {', '.join(ways)}")
+        raise ConfigError(f'"{price.name}" counts "{price.counts}"', remedy=f"use one of: {', '.join(ways)}")
     return ways[price.counts]()
 
 
@@ -134,5 +134,5 @@ def _require_priced_nodes(resources: Resources, prices: Prices) -> None:
         raise ConfigError(
             f"the price file knows no node {', '.join(unknown)}",
             why=f"it knows {', '.join(sorted(known))}",
-            do='add a [[line]] with counts = "nodes" for it',
+            remedy='add a [[line]] with counts = "nodes" for it',
         )

@@ -25,7 +25,7 @@ def first_replicas(text: bytes, manifests: Sequence[Manifest]) -> Manifest:
         raise SubjectFailed(
             f"{FILE} is not the first number of replicas of a Deployment",
             why=[f"{found.title}: {each}" for each in wrong],
-            do="keep apiVersion, kind, metadata.name, metadata.namespace and spec.replicas in it, and nothing else",
+            remedy="keep apiVersion, kind, metadata.name, metadata.namespace and spec.replicas in it, and nothing else",
         )
     return found
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from shipseal.deploying.manifests import Object, dig
-from shipseal.deploying.observed import said, text
-from shipseal.shown import line
+from shipseal.deploying.unstructured import said, text
+from shipseal.terminal_text import line
 
 # API conventions, "Metadata": set by the system, and another for each change.
 _OF_THE_SERVER = ("creationTimestamp", "generation", "managedFields", "resourceVersion", "selfLink", "uid")
@@ -29,7 +29,7 @@ _PLAIN = re.compile(r"(?!(?:true|false|null)\Z)[A-Za-z][A-Za-z0-9_./:@-]*")
 
 
 @dataclass(frozen=True)
-class Change:
+class FieldChange:
     """One value that an apply would change; all text is on one line, short and fit to be shown.
 
     Args:
@@ -50,7 +50,7 @@ class Change:
         return f"{where}: {self.before} -> {self.after}"
 
 
-def changes(title: str, live: Object | None, after: Object) -> tuple[Change, ...]:
+def changes(title: str, live: Object | None, after: Object) -> tuple[FieldChange, ...]:
     """Return what would change, in the order of the fields, and at most 200 changes and how many more there are.
 
     Args:
@@ -59,15 +59,15 @@ def changes(title: str, live: Object | None, after: Object) -> tuple[Change, ...
         after: the object as it would be. Of a Secret it is only said which fields change.
     """
     if live is None:
-        return (Change(said(title), "", _NOTHING, "a new object"),)
+        return (FieldChange(said(title), "", _NOTHING, "a new object"),)
     found = _below("", _kept(live), _kept(after), _DEEPEST)
     secret = "Secret" in (text(dig(after).get("kind")), text(dig(live).get("kind")))
     first = tuple(
-        Change(said(title), said(path), *((_HIDDEN, _HIDDEN) if secret else _texts(old, new)))
+        FieldChange(said(title), said(path), *((_HIDDEN, _HIDDEN) if secret else _texts(old, new)))
         for path, old, new in islice(found, _MOST)
     )
     more = sum(1 for _ in found)
-    return (*first, Change(said(title), "", f"{more} more", "changes")) if more else first
+    return (*first, FieldChange(said(title), "", f"{more} more", "changes")) if more else first
 
 
 def _kept(body: object) -> Object:

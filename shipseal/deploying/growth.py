@@ -22,7 +22,7 @@ def grows(text: bytes) -> str:
                 line = event.start_mark.line + 1 if event.start_mark else 0
                 return f"line {line}: {wrong}"
     except (yaml.YAMLError, ValueError) as problem:
-        return f"it holds & and *, and is no YAML: {' '.join(str(problem).split())}"[:300]
+        return f"it holds & and *, and is not valid YAML: {' '.join(str(problem).split())}"[:300]
     return ""
 
 

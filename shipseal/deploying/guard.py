@@ -61,7 +61,7 @@ def guarded(manifests: Sequence[Manifest], repository: str, also: Sequence[str])
         raise SubjectFailed(
             "no admission policy can be made of the manifests",
             why=found,
-            do="say it in the files under the directory that [deploy] manifests names",
+            remedy="say it in the files under the directory that [deploy] manifests names",
         )
     containers = [each for manifest in manifests for each in manifest.containers()]
     return Guarded(

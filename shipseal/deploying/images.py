@@ -48,7 +48,8 @@ def write(text: bytes, name: str, reference: Reference) -> bytes:
     """
     if not _NAME.fullmatch(name):
         raise ConfigError(
-            f"not the name of an image: {name!r}"[:200], do="give it as the manifests have it, without tag and digest"
+            f"not the name of an image: {name!r}"[:200],
+            remedy="give it as the manifests have it, without tag and digest",
         )
     wanted = {"newName": f"{reference.registry}/{reference.repository}", "digest": str(reference.digest)}
     try:
@@ -61,12 +62,12 @@ def write(text: bytes, name: str, reference: Reference) -> bytes:
         raise SubjectFailed(
             f"the digest of {name} cannot be written into the kustomization",
             why=str(problem),
-            do=f"write the entry under `images` by hand: {by_hand}",
+            remedy=f"write the entry under `images` by hand: {by_hand}",
         ) from problem
     return changed.encode()
 
 
-def written(text: bytes) -> Mapping[str, Reference]:
+def pinned_images(text: bytes) -> Mapping[str, Reference]:
     """Return the images that a kustomization names by digest and without a tag, by the names that they replace.
 
     Raises:
@@ -88,10 +89,10 @@ def _read(text: bytes) -> tuple[str, yaml.MappingNode | None]:
     try:
         source = text.decode("utf-8")
     except ValueError as problem:
-        refused = (f"it is no UTF-8: {problem}",)
+        refused = (f"it is not valid UTF-8: {problem}",)
     if refused:
         raise SubjectFailed(
-            "the kustomization is none that is rendered here", why=refused, do="correct it, and run this again"
+            "the kustomization is none that is rendered here", why=refused, remedy="correct it, and run this again"
         )
     root = yaml.compose(source, Loader=yaml.SafeLoader)
     return source, root if isinstance(root, yaml.MappingNode) else None
@@ -112,7 +113,7 @@ def _edits(text: str, root: yaml.MappingNode | None, name: str, wanted: Mapping[
         entry = _entry(images, name, wanted["newName"])
         yield from [add_entry(text, images, pairs)] if entry is None else _changes(text, entry, wanted)
     elif images is not None:
-        raise NoPlace("images is no list")
+        raise NoPlace("images is not a list")
     elif root is None or not root.flow_style:
         column = 0 if root is None else root.start_mark.column
         lines = entry_lines(column + _indent(root), pairs)
@@ -128,7 +129,7 @@ def _entry(images: yaml.SequenceNode, name: str, new_name: str) -> yaml.MappingN
         if not isinstance(each, yaml.MappingNode) or not all(
             isinstance(value, yaml.ScalarNode) for _, value in each.value
         ):
-            raise NoPlace("an entry of images is no table of texts")
+            raise NoPlace("an entry of images is not a table of texts")
         if unknown := sorted(plain(each).keys() - _KEYS):
             raise NoPlace(f"an entry of images has the key {unknown[0]!r}")
         called = plain(each).get("name")

@@ -14,7 +14,7 @@ import re
 from collections.abc import Collection, Iterable
 
 from shipseal.deploying.manifests import Manifest, Object, dig, entries
-from shipseal.deploying.observed import said, text, uid_of
+from shipseal.deploying.unstructured import said, text, uid_of
 from shipseal.errors import SubjectFailed
 
 _SPECIFICATION = "applyset.kubernetes.io/"
@@ -65,7 +65,7 @@ def member(manifest: Manifest, identifier: str) -> Manifest:
         raise SubjectFailed(
             f"{manifest.title} says that it is of another set of objects",
             why=f"its label {PART_OF} is {said(labels.get(PART_OF)) or 'no text'}",
-            do="remove the label from its manifest: a deploy sets it",
+            remedy="remove the label from its manifest: a deploy sets it",
         )
     metadata = {**dig(manifest.body, "metadata"), "labels": {**labels, PART_OF: identifier}}
     return Manifest({**manifest.body, "metadata": metadata})

@@ -14,13 +14,13 @@ from enum import StrEnum
 from typing import Any
 
 from shipseal.deploying.manifests import Object, dig, entries
-from shipseal.deploying.observed import conditions, holds, number, said
+from shipseal.deploying.unstructured import conditions, holds, number, said
 
 # What the controller takes for "no deadline" (pkg/controller/deployment/util, HasProgressDeadline).
 _NO_DEADLINE = 2**31 - 1
 
 
-class State(StrEnum):
+class KStatus(StrEnum):
     """How far an object is."""
 
     CURRENT = "current"
@@ -30,34 +30,34 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Status:
+class ObjectStatus:
     """How far an object is, and what that was concluded from, on one line fit to be shown."""
 
-    state: State
+    state: KStatus
     message: str
 
 
-def status(body: Object) -> Status:
+def status(body: Object) -> ObjectStatus:
     """Return how far an object is, by its whole body as the API server gives it, `kind` and `apiVersion` included."""
     version, kind = dig(body).get("apiVersion"), dig(body).get("kind")
     if not isinstance(version, str) or not isinstance(kind, str):
-        return Status(State.IN_PROGRESS, "it names no kind")
+        return ObjectStatus(KStatus.IN_PROGRESS, "it names no kind")
     group = version.rpartition("/")[0]
     return _generic(body) or _KINDS.get((group, kind), _other)(body)
 
 
-def _generic(body: Object) -> Status | None:
+def _generic(body: Object) -> ObjectStatus | None:
     metadata, now = dig(body, "metadata"), dig(body, "status")
     if metadata.get("deletionTimestamp") not in (None, ""):
-        return Status(State.TERMINATING, "it is being deleted")
+        return ObjectStatus(KStatus.TERMINATING, "it is being deleted")
     generation, observed = metadata.get("generation"), now.get("observedGeneration")
     if generation is not None and observed is not None and number(generation, -1) != number(observed, -2):
-        return Status(State.IN_PROGRESS, "its controller has not seen its latest change")
+        return ObjectStatus(KStatus.IN_PROGRESS, "its controller has not seen its latest change")
     for each in entries(now.get("conditions")):
         if each.get("status") == "True" and each.get("type") == "Reconciling":
-            return Status(State.IN_PROGRESS, _reason(each))
+            return ObjectStatus(KStatus.IN_PROGRESS, _reason(each))
         if each.get("status") == "True" and each.get("type") == "Stalled":
-            return Status(State.FAILED, _reason(each))
+            return ObjectStatus(KStatus.FAILED, _reason(each))
     return None
 
 
@@ -65,23 +65,23 @@ def _reason(condition: Object) -> str:
     return said(condition.get("message")) or said(condition.get("reason")) or said(condition.get("type"))
 
 
-def _until(*waits: tuple[bool, str], done: str) -> Status:
+def _until(*waits: tuple[bool, str], done: str) -> ObjectStatus:
     """Return the first thing that is waited for, else that nothing is."""
     message = next((message for waited, message in waits if waited), None)
-    return Status(State.CURRENT, done) if message is None else Status(State.IN_PROGRESS, message)
+    return ObjectStatus(KStatus.CURRENT, done) if message is None else ObjectStatus(KStatus.IN_PROGRESS, message)
 
 
-def _always(_body: Object) -> Status:
-    return Status(State.CURRENT, "it has nothing to wait for")
+def _always(_body: Object) -> ObjectStatus:
+    return ObjectStatus(KStatus.CURRENT, "it has nothing to wait for")
 
 
-def _other(body: Object) -> Status:
+def _other(body: Object) -> ObjectStatus:
     for each in conditions(body, "Ready"):
         if each.get("status") == "True":
-            return Status(State.CURRENT, "it is ready")
+            return ObjectStatus(KStatus.CURRENT, "it is ready")
         if each.get("status") in ("False", "Unknown"):
-            return Status(State.IN_PROGRESS, _reason(each))
-    return Status(State.CURRENT, "it says nothing that could be waited for")
+            return ObjectStatus(KStatus.IN_PROGRESS, _reason(each))
+    return ObjectStatus(KStatus.CURRENT, "it says nothing that could be waited for")
 
 
 def _counts(body: Object, *names: str) -> tuple[int, ...]:
@@ -92,10 +92,10 @@ def _wanted(body: Object) -> int:
     return number(dig(body, "spec").get("replicas"), 1)
 
 
-def _deployment(body: Object) -> Status:
+def _deployment(body: Object) -> ObjectStatus:
     for each in conditions(body, "Progressing"):
         if each.get("reason") == "ProgressDeadlineExceeded":
-            return Status(State.FAILED, said(each.get("message")) or "its progress deadline is exceeded")
+            return ObjectStatus(KStatus.FAILED, said(each.get("message")) or "its progress deadline is exceeded")
     wanted = _wanted(body)
     have, updated, ready, available = _counts(body, "replicas", "updatedReplicas", "readyReplicas", "availableReplicas")
     complete = number(dig(body, "spec").get("progressDeadlineSeconds"), _NO_DEADLINE) == _NO_DEADLINE or any(
@@ -114,7 +114,7 @@ def _deployment(body: Object) -> Status:
     )
 
 
-def _replica_set(body: Object) -> Status:
+def _replica_set(body: Object) -> ObjectStatus:
     wanted = _wanted(body)
     have, ready, available, labelled = _counts(
         body, "replicas", "readyReplicas", "availableReplicas", "fullyLabeledReplicas"
@@ -130,10 +130,10 @@ def _replica_set(body: Object) -> Status:
     )
 
 
-def _stateful_set(body: Object) -> Status:
+def _stateful_set(body: Object) -> ObjectStatus:
     strategy, now = dig(body, "spec", "updateStrategy"), dig(body, "status")
     if strategy.get("type") == "OnDelete":
-        return Status(State.CURRENT, "its pods are updated by whoever deletes them")
+        return ObjectStatus(KStatus.CURRENT, "its pods are updated by whoever deletes them")
     wanted = _wanted(body)
     have, ready, current, updated = _counts(body, "replicas", "readyReplicas", "currentReplicas", "updatedReplicas")
     partition = number(dig(strategy, "rollingUpdate").get("partition"), -1)
@@ -151,7 +151,7 @@ def _stateful_set(body: Object) -> Status:
     )
 
 
-def _daemon_set(body: Object) -> Status:
+def _daemon_set(body: Object) -> ObjectStatus:
     seen = (
         number(dig(body, "metadata").get("generation"), -1),
         number(dig(body, "status").get("observedGeneration"), -1),
@@ -170,62 +170,62 @@ def _daemon_set(body: Object) -> Status:
     )
 
 
-def _job(body: Object) -> Status:
+def _job(body: Object) -> ObjectStatus:
     spec = dig(body, "spec")
     wanted = number(spec.get("completions"), number(spec.get("parallelism"), 1))
     succeeded, active, failed = _counts(body, "succeeded", "active", "failed")
     for each in entries(dig(body, "status").get("conditions")):
         if each.get("status") == "True" and each.get("type") == "Complete":
-            return Status(State.CURRENT, f"{succeeded} of {wanted} pods succeeded")
+            return ObjectStatus(KStatus.CURRENT, f"{succeeded} of {wanted} pods succeeded")
         if each.get("status") == "True" and each.get("type") == "Failed":
-            return Status(State.FAILED, f"pods that failed: {failed}: {_reason(each)}")
+            return ObjectStatus(KStatus.FAILED, f"pods that failed: {failed}: {_reason(each)}")
         if each.get("status") == "True" and each.get("type") == "Suspended":
-            return Status(State.CURRENT, "it is suspended")
+            return ObjectStatus(KStatus.CURRENT, "it is suspended")
     if not said(dig(body, "status").get("startTime")):
-        return Status(State.IN_PROGRESS, "it has not begun")
-    return Status(State.CURRENT, f"it runs: pods succeeded {succeeded}, active {active}, failed {failed}")
+        return ObjectStatus(KStatus.IN_PROGRESS, "it has not begun")
+    return ObjectStatus(KStatus.CURRENT, f"it runs: pods succeeded {succeeded}, active {active}, failed {failed}")
 
 
-def _claim(body: Object) -> Status:
+def _claim(body: Object) -> ObjectStatus:
     phase = said(dig(body, "status").get("phase")) or "unknown"
     return _until((phase != "Bound", f"it is not bound, its phase is {phase}"), done="it is bound")
 
 
-def _service(body: Object) -> Status:
+def _service(body: Object) -> ObjectStatus:
     spec = dig(body, "spec")
     waits = spec.get("type") == "LoadBalancer" and not said(spec.get("clusterIP"))
     return _until((waits, "it has no address yet"), done="it has what it asks for")
 
 
-def _pod(body: Object) -> Status:
+def _pod(body: Object) -> ObjectStatus:
     phase = said(dig(body, "status").get("phase"))
     if phase == "Succeeded":
-        return Status(State.CURRENT, "it has succeeded")
+        return ObjectStatus(KStatus.CURRENT, "it has succeeded")
     if phase == "Failed":
-        return Status(State.FAILED, said(dig(body, "status").get("message")) or "it has failed")
+        return ObjectStatus(KStatus.FAILED, said(dig(body, "status").get("message")) or "it has failed")
     if phase == "Running":
         return _running_pod(body)
     for each in conditions(body, "PodScheduled") if phase == "Pending" else ():
         if each.get("status") == "False" and each.get("reason") == "Unschedulable":
-            return Status(State.IN_PROGRESS, f"no node takes it: {_reason(each)}")
-    return Status(State.IN_PROGRESS, f"its phase is {phase or 'unknown'}")
+            return ObjectStatus(KStatus.IN_PROGRESS, f"no node takes it: {_reason(each)}")
+    return ObjectStatus(KStatus.IN_PROGRESS, f"its phase is {phase or 'unknown'}")
 
 
-def _running_pod(body: Object) -> Status:
+def _running_pod(body: Object) -> ObjectStatus:
     if holds(body, "Ready"):
-        return Status(State.CURRENT, "it is ready")
+        return ObjectStatus(KStatus.CURRENT, "it is ready")
     looping = [
         said(each.get("name"), 63)
         for each in entries(dig(body, "status").get("containerStatuses"))
         if dig(each, "state", "waiting").get("reason") == "CrashLoopBackOff"
     ]
     if looping:
-        return Status(State.FAILED, said(f"these containers end again and again: {', '.join(looping)}"))
-    return Status(State.IN_PROGRESS, "it runs and is not ready")
+        return ObjectStatus(KStatus.FAILED, said(f"these containers end again and again: {', '.join(looping)}"))
+    return ObjectStatus(KStatus.IN_PROGRESS, "it runs and is not ready")
 
 
 _ALWAYS = (("", "ConfigMap"), ("", "Secret"), ("batch", "CronJob"), ("policy", "PodDisruptionBudget"))
-_KINDS: dict[tuple[str, str], Callable[[Any], Status]] = {
+_KINDS: dict[tuple[str, str], Callable[[Any], ObjectStatus]] = {
     **dict.fromkeys(_ALWAYS, _always),
     ("", "PersistentVolumeClaim"): _claim,
     ("", "Pod"): _pod,

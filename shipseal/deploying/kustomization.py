@@ -38,7 +38,7 @@ _NOWHERE = {"HTTP_PROXY": "http://127.0.0.1:0", "HTTPS_PROXY": "http://127.0.0.1
 
 
 @dataclass(frozen=True)
-class Named:
+class PathReference:
     """A path that a kustomization names, relative to its directory, and where: `KEY` in line `line`, from 1."""
 
     path: str
@@ -50,7 +50,7 @@ class Named:
 class Kustomization:
     """What a kustomization names, and a line for each thing in it that is refused."""
 
-    named: tuple[Named, ...]
+    named: tuple[PathReference, ...]
     refused: tuple[str, ...]
 
 
@@ -70,10 +70,10 @@ def read(text: bytes) -> Kustomization:
             return Kustomization((), hidden)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
-        return Kustomization((), (f"it is no YAML: {' '.join(str(problem).split())}"[:300],))
+        return Kustomization((), (f"it is not valid YAML: {' '.join(str(problem).split())}"[:300],))
     if not isinstance(root, yaml.MappingNode):
-        return Kustomization((), () if root is None else ("it is no table of keys",))
-    named: list[Named] = []
+        return Kustomization((), () if root is None else ("it is not a table of keys",))
+    named: list[PathReference] = []
     refused = list(_inside(root))
     for key, value in root.value:
         name, line = str(key.value), _line(key)
@@ -115,18 +115,18 @@ def _inside(node: yaml.Node) -> Iterator[str]:
         yield f"line {_line(node)}: the text that begins here: {why}"
 
 
-def _paths(name: str, value: yaml.Node) -> Iterator[Named]:
+def _paths(name: str, value: yaml.Node) -> Iterator[PathReference]:
     if name in _LISTS:
         for entry in _scalars(value):
             if not (name == "patchesStrategicMerge" and ("\n" in entry.value or entry.value.startswith("{"))):
-                yield Named(entry.value, _line(entry), name)
+                yield PathReference(entry.value, _line(entry), name)
         return
     for table in value.value if isinstance(value, yaml.SequenceNode) else [value]:
         for key, inner in table.value if isinstance(table, yaml.MappingNode) else ():
             if (field := str(key.value).casefold()) in _TABLES[name]:
                 for entry in _scalars(inner):
                     path = _KEYED.sub("", entry.value) if field == "files" else entry.value
-                    yield Named(path, _line(entry), f"{name}.{field}")
+                    yield PathReference(path, _line(entry), f"{name}.{field}")
 
 
 def _scalars(value: yaml.Node) -> list[yaml.ScalarNode]:
@@ -143,4 +143,4 @@ def _foreign(path: str) -> Iterator[str]:
     elif path.startswith("/"):
         yield f"{path!r} is an absolute path: name it from here"
     elif not path.isprintable() or "\\" in path:
-        yield f"{path!r} is no path that every reader takes for the same"
+        yield f"{path!r} is not a path that every reader takes for the same"

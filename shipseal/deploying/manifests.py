@@ -120,18 +120,18 @@ def parse(rendered: bytes) -> tuple[Manifest, ...]:
         SubjectFailed: the text is no YAML, holds no object, one without kind or name, or the same object twice.
     """
     try:
-        documents = [document for document in yaml.load_all(rendered, Loader=_Loader) if document is not None]
+        documents = [document for document in yaml.load_all(rendered, Loader=_ManifestLoader) if document is not None]
     except (yaml.YAMLError, RecursionError, ValueError) as problem:
-        raise SubjectFailed("the rendered manifests are no YAML", why=str(problem).splitlines()) from problem
+        raise SubjectFailed("the rendered manifests are not valid YAML", why=str(problem).splitlines()) from problem
     if not documents:
         raise SubjectFailed(
-            "the rendered manifests hold no object", do="list the files under `resources` in kustomization.yaml"
+            "the rendered manifests hold no object", remedy="list the files under `resources` in kustomization.yaml"
         )
     manifests = tuple(_object(document) for document in documents)
     titles = [manifest.title for manifest in manifests]
     twice = sorted({title for title in titles if titles.count(title) > 1})
     if twice:
-        raise SubjectFailed("the same object is rendered twice", why=twice, do="keep one of them")
+        raise SubjectFailed("the same object is rendered twice", why=twice, remedy="keep one of them")
     return manifests
 
 
@@ -141,15 +141,15 @@ def _object(document: object) -> Manifest:
     wrong = [key for key, form in _CALLED.items() if not _is(called.get(key), form)]
     if wrong:
         raise SubjectFailed(
-            "a rendered document is no Kubernetes object",
+            "a rendered document is not a Kubernetes object",
             why=f"it has no proper {', '.join(wrong)}, and this is {document!r}"[:200],
-            do="look for it with `kustomize build`",
+            remedy="look for it with `kustomize build`",
         )
     if _is_odd(document, _DEEPEST):
         raise SubjectFailed(
-            f"{called['kind']} {called['name']} is no Kubernetes object",
-            why=f"it has a key that is no text, or nests deeper than {_DEEPEST} levels",
-            do="look for it with `kustomize build`",
+            f"{called['kind']} {called['name']} is not a Kubernetes object",
+            why=f"it has a key that is not text, or nests deeper than {_DEEPEST} levels",
+            remedy="look for it with `kustomize build`",
         )
     return Manifest(body)
 
@@ -182,7 +182,7 @@ def set_image(manifests: Sequence[Manifest], container: str, reference: Referenc
         raise ConfigError(
             f"{len(found) or 'no'} containers are called {container!r} in the rendered manifests",
             why=found or f"there are: {', '.join(names) or 'none at all'}",
-            do="name the service's container in pipeline.toml: [deploy] container",
+            remedy="name the service's container in pipeline.toml: [deploy] container",
         )
     return tuple(_with_image(manifest, container, reference) for manifest in manifests)
 
@@ -217,7 +217,7 @@ def dump(manifests: Iterable[Manifest]) -> bytes:
     return text.encode()
 
 
-class _Loader(yaml.SafeLoader):
+class _ManifestLoader(yaml.SafeLoader):
     """Takes for text what Go's writer leaves bare because its own reader does: `=`, `on`, 12:30, 2026-99-99.
 
     What readers differ on is refused: a key that comes twice, and an alias, which kustomize never writes.
@@ -237,14 +237,14 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-_Loader.yaml_implicit_resolvers = {}
+_ManifestLoader.yaml_implicit_resolvers = {}
 for _tag, _words, _first in (
     ("null", r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     ("bool", r"true|True|TRUE|false|False|FALSE", list("tTfF")),
     ("int", r"[-+]?(0|[1-9][0-9]*)", list("-+0123456789")),
     ("float", r"[-+]?((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)([eE][-+]?[0-9]+)?", list("-+.0123456789")),
 ):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_words})\Z"), _first)
+    _ManifestLoader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(rf"^(?:{_words})\Z"), _first)
 
 
 class _Dumper(yaml.SafeDumper):

@@ -44,7 +44,7 @@ class Outputs(BaseModel):
 
 
 @dataclass(frozen=True)
-class Files:
+class OverlayFiles:
     """The files of one overlay, and those of the platform, each by its name in its directory."""
 
     overlay: Mapping[str, bytes]
@@ -57,22 +57,24 @@ def read(text: bytes) -> Outputs:
     Raises:
         ConfigError: it is not this output, or a value is none that the manifests could hold.
     """
-    do = "give it what `terraform output -json overlay` prints in the environment's directory"
+    remedy = "give it what `terraform output -json overlay` prints in the environment's directory"
     if len(text) > LARGEST:
-        raise ConfigError("the output is not what the manifests need", why=f"larger than {LARGEST >> 10} KiB", do=do)
+        raise ConfigError(
+            "the output is not what the manifests need", why=f"larger than {LARGEST >> 10} KiB", remedy=remedy
+        )
     try:
         return Outputs.model_validate(json.loads(text))
     except ValidationError as error:
         why = [f"{'.'.join(map(str, each['loc'])) or 'the output'}: {each['msg']}" for each in error.errors()]
-        raise ConfigError("the output is not what the manifests need", why=why[:20], do=do) from error
+        raise ConfigError("the output is not what the manifests need", why=why[:20], remedy=remedy) from error
     except (ValueError, RecursionError) as error:
-        raise ConfigError("the output is no JSON", why=str(error)[:200], do=do) from error
+        raise ConfigError("the output is not valid JSON", why=str(error)[:200], remedy=remedy) from error
 
 
-def write(outputs: Outputs) -> Files:
+def write(outputs: Outputs) -> OverlayFiles:
     """Return the files that say what the outputs say: patches of an overlay, and the bindings of the platform."""
     elsewhere = _binding(f"{outputs.namespace}-deployer", "kube-system", outputs.deploy_group)
-    return Files(
+    return OverlayFiles(
         {
             "networkpolicy.yaml": _text(_network_policy(outputs)),
             "serviceaccount.yaml": _text(_service_account(outputs)),

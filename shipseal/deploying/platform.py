@@ -44,7 +44,7 @@ class Right:
 
 
 @dataclass(frozen=True)
-class Platform:
+class ClusterPlatform:
     """The namespace that deploys change, and what they may do there and elsewhere."""
 
     namespace: str
@@ -77,7 +77,7 @@ def resource(kind: str) -> str:
     return f"{name}es" if name.endswith("s") else f"{name[:-1]}ies" if name.endswith("y") else f"{name}s"
 
 
-def read(manifests: Sequence[Manifest]) -> Platform:
+def read(manifests: Sequence[Manifest]) -> ClusterPlatform:
     """Return what rendered manifests of a platform give.
 
     Raises:
@@ -98,9 +98,9 @@ def read(manifests: Sequence[Manifest]) -> Platform:
         raise SubjectFailed(
             "nothing can be deployed upon this platform",
             why=[str(each) for each in found],
-            do="correct the files under the directory that [deploy] platform names",
+            remedy="correct the files under the directory that [deploy] platform names",
         )
-    return Platform(namespaces[0].name, given)
+    return ClusterPlatform(namespaces[0].name, given)
 
 
 def _for_a_group(binding: Manifest) -> bool:

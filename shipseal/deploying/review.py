@@ -57,7 +57,7 @@ def _misfits(manifests: Sequence[Manifest], version: str) -> Iterator[Problem]:
         raise ConfigError(
             f"there are no schemas for Kubernetes {version}",
             why=f"there are some for {', '.join(sorted(known, key=lambda name: int(name.partition('.')[2])))}",
-            do="set [deploy] kubernetes to the version of the cluster",
+            remedy="set [deploy] kubernetes to the version of the cluster",
         )
     for manifest in manifests:
         yield from (Problem(manifest.title, what) for what in _nulls(manifest.body, ()))

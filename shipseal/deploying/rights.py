@@ -55,7 +55,7 @@ def _binding(manifest: Manifest, manifests: Sequence[Manifest]) -> Iterator[str]
     if (role.get("kind"), role.get("name")) != ("ClusterRole", "view") and (
         role.get("kind") != "Role" or role.get("name") not in here
     ):
-        yield f"roleRef names {role.get('kind')} {role.get('name')}, which is no Role here that could be judged"
+        yield f"roleRef names {role.get('kind')} {role.get('name')}, which is not a Role here that could be judged"
     for subject in entries(manifest.body.get("subjects")):
         own = subject.get("kind") == "ServiceAccount" and subject.get("namespace") in (None, "", manifest.namespace)
         if not own:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from shipseal.deploying.manifests import Object, dig, entries
-from shipseal.deploying.observed import name_of, said, text, uid_of
+from shipseal.deploying.unstructured import name_of, said, text, uid_of
 from shipseal.digest import Digest
 
 _PULLED = re.compile(r"[^\s@]+@sha256:([0-9a-f]{64})")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from itertools import islice
 
 from shipseal.deploying.manifests import Object, dig, entries
-from shipseal.deploying.observed import conditions, name_of, number, said, text, uid_of
+from shipseal.deploying.unstructured import conditions, name_of, number, said, text, uid_of
 
 _MOST = 6  # lines of each kind
 _LOGS = 3

@@ -7,9 +7,9 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import Field, ValidationError
 
-from shipseal.checked import say
 from shipseal.documents.document import Foreign
 from shipseal.errors import ConfigError
+from shipseal.validation import say
 
 Resources = Sequence["Resource"]
 Model = TypeVar("Model", bound=Foreign)
@@ -90,7 +90,7 @@ def _as(model: type[Model], value: object, what: str) -> Model:
         raise ConfigError(
             f"{what} is not as Terraform writes it",
             why=[say(problem, ()) for problem in error.errors()[:5]],
-            do="make it with `terraform show -json FILE`",
+            remedy="make it with `terraform show -json FILE`",
         ) from error
 
 

@@ -40,5 +40,5 @@ async def push(
     if str(digest) not in {str(item["digest"]) for item in await registry.referrers(at)}:
         raise RemoteFailed(
             f"{registry.host} does not list the statement {kind} at {at}",
-            do="nothing that comes after it was done; run this again",
+            remedy="nothing that comes after it was done; run this again",
         )

@@ -17,7 +17,7 @@ from shipseal.distribution.registry import Registry, altered_there, not_there
 from shipseal.errors import RemoteFailed, flatten
 from shipseal.oci.bytes import altered
 from shipseal.oci.layout import Layout
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 MOST = 1000  # manifests at one subject: each release of the same bytes leaves about a dozen
 MOST_BYTES = 256 << 20  # of all bundles together
@@ -39,7 +39,7 @@ class Collected:
 
 
 @dataclass(frozen=True)
-class _Wanted:
+class _BundleManifest:
     """A manifest that attaches one bundle, of so many bytes as it says."""
 
     subject: Digest
@@ -68,7 +68,7 @@ async def collect(
         RemoteFailed: it did not answer as it should.
     """
     collected = Collected()
-    wanted: list[_Wanted] = []
+    wanted: list[_BundleManifest] = []
     for subject, words in subjects.items():
         manifests = await _manifests(registry, subject, known.get(subject, ()), collected.passed_over)
         for digest, data in sorted(manifests.items()):
@@ -80,7 +80,7 @@ async def collect(
             if bundle is None:
                 collected.found.append(Attached(subject, digest, data, data))
             else:
-                wanted.append(_Wanted(subject, data, bundle, size_of(data), words))
+                wanted.append(_BundleManifest(subject, data, bundle, size_of(data), words))
     bundles = await _bundles(registry, wanted, layout)
     for each in wanted:
         read = bundles[each.bundle]
@@ -124,7 +124,7 @@ async def _manifests(
     return found
 
 
-async def _bundles(registry: Registry, wanted: Sequence[_Wanted], layout: Layout) -> dict[Digest, bytes | str]:
+async def _bundles(registry: Registry, wanted: Sequence[_BundleManifest], layout: Layout) -> dict[Digest, bytes | str]:
     """Return each bundle that is wanted, or why it is passed over; of none is more read than a manifest says of it."""
     sizes: dict[Digest, int] = {}
     words = {each.bundle: each.words for each in reversed(wanted)}

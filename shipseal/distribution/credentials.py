@@ -82,8 +82,8 @@ def login_for(host: str, environment: Mapping[str, str], *, plain_http: bool) ->
         if host in found.hosts:
             raise UsageError(
                 f"the login for {host} would be sent in clear text",
-                why="registry.plain-http is set, and this is no registry on loopback",
-                do="give the registry a certificate, or take the login away: without one it is reached as nobody",
+                why="registry.plain-http is set, and this is not a registry on loopback",
+                remedy="give the registry a certificate, or take the login away: without one it is reached as nobody",
             )
         with tempfile.TemporaryDirectory(prefix="login-") as directory, _kept("{}", Path(directory) / _FILE):
             yield Login({DIRECTORY: directory}, found.secrets)
@@ -117,7 +117,7 @@ def read(content: str) -> object:
         pass  # whatever the failure says would quote the secret
     raise UsageError(
         f"{CONTENT} is not what Docker keeps in its config.json",
-        do=f'set it to {{"auths": {{"REGISTRY": {{"auth": "base64 of user:password"}}}}}}, or set {DIRECTORY}',
+        remedy=f'set it to {{"auths": {{"REGISTRY": {{"auth": "base64 of user:password"}}}}}}, or set {DIRECTORY}',
     )
 
 

@@ -60,7 +60,7 @@ async def require_listed(
         raise RemoteFailed(
             f"{registry.host} lists {there.total()} referrers of {subject}, and {len(expected)} were pushed",
             why=[f"missing {digest}" for digest in lost] or "some are listed twice",
-            do="nothing was tagged; run this again",
+            remedy="nothing was tagged; run this again",
         )
 
 
@@ -79,6 +79,6 @@ async def _list_more(registry: Registry, subject: Digest, missing: Sequence[Mapp
         raise RemoteFailed(
             f"{registry.host} keeps the list of what refers to {subject} in an unknown shape",
             why=f"{type(error).__name__}: {error}",
-            do=f"nothing was tagged; look at the tag {tag}, and remove it if it is nobody's",
+            remedy=f"nothing was tagged; look at the tag {tag}, and remove it if it is nobody's",
         ) from error
     await registry.push_manifest(tag, Path(file), INDEX_TYPE)

@@ -41,7 +41,7 @@ async def moves(registry: Registry, version: str, digest: Digest, *, latest: boo
         raise RemoteFailed(
             f"{registry.host} does not list all tags of {registry.repository}",
             why=[f"{tag} is there, and not in its list" for tag in unlisted],
-            do="let this login list tags: without that a tag could go back to an older release",
+            remedy="let this login list tags: without that a tag could go back to an older release",
         )
     tag, now = next(iter(before.items()))
     if now and now != digest:
@@ -67,7 +67,7 @@ def _taken(registry: Registry, tag: str, there: Digest, here: Digest) -> UsageEr
     return UsageError(
         f"{registry.host}/{registry.repository}:{tag} is another image already",
         why=(f"there  {there}", f"here   {here}"),
-        do="give the service a new version: who has pulled this one must get the same bytes again",
+        remedy="give the service a new version: who has pulled this one must get the same bytes again",
     )
 
 
@@ -98,7 +98,7 @@ async def _require_moved(registry: Registry, tag: str, before: Digest | None, di
     if now == digest:
         return
     if now is None or now == before:
-        raise RemoteFailed(f"{registry.host} says that it moved the tag {tag}, and did not", do="run this again")
+        raise RemoteFailed(f"{registry.host} says that it moved the tag {tag}, and did not", remedy="run this again")
     if own:
         raise _taken(registry, tag, now, digest)
 

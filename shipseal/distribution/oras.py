@@ -15,8 +15,8 @@ from pathlib import Path
 import anyio
 
 from shipseal.distribution.credentials import CONTENT
-from shipseal.distribution.throttled import UNSAID, is_throttled, until
-from shipseal.errors import Reason, RemoteFailed, ToolFailed
+from shipseal.distribution.rate_limit import UNSAID, is_throttled, until
+from shipseal.errors import FailureReason, RemoteFailed, ToolFailed
 from shipseal.tools.outputs import Completed, Held
 from shipseal.tools.toolbox import Toolbox
 
@@ -93,33 +93,34 @@ class Oras:
             raise RemoteFailed(
                 f"{self.host} has had too many requests, {said}",
                 why=[*failure.why, f"`oras {arguments[0]}` for {self.repository} waits {self.patience:g} s at most"],
-                do="run this again then: it goes on here; a login may ask for more than nobody does",
-                reason=Reason.EXITED,
+                remedy="run this again then: it goes on here; a login may ask for more than nobody does",
+                reason=FailureReason.EXITED,
             )
         self.tools.say(f"{self.host} has had too many requests; waiting {said}")
         await anyio.sleep(seconds)
         return None
 
     def _translated(self, error: ToolFailed, arguments: tuple[str, ...]) -> RemoteFailed:
-        reason = Reason.ALTERED if any(_OTHER_BYTES in line for line in error.why) else error.reason
+        reason = FailureReason.ALTERED if any(_OTHER_BYTES in line for line in error.why) else error.reason
         if _refused(error):
             return RemoteFailed(
                 f"{self.host} does not allow this login `oras {arguments[0]}` in {self.repository}",
                 why=error.why,
-                do=f"run `docker login {self.host}` as somebody who may write there, or set {CONTENT}",
+                remedy=f"run `docker login {self.host}` as somebody who may write there, or set {CONTENT}",
                 reason=reason,
             )
         if any(_UNKNOWN_CA.search(line) for line in error.why):
             return RemoteFailed(
                 f"{self.host} has a certificate of an authority that nobody here knows",
                 why=error.why,
-                do="name the authority's certificates as ca-file of [registry], or with --ca-file; do not do without",
+                remedy="name the authority's certificates as ca-file of [registry], or with "
+                "--ca-file; do not do without",
                 reason=reason,
             )
         return RemoteFailed(
             f"{self.host} did not do `oras {arguments[0]}` for {self.repository}",
             why=error.why,
-            do="see whether the registry is up and answers, then run this again: it goes on here",
+            remedy="see whether the registry is up and answers, then run this again: it goes on here",
             reason=reason,
         )
 

@@ -34,7 +34,7 @@ class Reach:
             return split_repository(f"{self.mirror.strip('/')}/{repository}")
         except ValueError as error:
             raise UsageError(
-                f"{self.mirror} is no mirror"[:300], why=str(error), do="name it as HOST or HOST/PREFIX"
+                f"{self.mirror} is not a valid mirror"[:300], why=str(error), remedy="name it as HOST or HOST/PREFIX"
             ) from error
 
 
@@ -54,5 +54,5 @@ def authorities(file: Path | None) -> Path | None:
     raise ConfigError(
         f"{file} does not say which authorities vouch for the registry",
         why=why,
-        do="name a file with their certificates, each between BEGIN CERTIFICATE and END CERTIFICATE",
+        remedy="name a file with their certificates, each between BEGIN CERTIFICATE and END CERTIFICATE",
     )

@@ -39,7 +39,7 @@ async def require_own_realm(registry: Registry, login: Login, allowed: str = "")
             raise RemoteFailed(
                 f"{registry.host} would have its login taken to another host",
                 why=f"it asks for a token of {realm}"[:300],
-                do="if that is where it gives its tokens, name the host as realm of [registry], or with --realm",
+                remedy="if that is where it gives its tokens, name the host as realm of [registry], or with --realm",
             )
 
 

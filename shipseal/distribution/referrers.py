@@ -14,7 +14,7 @@ import rfc8785
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.oci.bytes import checked, checked_json
-from shipseal.shown import line
+from shipseal.terminal_text import line
 from shipseal.times import timestamp
 
 BUNDLE_TYPE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -105,11 +105,11 @@ def attached(listed: Iterable[Mapping[str, Any]], subject: Digest, read: Read) -
 def candidate(item: object) -> Digest:
     """Return the digest of what a list says may hold a bundle; raise `PassedOver` for anything else."""
     if not isinstance(item, dict):
-        raise PassedOver("its entry is no descriptor")
+        raise PassedOver("its entry is not a valid descriptor")
     if (kind := item.get("artifactType") or BUNDLE_TYPE) != BUNDLE_TYPE:
         raise PassedOver(line(f"its type is {kind}")[:200])
     if item.get("mediaType", MANIFEST_TYPE) != MANIFEST_TYPE:
-        raise PassedOver("it is no image manifest")
+        raise PassedOver("it is not an image manifest")
     size = item.get("size", 0)
     if not isinstance(size, int) or size > LARGEST_MANIFEST:
         raise PassedOver(line(f"its size is {size}")[:200])

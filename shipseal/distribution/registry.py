@@ -13,7 +13,7 @@ from pathlib import Path
 
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.oras import Oras
-from shipseal.errors import Reason, RemoteFailed, ToolFailed, UsageError
+from shipseal.errors import FailureReason, RemoteFailed, ToolFailed, UsageError
 from shipseal.tools.outputs import ANSWER, Completed
 from shipseal.tools.toolbox import Toolbox
 
@@ -25,7 +25,7 @@ _NOT_THERE = re.compile(rf"{_NO_REPOSITORY.pattern}|\b(?:manifest|blob) unknown\
 
 def altered_there(error: RemoteFailed) -> bool:
     """Say whether ORAS, which compares every blob with its digest and size, found a difference."""
-    return error.reason is Reason.ALTERED
+    return error.reason is FailureReason.ALTERED
 
 
 def not_there(error: RemoteFailed) -> bool:
@@ -98,7 +98,7 @@ class Registry:
             raise RemoteFailed(
                 f"{self.host} gave other bytes for {self.reference(digest)}",
                 why=f"their digest is {Digest.of(fetched.stdout)}",
-                do="do not use this registry, and find out what stands between it and you",
+                remedy="do not use this registry, and find out what stands between it and you",
             )
         return fetched.stdout
 
@@ -228,7 +228,7 @@ class Registry:
         if not self.writable:
             raise UsageError(
                 f"{self.host}/{self.repository} was opened to be read, and something would be written there",
-                do="nothing was written; report it: a stage says beforehand what it writes",
+                remedy="nothing was written; report it: a stage says beforehand what it writes",
             )
 
     @property

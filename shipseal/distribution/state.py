@@ -13,7 +13,7 @@ _AT_ONCE = 4  # processes; each waits for the registry most of its time
 
 
 @dataclass(frozen=True)
-class State:
+class RegistryState:
     """What a registry has.
 
     Args:
@@ -27,7 +27,7 @@ class State:
 
 async def look(
     registry: Registry, blobs: Iterable[Digest], manifests: Iterable[Digest], subjects: Iterable[Digest]
-) -> State:
+) -> RegistryState:
     """Ask a registry which blobs and manifests it has, and what it lists at some subjects.
 
     Raises:
@@ -56,7 +56,7 @@ async def look(
                 questions.start_soon(refer, subject)
     except ExceptionGroup as failures:
         raise flatten(failures)[0] from failures  # one is enough, and the caller handles one
-    return State(frozenset(stored), listed)
+    return RegistryState(frozenset(stored), listed)
 
 
 async def _referrers(registry: Registry, subject: Digest) -> frozenset[str]:

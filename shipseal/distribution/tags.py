@@ -79,7 +79,7 @@ def _no_tag(version: str, why: str) -> SubjectFailed:
     return SubjectFailed(
         f"the version {version[:140]} makes no tag for an image",
         why=why,
-        do="give the service another version: an image without a tag could not be released",
+        remedy="give the service another version: an image without a tag could not be released",
     )
 
 
@@ -97,7 +97,7 @@ def newer(version: str, there: Iterable[str], *, latest: bool = False) -> dict[s
     return {line: found[0] for line, found in newest.items() if found and _order(found[0]) > _order(own)}
 
 
-def earlier(version: str, there: Iterable[str]) -> str:
+def previous_version(version: str, there: Iterable[str]) -> str:
     """Return the highest release below a version among some tags: of the form MAJOR.MINOR.PATCH; empty if none is."""
     known = Version(version)
     return max((tag for tag in there if _RELEASE.fullmatch(tag) and Version(tag) < known), key=_order, default="")

@@ -22,7 +22,7 @@ _ROOM = {"run": 1, "store": 6}  # GB: a run directory; the tools with Go's cache
 _GIGABYTE = 1_000_000_000
 
 
-class State(Enum):
+class CheckState(Enum):
     """What was found."""
 
     THERE = "ok"
@@ -31,26 +31,28 @@ class State(Enum):
 
 
 @dataclass(frozen=True)
-class Found:
+class CheckResult:
     """One thing that was looked for: what was found, and what to do when it is not there."""
 
     name: str
-    state: State
+    state: CheckState
     what: str
     remedy: str = ""
 
 
-def python() -> Iterator[Found]:
+def python() -> Iterator[CheckResult]:
     """Compare this interpreter, and the packages that it runs with, to the lock."""
     version = ".".join(map(str, sys.version_info[:3]))
-    yield Found("python", State.THERE, f"{version}, {sys.executable}")
+    yield CheckResult("python", CheckState.THERE, f"{version}, {sys.executable}")
     locked = locks.requirements((HOME / "requirements.lock").read_text(encoding="utf-8"), "requirements.lock")
     differing = [f"{each} (here {_installed(each.name)})" for each in locked if _installed(each.name) != each.version]
     if differing:
         what = f"{len(differing)} differ from requirements.lock: {', '.join(differing[:3])}"
-        yield Found("packages", State.MISSING, what, "run this from the environment that `make test` sets up, .venv")
+        yield CheckResult(
+            "packages", CheckState.MISSING, what, "run this from the environment that `make test` sets up, .venv"
+        )
     else:
-        yield Found("packages", State.THERE, f"{len(locked)} as locked")
+        yield CheckResult("packages", CheckState.THERE, f"{len(locked)} as locked")
 
 
 def _installed(name: str) -> str:
@@ -60,39 +62,43 @@ def _installed(name: str) -> str:
         return "none"
 
 
-def store(shelf: Store, config: Config | None) -> Iterator[Found]:
+def store(shelf: Store, config: Config | None) -> Iterator[CheckResult]:
     """Look for the locked tools, wheels and packages in the store; each that is there is hashed."""
     if not shelf.root.is_dir():
-        yield Found("store", State.MISSING, f"{shelf.root} is not there yet", _FILL)
+        yield CheckResult("store", CheckState.MISSING, f"{shelf.root} is not there yet", _FILL)
         return
     access = "writable" if os.access(shelf.root, os.W_OK) else "read-only, which is enough"
     entries = list(shelf.entries())
     size = sum(entry.size for entry in entries) / _GIGABYTE
-    yield Found("store", State.THERE, f"{shelf.root}: {len(entries)} files, {size:.1f} GB, {access}")
+    yield CheckResult("store", CheckState.THERE, f"{shelf.root}: {len(entries)} files, {size:.1f} GB, {access}")
     inputs = Inputs.of(config) if config else Inputs.of_tools()
     missing = inputs.missing(shelf, shelf.intact).names()
     if missing:
         more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        yield Found("inputs", State.MISSING, f"missing or altered: {', '.join(missing[:5])}{more}", _FILL)
+        yield CheckResult("inputs", CheckState.MISSING, f"missing or altered: {', '.join(missing[:5])}{more}", _FILL)
         yield from _sources()
     else:
-        yield Found("inputs", State.THERE, "every tool, wheel and package that the locks name, each as locked")
+        yield CheckResult(
+            "inputs", CheckState.THERE, "every tool, wheel and package that the locks name, each as locked"
+        )
 
 
 _FILL = "run `make tools` or `shipseal store fetch` with a network, or `store import FILE` without one"
 
 
-def _sources() -> Iterator[Found]:
+def _sources() -> Iterator[CheckResult]:
     """Say how the missing inputs could be fetched here: only asked when some are missing."""
     go = find("go")
-    yield Found("go", State.THERE if go else State.OPTIONAL, go or "none: a pinned one is fetched to build the tools")
+    yield CheckResult(
+        "go", CheckState.THERE if go else CheckState.OPTIONAL, go or "none: a pinned one is fetched to build the tools"
+    )
     release = _os_release()
     debian = release.get("ID") == "debian" and release.get("VERSION_ID") == "12" and find("apt-get")
     if debian or os.environ.get("DEBIAN_MIRROR"):
-        yield Found("debian", State.THERE, "apt of Debian 12" if debian else "the mirror of DEBIAN_MIRROR")
+        yield CheckResult("debian", CheckState.THERE, "apt of Debian 12" if debian else "the mirror of DEBIAN_MIRROR")
     else:
         what = f"this is {release.get('PRETTY_NAME', sys.platform)}, whose apt has other packages than the image needs"
-        yield Found("debian", State.OPTIONAL, what, "set DEBIAN_MIRROR, or fill the store on a Debian 12")
+        yield CheckResult("debian", CheckState.OPTIONAL, what, "set DEBIAN_MIRROR, or fill the store on a Debian 12")
 
 
 def _os_release() -> dict[str, str]:
@@ -104,11 +110,13 @@ def _os_release() -> dict[str, str]:
     return {key: value.strip('"') for key, _, value in pairs}
 
 
-def disk(run_dir: Path, shelf: Store) -> Iterator[Found]:
+def disk(run_dir: Path, shelf: Store) -> Iterator[CheckResult]:
     """Compare the free space where runs and the store are with what they take."""
     for name, path in (("run", run_dir), ("store", shelf.root)):
         place = next(parent for parent in (path, *path.parents) if parent.exists())
         free = shutil.disk_usage(place).free / _GIGABYTE
-        state = State.THERE if free >= _ROOM["run"] else State.MISSING
+        state = CheckState.THERE if free >= _ROOM["run"] else CheckState.MISSING
         remedy = f"make room: a run takes 1 GB, and building the tools {_ROOM['store']} GB"
-        yield Found(f"disk ({name})", state, f"{free:.0f} GB free at {place}", "" if state is State.THERE else remedy)
+        yield CheckResult(
+            f"disk ({name})", state, f"{free:.0f} GB free at {place}", "" if state is CheckState.THERE else remedy
+        )

@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from shipseal.distribution.credentials import CONTENT, has_default_helper, hosts, read
-from shipseal.doctor.host import Found, State
+from shipseal.doctor.host import CheckResult, CheckState
 from shipseal.errors import ConfigError, ShipsealError, ToolFailed, UsageError
 from shipseal.project.config import Config
 from shipseal.scanning.grype import Grype, Identity
@@ -22,36 +22,40 @@ from shipseal.tools.environment import find, network_environment
 from shipseal.tools.toolbox import Toolbox
 
 
-async def programs(tools: Toolbox, root: Path) -> Iterator[Found]:
+async def programs(tools: Toolbox, root: Path) -> Iterator[CheckResult]:
     """Look for the commit, and ask bubblewrap and Docker whether they can start anything here."""
     return iter([_git(root), await _bubblewrap(tools), _docker()])
 
 
-def _git(root: Path) -> Found:
+def _git(root: Path) -> CheckResult:
     """Look for the commit as `facts` does, which needs no git on the machine."""
     from dulwich.errors import NotGitRepository  # noqa: PLC0415 - it is slow, and `doctor` alone looks here
     from dulwich.repo import Repo  # noqa: PLC0415 - as above
 
     try:
         with Repo.discover(str(root)) as repository:
-            return Found("git", State.THERE, f"commit {repository.head().decode()[:12]}")
+            return CheckResult("git", CheckState.THERE, f"commit {repository.head().decode()[:12]}")
     except (NotGitRepository, KeyError, OSError, ValueError):
-        return Found("git", State.MISSING, f"{root} has no commit", "provenance names one: run `git init`, and commit")
+        return CheckResult(
+            "git", CheckState.MISSING, f"{root} has no commit", "provenance names one: run `git init`, and commit"
+        )
 
 
-async def _bubblewrap(tools: Toolbox) -> Found:
+async def _bubblewrap(tools: Toolbox) -> CheckResult:
     try:
         await tools.run("bwrap", "--ro-bind", "/", "/", "--unshare-all", "true", timeout=10)
     except ToolFailed as error:
         what = f"{error.what}; smoke tries the locked one, then weaker isolation, and says so"
-        return Found("bubblewrap", State.OPTIONAL, what, "install bubblewrap, and allow user namespaces")
-    return Found("bubblewrap", State.THERE, "can start the image without Docker")
+        return CheckResult("bubblewrap", CheckState.OPTIONAL, what, "install bubblewrap, and allow user namespaces")
+    return CheckResult("bubblewrap", CheckState.THERE, "can start the image without Docker")
 
 
-def _docker() -> Found:
+def _docker() -> CheckResult:
     address = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
     if not find("docker"):
-        return Found("docker", State.OPTIONAL, "not installed: smoke uses bubblewrap", "install docker.io, if you like")
+        return CheckResult(
+            "docker", CheckState.OPTIONAL, "not installed: smoke uses bubblewrap", "install docker.io, if you like"
+        )
     try:
         if address.startswith("unix://"):
             with socket.socket(socket.AF_UNIX) as client:
@@ -59,64 +63,68 @@ def _docker() -> Found:
                 client.connect(address.removeprefix("unix://"))
     except OSError as error:
         what = f"no daemon answers at {address} ({error.strerror or error}): smoke uses bubblewrap"
-        return Found("docker", State.OPTIONAL, what, "start dockerd, or join the group docker")
-    return Found("docker", State.THERE, f"a daemon listens at {address}")
+        return CheckResult("docker", CheckState.OPTIONAL, what, "start dockerd, or join the group docker")
+    return CheckResult("docker", CheckState.THERE, f"a daemon listens at {address}")
 
 
 # Docker Hub's registry is not at the address by which its images are named.
 _ANSWERING = {"docker.io": "registry-1.docker.io"}
 
 
-def network(config: Config) -> Iterator[Found]:
+def network(config: Config) -> Iterator[CheckResult]:
     """See whether the registry of a release can be reached; a dry run needs no network."""
     settings = ", ".join(sorted(network_environment())) or "no proxy or mirror set"
     host, _, port = config.image.repository.partition("/")[0].partition(":")
     host = _ANSWERING.get(host, host)
     try:
         with socket.create_connection((host, int(port or 443)), timeout=3):
-            yield Found("network", State.THERE, f"{host} answers; {settings}")
+            yield CheckResult("network", CheckState.THERE, f"{host} answers; {settings}")
     except OSError as error:
         what = f"{host} cannot be reached ({error.strerror or error}); {settings}; only a release needs it"
-        yield Found("network", State.OPTIONAL, what, "set HTTPS_PROXY if this machine has one")
+        yield CheckResult("network", CheckState.OPTIONAL, what, "set HTTPS_PROXY if this machine has one")
 
 
-def database(config: Config, now: datetime) -> Iterator[Found]:
+def database(config: Config, now: datetime) -> Iterator[CheckResult]:
     """Say which vulnerability database would judge."""
     directory = config.scan.database
     if directory is None:
         what = "none configured: a dry run uses the SAMPLE, and a release refuses"
-        yield Found("database", State.OPTIONAL, what, "`db update` or `db import FILE`, then [scan] database")
+        yield CheckResult(
+            "database", CheckState.OPTIONAL, what, "`db update` or `db import FILE`, then [scan] database"
+        )
         return
     try:
         identity = Identity.read(directory)
     except ConfigError as error:
-        yield Found("database", State.MISSING, error.what, error.do)
+        yield CheckResult("database", CheckState.MISSING, error.what, error.remedy)
         return
-    state = State.OPTIONAL if identity.sample or read_time(identity.built) > now else State.THERE
-    remedy = "" if state is State.THERE else "a release refuses it: `db update` or `db import FILE`"
-    yield Found("database", state, f"{directory}: {identity.describe(now)}", remedy)
+    state = CheckState.OPTIONAL if identity.sample or read_time(identity.built) > now else CheckState.THERE
+    remedy = "" if state is CheckState.THERE else "a release refuses it: `db update` or `db import FILE`"
+    yield CheckResult("database", state, f"{directory}: {identity.describe(now)}", remedy)
 
 
-async def scanner(tools: Toolbox, directory: Path, scratch: Path) -> Iterator[Found]:
+async def scanner(tools: Toolbox, directory: Path, scratch: Path) -> Iterator[CheckResult]:
     """Have the locked Grype load the database that would judge: a schema of another Grype is known only by trying."""
     try:
         schema = await Grype(tools, directory, scratch).loaded()
     except ShipsealError as error:
         why = f": {error.why[-1]}" if error.why else ""
-        do = "`db update` or `db import FILE`, with a database for the Grype of tools/tools.lock.toml"
-        return iter([Found("scanner", State.MISSING, f"Grype cannot load {directory}: {error.what}{why}", do)])
-    return iter([Found("scanner", State.THERE, f"Grype loads the database, of schema {schema}")])
+        remedy = "`db update` or `db import FILE`, with a database for the Grype of tools/tools.lock.toml"
+        return iter(
+            [CheckResult("scanner", CheckState.MISSING, f"Grype cannot load {directory}: {error.what}{why}", remedy)]
+        )
+    return iter([CheckResult("scanner", CheckState.THERE, f"Grype loads the database, of schema {schema}")])
 
 
-def credentials(config: Config, environment: Mapping[str, str]) -> Iterator[Found]:
+def credentials(config: Config, environment: Mapping[str, str]) -> Iterator[CheckResult]:
     """Look for a registry login, without reading it out."""
     host = config.image.repository.partition("/")[0]
     if content := environment.get(CONTENT):
         try:
-            state, has = (State.THERE, "a") if _login_for(host, read(content)) else (State.OPTIONAL, "no")
-            yield Found("credentials", state, f"{CONTENT} has {has} login for {host}", "put one into it")
+            state, has = (CheckState.THERE, "a") if _login_for(host, read(content)) else (CheckState.OPTIONAL, "no")
+            yield CheckResult("credentials", state, f"{CONTENT} has {has} login for {host}", "put one into it")
         except UsageError as error:
-            yield Found("credentials", State.MISSING, error.what, error.do)
+            yield CheckResult("credentials", CheckState.MISSING, error.what, error.remedy)
         return
     home = environment.get("DOCKER_CONFIG") or Path(environment.get("HOME", "/")) / ".docker"
     path = Path(home) / "config.json"
@@ -124,28 +132,28 @@ def credentials(config: Config, environment: Mapping[str, str]) -> Iterator[Foun
     try:
         document = json.loads(path.read_bytes())
     except FileNotFoundError:
-        yield Found("credentials", State.OPTIONAL, f"none: there is no {path}", remedy)
+        yield CheckResult("credentials", CheckState.OPTIONAL, f"none: there is no {path}", remedy)
         return
     except (OSError, ValueError, RecursionError) as error:
-        yield Found("credentials", State.OPTIONAL, f"{path} cannot be read ({error})", remedy)
+        yield CheckResult("credentials", CheckState.OPTIONAL, f"{path} cannot be read ({error})", remedy)
         return
     if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield Found("credentials", State.MISSING, f"{path} can be read by others", f"run `chmod 600 {path}`")
+        yield CheckResult("credentials", CheckState.MISSING, f"{path} can be read by others", f"run `chmod 600 {path}`")
     elif _login_for(host, document):
-        yield Found("credentials", State.THERE, f"{path} has a login for {host}")
+        yield CheckResult("credentials", CheckState.THERE, f"{path} has a login for {host}")
     else:
-        yield Found("credentials", State.OPTIONAL, f"{path} has no login for {host}", remedy)
+        yield CheckResult("credentials", CheckState.OPTIONAL, f"{path} has no login for {host}", remedy)
 
 
 def _login_for(host: str, document: object) -> bool:
     return host in hosts(document) or has_default_helper(document)
 
 
-def configuration(path: Path) -> tuple[Config | None, Found]:
+def configuration(path: Path) -> tuple[Config | None, CheckResult]:
     """Read the configuration; without one only the machine is looked at."""
     try:
         config = Config.load(path)
     except ShipsealError as error:
         why = f": {error.why[0]}" if error.why else ""
-        return None, Found("project", State.MISSING, f"{error.what}{why}", error.do)
-    return config, Found("project", State.THERE, f"{config.service.name}, {config.image.repository}")
+        return None, CheckResult("project", CheckState.MISSING, f"{error.what}{why}", error.remedy)
+    return config, CheckResult("project", CheckState.THERE, f"{config.service.name}, {config.image.repository}")

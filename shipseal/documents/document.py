@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic import WithJsonSchema as Schema
 
-from shipseal import checked, strict
+from shipseal import strict, validation
 from shipseal.digest import Digest, Reference
 from shipseal.errors import VerificationFailed
 from shipseal.purl import Purl
@@ -95,7 +95,7 @@ class Kept(BaseModel):
         return VerificationFailed(
             f"{file or f'{cls.STAGE}/{cls.NAME}'} has a shape that this pipeline does not know",
             why=why,
-            do=f"run `shipseal stage {cls.STAGE}` again, and find out who wrote it",
+            remedy=f"run `shipseal stage {cls.STAGE}` again, and find out who wrote it",
         )
 
     def write(self, context: Writable, place: str = "") -> Path:
@@ -170,7 +170,7 @@ def _say(problem: Any) -> str:
     """Return a finding of pydantic with its place as JavaScript would name it: `platforms.linux/amd64.layers[0]`."""
     keys = [key for key in problem["loc"] if not str(key).startswith(_SHAPE)]
     place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
-    said = _WORDS.get(problem["type"]) or checked.say({**problem, "loc": ()}, ())
+    said = _WORDS.get(problem["type"]) or validation.say({**problem, "loc": ()}, ())
     return f"{place}: {said}" if place else said
 
 

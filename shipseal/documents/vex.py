@@ -85,7 +85,7 @@ class RecordedClaim(Part):
         packages: the packages of the image that it covers.
         refuted_by: what in the image speaks against it.
         seen: the evidence that it follows from, where a machine has made it.
-        statement: what is stated, as `judging.vex.Statement` has it.
+        statement: what is stated, as `judging.vex.VexStatement` has it.
     """
 
     source: str

@@ -108,7 +108,7 @@ class Graph:
         about = {"run_id": self.run_id, "world": self.world, "ended": True}
         return await run.with_new_file("run.json", json.dumps(about)).with_new_file(".gitignore", "*\n").sync()
 
-    async def told(self, name: str) -> dagger.Directory:
+    async def reported(self, name: str) -> dagger.Directory:
         """Return the run directory up to a stage, with a report of it: the stage that writes one comes after a deploy.
 
         Raises:
@@ -189,7 +189,7 @@ class Graph:
         return container
 
     def _command(self, row: Stage) -> list[str]:
-        identity = ["--run-id", self.run_id] if row.live or row.name == "report" else []
+        identity = ["--run-id", self.run_id] if row.uncached or row.name == "report" else []
         where = ["--config", CONFIG, "--run-dir", RUN, "--store", STORE, "--world", self.world]
         agreed = ["--yes"] if self.agreed and row.writes else []
         return [*MODULE, "shipseal", "stage", row.name, *where, *agreed, *identity]

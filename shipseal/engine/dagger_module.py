@@ -32,7 +32,7 @@ from shipseal.engine.dagger_arguments import (
 from shipseal.engine.dagger_graph import CONFIG, HOME, MODULE, PROJECT, STORE, Graph
 from shipseal.engine.dagger_secrets import require
 from shipseal.engine.dagger_services import bound, named
-from shipseal.engine.dagger_told import RunDirectory, telling
+from shipseal.engine.dagger_summary import RunDirectory, telling
 from shipseal.engine.table import TABLE
 from shipseal.errors import ShipsealError, UsageError
 from shipseal.locked import mirror_places
@@ -63,7 +63,7 @@ def explained(body: F) -> F:
     return cast(F, run)
 
 
-def anew(body: F) -> F:
+def never_cached(body: F) -> F:
     """Make such a function of the module, whose result no cache may stand for."""
     return function(cache="never")(explained(body))  # type: ignore[call-overload,no-any-return] # the overloads lack `cache`
 
@@ -102,45 +102,45 @@ class Shipseal:
         return await (await (await self._graph()).stage("test")).file("junit.xml").sync()
 
     @check
-    @anew
+    @never_cached
     async def scan(self) -> dagger.Directory:
         """Look for known vulnerabilities: Grype's reports, and which database they are from."""
         return await (await (await self._graph()).stage("scan")).sync()
 
     @check
-    @anew
+    @never_cached
     async def admit(self) -> str:
         """Judge the image by policy; a denial ends the call with every reason, and exit code 3."""
         return await (await self._graph()).headline("admit")
 
-    @anew
+    @never_cached
     async def dry_run(self) -> dagger.Directory:
         """Run the whole release with local stand-ins: the run directory, as the host engine writes it."""
         return await (await self._graph()).run_directory("report")
 
-    @anew
-    async def told(self, run: RunDirectory = None) -> dagger.File:
+    @never_cached
+    async def summary(self, run: RunDirectory = None) -> dagger.File:
         """Tell a run in Markdown, as for a job's summary: the report of one that is given, or what ends another one."""
         return await telling(run, self._graph)
 
-    @anew
+    @never_cached
     async def stage(self, name: Name, world: World = "dry-run") -> dagger.Directory:
         """Run the table up to some stages: the run directory so far, on which the host engine can go on."""
         return await (await self._graph(world)).run_directory(*name.split(","))
 
-    @anew
+    @never_cached
     async def release(self, token: Token, registry_auth: Auth) -> dagger.Directory:
         """Sign, publish, verify and tag with the configured registry and Sigstore: the run directory, with a report."""
         secrets = {"SIGSTORE_ID_TOKEN": token, "DOCKER_AUTH_CONFIG": registry_auth}
-        return await (await self._graph("release", secrets)).told("promote")
+        return await (await self._graph("release", secrets)).reported("promote")
 
-    @anew
+    @never_cached
     async def sign(self, run: Given, token: Token, registry_auth: Auth, services: Services = None) -> dagger.Directory:
         """Check a run that was made without an identity, make again what can be, and release it: its run directory."""
         secrets = {"SIGSTORE_ID_TOKEN": token, "DOCKER_AUTH_CONFIG": registry_auth}
         return await (await self._graph("release", secrets)).take_over(run, services)
 
-    @anew
+    @never_cached
     async def deploy(
         self,
         token: Token,
@@ -163,7 +163,7 @@ class Shipseal:
         await graph.ask("deploy", "--check")  # what is signed before the cluster is asked stays signed
         return await graph.headline("deploy")
 
-    @anew
+    @never_cached
     async def verify(
         self,
         reference: Annotated[str, Doc("an image by digest, or by a tag, which is resolved once")],
@@ -184,7 +184,7 @@ class Shipseal:
         except dagger.QueryError as error:
             raise UsageError(
                 f"the source has no {reads.FILENAME} that can be read: {error}",
-                do="give a directory with one: --source=DIR",
+                remedy="give a directory with one: --source=DIR",
             ) from error
         configuration = reads.parse(text, f"the source's {reads.FILENAME}")
         services = await named(configuration, self.source, self.registry_service, self.signing_service)

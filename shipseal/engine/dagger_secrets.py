@@ -17,8 +17,8 @@ async def require(name: str, secret: dagger.Secret, base: dagger.Container) -> N
     try:
         await once.with_exec(["test", "-s", "/secret"]).sync()
     except dagger.ExecError as error:
-        raise UsageError(f"the secret {name} is empty", do="see what its variable or file holds") from error
+        raise UsageError(f"the secret {name} is empty", remedy="see what its variable or file holds") from error
     except dagger.QueryError as error:
         raise UsageError(
-            f"the secret {name} cannot be read", why=str(error), do="name what there is: env://NAME or file://PATH"
+            f"the secret {name} cannot be read", why=str(error), remedy="name what there is: env://NAME or file://PATH"
         ) from error

@@ -61,16 +61,17 @@ async def _signing(configuration: Mapping[str, Any], project: dagger.Directory) 
     if not path:
         raise UsageError(
             "a signing service was given, and pipeline.toml names none",
-            do="name its file as [sign] signing-config, or leave --signing-service out: the public Sigstore is used",
+            remedy="name its file as [sign] signing-config, or leave --signing-service out: "
+            "the public Sigstore is used",
         )
     try:
         document = json.loads(await project.file(path).contents())
         urls = [str(each["url"]) for key in _SERVICES for each in document.get(key) or ()]
     except (dagger.QueryError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise ConfigError(
-            f"{path} is no signing configuration of Sigstore in the project",
+            f"{path} is not a valid signing configuration of Sigstore in the project",
             why=f"{type(error).__name__}: {error}",
-            do="correct sign.signing-config, or the file",
+            remedy="correct sign.signing-config, or the file",
         ) from error
     return sorted({_host(url, path) for url in urls})
 
@@ -85,7 +86,7 @@ def _host(address: str, where: str) -> str:
         raise UsageError(
             f"{where} has no name that a container can be given a service by",
             why=f"its host is {host[:80]!r}",
-            do="name the host there as a domain name, as the registry's certificate has it; localhost and addresses"
+            remedy="name the host there as a domain name, as the registry's certificate has it; localhost and addresses"
             " are the container's own",
         )
     return host

@@ -15,7 +15,7 @@ def locked_wheels(context: Context, group: str) -> tuple[InputWheel, ...]:
         raise VerificationFailed(
             f"inputs/inputs.json has no wheels.{group}",
             why=f"it has {', '.join(sorted(groups)) or 'none'}",
-            do="run `shipseal stage inputs` again",
+            remedy="run `shipseal stage inputs` again",
         )
     return groups[group]
 
@@ -27,7 +27,7 @@ def service_wheel(context: Context) -> Path:
         raise VerificationFailed(
             f"build/wheels/service holds {len(found)} wheels, and must hold one",
             why=[path.name for path in found],
-            do="run `shipseal stage build` again",
+            remedy="run `shipseal stage build` again",
         )
     return found[0]
 

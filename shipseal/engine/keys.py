@@ -52,7 +52,7 @@ def key(
         "tools": {tool: str(locked[tool]) for tool in stage.tools if tool in locked},
         "world": world,
     }
-    if stage.live:  # what is not live asks no calendar
+    if stage.uncached:  # what is not live asks no calendar
         deciding["day"] = day
         deciding["database"] = _digest_of(config.scan.database / IDENTITY) if config.scan.database else "sample"
     return Digest.of(rfc8785.dumps(deciding))  # type: ignore[arg-type] # a dict of str, dicts and lists
@@ -64,7 +64,7 @@ def _outcome(stage: Stage, need: str, run_dir: Path) -> Digest:
     except FileNotFoundError:
         raise UsageError(
             f"{stage.name} needs {need}, which has not finished in {run_dir}",
-            do=f"run `shipseal stage {need}` first, or the whole table with `dry-run`",
+            remedy=f"run `shipseal stage {need}` first, or the whole table with `dry-run`",
         ) from None
 
 
@@ -85,5 +85,7 @@ def _digest_of(path: Path) -> str:
         return str(Digest.of_file(path)) if path.exists() else "absent"
     except OSError as error:
         raise ConfigError(
-            f"{error.filename or path} cannot be read", why=error.strerror or "", do="remove it, or correct its rights"
+            f"{error.filename or path} cannot be read",
+            why=error.strerror or "",
+            remedy="remove it, or correct its rights",
         ) from error

@@ -69,7 +69,7 @@ class Record:
             raise VerificationFailed(
                 f"{path} is not a record",
                 why=problems(error) if isinstance(error, ValidationError) else f"{type(error).__name__}: {error}",
-                do=f"run `shipseal stage {directory.name}` again",
+                remedy=f"run `shipseal stage {directory.name}` again",
             ) from error
 
     def check(self, directory: Path) -> None:
@@ -80,7 +80,7 @@ class Record:
                 raise VerificationFailed(
                     f"{directory.name}/{name} was {_change(name, present, self.products)} after the stage had finished",
                     why=f"recorded {self.products.get(name, 'nothing')}, found {present.get(name, 'nothing')}",
-                    do=f"run `shipseal stage {directory.name}` again, and find out who changed it",
+                    remedy=f"run `shipseal stage {directory.name}` again, and find out who changed it",
                 )
 
 
@@ -97,8 +97,8 @@ def products(directory: Path) -> dict[str, Digest]:
     for name, path in found.items():
         if path.is_symlink() or not path.is_file():
             raise VerificationFailed(
-                f"{directory.name}/{name} is no file, and a stage leaves nothing else",
-                do=f"run `shipseal stage {directory.name}` again, and find out who put it there",
+                f"{directory.name}/{name} is not a file, and a stage leaves nothing else",
+                remedy=f"run `shipseal stage {directory.name}` again, and find out who put it there",
             )
     return {name: Digest.of_file(path) for name, path in found.items() if name not in {FILENAME, LOG, SEAL}}
 

@@ -17,14 +17,14 @@ from pathlib import Path
 
 from shipseal.digest import Digest
 from shipseal.disk import clear, disk, empty, private, write
-from shipseal.documents.begun import BegunRun
+from shipseal.documents.run_start import BegunRun
 from shipseal.engine.keys import code, key
 from shipseal.engine.record import FILENAME as RECORD
 from shipseal.engine.record import LOG, Record, products
 from shipseal.engine.seal import is_ours, key_file, seal
 from shipseal.engine.stage import Context, Stage
 from shipseal.engine.world import World
-from shipseal.errors import UsageError, VerificationFailed, flatten, set_stage, told
+from shipseal.errors import UsageError, VerificationFailed, as_shipseal_error, flatten, set_stage
 from shipseal.locked.store import Store
 from shipseal.project.config import Config
 from shipseal.tools.environment import network_environment
@@ -122,7 +122,7 @@ class Run:
         except Exception as error:
             for failure in flatten(error):
                 set_stage(failure, stage.name)
-                self.observe(Event(stage.name, "failed", told(failure).what, time.monotonic() - began))
+                self.observe(Event(stage.name, "failed", as_shipseal_error(failure).what, time.monotonic() - began))
             raise
         self.observe(Event(stage.name, "finished", record.headline, time.monotonic() - began))
         return record
@@ -130,7 +130,7 @@ class Run:
     def kept(self, stage: Stage) -> Record | None:
         """Return the record of a finished stage when it can stand for another run of it, else None."""
         directory = self.directory / stage.name
-        if stage.always:
+        if stage.always_run:
             return None
         try:
             record = Record.read(directory)
@@ -142,9 +142,9 @@ class Run:
         except VerificationFailed as error:
             self.observe(Event(stage.name, "progress", f"done again: {error.what}"))
             return None
-        if not same or (stage.live and record.run_id != self.run_id):
+        if not same or (stage.uncached and record.run_id != self.run_id):
             return None
-        why = "same run" if stage.live else "same inputs, code, configuration and tools"
+        why = "same run" if stage.uncached else "same inputs, code, configuration and tools"
         self.observe(Event(stage.name, "kept", f"{record.headline} ({why})"))
         return record
 
@@ -193,7 +193,7 @@ class Run:
         if record.world != self.world.name:
             raise UsageError(
                 f"{need} was made in a {record.world}, and this is a {self.world.name}",
-                do=f"run the whole {self.world.name}, or name another directory with --run-dir",
+                remedy=f"run the whole {self.world.name}, or name another directory with --run-dir",
             )
 
     def _context(self, stage: Stage, part: Path, now: datetime, began: float) -> Context:

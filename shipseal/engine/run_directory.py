@@ -37,4 +37,4 @@ def checked(root: Path, named: Path | None = None) -> Path:
 
 
 def _refused(what: str, why: str | list[str]) -> UsageError:
-    return UsageError(what, why=why, do="remove it, or name another directory with --run-dir")
+    return UsageError(what, why=why, remedy="remove it, or name another directory with --run-dir")

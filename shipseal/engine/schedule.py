@@ -24,7 +24,7 @@ def wanted(table: Sequence[Stage], *targets: str) -> list[Stage]:
     while pending:
         name = pending.pop()
         if name not in rows:
-            raise UsageError(f"there is no stage {name}", do=f"choose one of {', '.join(rows)}")
+            raise UsageError(f"there is no stage {name}", remedy=f"choose one of {', '.join(rows)}")
         names.add(name)
         pending.extend(need for need in rows[name].after if need not in names)
     return [stage for stage in table if stage.name in names]
@@ -67,7 +67,7 @@ async def execute(
     def end() -> None:
         for stage in stages:
             scope = scopes[stage.name]
-            if stage.name in begun and not (stage.live or stage.network):
+            if stage.name in begun and not (stage.uncached or stage.network):
                 scope.deadline = min(scope.deadline, anyio.current_time() + grace)
             else:
                 scope.cancel()

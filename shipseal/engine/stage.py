@@ -45,8 +45,8 @@ class Stage:
         namespaces: whether it makes namespaces, for what it starts; where a container's privileges are taken away, it
             keeps those over namespaces that are its own.
         writes: whether a release changes something outside by it, for which somebody has to agree.
-        live: it reads or changes something outside the run directory, so no cache may answer for it.
-        always: row zero: done in every run; its products decide what below it is kept.
+        uncached: it reads or changes something outside the run directory, so no cache may answer for it.
+        always_run: row zero: done in every run; its products decide what below it is kept.
     """
 
     name: str
@@ -60,8 +60,8 @@ class Stage:
     network: bool = False
     namespaces: bool = False
     writes: bool = False
-    live: bool = False
-    always: bool = False
+    uncached: bool = False
+    always_run: bool = False
 
     @property
     def body(self) -> Body:
@@ -126,5 +126,5 @@ class Context:
 
 def _unreadable(stage: str, relative: str, error: Exception) -> VerificationFailed:
     return VerificationFailed(
-        f"{stage}/{relative} cannot be read", why=str(error), do=f"run `shipseal stage {stage}` again"
+        f"{stage}/{relative} cannot be read", why=str(error), remedy=f"run `shipseal stage {stage}` again"
     )

@@ -11,9 +11,9 @@ _TOKEN = ("SIGSTORE_ID_TOKEN", "ACTIONS_ID_TOKEN_REQUEST_TOKEN", "ACTIONS_ID_TOK
 _AMAZON = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")
 
 _UP_TO_THE_GATE = (
-    Stage("facts", reads=("repository",), always=True),
-    Stage("inputs", tools=("python", "apt-get", "go"), reads=("locks",), network=True, always=True),
-    Stage("tools", tools=("python", "go"), network=True, always=True),
+    Stage("facts", reads=("repository",), always_run=True),
+    Stage("inputs", tools=("python", "apt-get", "go"), reads=("locks",), network=True, always_run=True),
+    Stage("tools", tools=("python", "go"), network=True, always_run=True),
     Stage("build", needs=("inputs",), tools=("python", "bwrap"), reads=("source",), inputs=("wheels/build",)),
     Stage(
         "test",
@@ -32,10 +32,10 @@ _UP_TO_THE_GATE = (
         namespaces=True,
     ),
     Stage("sbom", needs=("image",), tools=("syft",)),
-    Stage("scan", needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True),
-    Stage("vex", needs=("image", "smoke", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True),
-    Stage("assess", needs=("facts", "image", "smoke", "sbom", "scan", "vex"), reads=("policy",), live=True),
-    Stage("admit", needs=("assess",), live=True),
+    Stage("scan", needs=("image", "sbom"), tools=("grype",), reads=("policy",), uncached=True),
+    Stage("vex", needs=("image", "smoke", "sbom", "scan"), tools=("grype",), reads=("policy",), uncached=True),
+    Stage("assess", needs=("facts", "image", "smoke", "sbom", "scan", "vex"), reads=("policy",), uncached=True),
+    Stage("admit", needs=("assess",), uncached=True),
 )
 
 RECORDED = tuple(stage.name for stage in _UP_TO_THE_GATE)
@@ -50,7 +50,7 @@ _AFTER_IT = (
         secrets=(*_TOKEN, *_LOGIN),
         network=True,
         writes=True,
-        live=True,
+        uncached=True,
     ),
     Stage(
         "publish",
@@ -60,7 +60,7 @@ _AFTER_IT = (
         secrets=_LOGIN,
         network=True,
         writes=True,
-        live=True,
+        uncached=True,
     ),
     Stage(
         "verify",
@@ -69,7 +69,7 @@ _AFTER_IT = (
         reads=("policy",),
         secrets=_LOGIN,
         network=True,
-        live=True,
+        uncached=True,
     ),
     Stage(
         "promote",
@@ -79,7 +79,7 @@ _AFTER_IT = (
         secrets=(*_TOKEN, *_LOGIN),
         network=True,
         writes=True,
-        live=True,
+        uncached=True,
     ),
     Stage(
         "deploy",
@@ -90,7 +90,7 @@ _AFTER_IT = (
         secret_files=("KUBECONFIG",),
         network=True,
         writes=True,
-        live=True,
+        uncached=True,
     ),
 )
 

@@ -26,13 +26,13 @@ from shipseal.distribution.registry import Registry
 from shipseal.errors import ConfigError, UsageError
 from shipseal.judging.policy_files import either, policy_of
 from shipseal.local import advisories
-from shipseal.oci.shared import copy_layouts
+from shipseal.oci.layout_copy import copy_layouts
 from shipseal.project.config import Config
 from shipseal.tools.toolbox import Toolbox
 
 if TYPE_CHECKING:
     from shipseal.cluster.access import Access
-    from shipseal.local.cluster import Cluster
+    from shipseal.local.cluster import LocalCluster
     from shipseal.local.sigstore import LocalSigstore
 
 Rehearse = Callable[[Config, Toolbox, Path], "AbstractAsyncContextManager[Access]"]
@@ -148,7 +148,7 @@ class DryRun:
 
 
 @dataclass(frozen=True)
-class Release:
+class ReleaseWorld:
     """The registry, the Sigstore and the cluster that `pipeline.toml` names.
 
     Args:
@@ -203,7 +203,7 @@ class Release:
     @asynccontextmanager
     async def cluster(self, tools: Toolbox, out: Path) -> "AsyncIterator[Access | None]":  # noqa: ARG002 - nothing is started
         """Give the configured cluster."""
-        from shipseal.cluster.configured import configured  # noqa: PLC0415 - httpx is slow, and one stage asks for it
+        from shipseal.cluster.access_config import configured  # noqa: PLC0415 - httpx is slow, and one stage asks for it
 
         yield await configured(self.config.deploy, os.environ, self.kubeconfig)
 
@@ -211,14 +211,14 @@ class Release:
         """Refuse what everybody would see unless this user has agreed to it: the one gate before all of it."""
         if not self.agreed:
             raise UsageError(
-                f"nobody agreed to {what}", do="say --yes, or `release`, which asks; nothing was written outside"
+                f"nobody agreed to {what}", remedy="say --yes, or `release`, which asks; nothing was written outside"
             )
 
     def sample_database(self, target: Path) -> None:  # noqa: ARG002 - there is nothing to write
         """Refuse: a sample says nothing of what is known today."""
         raise ConfigError(
             "a release needs a whole vulnerability database, and none is configured",
-            do="run `shipseal db update`, and name its directory as [scan] database in pipeline.toml",
+            remedy="run `shipseal db update`, and name its directory as [scan] database in pipeline.toml",
         )
 
 
@@ -239,7 +239,7 @@ async def loopback_registry(
 
 def loopback_cluster(
     tools: Toolbox, directory: Path, zones: Sequence[str] = (), **asked: Any
-) -> "AbstractAsyncContextManager[Cluster]":
+) -> "AbstractAsyncContextManager[LocalCluster]":
     """Run a Kubernetes cluster on loopback, for as long as the block runs; `local.cluster` says what may be asked."""
     from shipseal.local.cluster import ZONES, cluster  # noqa: PLC0415 - it is slow, and few stages ask for one
 
@@ -281,8 +281,8 @@ def choose(
     if name == "dry-run":
         return DryRun(config, rehearsed)
     if name == "release":
-        return Release(config, agreed, kubeconfig, browser)
-    raise UsageError(f"there is no world {name}", do="choose dry-run or release")
+        return ReleaseWorld(config, agreed, kubeconfig, browser)
+    raise UsageError(f"there is no world {name}", remedy="choose dry-run or release")
 
 
 def _free_port() -> int:

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from shipseal.attestation.statements import Signed
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
-from shipseal.distribution.state import State
+from shipseal.distribution.state import RegistryState
 from shipseal.documents.attest import Effect, EffectsDocument, Kind
 
 
 @dataclass(frozen=True)
-class Found:
+class AttachedBundle:
     """A bundle of an allowed signer that a subject has now, and had not before.
 
     Args:
@@ -51,10 +51,10 @@ class After:
         found: what has been attached since.
     """
 
-    state: State
+    state: RegistryState
     moves: Moves
     named: Mapping[str, Digest | None] = field(default_factory=dict)
-    found: Sequence[Found] = ()
+    found: Sequence[AttachedBundle] = ()
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ class Differences:
     """What a release did otherwise than planned, in words; and what others did meanwhile, which is no fault of it."""
 
     wrong: tuple[str, ...] = ()
-    told: tuple[str, ...] = ()
+    surplus: tuple[str, ...] = ()
 
 
 def compare(
@@ -77,7 +77,7 @@ def compare(
         own: the bundles that this release stands for.
     """
     wrong = [*_stored(effects, after), *_tags(effects, after)]
-    seconds: list[tuple[Effect, Found]] = []
+    seconds: list[tuple[Effect, AttachedBundle]] = []
     first: list[tuple[str, str]] = []
     for effect in effects.of(Kind.REFERRER):
         here = [each for each in after.found if str(each.subject) == effect.at and each.meant == meant[effect.name]]
@@ -93,7 +93,7 @@ def compare(
     return Differences((*wrong, *said), ()) if late else Differences(tuple(wrong), said)
 
 
-def _order(found: Found) -> tuple[str, str]:
+def _order(found: AttachedBundle) -> tuple[str, str]:
     return found.signed.signed_at.isoformat(), str(found.digest)
 
 
@@ -115,7 +115,7 @@ def _tags(effects: EffectsDocument, after: After) -> Iterator[str]:
             yield f"more: tag {name}, at {at}"
 
 
-def _referrers(effect: Effect, after: After, ours: Sequence[Found], here: int) -> Iterator[str]:
+def _referrers(effect: Effect, after: After, ours: Sequence[AttachedBundle], here: int) -> Iterator[str]:
     """Yield what is wrong with one piece of evidence at one subject."""
     listed = after.state.listed.get(Digest.parse(effect.at), frozenset())
     if effect.there:
@@ -128,7 +128,9 @@ def _referrers(effect: Effect, after: After, ours: Sequence[Found], here: int) -
             yield f"more: {effect.name} at {effect.at} is attached a second time, {digest}"
 
 
-def _services(effects: EffectsDocument, name: str, found: Sequence[Found], own: Collection[Digest]) -> Iterator[str]:
+def _services(
+    effects: EffectsDocument, name: str, found: Sequence[AttachedBundle], own: Collection[Digest]
+) -> Iterator[str]:
     """Yield where a signature has another number of certificates, log entries and timestamps than planned."""
     for digest, bundle in {each.digest: each.bundle for each in found if each.digest in own}.items():
         material = json.loads(bundle)["verificationMaterial"]

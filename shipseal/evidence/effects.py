@@ -7,13 +7,13 @@ certificate, an entry in a log, a referrer that is listed at its subject, a tag.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shipseal.attestation.piece import Piece
-from shipseal.attestation.planned import Planned
+from shipseal.attestation.piece import SignedStatement
 from shipseal.attestation.services import Services
+from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
 from shipseal.distribution.referrers import EMPTY
-from shipseal.distribution.state import State
+from shipseal.distribution.state import RegistryState
 from shipseal.documents.attest import Effect, EffectsDocument, Kind
 
 
@@ -26,7 +26,7 @@ class ImagePart:
     digest: Digest
     size: int
 
-    def effect(self, repository: str, state: State) -> Effect:
+    def effect(self, repository: str, state: RegistryState) -> Effect:
         """Return what it is to push it, where the registry may have it."""
         there = self.digest in state.stored
         return Effect(kind=self.kind, name=self.name, at=repository, digest=self.digest, there=there, size=self.size)
@@ -39,9 +39,9 @@ NONE = EffectsDocument(effects=(), listed={}, tags=frozenset())
 def effects_of(
     repository: str,
     parts: Iterable[ImagePart],
-    statements: Sequence[tuple[Planned, Piece | None]],
+    statements: Sequence[tuple[Planned, SignedStatement | None]],
     services: Services,
-    before: tuple[State, Moves],
+    before: tuple[RegistryState, Moves],
     image: Sequence[Mapping[str, object]],
 ) -> EffectsDocument:
     """Return the effects of a release.
@@ -77,7 +77,7 @@ def _signed(repository: str, planned: Planned, services: Services) -> Iterator[E
 
 
 def _adopted(
-    repository: str, planned: Planned, piece: Piece, described: Mapping[Digest, Mapping[str, object]]
+    repository: str, planned: Planned, piece: SignedStatement, described: Mapping[Digest, Mapping[str, object]]
 ) -> Iterator[Effect]:
     def known(kind: Kind, at: str, data: bytes, *, there: bool) -> Effect:
         return Effect(

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Self
 
 from shipseal.attestation.adoption import Adoption, attached_there
-from shipseal.attestation.both import Both
-from shipseal.attestation.piece import Piece
-from shipseal.attestation.planned import Planned
+from shipseal.attestation.both_verifiers import Both
+from shipseal.attestation.piece import SignedStatement
 from shipseal.attestation.rehearsal import require_trusted
 from shipseal.attestation.roots import public_root
 from shipseal.attestation.services import PUBLIC, services_of
 from shipseal.attestation.signing import Signer
-from shipseal.attestation.verification import Image
+from shipseal.attestation.unsigned_statement import Planned
+from shipseal.attestation.verification import ImageIndex
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.moving import Moves, moves
 from shipseal.distribution.referrers import EMPTY, Attached
 from shipseal.distribution.registry import Registry
-from shipseal.distribution.state import State, look
+from shipseal.distribution.state import RegistryState, look
 from shipseal.distribution.tags import tags_of
 from shipseal.documents.attest import EffectsDocument, Kind
 from shipseal.documents.image import ImageDocument
@@ -40,7 +40,7 @@ class There:
     """
 
     moves: Moves
-    state: State = field(default_factory=State)
+    state: RegistryState = field(default_factory=RegistryState)
     attached: Sequence[Attached] = ()
 
     @classmethod
@@ -105,7 +105,7 @@ class Foreseen:
 
     planned: tuple[Planned, ...]
     adoption: Adoption
-    pieces: dict[str, Piece]
+    pieces: dict[str, SignedStatement]
     effects: EffectsDocument
 
 
@@ -134,7 +134,7 @@ async def foresee(
     reference = Reference.parse(f"{context.config.image.repository}@{image.digest}")
     evidence = [Digest.of(piece.bundle) for piece in pieces.values()]
     said = summary(reference, adoption.image, evidence, adoption.policy, context.now)
-    verified: dict[str, Piece] = {}
+    verified: dict[str, SignedStatement] = {}
     if len(pieces) == len(planned):  # a summary names the evidence: where any is new, it is
         verified = await adoption.adopt({SUMMARY: said.canonical()}, work)
     index, platforms = layout.image(adoption.image.digest)
@@ -161,5 +161,5 @@ def adoption_of(context: Context, image: ImageDocument) -> Adoption:
     left = context.out / "trusted_root.json"
     root = policy.root(left if left.exists() else None, public_root(), directory)
     name = policy.rules.repository or image.reference.name
-    judged = Image(image.digest, image.manifests, name)
+    judged = ImageIndex(image.digest, image.manifests, name)
     return Adoption(policy, judged, Both.by(context.tools, root, policy.keys), context.now)

@@ -5,14 +5,14 @@ from datetime import datetime
 from pathlib import Path
 
 from shipseal.attestation import statements
-from shipseal.attestation.planned import Planned
 from shipseal.attestation.signing import Signer
 from shipseal.attestation.statements import PredicateType, Subject
+from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Reference
 from shipseal.distribution.attaching import push as attach
 from shipseal.distribution.registry import Registry
 from shipseal.locked.listing import EMPTY, MANIFEST_TYPE
-from shipseal.locked.mirrored import Offer
+from shipseal.locked.mirror_writer import Offer
 from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
 

@@ -6,13 +6,13 @@ from datetime import datetime
 
 from shipseal.attestation import statements
 from shipseal.attestation.identity import Certified
-from shipseal.attestation.planned import Planned
 from shipseal.attestation.provenance import VERIFIER, Source, provenance, verification_summary
 from shipseal.attestation.spelling import repository_uri
 from shipseal.attestation.statements import PredicateType, Subject
 from shipseal.attestation.trust import FILENAME as FILE
 from shipseal.attestation.trust import Policy
-from shipseal.attestation.verification import Image
+from shipseal.attestation.unsigned_statement import Planned
+from shipseal.attestation.verification import ImageIndex
 from shipseal.digest import Digest, Reference
 from shipseal.documents.facts import FactsDocument
 from shipseal.documents.image import ImageDocument
@@ -68,7 +68,9 @@ def plan(context: Context, image: ImageDocument, promise: Certified) -> Iterator
         yield from _for_platform(context, platform, (index, subject))
 
 
-def summary(reference: Reference, image: Image, evidence: Iterable[Digest], policy: Policy, now: datetime) -> Planned:
+def summary(
+    reference: Reference, image: ImageIndex, evidence: Iterable[Digest], policy: Policy, now: datetime
+) -> Planned:
     """Plan what is said of a verification: it names the evidence of this release, and nothing that came later.
 
     Args:
@@ -97,7 +99,7 @@ def _for_platform(context: Context, platform: str, subjects: tuple[Subject, ...]
     yield Planned(f"sbom-spdx-{place}", PredicateType.SPDX, subjects, spdx.as_json())
     record, report = _record(context, "scan"), ScanDocument.read(context).root.get(platform)
     if report is None:
-        raise VerificationFailed(f"scan/grype.json has no report for {platform}", do="run the stage scan again")
+        raise VerificationFailed(f"scan/grype.json has no report for {platform}", remedy="run the stage scan again")
     database = DatabaseDocument.read(context)
     found = statements.vulnerabilities(report, database, started=record.started, finished=record.finished)
     yield Planned(f"scan-{place}", PredicateType.VULNS, subjects, found)
@@ -116,7 +118,7 @@ def _tests(context: Context, index: Subject, platforms: Mapping[str, Subject]) -
         if started not in platforms:
             raise VerificationFailed(
                 f"smoke/smoke.json names the platform {started}, which the image has not",
-                do="run the stage smoke again",
+                remedy="run the stage smoke again",
             )
         tested = [_resource(f"tested: the started image, {started}", platforms[started].digest)]
         yield _test_result(context, "smoke", (index, platforms[started]), tested)
@@ -165,7 +167,7 @@ def _record(context: Context, stage: str) -> Record:
         return Record.read(context.of(stage))
     except FileNotFoundError as error:
         raise VerificationFailed(
-            f"{stage}/{FILENAME} is missing, and provenance is made from it", do=f"run the stage {stage} again"
+            f"{stage}/{FILENAME} is missing, and provenance is made from it", remedy=f"run the stage {stage} again"
         ) from error
 
 

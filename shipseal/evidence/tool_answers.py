@@ -26,7 +26,7 @@ _OWN_NAMES = frozenset({"id", "bom-ref", "SPDXID"})
 
 
 @dataclass(frozen=True)
-class Difference:
+class ToolDifference:
     """One thing that is told otherwise; `what` is `new`, `gone` or `changed`, and then `fields` names what in it."""
 
     where: str
@@ -39,17 +39,17 @@ class Difference:
         return f"{self.what}  {self.name}" + (f": {', '.join(self.fields)}" if self.fields else "")
 
 
-def differences(before: Answers, after: Answers) -> Iterator[Difference]:
+def differences(before: Answers, after: Answers) -> Iterator[ToolDifference]:
     """Yield what two sets of answers do not agree on, in the order of where and name."""
     for where in sorted(before.keys() | after.keys()):
         old, new = before.get(where, {}), after.get(where, {})
         for name in sorted(old.keys() | new.keys()):
             if name not in new:
-                yield Difference(where, "gone", name)
+                yield ToolDifference(where, "gone", name)
             elif name not in old:
-                yield Difference(where, "new", name)
+                yield ToolDifference(where, "new", name)
             elif changed := _fields(old[name], new[name]):
-                yield Difference(where, "changed", name, changed)
+                yield ToolDifference(where, "changed", name, changed)
 
 
 def listed(platform: str, syft: SyftDocument, cyclonedx: CycloneDxDocument, spdx: SpdxDocument) -> Answers:

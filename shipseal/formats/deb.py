@@ -21,7 +21,7 @@ _LARGEST_CONTROL, _MOST_CONTROL = 16 << 20, 100  # the same for what it says of 
 
 
 @dataclass(frozen=True)
-class Member:
+class DebMember:
     """One file of a package.
 
     Args:
@@ -51,18 +51,18 @@ def control(deb: BinaryIO, name: str) -> dict[str, bytes]:
             if info.isfile()
         }
     if "control" not in files:
-        raise SubjectFailed(f"{name} is damaged: it has no control file", do="fetch it again")
+        raise SubjectFailed(f"{name} is damaged: it has no control file", remedy="fetch it again")
     return files
 
 
-def members(deb: BinaryIO, name: str) -> Iterator[Member]:
+def members(deb: BinaryIO, name: str) -> Iterator[DebMember]:
     """Yield a package's files, in its own order, without holding them; raise `SubjectFailed` for what no image has."""
     links: dict[str, str] = {}
     with streams.archive(deb, "data.tar", name) as archive:
         for info in _within(archive, name, _LARGEST, _MOST):
             if info.type in _DEVICES:
                 raise SubjectFailed(
-                    f"{name} brings {_DEVICES[info.type]}, {info.name}", do="leave the package out of the image"
+                    f"{name} brings {_DEVICES[info.type]}, {info.name}", remedy="leave the package out of the image"
                 )
             if not info.isdir():
                 yield _member(archive, info, name, links)
@@ -77,12 +77,12 @@ def _within(archive: tarfile.TarFile, name: str, largest: int, most: int) -> Ite
             raise SubjectFailed(
                 f"{name} brings more than a package may",
                 why=f"{number} files of {size} bytes so far; no more than {most} files and {largest} bytes are read",
-                do="leave the package out of the image",
+                remedy="leave the package out of the image",
             )
         yield info
 
 
-def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, package: str, links: dict[str, str]) -> Member:
+def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, package: str, links: dict[str, str]) -> DebMember:
     """Return a member; `links` are the targets of the symbolic links before it, as the package writes them.
 
     A hard link to a symbolic link is that link once more, in another place.
@@ -93,11 +93,11 @@ def _member(archive: tarfile.TarFile, info: tarfile.TarInfo, package: str, links
     target = info.linkname if info.issym() else links.get(_path(info.linkname)) if info.islnk() else None
     if target is not None:
         links[path] = target
-        return Member(path, link=_relative(path, target, package))
+        return DebMember(path, link=_relative(path, target, package))
     executable = bool(info.mode & 0o100)
     if info.islnk():
-        return Member(path, executable, same_as=_path(info.linkname))
-    return Member(path, executable, stream=cast(BinaryIO, archive.extractfile(info)))
+        return DebMember(path, executable, same_as=_path(info.linkname))
+    return DebMember(path, executable, stream=cast(BinaryIO, archive.extractfile(info)))
 
 
 def _path(name: str) -> str:
@@ -118,6 +118,6 @@ def _relative(path: str, target: str, package: str) -> str:
         raise SubjectFailed(
             f"{package} brings an absolute link, {path} to {target}",
             why=f"it leads to none of the places that packages bring: {', '.join(_PLACES)}",
-            do="leave the package out of the image",
+            remedy="leave the package out of the image",
         )
     return "../" * (len(PurePosixPath(path).parts) - 1) + target.lstrip("/")

@@ -104,7 +104,9 @@ def read(stream: BinaryIO, name: str) -> Elf:
     try:
         file = _File(stream)
         if not file.ours:
-            raise SubjectFailed(f"{name} is not a 64-bit little-endian ELF file", do="give a wheel for this platform")
+            raise SubjectFailed(
+                f"{name} is not a 64-bit little-endian ELF file", remedy="give a wheel for this platform"
+            )
         segments = file.segments()
         interpreter = next((file.text(s.offset, s.size) for s in segments if s.kind == _PT_INTERP), "")
         return _dynamic(file, segments, interpreter)

@@ -11,13 +11,13 @@ def check_path(path: str) -> None:
     """Refuse a path that is not below the root on every machine; raise `SubjectFailed`."""
     parts = path.split("/")
     if not _is_told(path) or "\\" in path or not {"", ".", ".."}.isdisjoint(parts):
-        raise SubjectFailed(f"not a path for a file of an image: {path!r}"[:_SHOWN], do=REMEDY)
+        raise SubjectFailed(f"not a path for a file of an image: {path!r}"[:_SHOWN], remedy=REMEDY)
 
 
 def check_target(path: str, target: str) -> None:
     """Refuse a link to what no machine takes for a path, wherever it leads; raise `SubjectFailed`."""
     if not target or not _is_told(target):
-        raise SubjectFailed(f"{path} links to what is no path: {target!r}"[:_SHOWN], do=REMEDY)
+        raise SubjectFailed(f"{path} links to what is not a valid path: {target!r}"[:_SHOWN], remedy=REMEDY)
 
 
 def _is_told(path: str) -> bool:

@@ -39,26 +39,26 @@ def archive(deb: BinaryIO, wanted: str, name: str) -> Iterator[tarfile.TarFile]:
     member, size = _find(deb, wanted, name)
     compression = _COMPRESSIONS.get(member.removeprefix(wanted))
     if compression is None:
-        raise SubjectFailed(f"{name} is compressed in a way that is not known: {member}", do="lock another package")
+        raise SubjectFailed(f"{name} is compressed in a way that is not known: {member}", remedy="lock another package")
     window = _Window(deb, size)
     stream = cast(Any, _Xz(window) if member.endswith(".xz") else window)
     try:
         with tarfile.open(fileobj=stream, mode=cast(Any, f"r|{compression}"), tarinfo=_Info) as found:
             yield found
     except tarfile.CompressionError as error:
-        do = "run this with Python 3.14, which reads zstd, or lock another package"
-        raise SubjectFailed(f"{name} cannot be decompressed: {member}", why=str(error), do=do) from error
+        remedy = "run this with Python 3.14, which reads zstd, or lock another package"
+        raise SubjectFailed(f"{name} cannot be decompressed: {member}", why=str(error), remedy=remedy) from error
     # A number or a text of a pax header that is none is a ValueError.
     except (tarfile.TarError, lzma.LZMAError, zlib.error, EOFError, ValueError) as error:
         raise SubjectFailed(
-            f"{name} is damaged: {member} cannot be read", why=str(error), do="fetch it again"
+            f"{name} is damaged: {member} cannot be read", why=str(error), remedy="fetch it again"
         ) from error
 
 
 def _find(deb: BinaryIO, wanted: str, name: str) -> tuple[str, int]:
     """Go to the content of an `ar` member; return its name and its size in bytes."""
     if deb.read(len(_MAGIC)) != _MAGIC:
-        raise SubjectFailed(f"{name} is not a Debian package", do="lock a .deb")
+        raise SubjectFailed(f"{name} is not a Debian package", remedy="lock a .deb")
     while len(header := deb.read(_HEADER)) == _HEADER:
         member, size = header[:16].decode("ascii", "replace").rstrip(" /"), header[48:58].decode("ascii", "replace")
         if not size.strip().isdigit():
@@ -66,7 +66,7 @@ def _find(deb: BinaryIO, wanted: str, name: str) -> tuple[str, int]:
         if member.startswith(wanted):
             return member, int(size)
         deb.seek(int(size) + int(size) % 2, 1)
-    raise SubjectFailed(f"{name} is damaged: it has no {wanted}", do="fetch it again")
+    raise SubjectFailed(f"{name} is damaged: it has no {wanted}", remedy="fetch it again")
 
 
 class _Info(tarfile.TarInfo):

@@ -122,6 +122,6 @@ def this_platform(platforms: Sequence[str]) -> str:
         raise UsageError(
             f"no image for {', '.join(platforms)} can be made on {here}",
             why="Python is compiled by the image's own interpreter, which must run on this machine",
-            do=f"add {here} to image.platforms" if here.startswith("linux/") else "run this under Dagger",
+            remedy=f"add {here} to image.platforms" if here.startswith("linux/") else "run this under Dagger",
         )
     return here

@@ -23,7 +23,7 @@ from typing import Self
 
 from shipseal.errors import SubjectFailed
 from shipseal.image.codec_names import PACKAGE, Codecs
-from shipseal.image.deferred import begun, deferred, named, words
+from shipseal.image.dynamic_imports import begun, deferred, named, words
 from shipseal.image.imports import Import
 from shipseal.image.module import Module, Origin, can_do_without, imports_of, nowhere, with_parents
 

@@ -13,7 +13,7 @@ from shipseal.digest import Digest
 from shipseal.documents.image import ImageDocument
 from shipseal.errors import VerificationFailed
 from shipseal.formats.elf import exports, imports, is_elf
-from shipseal.judging.held import Holdings
+from shipseal.judging.image_holdings import Holdings
 from shipseal.oci.layout import Layout
 from shipseal.purl import Purl
 
@@ -37,7 +37,7 @@ def read(
     Raises:
         VerificationFailed: a layer that `image.json` names cannot be read.
     """
-    found = _Found(tuple(names), texts)
+    found = _LayerContents(tuple(names), texts)
     directories = set()
     for digest in sorted({layer.digest for entry in image.platforms.values() for layer in entry.layers}):
         for path, data in _files(layout, digest):
@@ -65,7 +65,7 @@ def read(
     )
 
 
-class _Found:
+class _LayerContents:
     """What was found so far."""
 
     def __init__(self, names: tuple[str, ...], texts: Mapping[str, re.Pattern[bytes]]) -> None:
@@ -130,5 +130,5 @@ def _files(layout: Layout, digest: Digest) -> Iterator[tuple[str, bytes | None]]
         raise VerificationFailed(
             f"image/image.json names the layer {digest}, which cannot be read",
             why=str(error),
-            do="run `shipseal stage image` again",
+            remedy="run `shipseal stage image` again",
         ) from error

@@ -56,7 +56,7 @@ class KeepList:
             return cls(*(frozenset(map(str, document[kind])) for kind in _KINDS))
         except (tomllib.TOMLDecodeError, ValueError, TypeError) as error:
             raise ConfigError(
-                f"{name} is no keep-list", why=str(error), do="take the one that the image stage writes"
+                f"{name} is not a valid keep-list", why=str(error), remedy="take the one that the image stage writes"
             ) from error
 
     def union(self, other: Self) -> Self:
@@ -93,7 +93,7 @@ def check(computed: KeepList, reviewed: KeepList, name: str, needed: Mapping[str
     raise SubjectFailed(
         f"the image would not hold what {name} says: {len(more)} more, {len(less)} less",
         why=[*why[:_NAMED], *([f"and {rest} more lines"] if rest > 0 else [])],
-        do=f"if that is meant, change those lines, or take the whole list: cp {computed_at} {name}",
+        remedy=f"if that is meant, change those lines, or take the whole list: cp {computed_at} {name}",
     )
 
 

@@ -11,14 +11,14 @@ from shipseal.digest import Digest
 from shipseal.errors import SubjectFailed
 from shipseal.image import rootfs
 from shipseal.image.bytecode import Interpreter, Job
-from shipseal.image.rootfs import Part
+from shipseal.image.layer_cache import Written
+from shipseal.image.rootfs import LayerSource
 from shipseal.image.tree import Component
-from shipseal.image.written import Written
 from shipseal.oci import layer
 from shipseal.oci.blobs import Blobs
 from shipseal.oci.layer import Entry
 
-Parts = Mapping[Digest, Part]
+Parts = Mapping[Digest, LayerSource]
 """The layers of one platform, in their order, by the digest of all that decides their bytes."""
 
 _Owned = Mapping[Component, list[Entry]]
@@ -91,7 +91,7 @@ class Layering:
         return {inputs: rootfs.jobs(part, known, target, whole=self.whole) for inputs, part in parts.items()}
 
 
-def _entries(part: Part, content: _Owned | Written) -> list[Entry]:
+def _entries(part: LayerSource, content: _Owned | Written) -> list[Entry]:
     """Return all entries of a layer; of one that is taken over the paths alone, its links were checked before."""
     own = rootfs.GENERATED if part.name == "runtime" else ()
     if isinstance(content, Written):
@@ -99,7 +99,7 @@ def _entries(part: Part, content: _Owned | Written) -> list[Entry]:
     return [*own, *(entry for entries in content.values() for entry in entries)]
 
 
-def _refuse(failed: Mapping[str, str], part: Part, *, whole: bool) -> None:
+def _refuse(failed: Mapping[str, str], part: LayerSource, *, whole: bool) -> None:
     """Refuse sources that do not compile; those of a whole wheel may be for another Python, if nobody needs them."""
     for name, message in failed.items():
         file = part.tree.files.get(name.lstrip("/"))
@@ -107,5 +107,5 @@ def _refuse(failed: Mapping[str, str], part: Part, *, whole: bool) -> None:
             raise SubjectFailed(
                 f"{file.path} of {file.owner.name} does not compile",
                 why=message.strip().splitlines(),
-                do=f"correct it; the image has Python {part.tree.runtime.python}",
+                remedy=f"correct it; the image has Python {part.tree.runtime.python}",
             )

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from shipseal.errors import SubjectFailed
 from shipseal.formats import elf
 from shipseal.formats.elf import Elf
-from shipseal.image.missing import MissingPackages
+from shipseal.image.missing_packages import MissingPackages
 from shipseal.image.tree import Tree
 
 TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
@@ -72,7 +72,7 @@ def _read(tree: Tree, path: str, architecture: str) -> Elf:
     if found.architecture != architecture:
         raise SubjectFailed(
             f"{path} is for {found.architecture} and the image is for {architecture}",
-            do="lock a wheel for this platform, or leave the platform out of image.platforms",
+            remedy="lock a wheel for this platform, or leave the platform out of image.platforms",
         )
     return found
 
@@ -99,14 +99,14 @@ def _missing(libraries: Mapping[str, str], provider: Callable[[str], str]) -> Su
         )
         why += [f"{path} needs {subject}", f"{have} {subject}"]
     named = sorted({f'"{package}"' for package in packages.values() if package})
-    do = [f"add {', '.join(named)} to image.extra-packages in pipeline.toml"] if named else []
+    remedy = [f"add {', '.join(named)} to image.extra-packages in pipeline.toml"] if named else []
     if not all(packages.values()):
-        do.append(
+        remedy.append(
             "lock the Debian package that has it in the file that image.packages names, and add it to"
             " image.extra-packages; or lock a wheel that brings the library itself"
         )
     what = f"{next(iter(libraries))} is" if len(libraries) == 1 else f"{len(libraries)} shared libraries are"
-    failure = MissingPackages(f"{what} missing from the image", why=why, do="; ".join(do))
+    failure = MissingPackages(f"{what} missing from the image", why=why, remedy="; ".join(remedy))
     failure.packages = {
         package: f"{PurePosixPath(libraries[library]).name.partition('.')[0]} needs {library}"
         for library, package in packages.items()

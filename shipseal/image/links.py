@@ -25,7 +25,7 @@ def check(links: Mapping[str, str], brought_by: str) -> None:
             raise SubjectFailed(
                 f"{path} links to {target}, which leaves the image",
                 why=f"{brought_by} brings it, or what it leads through; followed, it goes above the root",
-                do="leave the package out of the image",
+                remedy="leave the package out of the image",
             )
 
 

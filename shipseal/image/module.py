@@ -64,12 +64,12 @@ def nowhere(name: str, by: str, line: int) -> SubjectFailed:
         return SubjectFailed(
             f"there is no module {name}",
             why=f"{wanted_by}; of Python's standard library, Debian keeps it apart, and images have none of it",
-            do=instead,
+            remedy=instead,
         )
     return SubjectFailed(
         f"there is no module {name}",
         why=f"{wanted_by}; it is not in the service's wheel, its locked wheels or Python's standard library",
-        do="lock the package that has it in service.lock, or correct the import; name it in image.made-modules if a"
+        remedy="lock the package that has it in service.lock, or correct the import; name it in image.made-modules if a"
         " package makes it at run time",
     )
 
@@ -85,5 +85,5 @@ def imports_of(module: Module) -> tuple[Import, ...]:
         line = getattr(error, "lineno", None)
         where = f"{module.path}:{line}" if line else module.path
         raise SubjectFailed(
-            f"{where} is no Python", why=getattr(error, "msg", str(error)), do="correct it, or leave it out"
+            f"{where} is not valid Python", why=getattr(error, "msg", str(error)), remedy="correct it, or leave it out"
         ) from error

@@ -27,7 +27,7 @@ class Interior:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ImagePlan:
     """What one platform's image will hold, and how it starts.
 
     Args:
@@ -48,7 +48,7 @@ class Plan:
         return KeepList.of(self.modules, (path for path in self.kept if not self.tree.files[path].link))
 
 
-def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interior) -> Plan:
+def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interior) -> ImagePlan:
     """Decide what of an unpacked tree the image holds.
 
     Raises:
@@ -69,11 +69,11 @@ def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interi
     closure = close(
         found,
         interior.builtin | interior.frozen,
-        [*selection.always(tree.runtime), *begin.seeds, *config.image.modules],
+        [*selection.required_modules(tree.runtime), *begin.seeds, *config.image.modules],
         made=config.image.made_modules,
         whole=whole,
     )
-    asked = selection.Asked(whole, config.image.extra_packages, config.image.package_data)
+    asked = selection.SelectionOptions(whole, config.image.extra_packages, config.image.package_data)
     kept = selection.select(
         tree,
         [found[name] for name in closure.needed],
@@ -83,10 +83,10 @@ def plan(config: Config, lock: Lock, platform: str, tree: Tree, interior: Interi
         partial(lock.provider, platform=platform),
     )
     inside = tuple(module for module in found.values() if module.path in kept)
-    return Plan(tree, service, begin.entrypoint, closure, kept, inside)
+    return ImagePlan(tree, service, begin.entrypoint, closure, kept, inside)
 
 
-def review(config: Config, plans: Collection[Plan], out: Path) -> None:
+def review(config: Config, plans: Collection[ImagePlan], out: Path) -> None:
     """Write the computed keep-list into `out`, and hold it against the reviewed one, where there is one.
 
     Raises:
@@ -101,7 +101,7 @@ def review(config: Config, plans: Collection[Plan], out: Path) -> None:
         return
     name, where = (os.path.relpath(path, config.root) for path in (config.image.keep, here))
     if not config.image.keep.exists():
-        raise ConfigError(f"there is no {name}", do=f"read the computed list and take it: cp {where} {name}")
+        raise ConfigError(f"there is no {name}", remedy=f"read the computed list and take it: cp {where} {name}")
     reviewed = KeepList.parse(config.image.keep.read_text(encoding="utf-8"), name)
     keep.check(computed, reviewed, name, {k: by for each in plans for k, by in each.closure.needed.items()}, where)
 
@@ -112,5 +112,6 @@ def _refuse_idle(patterns: Mapping[str, list[str]]) -> None:
         raise ConfigError(
             f"image.package-data asks for what no wheel has: {', '.join(patterns)}",
             why=[f"most like {pattern}: {', '.join(alike) or 'nothing'}" for pattern, alike in patterns.items()],
-            do="correct the pattern, or remove it: it has to fit a path below the wheel's root, as sample/words/*.json",
+            remedy="correct the pattern, or remove it: it has to fit a path below the wheel's "
+            "root, as sample/words/*.json",
         )

@@ -35,7 +35,7 @@ _CHUNK = 1 << 20
 
 
 @dataclass(frozen=True)
-class Part:
+class LayerSource:
     """What one layer is made of, before anything of it is compiled.
 
     Args:
@@ -59,12 +59,14 @@ class Part:
         return Digest.of(canonical({"layer": self.name, "files": files, **more}))
 
 
-def divide(tree: Tree, kept: Collection[str]) -> list[Part]:
+def divide(tree: Tree, kept: Collection[str]) -> list[LayerSource]:
     """Divide the chosen files among layers; a layer that would be empty is none."""
     owned: dict[Component, list[str]] = {}
     for path in sorted(kept):
         owned.setdefault(tree.files[path].owner, []).append(path)
-    parts = [Part(name, tree, {o: owned[o] for o in sorted(owned) if _layer(tree, o) == name}) for name in LAYERS]
+    parts = [
+        LayerSource(name, tree, {o: owned[o] for o in sorted(owned) if _layer(tree, o) == name}) for name in LAYERS
+    ]
     return [part for part in parts if part.files]
 
 
@@ -74,7 +76,7 @@ def _layer(tree: Tree, component: Component) -> str:
     return "runtime" if component.type == "deb" else "wheels"
 
 
-def jobs(part: Part, known: dict[tuple[str, Digest], Job], where: Path, *, whole: bool) -> dict[str, Job]:
+def jobs(part: LayerSource, known: dict[tuple[str, Digest], Job], where: Path, *, whole: bool) -> dict[str, Job]:
     """Return what to compile for a layer, by path.
 
     Unless the runtime is whole, the standard library goes without its docstrings, as Python itself allows (`-OO`); its
@@ -94,7 +96,7 @@ def jobs(part: Part, known: dict[tuple[str, Digest], Job], where: Path, *, whole
     return found
 
 
-def entries(part: Part, compiled: Mapping[str, Path], *, sources: bool) -> dict[Component, list[Entry]]:
+def entries(part: LayerSource, compiled: Mapping[str, Path], *, sources: bool) -> dict[Component, list[Entry]]:
     """Return what is in a layer, by the component that it belongs to.
 
     Args:

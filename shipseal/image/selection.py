@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from shipseal.errors import SubjectFailed
 from shipseal.image.closure import Module, Origin
 from shipseal.image.libraries import is_elf, needed
-from shipseal.image.missing import MissingPackages
+from shipseal.image.missing_packages import MissingPackages
 from shipseal.image.tree import Tree
 from shipseal.runtime import Runtime
 
@@ -32,13 +32,13 @@ _TESTS = {"test", "tests"}
 _ALIKE, _LIKE = 3, 0.3  # how many files are named for a pattern that fits none, and how like it they are at least
 
 
-def always(runtime: Runtime) -> tuple[str, ...]:
+def required_modules(runtime: Runtime) -> tuple[str, ...]:
     """Return the modules that are in every image."""
     return (*_ALWAYS, *filter(None, [_DYNAMIC.get(runtime.python)]))
 
 
 @dataclass(frozen=True)
-class Asked:
+class SelectionOptions:
     """What pipeline.toml says of the choice.
 
     Args:
@@ -57,7 +57,7 @@ def select(
     modules: Iterable[Module],
     frozen: Collection[str],
     architecture: str,
-    asked: Asked,
+    asked: SelectionOptions,
     provider: Callable[[str], str],
 ) -> set[str]:
     """Return the paths of the files in the image.
@@ -150,7 +150,7 @@ def _without_licence(name: str, place: str) -> SubjectFailed:
     failure = MissingPackages(
         f"{name} has no copyright file",
         why=f"an image says under which licence each package is, and there is no {place}/copyright",
-        do="leave the package out of the image, or lock one that has it"
+        remedy="leave the package out of the image, or lock one that has it"
         if own
         else f'add "{other}" to image.extra-packages in pipeline.toml: it has the file for both',
     )

@@ -64,7 +64,7 @@ def _of_command(command: tuple[str, ...], modules: Mapping[str, object], runtime
         raise ConfigError(
             f"the image cannot start {' '.join(command)}",
             why="it has a Python interpreter and no other program",
-            do='give service.command as ["-m", "package"] with its arguments, or service.callable',
+            remedy='give service.command as ["-m", "package"] with its arguments, or service.callable',
         )
     module = command[1]
     main = (f"{module}.__main__",) if f"{module}.__main__" in modules else ()

@@ -104,7 +104,7 @@ class Tree:
         raise SubjectFailed(
             f"{file.owner.name} brings {file.path}",
             why=f"{self.files[other].owner.name} brings {'it' if other == file.path else other} too",
-            do="leave one of the two out",
+            remedy="leave one of the two out",
         )
 
     def content(self, path: str) -> Path:
@@ -170,7 +170,7 @@ def unpack_deb(tree: Tree, path: Path, component: Component) -> None:
     links.check({path: file.link for path, file in tree.files.items() if file.link}, component.name)
 
 
-def _unpack(tree: Tree, member: deb.Member, component: Component) -> None:
+def _unpack(tree: Tree, member: deb.DebMember, component: Component) -> None:
     if member.same_as:
         _check_same(tree, member, component)
     tree.add(File(member.path, component, member.executable, member.link))
@@ -182,16 +182,16 @@ def _unpack(tree: Tree, member: deb.Member, component: Component) -> None:
         tree.write(member.path, member.stream)
 
 
-def _check_same(tree: Tree, member: deb.Member, component: Component) -> None:
+def _check_same(tree: Tree, member: deb.DebMember, component: Component) -> None:
     other = tree.files.get(member.same_as)
     if other is None or other.owner != component:
         raise SubjectFailed(
             f"{component.name} brings {member.path}",
             why=f"that is a hard link to {member.same_as}, which it does not bring",
-            do="leave the package out of the image",
+            remedy="leave the package out of the image",
         )
 
 
-def _is_documentation(member: deb.Member) -> bool:
+def _is_documentation(member: deb.DebMember) -> bool:
     # A package may link to the documentation directory of another one instead of having a copyright file.
     return member.path.startswith("usr/share/doc/") and not (member.path.endswith("/copyright") or member.link)

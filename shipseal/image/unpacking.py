@@ -42,6 +42,6 @@ def _service(wheel: Path, platform: str, runtime: Runtime) -> Component:
             f"{wheel.name} does not fit {platform}",
             why=f"Debian {runtime.release}'s Python {runtime.python} there takes none of "
             + ", ".join(sorted(map(str, tags))),
-            do="build a wheel without compiled code, or leave the platform out of image.platforms",
+            remedy="build a wheel without compiled code, or leave the platform out of image.platforms",
         )
     return Component("pypi", str(name), str(version))

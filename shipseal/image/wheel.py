@@ -18,7 +18,7 @@ from installer.exceptions import InstallerError
 from installer.records import RecordEntry, parse_record_file
 from installer.sources import WheelContentElement, WheelFile
 
-from shipseal.formats.zipped import DAMAGE, Member, archive, invalid
+from shipseal.formats.wheel_archive import DAMAGE, WheelMember, archive, invalid
 from shipseal.image.tree import Component, File, Tree
 
 # RECORD: "the hash algorithm must be sha256 or better"; a signature of RECORD has no hash in it.
@@ -60,7 +60,7 @@ class _InPlace(WheelFile):
         size = self._archive.getinfo(name).file_size
         if size > _LARGEST_INFORMATION:
             raise ValueError(f"{name} has {size} bytes")
-        with Member(self._archive, name, size, "").open() as stream:
+        with WheelMember(self._archive, name, size, "").open() as stream:
             return stream.read().decode("utf-8")
 
     def get_contents(self) -> Iterator[WheelContentElement]:
@@ -72,7 +72,7 @@ class _InPlace(WheelFile):
                     raise ValueError(f"RECORD has no hash of {row[0]} that counts, but one by {algorithm}")
                 mode = item.external_attr >> 16
                 executable = stat.S_ISREG(mode) and bool(mode & 0o111)
-                member = Member(self._archive, item.filename, item.file_size, row[1])
+                member = WheelMember(self._archive, item.filename, item.file_size, row[1])
                 yield row, cast(BinaryIO, member), executable
 
 
@@ -89,7 +89,7 @@ class _Destination(WheelDestination):
         name = os.fspath(path)
         if scheme in {"purelib", "platlib", "data"}:
             place = f"usr/local/{name}" if scheme == "data" else f"{self.tree.runtime.site}/{name}"
-            self.tree.add(File(place, self.component, is_executable, content=cast(Member, stream)))
+            self.tree.add(File(place, self.component, is_executable, content=cast(WheelMember, stream)))
         return RecordEntry(name, None, None)
 
     def write_script(self, name: str, module: str, attr: str, section: str) -> RecordEntry:  # noqa: ARG002 - theirs

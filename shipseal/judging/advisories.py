@@ -13,12 +13,12 @@ from typing import Self
 
 from pydantic import AnyUrl, Field, model_validator
 
-from shipseal.checked import Checked, check
 from shipseal.errors import ConfigError
 from shipseal.judging.packages import BarePurl
 from shipseal.judging.rules import toml
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding
+from shipseal.validation import Checked, check
 
 _MODULE = r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)*$"
 
@@ -183,7 +183,7 @@ def _contradiction(what: str, one: str, other: str) -> ConfigError:
     return ConfigError(
         f"two facts speak of {what}",
         why=[f"{file} has one" for file in dict.fromkeys((one, other))],
-        do="keep the one that is true; a project's file replaces the pipeline's of the same name",
+        remedy="keep the one that is true; a project's file replaces the pipeline's of the same name",
     )
 
 

@@ -31,7 +31,7 @@ class AdvisoryFiles:
         if odd := [name for name in files if not grammar.FACTS.fits(name)]:
             raise ConfigError(
                 f"{own / DIRECTORY} has a file whose name cannot be told: {odd[0]!a}",
-                do="name it with letters, digits, dots, hyphens and underscores, and .toml at the end",
+                remedy="name it with letters, digits, dots, hyphens and underscores, and .toml at the end",
             )
         texts = {name: _text(path) for name, path in sorted(files.items())}
         ours = {name for name, path in files.items() if path.parent.parent != own}
@@ -45,4 +45,4 @@ def _text(path: Path) -> str:
     try:
         return text_of(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
+        raise ConfigError(f"{path} cannot be read", why=str(error), remedy="correct the file") from error

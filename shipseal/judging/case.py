@@ -19,12 +19,12 @@ from shipseal.documents.smoke import SmokeDocument, SuiteDocument, SuiteRun
 from shipseal.documents.verdict import VerdictDatabase, VerdictDocument, VerdictTools
 from shipseal.documents.vex import EvidenceDocument
 from shipseal.errors import VerificationFailed
-from shipseal.judging import observed
+from shipseal.judging import image_facts
 from shipseal.judging.catalogue import VERSION
 from shipseal.judging.claims import Claim, restore
+from shipseal.judging.image_facts import Observed, Tests
 from shipseal.judging.ledger import LedgerInputs, ledger
-from shipseal.judging.observed import Observed, Tests
-from shipseal.judging.policy import Database, judge
+from shipseal.judging.policy import VulnerabilityDatabase, judge
 from shipseal.judging.rules import Rules, read_rules
 from shipseal.judging.verdict import Verdict
 from shipseal.judging.waivers import Waiver, read_waivers
@@ -65,7 +65,7 @@ class Case:
         """Return one of its documents; raise `VerificationFailed` where that is missing, or of another shape."""
         name = name or _name(kind)
         if name not in self.files:
-            raise VerificationFailed(f"{name} is not among what the verdict rests on", do="judge again")
+            raise VerificationFailed(f"{name} is not among what the verdict rests on", remedy="judge again")
         return kind.parse(self.files[name], name)
 
 
@@ -78,7 +78,7 @@ class Matter:
     claims: tuple[Claim, ...]
     waivers: tuple[Waiver, ...]
     rules: Rules
-    database: Database
+    database: VulnerabilityDatabase
     observed: Observed
     now: datetime
 
@@ -116,10 +116,12 @@ def read(case: Case) -> Matter:
     image, database = case.document(ImageDocument), case.document(DatabaseDocument)
     evidence = case.document(EvidenceDocument)
     if evidence.image != image.digest:
-        raise VerificationFailed("the VEX statements are about another image", do="run the stages from `vex` on again")
+        raise VerificationFailed(
+            "the VEX statements are about another image", remedy="run the stages from `vex` on again"
+        )
     reports = findings.recorded(case.document(ScanDocument))
     if reports.keys() != image.platforms.keys():
-        raise VerificationFailed("the scan is not of the platforms of this image", do="run `scan` again")
+        raise VerificationFailed("the scan is not of the platforms of this image", remedy="run `scan` again")
     rules = read_rules(case.files[RULES].decode())
     providers = frozenset(name for report in reports.values() for name in report.providers)
     return Matter(
@@ -128,7 +130,7 @@ def read(case: Case) -> Matter:
         tuple(map(restore, evidence.claims)),
         read_waivers(case.files[WAIVERS].decode(), rules) if WAIVERS in case.files else (),
         rules,
-        Database(read_time(database.built), database.sample, case.release, providers),
+        VulnerabilityDatabase(read_time(database.built), database.sample, case.release, providers),
         _observed(case, image, rules),
         case.judged,
     )
@@ -169,7 +171,7 @@ def _observed(case: Case, image: ImageDocument, rules: Rules) -> Observed:
     sboms = [case.document(CycloneDxDocument, name) for name in sorted(case.files) if name.startswith("sbom/")]
     base = (Purl.parse(each.purl) for entry in image.platforms.values() for each in entry.packages)
     return Observed(
-        packages=observed.packages(sboms),
+        packages=image_facts.packages(sboms),
         base=tuple(sorted({purl.name for purl in base if purl.type == "deb"})),
         tests=_tests(case.document(SuiteDocument), image) if rules.tests.minimum_passed is not None else None,
         dirty=case.document(FactsDocument).dirty if rules.source.clean else None,

@@ -14,9 +14,9 @@ from shipseal.documents.scan import DatabaseDocument
 from shipseal.documents.vex import EvidenceDocument
 from shipseal.judging.case import RULES, WAIVERS, Case, Matter, read
 from shipseal.judging.explaining import by_evidence
-from shipseal.judging.mixing import Side, mixed
+from shipseal.judging.mixing import ComparedCase, mixed
 from shipseal.judging.verdict import Verdict
-from shipseal.judging.vex import Statement
+from shipseal.judging.vex import VexStatement
 from shipseal.purl import Purl
 
 INPUTS = ("code", "lock", "base", "database", "VEX", "policy", "clock", "world")
@@ -29,7 +29,7 @@ ANSWER: Key = ("", "")
 
 
 @dataclass(frozen=True)
-class Change:
+class VerdictChange:
     """Something that came out otherwise.
 
     Args:
@@ -50,15 +50,15 @@ class Why:
     """What differs between two cases, in words for each input that does, and what came of it."""
 
     differs: Mapping[str, str]
-    changes: tuple[Change, ...]
+    changes: tuple[VerdictChange, ...]
 
 
 @dataclass
 class _Judge:
     """Judge mixtures of two cases, each once."""
 
-    before: Side
-    after: Side
+    before: ComparedCase
+    after: ComparedCase
     known: dict[frozenset[str], dict[Key, str]] = field(default_factory=dict)
 
     def of(self, taken: frozenset[str]) -> dict[Key, str]:
@@ -77,7 +77,9 @@ def why(before: Case, after: Case) -> Why:
     return Why(
         differs,
         tuple(
-            Change(key, first.get(key, "not found"), last.get(key, "not found"), _causes(judge, differs, key, last))
+            VerdictChange(
+                key, first.get(key, "not found"), last.get(key, "not found"), _causes(judge, differs, key, last)
+            )
             for key in changed
         ),
     )
@@ -105,7 +107,7 @@ def _outcomes(verdict: Verdict) -> dict[Key, str]:
     return found
 
 
-def _side(case: Case) -> Side:
+def _side(case: Case) -> ComparedCase:
     matter, image = read(case), case.document(ImageDocument)
     service = Purl.parse(f"pkg:pypi/{image.service.name or '-'}").name
     owners: dict[str, str] = {}
@@ -117,10 +119,10 @@ def _side(case: Case) -> Side:
             packages[str(purl)] = kind
             owners.update(dict.fromkeys(each.files, kind))
     facts = {name: at for name, at in case.document(EvidenceDocument).policy.items() if _FACTS in name}
-    return Side(matter, packages, owners, image.digest, facts)
+    return ComparedCase(matter, packages, owners, image.digest, facts)
 
 
-def _differences(before: Case, after: Case, one: Side, other: Side) -> Iterator[tuple[str, str]]:
+def _differences(before: Case, after: Case, one: ComparedCase, other: ComparedCase) -> Iterator[tuple[str, str]]:
     """Yield each input that differs, and how."""
     code = [*_packages(one, other, "code"), *_state(one.matter, other.matter)]
     if one.digest != other.digest and not code and one.packages == other.packages:
@@ -145,7 +147,7 @@ def _told(name: str, lines: list[str]) -> Iterator[tuple[str, str]]:
         yield name, "; ".join(dict.fromkeys(lines))
 
 
-def _packages(one: Side, other: Side, kind: str) -> list[str]:
+def _packages(one: ComparedCase, other: ComparedCase, kind: str) -> list[str]:
     """Return how the packages of a kind differ: those that one side has, as `name version → version`."""
     versions: list[dict[str, str]] = []
     for side in (one, other):
@@ -173,6 +175,6 @@ def _statements(matter: Matter) -> set[str]:
     }
 
 
-def _said(statement: Statement) -> str:
+def _said(statement: VexStatement) -> str:
     justified = statement.justification.value if statement.justification else statement.status.value
     return f"{justified}, until {statement.valid_until}"

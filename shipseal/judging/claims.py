@@ -6,20 +6,20 @@ from datetime import datetime
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from shipseal.checked import check
 from shipseal.documents.vex import Observation, RecordedClaim
 from shipseal.errors import ConfigError, VerificationFailed
-from shipseal.judging.held import Holdings, Imports
+from shipseal.judging.image_holdings import Holdings, Imports
 from shipseal.judging.tiers import opened, outside
-from shipseal.judging.vex import Condition, Document, Statement
+from shipseal.judging.vex import Condition, VexFile, VexStatement
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding
+from shipseal.validation import check
 
 OURS = "the pipeline's own "
 """How the source of a statement begins that comes with the pipeline, and not with the project."""
 
 
-class State(Enum):
+class ClaimState(Enum):
     """How a statement stands to one image on one day. Only an applied one counts."""
 
     APPLIED = "applied"
@@ -46,10 +46,10 @@ class Claim:
 
     source: str
     author: str
-    statement: Statement
+    statement: VexStatement
     product: Purl
     packages: tuple[Purl, ...]
-    state: State
+    state: ClaimState
     refuted_by: tuple[str, ...] = ()
     seen: tuple[Observation, ...] = ()
 
@@ -59,7 +59,7 @@ class Claim:
 
     def excuses(self, finding: Finding) -> bool:
         """Say whether it applies, and says that this finding is harmless here."""
-        return self.state is State.APPLIED and self.statement.status.excuses and self.covers(finding)
+        return self.state is ClaimState.APPLIED and self.statement.status.excuses and self.covers(finding)
 
     @property
     def remedy(self) -> str:
@@ -93,8 +93,8 @@ class Spoken:
         return [claim for claim in near.values() if claim.covers(finding)]
 
 
-def hold(
-    documents: Mapping[str, Document],
+def match_statements(
+    documents: Mapping[str, VexFile],
     packages: Iterable[Purl],
     imports: Imports,
     files: Iterable[str],
@@ -131,7 +131,7 @@ def hold(
     return tuple(claims)
 
 
-def _products(statement: Statement, inside: Iterable[Purl]) -> Iterator[tuple[Purl, tuple[Purl, ...]]]:
+def _products(statement: VexStatement, inside: Iterable[Purl]) -> Iterator[tuple[Purl, tuple[Purl, ...]]]:
     """Yield each product with its packages; one of whose packages another of the same statement speaks is left out.
 
     A package is often named with its version and without: that is one statement about it all the same.
@@ -169,26 +169,26 @@ def _in_use(condition: Condition, module: str, holdings: Holdings | None) -> lis
     return outside(module, holdings) if condition.not_imported else opened(module, holdings)
 
 
-def _within(statement: Statement, now: datetime, sample: datetime | None) -> datetime:
+def _within(statement: VexStatement, now: datetime, sample: datetime | None) -> datetime:
     """Return the day of the sample where a statement held then, else now."""
     held = sample is not None and statement.timestamp <= sample and sample.date() <= statement.valid_until
     return sample if sample and held else now
 
 
-def _state(statement: Statement, covered: tuple[Purl, ...], refuted: tuple[str, ...], now: datetime) -> State:
+def _state(statement: VexStatement, covered: tuple[Purl, ...], refuted: tuple[str, ...], now: datetime) -> ClaimState:
     if not covered:
-        return State.NOT_IN_IMAGE
+        return ClaimState.NOT_IN_IMAGE
     if now.date() > statement.valid_until:
-        return State.EXPIRED
+        return ClaimState.EXPIRED
     if refuted:
-        return State.REFUTED
-    return State.NOT_YET_VALID if now < statement.timestamp else State.APPLIED
+        return ClaimState.REFUTED
+    return ClaimState.NOT_YET_VALID if now < statement.timestamp else ClaimState.APPLIED
 
 
 def _refuse_contradictions(claims: Iterable[Claim]) -> None:
     said: dict[tuple[str, Purl], Claim] = {}
     for claim in claims:
-        if claim.state is not State.APPLIED:
+        if claim.state is not ClaimState.APPLIED:
             continue
         for key in ((name, package) for name in sorted(claim.statement.names) for package in claim.packages):
             other = said.setdefault(key, claim)
@@ -196,7 +196,7 @@ def _refuse_contradictions(claims: Iterable[Claim]) -> None:
                 raise ConfigError(
                     f"two VEX statements speak of {key[0]} in {key[1].name}",
                     why=[f"{each.source} says {each.statement.status.value}" for each in (other, claim)],
-                    do="keep the one that is true: scanners differ in which of several they believe",
+                    remedy="keep the one that is true: scanners differ in which of several they believe",
                 )
 
 
@@ -218,12 +218,12 @@ def describe(claim: Claim, now: datetime) -> RecordedClaim:
 def restore(recorded: RecordedClaim) -> Claim:
     """Read back what `describe` made; raise `VerificationFailed` on other words in its statement."""
     try:
-        statement = check(Statement, recorded.statement, "statement")
+        statement = check(VexStatement, recorded.statement, "statement")
     except ConfigError as error:
         raise VerificationFailed(
             f"vex/evidence.json has a claim of {recorded.source} that nobody could have made",
             why=error.why,
-            do="run `shipseal stage vex` again, and find out who wrote it",
+            remedy="run `shipseal stage vex` again, and find out who wrote it",
         ) from error
     return Claim(
         source=recorded.source,
@@ -231,7 +231,7 @@ def restore(recorded: RecordedClaim) -> Claim:
         statement=statement,
         product=Purl.parse(recorded.product),
         packages=tuple(map(Purl.parse, recorded.packages)),
-        state=State(recorded.state),
+        state=ClaimState(recorded.state),
         refuted_by=recorded.refuted_by,
         seen=recorded.seen,
     )

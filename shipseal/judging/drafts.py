@@ -5,7 +5,7 @@ from typing import Any
 
 from shipseal.documents.vex import Proposal
 from shipseal.judging.following import Following
-from shipseal.judging.vex import CONTEXT, Justification, Status
+from shipseal.judging.vex import CONTEXT, Justification, VexStatus
 
 # A file with these is refused until somebody has put a name, a reason and a last day in their place.
 BLANKS = ("author", "impact_statement", "valid_until")
@@ -22,7 +22,7 @@ def draft(each: Following, now: datetime) -> dict[str, Any]:
     statement = {
         "vulnerability": {"name": finding.id, "aliases": list(finding.aliases)},
         "products": [{"@id": str(finding.subject)}],
-        "status": Status.NOT_AFFECTED.value,
+        "status": VexStatus.NOT_AFFECTED.value,
         "justification": Justification.CODE_NOT_IN_EXECUTE_PATH.value,
         "impact_statement": "",
         "valid_until": "",

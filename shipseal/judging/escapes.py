@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from shipseal.judging.held import Closure, Holdings
+from shipseal.judging.image_holdings import Holdings, ImportClosure
 
 # Of these a word in the service or a wheel is enough: whoever uses one can import a module by a name made at run time.
 WORDS = (
@@ -21,15 +21,15 @@ _MODULES = frozenset(
 def escapes(holdings: Holdings) -> list[str]:
     """Return the reasons for which what is outside of the closure may be imported all the same.
 
-    The standard library's own imports are known, those in functions too (`shipseal.image.deferred`); what it imports
-    for others by name, it does in one of the modules here. What a wheel has compiled may import anything.
+    The standard library's own imports are known, those in functions too (`shipseal.image.dynamic_imports`); what it
+    imports for others by name, it does in one of the modules here. What a wheel has compiled may import anything.
     """
     found = {why for closure in holdings.closures.values() for why in _of(closure, holdings)}
     found |= {f"{path} lets Python code call any function" for path in holdings.foreign()}
     return sorted(found)
 
 
-def _of(closure: Closure, holdings: Holdings) -> Iterator[str]:
+def _of(closure: ImportClosure, holdings: Holdings) -> Iterator[str]:
     for name in sorted(closure.needed & _MODULES):
         yield f"the service imports {name}"
     for path, owners in holdings.owners.items():

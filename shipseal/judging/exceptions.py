@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shipseal.documents.verdict import VerdictReason
-from shipseal.judging.claims import Claim, State
+from shipseal.judging.claims import Claim, ClaimState
 from shipseal.judging.rules import Rules
 from shipseal.judging.waivers import Waiver
 from shipseal.scanning.findings import Finding
@@ -66,10 +66,10 @@ class Exceptions:
     def lapsed(self, finding: Finding) -> VerdictReason | None:
         """Return why an exception that somebody relied on no longer holds; its finding ships under no other rule."""
         for claim in self.about(finding):
-            if claim.state is State.EXPIRED:
+            if claim.state is ClaimState.EXPIRED:
                 ended = f"the VEX statement in {claim.source} ended on {claim.statement.valid_until}"
                 return reason("vex-expired", finding, f"{finding}: {ended}", claim.remedy)
-            if claim.state is State.REFUTED:
+            if claim.state is ClaimState.REFUTED:
                 message = f"{finding}: {claim.source} does not hold for this image: {_first(claim.refuted_by)}"
                 remedy = f"{claim.remedy}; if the risk is to be accepted for a while, add a waiver"
                 return reason("vex-refuted", finding, message, remedy)
@@ -94,7 +94,7 @@ class Exceptions:
             left = (waiver.until - now.date()).days
             if 0 <= left < rules.exceptions.warn_days and id(waiver) in granted:
                 yield f"the waiver for {waiver.finding} ends in {left} days: ask {waiver.owner}"
-        yield from _idle([claim for claim in self.claims if claim.state is State.APPLIED], spoken)
+        yield from _idle([claim for claim in self.claims if claim.state is ClaimState.APPLIED], spoken)
         for waiver in self.waivers:
             if id(waiver) not in granted:
                 yield f"the waiver for {waiver.finding} covers nothing that the scan found"

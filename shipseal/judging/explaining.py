@@ -9,7 +9,7 @@ from datetime import UTC, datetime, time, timedelta
 
 from shipseal.documents.verdict import VerdictReason
 from shipseal.judging.case import Matter
-from shipseal.judging.claims import Claim, State
+from shipseal.judging.claims import Claim, ClaimState
 from shipseal.judging.exceptions import Exceptions
 from shipseal.judging.verdict import Verdict
 from shipseal.judging.waivers import Waiver
@@ -17,7 +17,7 @@ from shipseal.scanning.findings import Finding, Fix
 
 
 @dataclass(frozen=True)
-class Ruling:
+class FindingOutcome:
     """What became of one finding: denied, excused or noted, and by which reason."""
 
     kind: str
@@ -30,11 +30,11 @@ class Ruling:
 
 
 @dataclass(frozen=True)
-class Change:
+class Counterfactual:
     """What would have to be otherwise, and what would become of the finding then."""
 
     what: str
-    ruling: Ruling
+    ruling: FindingOutcome
 
 
 @dataclass(frozen=True)
@@ -42,10 +42,10 @@ class Explained:
     """All that bears on a finding."""
 
     finding: Finding
-    ruling: Ruling
+    ruling: FindingOutcome
     statements: Sequence[Claim]
     waivers: Sequence[Waiver]
-    changes: Sequence[Change]
+    changes: Sequence[Counterfactual]
 
 
 def named(matter: Matter, name: str) -> list[Finding]:
@@ -59,21 +59,23 @@ def explain(matter: Matter, finding: Finding) -> Explained:
     about, granted = said.about(finding), said.granted(finding)
     now = ruling(matter, finding)
     asked = _otherwise(matter, finding, about, granted)
-    changes = [Change(what, then) for what, other, of in asked if (then := ruling(other, of)).short != now.short]
+    changes = [
+        Counterfactual(what, then) for what, other, of in asked if (then := ruling(other, of)).short != now.short
+    ]
     return Explained(finding, now, about, granted, changes)
 
 
-def ruling(matter: Matter, finding: Finding) -> Ruling:
+def ruling(matter: Matter, finding: Finding) -> FindingOutcome:
     """Judge a case in which there is one finding alone."""
     return of(replace(matter, findings=(finding,)).judge(), finding)
 
 
-def of(verdict: Verdict, finding: Finding) -> Ruling:
+def of(verdict: Verdict, finding: Finding) -> FindingOutcome:
     """Return what a verdict says of a finding that it was given on."""
     kinds = {"denied": verdict.denied, "excused": verdict.excused, "noted": verdict.noted}
     about = (finding.id, f"{finding.package} {finding.version}")
     return next(
-        Ruling(kind, reason)
+        FindingOutcome(kind, reason)
         for kind, reasons in kinds.items()
         for reason in reasons
         if (reason.finding, reason.package) == about
@@ -128,10 +130,10 @@ def held(claim: Claim, matter: Matter, now: datetime) -> Claim:
     said = claim.statement
     if by_evidence(claim) or (matter.database.sample and not matter.database.release):
         return claim
-    if claim.state is State.NOT_IN_IMAGE:
+    if claim.state is ClaimState.NOT_IN_IMAGE:
         return claim
     if now.date() > said.valid_until:
-        return replace(claim, state=State.EXPIRED)
+        return replace(claim, state=ClaimState.EXPIRED)
     if claim.refuted_by:
-        return replace(claim, state=State.REFUTED)
-    return replace(claim, state=State.NOT_YET_VALID if now < said.timestamp else State.APPLIED)
+        return replace(claim, state=ClaimState.REFUTED)
+    return replace(claim, state=ClaimState.NOT_YET_VALID if now < said.timestamp else ClaimState.APPLIED)

@@ -11,27 +11,27 @@ from datetime import date, datetime
 from shipseal.documents.vex import LookedAt, Observation, SeenPart
 from shipseal.errors import ConfigError
 from shipseal.judging.advisories import Advisory, Knowledge
-from shipseal.judging.claims import Claim, Spoken, State
-from shipseal.judging.held import Holdings
-from shipseal.judging.tiers import Part, Standing, examine
-from shipseal.judging.vex import Evidence, Justification, Product, Statement, Status, Vulnerability
+from shipseal.judging.claims import Claim, ClaimState, Spoken
+from shipseal.judging.image_holdings import Holdings
+from shipseal.judging.tiers import CodeFinding, Reachability, examine
+from shipseal.judging.vex import Justification, Product, VexEvidence, VexStatement, VexStatus, Vulnerability
 from shipseal.scanning.findings import Finding
 
 AUTHOR = "supply-chain-pipeline"
 
-_ORDER = tuple(Standing)
+_ORDER = tuple(Reachability)
 
 # The table of what evidence may become; docs/vex.md has it in words. What is not here becomes nothing.
-_BECOMES: dict[Standing, tuple[Status, Justification | None]] = {
-    Standing.NO_PACKAGE: (Status.NOT_AFFECTED, Justification.COMPONENT_NOT_PRESENT),
-    Standing.ABSENT: (Status.NOT_AFFECTED, Justification.CODE_NOT_PRESENT),
-    Standing.LACKING: (Status.NOT_AFFECTED, Justification.CODE_NOT_PRESENT),
-    Standing.UNCALLED: (Status.NOT_AFFECTED, Justification.CODE_NOT_IN_EXECUTE_PATH),
-    Standing.OUTSIDE: (Status.UNDER_INVESTIGATION, None),  # and a proposal, which a person may accept
-    Standing.IDLE: (Status.UNDER_INVESTIGATION, None),
-    Standing.LOADED: (Status.AFFECTED, None),
+_BECOMES: dict[Reachability, tuple[VexStatus, Justification | None]] = {
+    Reachability.NO_PACKAGE: (VexStatus.NOT_AFFECTED, Justification.COMPONENT_NOT_PRESENT),
+    Reachability.ABSENT: (VexStatus.NOT_AFFECTED, Justification.CODE_NOT_PRESENT),
+    Reachability.LACKING: (VexStatus.NOT_AFFECTED, Justification.CODE_NOT_PRESENT),
+    Reachability.UNCALLED: (VexStatus.NOT_AFFECTED, Justification.CODE_NOT_IN_EXECUTE_PATH),
+    Reachability.OUTSIDE: (VexStatus.UNDER_INVESTIGATION, None),  # and a proposal, which a person may accept
+    Reachability.IDLE: (VexStatus.UNDER_INVESTIGATION, None),
+    Reachability.LOADED: (VexStatus.AFFECTED, None),
 }
-_SPEAKS = frozenset({State.APPLIED, State.EXPIRED, State.REFUTED})
+_SPEAKS = frozenset({ClaimState.APPLIED, ClaimState.EXPIRED, ClaimState.REFUTED})
 _DENIES_PRESENCE = frozenset({Justification.COMPONENT_NOT_PRESENT, Justification.CODE_NOT_PRESENT})
 
 
@@ -49,10 +49,10 @@ class Following:
     finding: Finding
     source: str
     advisory: Advisory
-    parts: tuple[Part, ...]
+    parts: tuple[CodeFinding, ...]
 
     @property
-    def standing(self) -> Standing:
+    def standing(self) -> Reachability:
         """How the weakest place stands."""
         return max((part.standing for part in self.parts), key=_ORDER.index)
 
@@ -64,7 +64,7 @@ class Following:
     @property
     def proposed(self) -> bool:
         """Say whether a person may accept that the code is not in the execute path; no machine does."""
-        return self.standing is Standing.OUTSIDE
+        return self.standing is Reachability.OUTSIDE
 
     def claim(self, now: datetime) -> Claim | None:
         """Return the statement that follows, in force for this image; None where nothing does.
@@ -79,18 +79,18 @@ class Following:
             return None
         status, justification = _BECOMES[self.standing]
         package = replace(self.finding.subject, qualifiers=())
-        statement = Statement(
+        statement = VexStatement(
             vulnerability=Vulnerability(name=self.finding.id, aliases=tuple(sorted(self._aliases()))),
             products=(Product.model_validate({"@id": str(package)}),),
             status=status,
             justification=justification,
-            impact_statement=self._impact() if status is Status.NOT_AFFECTED else "",
-            action_statement=self._action() if status is Status.AFFECTED else "",
+            impact_statement=self._impact() if status is VexStatus.NOT_AFFECTED else "",
+            action_statement=self._action() if status is VexStatus.AFFECTED else "",
             timestamp=now,
             valid_until=date(now.year + 1, 12, 31),
-            evidence=tuple(Evidence(url=part.code.source, says=part.code.says) for part in self.parts),
+            evidence=tuple(VexEvidence(url=part.code.source, says=part.code.says) for part in self.parts),
         )
-        return Claim(self.source, AUTHOR, statement, package, (package,), State.APPLIED, seen=self.seen)
+        return Claim(self.source, AUTHOR, statement, package, (package,), ClaimState.APPLIED, seen=self.seen)
 
     def as_document(self) -> LookedAt:
         """Return what was seen, whatever followed, as `evidence.json` keeps it."""
@@ -115,8 +115,8 @@ class Following:
         where = [part.code.configuration for part in self.parts if part.code.configuration]
         only = f", which matters where {' or '.join(where)}" if where else ""
         fixed = " or ".join(self.finding.fixed_in)
-        do = f"upgrade {self.finding.package} to {fixed}" if fixed else "take the code out, or wait for a fix"
-        return f"{do}{only}"
+        remedy = f"upgrade {self.finding.package} to {fixed}" if fixed else "take the code out, or wait for a fix"
+        return f"{remedy}{only}"
 
 
 def follow(findings: Iterable[Finding], known: Knowledge, holdings: Holdings) -> tuple[Following, ...]:
@@ -148,7 +148,7 @@ def together(
         claim = each.claim(now)
         if claim is None:
             continue
-        heard = _SPEAKS if claim.statement.status.excuses else {State.APPLIED}
+        heard = _SPEAKS if claim.statement.status.excuses else {ClaimState.APPLIED}
         if not any(person.state in heard for person in spoken.about(each.finding)):
             made.append(claim)
     return (*people, *made)
@@ -158,12 +158,14 @@ def _refuted(stated: Sequence[Claim], followed: Iterable[Following]) -> tuple[Cl
     """Refute statements that what was seen to be loaded is not in the image."""
     spoken, against = Spoken(stated), dict[int, list[str]]()
     for each in followed:
-        if each.standing is Standing.LOADED:
+        if each.standing is Reachability.LOADED:
             for claim in spoken.about(each.finding):
-                if claim.state is State.APPLIED and claim.statement.justification in _DENIES_PRESENCE:
+                if claim.state is ClaimState.APPLIED and claim.statement.justification in _DENIES_PRESENCE:
                     against.setdefault(id(claim), []).extend(map(str, each.seen))
     return tuple(
-        replace(claim, state=State.REFUTED, refuted_by=tuple(against[id(claim)])) if id(claim) in against else claim
+        replace(claim, state=ClaimState.REFUTED, refuted_by=tuple(against[id(claim)]))
+        if id(claim) in against
+        else claim
         for claim in stated
     )
 
@@ -171,7 +173,7 @@ def _refuted(stated: Sequence[Claim], followed: Iterable[Following]) -> tuple[Cl
 def _refuse_contradictions(claims: Spoken, findings: Iterable[Finding]) -> None:
     """Refuse two statements that speak of one finding under different names: an alias is no way past the other."""
     for finding in findings:
-        spoken = [claim for claim in claims.about(finding) if claim.state is State.APPLIED]
+        spoken = [claim for claim in claims.about(finding) if claim.state is ClaimState.APPLIED]
         if len({id(claim.statement) for claim in spoken}) > 1:
             raise ConfigError(
                 f"two VEX statements speak of {finding.id} in {finding.package}, by different names",
@@ -179,5 +181,5 @@ def _refuse_contradictions(claims: Spoken, findings: Iterable[Finding]) -> None:
                     f"{each.source} says {each.statement.status.value} of {each.statement.vulnerability.name}"
                     for each in spoken
                 ],
-                do="keep the one that is true: scanners differ in which of several they believe",
+                remedy="keep the one that is true: scanners differ in which of several they believe",
             )

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from shipseal.documents.verdict import RuleOutcome
 from shipseal.judging.catalogue import RULES, Rule
-from shipseal.judging.observed import Observed
-from shipseal.judging.policy import Database
+from shipseal.judging.image_facts import Observed
+from shipseal.judging.policy import VulnerabilityDatabase
 from shipseal.judging.rules import Rules, Ruling
 from shipseal.judging.verdict import Verdict
 from shipseal.scanning.findings import Finding, Severity
@@ -23,7 +23,7 @@ class LedgerInputs:
 
     rules: Rules
     findings: Sequence[Finding]
-    database: Database
+    database: VulnerabilityDatabase
     observed: Observed
 
 
@@ -51,7 +51,7 @@ def ledger(verdict: Verdict, seen: LedgerInputs, inputs: Iterable[str]) -> tuple
     )
 
 
-def _decision(rule: Rule, thresholds: Mapping[str, str], denied: int, database: Database) -> str:
+def _decision(rule: Rule, thresholds: Mapping[str, str], denied: int, database: VulnerabilityDatabase) -> str:
     if rule.setting and not thresholds[rule.code]:
         return OFF
     if denied:

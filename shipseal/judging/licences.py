@@ -31,7 +31,7 @@ def satisfied(expression: str, may: Callable[[str], bool]) -> bool:
     tokens = [*_TOKEN.findall(expression), ")"]
     value, rest = _either(tokens, 0, may)
     if rest != len(tokens):
-        raise ValueError(f"{expression[:120]} is no licence expression")
+        raise ValueError(f"{expression[:120]} is not a valid licence expression")
     return value
 
 

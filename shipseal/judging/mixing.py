@@ -7,9 +7,9 @@ from functools import cached_property
 
 from shipseal.digest import Digest
 from shipseal.judging.case import Matter
-from shipseal.judging.claims import Claim, State
+from shipseal.judging.claims import Claim, ClaimState
 from shipseal.judging.explaining import by_evidence, held
-from shipseal.judging.observed import Observed
+from shipseal.judging.image_facts import Observed
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding
 
@@ -17,7 +17,7 @@ _CONTENTS = ("code", "lock", "base")
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedCase:
     """One of two cases.
 
     Args:
@@ -46,10 +46,10 @@ class Side:
         return [each for each in self._statements.get(_name(claim), ()) if each.statement == claim.statement]
 
 
-def mixed(before: Side, after: Side, taken: frozenset[str]) -> Matter:
+def mixed(before: ComparedCase, after: ComparedCase, taken: frozenset[str]) -> Matter:
     """Return the first case with some of its inputs taken from the second."""
 
-    def of(name: str) -> Side:
+    def of(name: str) -> ComparedCase:
         return after if name in taken else before
 
     policy, database, clock = of("policy").matter, of("database").matter, of("clock").matter
@@ -70,7 +70,7 @@ def mixed(before: Side, after: Side, taken: frozenset[str]) -> Matter:
     return replace(matter, claims=tuple(held(claim, matter, clock.now) for claim in claims))
 
 
-def _made(before: Side, after: Side, taken: frozenset[str]) -> Iterator[Claim]:
+def _made(before: ComparedCase, after: ComparedCase, taken: frozenset[str]) -> Iterator[Claim]:
     """Yield what evidence says of the chosen image: that of one side, and of the other what it alone had to speak of.
 
     Evidence comes with what brings the package, where that differs, else with all that differs of the image; and with
@@ -87,11 +87,11 @@ def _made(before: Side, after: Side, taken: frozenset[str]) -> Iterator[Claim]:
                 yield claim
 
 
-def _of(side: Side, kind: str) -> set[str]:
+def _of(side: ComparedCase, kind: str) -> set[str]:
     return {package for package, of in side.packages.items() if of == kind}
 
 
-def _findings(before: Side, after: Side, taken: frozenset[str]) -> Iterator[Finding]:
+def _findings(before: ComparedCase, after: ComparedCase, taken: frozenset[str]) -> Iterator[Finding]:
     """Yield what the chosen database knows of the chosen packages, as far as either scan has looked."""
     first, second = (after, before) if "database" in taken else (before, after)
     known = [_by_package(side.matter.findings) for side in (first, second)]
@@ -99,7 +99,7 @@ def _findings(before: Side, after: Side, taken: frozenset[str]) -> Iterator[Find
         yield from known[0 if package in first.packages else 1].get(package, ())
 
 
-def _chosen(before: Side, after: Side, taken: frozenset[str]) -> set[str]:
+def _chosen(before: ComparedCase, after: ComparedCase, taken: frozenset[str]) -> set[str]:
     return {package for kind in _CONTENTS for package in _of(after if kind in taken else before, kind)}
 
 
@@ -110,7 +110,7 @@ def _by_package(findings: Iterable[Finding]) -> dict[str, list[Finding]]:
     return found
 
 
-def _observed(before: Side, after: Side, taken: frozenset[str]) -> Observed:
+def _observed(before: ComparedCase, after: ComparedCase, taken: frozenset[str]) -> Observed:
     base = (after if "base" in taken else before).matter.observed.base
     first, second = (after, before) if "code" in taken else (before, after)
     code, other = first.matter.observed, second.matter.observed
@@ -124,7 +124,14 @@ def _observed(before: Side, after: Side, taken: frozenset[str]) -> Observed:
     )
 
 
-def _claim(claim: Claim, stated: Side, unstated: Side, before: Side, after: Side, taken: frozenset[str]) -> Claim:
+def _claim(
+    claim: Claim,
+    stated: ComparedCase,
+    unstated: ComparedCase,
+    before: ComparedCase,
+    after: ComparedCase,
+    taken: frozenset[str],
+) -> Claim:
     """Hold a statement of one side against the image that was chosen, as far as the other side has held the same one.
 
     What speaks against it is a file; whatever brings that file brings the refutation.
@@ -137,10 +144,10 @@ def _claim(claim: Claim, stated: Side, unstated: Side, before: Side, after: Side
     if other is None:
         return claim
     absent = replace(claim, packages=other.packages, refuted_by=other.refuted_by)
-    return replace(absent, state=State.NOT_IN_IMAGE if not other.packages else claim.state)
+    return replace(absent, state=ClaimState.NOT_IN_IMAGE if not other.packages else claim.state)
 
 
-def _of_after(claim: Claim, before: Side, after: Side, taken: frozenset[str]) -> bool:
+def _of_after(claim: Claim, before: ComparedCase, after: ComparedCase, taken: frozenset[str]) -> bool:
     """Say whether what bears on a statement comes from the second image: by who owns it, else when all of it does."""
     known = [(each, side) for side in (before, after) for each in side.same(claim)]
     speaking = [pair for pair in known if pair[0].refuted_by] or known
@@ -148,7 +155,7 @@ def _of_after(claim: Claim, before: Side, after: Side, taken: frozenset[str]) ->
     return bool(kinds & taken) if kinds else set(_CONTENTS) <= taken
 
 
-def _kinds(claim: Claim, side: Side) -> Iterator[str]:
+def _kinds(claim: Claim, side: ComparedCase) -> Iterator[str]:
     """Yield what brings the files that speak against a statement; where none does, what brings its packages."""
     if claim.refuted_by:
         yield from (side.owners.get(_path(why), "code") for why in claim.refuted_by)

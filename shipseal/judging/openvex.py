@@ -9,7 +9,7 @@ from shipseal.digest import Digest, Reference
 from shipseal.documents.image import ImageDocument, ImagePlatform
 from shipseal.documents.vex import OpenVexDocument, OpenVexPart, OpenVexProduct, OpenVexStatement
 from shipseal.errors import VerificationFailed
-from shipseal.judging.claims import Claim, Spoken, State
+from shipseal.judging.claims import Claim, ClaimState, Spoken
 from shipseal.judging.vex import CONTEXT
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding, Report
@@ -30,7 +30,7 @@ def publish(claims: Sequence[Claim], image: ImageDocument, now: datetime) -> Ope
         image: what it is.
         now: when the document is issued.
     """
-    applied = [claim for claim in claims if claim.state is State.APPLIED]
+    applied = [claim for claim in claims if claim.state is ClaimState.APPLIED]
     return OpenVexDocument(
         **_heading(str(image.digest), now),
         author=", ".join(sorted({claim.author for claim in applied})) or TOOLING,
@@ -43,7 +43,7 @@ def for_scanner(claims: Sequence[Claim], now: datetime) -> dict[str, Any]:
 
     Grype ignores subcomponents of a package, and matches image products only for a pushed image.
     """
-    excusing = [claim for claim in claims if claim.state is State.APPLIED and claim.statement.status.excuses]
+    excusing = [claim for claim in claims if claim.state is ClaimState.APPLIED and claim.statement.status.excuses]
     said = [{**_said(claim), "products": [{"@id": str(package)}]} for claim in excusing for package in claim.packages]
     return {**_heading("scanner", now), "author": TOOLING, "statements": said}
 
@@ -78,7 +78,7 @@ def cross_check(claims: Sequence[Claim], before: Report, after: Report) -> int:
                 f"{name} in {purl}: excused by {'Grype' if (name, purl) in theirs else 'the pipeline'} only"
                 for name, purl in sorted(disputed)
             ],
-            do="name the vulnerability by the scanner's own id, with the others as aliases",
+            remedy="name the vulnerability by the scanner's own id, with the others as aliases",
         )
     return len(by_name & theirs)
 

@@ -12,7 +12,7 @@ def _bare_purl(text: str) -> str:
     try:
         qualified = bool(Purl.parse(text).qualifiers)
     except VerificationFailed as error:
-        raise ValueError(f"{error.what}: {error.do}") from error
+        raise ValueError(f"{error.what}: {error.remedy}") from error
     if qualified:
         raise ValueError("give the package URL without qualifiers")
     return text

@@ -8,7 +8,7 @@ from shipseal.documents.verdict import VerdictReason
 from shipseal.errors import PolicyDenied
 from shipseal.judging.claims import Claim
 from shipseal.judging.exceptions import Exceptions, reason
-from shipseal.judging.observed import Observed, denials
+from shipseal.judging.image_facts import Observed, denials
 from shipseal.judging.rules import Rules, Ruling
 from shipseal.judging.verdict import Verdict
 from shipseal.judging.waivers import Waiver
@@ -21,7 +21,7 @@ _NOTHING_MORE = Observed()
 
 
 @dataclass(frozen=True)
-class Database:
+class VulnerabilityDatabase:
     """Which vulnerability database the findings come from. A sample is no judge of age, and no judge of a release.
 
     Args:
@@ -42,7 +42,7 @@ def judge(
     claims: Sequence[Claim],
     waivers: Sequence[Waiver],
     rules: Rules,
-    database: Database,
+    database: VulnerabilityDatabase,
     now: datetime,
     *,
     observed: Observed = _NOTHING_MORE,
@@ -87,7 +87,7 @@ def require_fresh(judged: datetime, now: datetime) -> None:
             f"{now.isoformat(timespec='minutes')} now",
             why=f"a verdict is signed within {BOUND.total_seconds() / 3600:.0f} hours: "
             "advisories appear every day, and exceptions end",
-            do="run it again, which scans and judges anew",
+            remedy="run it again, which scans and judges anew",
         )
 
 
@@ -137,7 +137,7 @@ def _until(finding: Finding, rules: Rules, now: datetime) -> str:
     return f"; the fix has to be taken by {last}" if last else ""
 
 
-def _database(database: Database, rules: Rules, now: datetime) -> Iterator[VerdictReason]:
+def _database(database: VulnerabilityDatabase, rules: Rules, now: datetime) -> Iterator[VerdictReason]:
     age = now - database.built
     if database.sample:
         if database.release:
@@ -156,12 +156,12 @@ def _database(database: Database, rules: Rules, now: datetime) -> Iterator[Verdi
         yield VerdictReason.of_image("database-too-old", "", message, "run `shipseal db update` and scan again")
 
 
-def _sample(database: Database) -> Iterator[str]:
+def _sample(database: VulnerabilityDatabase) -> Iterator[str]:
     if database.sample:
         yield "the vulnerability database is a SAMPLE of a few advisories: the verdict shows the rules at work, no more"
 
 
-def _blind(database: Database, rules: Rules) -> Iterator[str]:
+def _blind(database: VulnerabilityDatabase, rules: Rules) -> Iterator[str]:
     """Yield which rules are set and cannot deny anything, since the database has nothing of what they ask for."""
     asked = {
         "kev": ("[exploitation] known", rules.exploitation.known == "deny"),

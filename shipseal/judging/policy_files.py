@@ -18,7 +18,7 @@ from shipseal.disk import text_of
 from shipseal.errors import ConfigError
 from shipseal.judging.claims import OURS
 from shipseal.judging.rules import Rules, read_rules
-from shipseal.judging.vex import Document, read
+from shipseal.judging.vex import VexFile, read
 from shipseal.judging.waivers import DeployWaiver, Waiver, read_deploy_waivers, read_waivers
 from shipseal.project.config import HOME, Config
 
@@ -31,7 +31,7 @@ class PolicyFiles:
 
     rules: Rules
     waivers: tuple[Waiver, ...]
-    documents: Mapping[str, Document]
+    documents: Mapping[str, VexFile]
     texts: Mapping[str, str]
 
     @property
@@ -53,7 +53,7 @@ class PolicyFiles:
         if odd := [name for name in files if not grammar.STATEMENTS.fits(name)]:
             raise ConfigError(
                 f"{own / 'vex'} has a file whose name cannot be told: {odd[0]!a}",
-                do="name it with letters, digits, dots, hyphens and underscores, and .json at the end",
+                remedy="name it with letters, digits, dots, hyphens and underscores, and .json at the end",
             )
         statements = {f"policy/vex/{name}": _text(path) for name, path in sorted(files.items())}
         ours = {f"policy/vex/{path.name}" for path in files.values() if path.parent.parent != own}
@@ -90,4 +90,4 @@ def _text(path: Path) -> str:
     try:
         return text_of(path)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
+        raise ConfigError(f"{path} cannot be read", why=str(error), remedy="correct the file") from error

@@ -32,7 +32,7 @@ class Proof:
 
 
 @dataclass(frozen=True)
-class Listed:
+class PlatformSbom:
     """What a consumer has: Syft's listing of one platform's image, and the digest of that image."""
 
     platform: str
@@ -47,7 +47,7 @@ class Listed:
 
 
 async def prove(
-    grype: Grype, document: OpenVexDocument, images: Iterable[Listed], reference: Reference
+    grype: Grype, document: OpenVexDocument, images: Iterable[PlatformSbom], reference: Reference
 ) -> tuple[Proof, ...]:
     """Try every statement of a published document on its own.
 
@@ -104,7 +104,7 @@ def _expected(statement: OpenVexStatement, digest: Digest, before: Report) -> fr
 
 def _require(
     statement: OpenVexStatement,
-    image: Listed,
+    image: PlatformSbom,
     expected: frozenset[tuple[str, str]],
     found: frozenset[tuple[str, str]],
     where: str = "",
@@ -117,5 +117,5 @@ def _require(
         raise VerificationFailed(
             f"the statement about {statement.vulnerability.name} does not do what it says{where}",
             why=[f"by Grype, on {image.platform}", *differ],
-            do="correct it, or give the vulnerability the scanner's own id, with the others as aliases",
+            remedy="correct it, or give the vulnerability the scanner's own id, with the others as aliases",
         )

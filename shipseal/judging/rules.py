@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
-from shipseal.checked import Checked, check
 from shipseal.errors import ConfigError
 from shipseal.judging.licences import canonical
 from shipseal.judging.packages import BarePurl
 from shipseal.scanning.findings import Fix, Severity
+from shipseal.validation import Checked, check
 
 
 class Ruling(Enum):
@@ -179,7 +179,7 @@ def limit(name: str, since: date, until: date, days: int, where: str) -> None:
         raise ConfigError(
             f"{where}: the exception for {name} runs from {since} to {until}",
             why=f"rules.toml allows {days} days at most",
-            do="bring the end date nearer, look again then, and renew it if it still holds",
+            remedy="bring the end date nearer, look again then, and renew it if it still holds",
         )
 
 
@@ -188,4 +188,4 @@ def toml(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{where} is not TOML", why=str(error), do="correct the file") from error
+        raise ConfigError(f"{where} is not TOML", why=str(error), remedy="correct the file") from error

@@ -14,7 +14,7 @@ from fnmatch import fnmatchcase
 from shipseal.documents.vex import Observation
 from shipseal.judging.advisories import Caller, Code
 from shipseal.judging.escapes import escapes
-from shipseal.judging.held import Holdings, module_pattern
+from shipseal.judging.image_holdings import Holdings, module_pattern
 from shipseal.purl import Purl
 
 # By these a program finds a function whose name it has made: whoever imports one may call anything.
@@ -23,7 +23,7 @@ _NAMED = 3
 _UNWATCHED = "nobody watched the image at work"
 
 
-class Standing(Enum):
+class Reachability(Enum):
     """How the vulnerable code stands to an image, from the best that can be shown to the worst that was seen."""
 
     NO_PACKAGE = "the vulnerable package is not in the image"
@@ -37,16 +37,16 @@ class Standing(Enum):
 
 
 @dataclass(frozen=True)
-class Part:
+class CodeFinding:
     """One place of vulnerable code in an image: how it stands, by which evidence, and what speaks against more."""
 
     code: Code
-    standing: Standing
+    standing: Reachability
     seen: tuple[Observation, ...] = ()
     against: tuple[str, ...] = ()
 
 
-def examine(code: Code, callers: Iterable[Caller], holdings: Holdings) -> Part:
+def examine(code: Code, callers: Iterable[Caller], holdings: Holdings) -> CodeFinding:
     """Look for one place of vulnerable code."""
     if code.package:
         return _package(code, Purl.parse(code.package), holdings)
@@ -56,18 +56,18 @@ def examine(code: Code, callers: Iterable[Caller], holdings: Holdings) -> Part:
     if not paths:
         return _absent(code, holdings)
     if code.functions and (lacking := _lacking(code, paths, holdings)):
-        return Part(code, Standing.LACKING, (lacking,))
+        return CodeFinding(code, Reachability.LACKING, (lacking,))
     return _at_work(code, paths, holdings)
 
 
-def _package(code: Code, package: Purl, holdings: Holdings) -> Part:
+def _package(code: Code, package: Purl, holdings: Holdings) -> CodeFinding:
     if there := [each for each in holdings.packages if package.covers(each)]:
-        return Part(code, Standing.UNKNOWN, against=(f"the image has {there[0]}",))
+        return CodeFinding(code, Reachability.UNKNOWN, against=(f"the image has {there[0]}",))
     says = f"none of the image's {len(holdings.packages)} packages is {package}"
-    return Part(code, Standing.NO_PACKAGE, (Observation("E0", holdings.image, says),))
+    return CodeFinding(code, Reachability.NO_PACKAGE, (Observation("E0", holdings.image, says),))
 
 
-def _absent(code: Code, holdings: Holdings) -> Part:
+def _absent(code: Code, holdings: Holdings) -> CodeFinding:
     """Say that no path of any layer is the code, if that can be said."""
     what = code.module or code.library or " or ".join(code.files)
     against = [f"{path} may hold it" for path in holdings.archives]
@@ -76,9 +76,9 @@ def _absent(code: Code, holdings: Holdings) -> Part:
     if not any(map(holdings.is_offered, _patterns(code))):
         against.append(f"nothing that the image was chosen from has {what}: the name may be misspelt")
     if against:
-        return Part(code, Standing.UNKNOWN, against=tuple(against))
+        return CodeFinding(code, Reachability.UNKNOWN, against=tuple(against))
     says = f"none of the {len(holdings.paths)} paths in its layers, on any platform, is {what}"
-    return Part(code, Standing.ABSENT, (Observation("E0", holdings.image, says),))
+    return CodeFinding(code, Reachability.ABSENT, (Observation("E0", holdings.image, says),))
 
 
 def _patterns(code: Code) -> Iterator[re.Pattern[str]]:
@@ -105,20 +105,20 @@ def _lacking(code: Code, paths: Iterable[str], holdings: Holdings) -> Observatio
     return Observation("E3", holdings.image, f"{', '.join(files)} has no name {' or '.join(code.functions)}")
 
 
-def _at_work(code: Code, paths: list[str], holdings: Holdings) -> Part:
+def _at_work(code: Code, paths: list[str], holdings: Holdings) -> CodeFinding:
     """Say what reading and watching show of files that are there."""
     trace = holdings.trace
     loaded = [path for path in paths if trace and path in trace.loaded]
     if trace and loaded:
         says = f"the service opened {_some(loaded)} during {trace.workload}"
-        return Part(code, Standing.LOADED, (Observation("E2", trace.digest, says),))
+        return CodeFinding(code, Reachability.LOADED, (Observation("E2", trace.digest, says),))
     there = f"the image has {_some(paths)}"
     imported = outside(code.module, holdings) if code.module else ["imports are read of modules only"]
     seen = () if imported else (Observation("E1", holdings.image, _not_imported(code.module, holdings)),)
     if trace is None or (against := _opened(paths, code.module, holdings)):
-        return Part(code, Standing.UNKNOWN, seen, (there, *imported, *(against if trace else [_UNWATCHED])))
+        return CodeFinding(code, Reachability.UNKNOWN, seen, (there, *imported, *(against if trace else [_UNWATCHED])))
     idle = Observation("E2", trace.digest, f"nobody opened {_some(paths)} during {trace.workload}")
-    return Part(code, Standing.OUTSIDE if seen else Standing.IDLE, (*seen, idle), (there, *imported))
+    return CodeFinding(code, Reachability.OUTSIDE if seen else Reachability.IDLE, (*seen, idle), (there, *imported))
 
 
 def outside(module: str, holdings: Holdings) -> list[str]:
@@ -157,26 +157,28 @@ def _not_imported(module: str, holdings: Holdings) -> str:
     return f"none of the {needed} modules that the service imports is {module}, and it imports nothing by name"
 
 
-def _library(code: Code, callers: tuple[Caller, ...], holdings: Holdings) -> Part:
+def _library(code: Code, callers: tuple[Caller, ...], holdings: Holdings) -> CodeFinding:
     """Say whether a library has a function, and whether anything calls it."""
     files = [path for path in holdings.libraries(code.library) if path in holdings.exports]
     if not holdings.libraries(code.library):
         return _absent(code, holdings)
     if not files:
-        return Part(code, Standing.UNKNOWN, against=(f"{code.library} is in the image, and is no library",))
+        return CodeFinding(
+            code, Reachability.UNKNOWN, against=(f"{code.library} is in the image, and is not a library",)
+        )
     offered = {path: _fitting(holdings.exports[path], code.functions) for path in files}
     if not all(offered.values()):
         return _not_exported(code, files, holdings)
     known, against = _calls(code, callers, holdings)
     if against:
-        return Part(code, Standing.UNKNOWN, against=tuple(against))
+        return CodeFinding(code, Reachability.UNKNOWN, against=tuple(against))
     names = sorted({name for found in offered.values() for name in found or ()})
     says = f"none of the image's {len(holdings.imports)} ELF files imports {_some(names)} of {code.library}"
     if known:
         says += f", but for {'; '.join(known)}"
     if code.argument:
         says += f"; and none has one of {', '.join(code.argument)}"
-    return Part(code, Standing.UNCALLED, (Observation("E3", holdings.image, says),))
+    return CodeFinding(code, Reachability.UNCALLED, (Observation("E3", holdings.image, says),))
 
 
 def _fitting(names: frozenset[str] | None, patterns: Iterable[str]) -> frozenset[str]:
@@ -213,7 +215,7 @@ def _caller(path: str, symbol: str, callers: Iterable[Caller], holdings: Holding
     )
 
 
-def _not_exported(code: Code, files: list[str], holdings: Holdings) -> Part:
+def _not_exported(code: Code, files: list[str], holdings: Holdings) -> CodeFinding:
     """Say that a library offers no such function, where Debian says the same of it, word for word.
 
     It may hold the code all the same, under no name or inlined, which is why a fact names what is exported; and a
@@ -227,9 +229,9 @@ def _not_exported(code: Code, files: list[str], holdings: Holdings) -> Part:
     )
     if not listed or not agreed or any(_fitting(holdings.exports[path], code.functions) for path in files):
         why = f"{code.library} exports none of {', '.join(code.functions)}, which says nothing of static code"
-        return Part(code, Standing.UNKNOWN, against=(why,))
+        return CodeFinding(code, Reachability.UNKNOWN, against=(why,))
     says = f"{', '.join(files)} exports none of {', '.join(code.functions)}, as Debian's symbols file says"
-    return Part(code, Standing.LACKING, (Observation("E3", holdings.image, says),))
+    return CodeFinding(code, Reachability.LACKING, (Observation("E3", holdings.image, says),))
 
 
 def _some(names: Iterable[str]) -> str:

@@ -13,15 +13,15 @@ from typing import Any, Self
 
 from pydantic import AnyUrl, AwareDatetime, Field, model_validator
 
-from shipseal.checked import Checked, check
 from shipseal.errors import ConfigError
 from shipseal.judging.packages import BarePurl
 from shipseal.judging.rules import Rules, limit
+from shipseal.validation import Checked, check
 
 CONTEXT = "https://openvex.dev/ns/v0.2.0"
 
 
-class Status(Enum):
+class VexStatus(Enum):
     """OpenVEX 0.2.0, "Status Labels"."""
 
     NOT_AFFECTED = "not_affected"
@@ -32,7 +32,7 @@ class Status(Enum):
     @property
     def excuses(self) -> bool:
         """Say whether a finding with this status may ship."""
-        return self in {Status.NOT_AFFECTED, Status.FIXED}
+        return self in {VexStatus.NOT_AFFECTED, VexStatus.FIXED}
 
 
 class Justification(Enum):
@@ -58,7 +58,7 @@ class Product(Checked):
     id: BarePurl = Field(alias="@id")
 
 
-class Evidence(Checked):
+class VexEvidence(Checked):
     """Where a reader can check a statement, and what is to be seen there."""
 
     url: AnyUrl
@@ -90,27 +90,27 @@ class Condition(Checked, alias_generator=None):
         return self
 
 
-class Statement(Checked, alias_generator=None):
+class VexStatement(Checked, alias_generator=None):
     """One statement. To excuse a finding takes a reason, evidence and an end date."""
 
     vulnerability: Vulnerability
     products: tuple[Product, ...] = Field(min_length=1)
-    status: Status
+    status: VexStatus
     justification: Justification | None = None
     impact_statement: str = ""
     action_statement: str = ""
     timestamp: AwareDatetime
     valid_until: date
-    evidence: tuple[Evidence, ...] = ()
+    evidence: tuple[VexEvidence, ...] = ()
     conditions: tuple[Condition, ...] = ()
 
     @model_validator(mode="after")
     def _says_enough(self) -> Self:
-        if self.status is Status.NOT_AFFECTED and not (self.justification and self.impact_statement):
+        if self.status is VexStatus.NOT_AFFECTED and not (self.justification and self.impact_statement):
             raise ValueError("not_affected takes a justification and an impact_statement that explains it")
         if self.status.excuses and not self.evidence:
             raise ValueError(f"{self.status.value} takes evidence: not having seen something is none")
-        if self.status is Status.AFFECTED and not self.action_statement:
+        if self.status is VexStatus.AFFECTED and not self.action_statement:
             raise ValueError("affected takes an action_statement (OpenVEX 0.2.0)")
         return self
 
@@ -120,7 +120,7 @@ class Statement(Checked, alias_generator=None):
         return frozenset({self.vulnerability.name, *self.vulnerability.aliases})
 
 
-class Document(Checked, alias_generator=None):
+class VexFile(Checked, alias_generator=None):
     """A file under `policy/vex/`."""
 
     context: str = Field(alias="@context", pattern=f"^{CONTEXT}$")
@@ -129,7 +129,7 @@ class Document(Checked, alias_generator=None):
     role: str = ""
     timestamp: AwareDatetime
     version: int = Field(ge=1)
-    statements: tuple[Statement, ...] = Field(min_length=1)
+    statements: tuple[VexStatement, ...] = Field(min_length=1)
 
     @model_validator(mode="before")
     @classmethod
@@ -142,13 +142,13 @@ class Document(Checked, alias_generator=None):
         return value
 
 
-def read(text: str, rules: Rules, where: str) -> Document:
+def read(text: str, rules: Rules, where: str) -> VexFile:
     """Read a VEX file; raise `ConfigError` when it is not OpenVEX, says too little, or runs for too long."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise ConfigError(f"{where} is not JSON", why=str(error), do="correct the file") from error
-    document = check(Document, value, where)
+        raise ConfigError(f"{where} is not JSON", why=str(error), remedy="correct the file") from error
+    document = check(VexFile, value, where)
     for each in document.statements:
         days = rules.exceptions.vex_maximum_days
         limit(each.vulnerability.name, each.timestamp.date(), each.valid_until, days, where)

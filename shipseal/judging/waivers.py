@@ -5,13 +5,13 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
-from shipseal.checked import Checked, check
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
 from shipseal.judging.packages import BarePurl
 from shipseal.judging.rules import Rules, limit, toml
 from shipseal.purl import Purl
 from shipseal.scanning.findings import Finding
+from shipseal.validation import Checked, check
 
 
 class Waiver(Checked):
@@ -33,7 +33,7 @@ def _digest(text: str) -> str:
     try:
         return str(Digest.parse(text))
     except VerificationFailed as error:
-        raise ValueError(f"{error.what}: {error.do}") from error
+        raise ValueError(f"{error.what}: {error.remedy}") from error
 
 
 class DeployWaiver(Checked):

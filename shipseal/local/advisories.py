@@ -14,9 +14,9 @@ from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, Field, model_validator
 
-from shipseal.checked import Checked, check
 from shipseal.disk import text_of
 from shipseal.errors import ConfigError
+from shipseal.validation import Checked, check
 
 SCHEMA = (6, 1, 7)  # Grype loads model 6 of any addition: 0.115 has 6.1.7, 0.121 has 6.1.10 and adds its own tables
 _DEBIAN = ("debian", "debian", "12", "", "", "bookworm", "")
@@ -35,7 +35,7 @@ CREATE TABLE affected_package_handles (id integer PRIMARY KEY, vulnerability_id 
 """
 
 
-class Advisory(Checked):
+class SampleAdvisory(Checked):
     """One advisory as its source has it. `affected` is a version range; by default everything before `fixed-in`."""
 
     id: str = Field(pattern=r"^(CVE-\d{4}-\d{4,}|GHSA(-[0-9a-z]{4}){3})$")
@@ -65,7 +65,7 @@ class Advisories(Checked):
     """The whole of `sample-advisories.toml`."""
 
     built: AwareDatetime
-    advisory: tuple[Advisory, ...] = Field(min_length=1)
+    advisory: tuple[SampleAdvisory, ...] = Field(min_length=1)
 
 
 def read(path: Path) -> Advisories:
@@ -73,7 +73,7 @@ def read(path: Path) -> Advisories:
     try:
         document = tomllib.loads(text_of(path))
     except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
+        raise ConfigError(f"{path} cannot be read", why=str(error), remedy="correct the file") from error
     return check(Advisories, document, path.name)
 
 
@@ -95,7 +95,7 @@ class _Writer:
         self._connection, self._processor = connection, processor
         self._built = built.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S+00:00")
 
-    def write(self, advisories: Iterable[Advisory]) -> None:
+    def write(self, advisories: Iterable[SampleAdvisory]) -> None:
         every = tuple(advisories)
         self._insert("db_metadata", self._built, *SCHEMA)
         for provider in sorted({advisory.provider for advisory in every}):
@@ -106,7 +106,7 @@ class _Writer:
         for advisory in every:
             self._advisory(advisory, packages[_ecosystem(advisory), advisory.package])
 
-    def _advisory(self, advisory: Advisory, package: int) -> None:
+    def _advisory(self, advisory: SampleAdvisory, package: int) -> None:
         about = self._blob(
             {
                 "id": advisory.id,
@@ -133,5 +133,5 @@ class _Writer:
         return cursor.lastrowid or 0
 
 
-def _ecosystem(advisory: Advisory) -> str:
+def _ecosystem(advisory: SampleAdvisory) -> str:
     return "deb" if advisory.provider == "debian" else "python"

@@ -35,7 +35,7 @@ _USAGE_AT = "metrics.k8s.io/resource-metrics-path"
 
 
 @dataclass(frozen=True)
-class Cluster:
+class LocalCluster:
     """A running cluster: how its administrator reaches it and, where there is one, whoever deploys; and its programs.
 
     `kubectl` is the one that fits it; `servers` are its servers by name.
@@ -71,7 +71,7 @@ async def cluster(
     deployers: str = "",
     autoscaler: int = 0,
     within: int = 90,
-) -> AsyncIterator[Cluster]:
+) -> AsyncIterator[LocalCluster]:
     """Have a cluster for as long as the block runs, and no process of it afterwards.
 
     Args:
@@ -94,7 +94,7 @@ async def cluster(
     home = {"HOME": str(directory), "KUBECONFIG": str(kubeconfig)}  # nobody's own settings of kubectl or kwok
     servers: dict[str, Process] = {}
     deployer = deployers_kubeconfig(directory) if deployers else None
-    running = Cluster(kubeconfig, deployer, programs["kubectl"], servers)
+    running = LocalCluster(kubeconfig, deployer, programs["kubectl"], servers)
 
     def left() -> int:
         return max(1, math.ceil(deadline - anyio.current_time()))

@@ -40,7 +40,7 @@ class Pair:
     key: Path
 
 
-class Authority:
+class CertificateAuthority:
     """A certificate authority; `certificate` is the file that says so to those who trust it."""
 
     def __init__(self, directory: Path, name: str) -> None:

@@ -16,7 +16,7 @@ _ANSWER = 2  # seconds for an answer over loopback
 
 
 @dataclass(frozen=True)
-class Asked:
+class ReadinessProbe:
     """Where on loopback to ask a server whether it is ready, whose certificate it has, and who asks."""
 
     port: int
@@ -44,7 +44,7 @@ class Server:
 
     name: str
     arguments: tuple[str, ...]
-    asked: Asked | None = None
+    asked: ReadinessProbe | None = None
 
     def ready(self) -> bool:
         """Say whether it says that it is ready."""

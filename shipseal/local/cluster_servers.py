@@ -6,8 +6,8 @@ Everything listens on loopback, asks for a certificate, and keeps what it knows 
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from shipseal.local.cluster_keys import Authority, Pair, kubeconfig, private_key
-from shipseal.local.cluster_parts import Asked, Server, free_ports
+from shipseal.local.cluster_keys import CertificateAuthority, Pair, kubeconfig, private_key
+from shipseal.local.cluster_parts import ReadinessProbe, Server, free_ports
 from shipseal.local.cluster_usage import usage
 
 _PROXY = "--requestheader-"
@@ -34,7 +34,9 @@ def plan(directory: Path, deployers: str = "", autoscaler: int = 0) -> tuple[Pat
     autoscaler there is a metrics-server, and periods are shorter by that (see `cluster_usage`).
     """
     etcd, peer, api, manager, scheduler = free_ports(5)
-    authority, proxies, storage = (Authority(directory, name) for name in ("cluster", "front-proxy", "storage"))
+    authority, proxies, storage = (
+        CertificateAuthority(directory, name) for name in ("cluster", "front-proxy", "storage")
+    )
     serving, member = authority.server("server"), storage.server("etcd")
     tokens = private_key(directory / "service-accounts.key")
     users = {
@@ -50,12 +52,12 @@ def plan(directory: Path, deployers: str = "", autoscaler: int = 0) -> tuple[Pat
     }
     trusted = Trusted(authority.certificate, proxies.certificate, storage.certificate)
 
-    def asked(port: int, path: str) -> Asked:
-        return Asked(port, path, trusted.clients, users["admin"])
+    def asked(port: int, path: str) -> ReadinessProbe:
+        return ReadinessProbe(port, path, trusted.clients, users["admin"])
 
     servers = [
         Server("etcd", _etcd(directory, etcd, peer, trusted.storage, member),
-               Asked(etcd, "/readyz", trusted.storage, member)),
+               ReadinessProbe(etcd, "/readyz", trusted.storage, member)),
         Server("kube-apiserver", _api_server(api, etcd, trusted, serving, member, tokens), asked(api, "/readyz")),
         Server("kube-controller-manager", (
             *_component(configs["manager"], manager, serving), *_controllers(tokens, trusted.clients)

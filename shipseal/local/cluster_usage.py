@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipseal.local.cluster_keys import METRICS_SERVER, Authority, Pair, write
-from shipseal.local.cluster_parts import Asked, Server, free_ports
+from shipseal.local.cluster_keys import METRICS_SERVER, CertificateAuthority, Pair, write
+from shipseal.local.cluster_parts import ReadinessProbe, Server, free_ports
 
 KINDS = ("Metric", "ClusterResourceUsage", "ResourceUsage")
 """The objects by which kwok is told what pods use, and how it tells."""
@@ -53,7 +53,9 @@ def audit_log(directory: Path) -> Path:
     return directory / "audit.log"
 
 
-def usage(directory: Path, users: Authority, proxies: Authority, admin: tuple[Path, Pair], times: int) -> Usage:
+def usage(
+    directory: Path, users: CertificateAuthority, proxies: CertificateAuthority, admin: tuple[Path, Pair], times: int
+) -> Usage:
     """Make the keys, and say what is started besides.
 
     Args:
@@ -93,7 +95,8 @@ def usage(directory: Path, users: Authority, proxies: Authority, admin: tuple[Pa
                 f"--metric-resolution={_shorter(_RESOLUTION, times)}",
                 f"--kubelet-request-timeout={_shorter(_RESOLUTION * 2 // 3, times)}",
             ),
-            Asked(port, "/livez", users.certificate, pair),  # /readyz says no for as long as no pod uses anything
+            # /readyz says no for as long as no pod uses anything.
+            ReadinessProbe(port, "/livez", users.certificate, pair),
         ),
         registration(directory),
     )  # fmt: skip

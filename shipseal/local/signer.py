@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shipseal.attestation.identity import Certified
 from shipseal.attestation.signing import Signer
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.local.sigstore import ISSUER, local_sigstore
 from shipseal.tools.toolbox import Toolbox
 
@@ -29,7 +29,7 @@ async def dry_run_signer(tools: Toolbox, out: Path) -> AsyncIterator[Signer]:
         yield Signer(
             tools,
             AUTHORITY,
-            lambda claims: Certified(Who(SUBJECT, ISSUER), {**claims, "build_signer_uri": SUBJECT}),
+            lambda claims: Certified(SignerIdentity(SUBJECT, ISSUER), {**claims, "build_signer_uri": SUBJECT}),
             lambda claims: services.token(SUBJECT, {**claims, "build_signer_uri": SUBJECT}),
             signing_config=config,
             trusted_root=root,

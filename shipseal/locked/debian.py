@@ -19,7 +19,7 @@ from shipseal.runtime import BOOKWORM, Runtime
 
 
 @dataclass(frozen=True, order=True)
-class Package:
+class DebianPackage:
     """One package as the lock names it.
 
     Args:
@@ -48,7 +48,7 @@ class Lock:
     suite: str
     python: str
     base: tuple[str, ...]
-    packages: tuple[Package, ...]
+    packages: tuple[DebianPackage, ...]
 
     @classmethod
     def parse(cls, text: str, name: str = "debian.lock.toml") -> "Lock":
@@ -56,10 +56,10 @@ class Lock:
         try:
             return cls.of(tomllib.loads(text))
         except KeyError as error:
-            raise ConfigError(f"{name} lacks {error}", do="make it again with `make update-locks`") from error
+            raise ConfigError(f"{name} lacks {error}", remedy="make it again with `make update-locks`") from error
         except (TypeError, ValueError, RecursionError) as error:
             raise ConfigError(
-                f"{name} cannot be read", why=str(error), do="make it again with `make update-locks`"
+                f"{name} cannot be read", why=str(error), remedy="make it again with `make update-locks`"
             ) from error
 
     @classmethod
@@ -86,7 +86,7 @@ class Lock:
             int(glibc) if glibc.isdecimal() else BOOKWORM.glibc,
         )
 
-    def select(self, platform: str, extra: Iterable[str] = ()) -> list[Package]:
+    def select(self, platform: str, extra: Iterable[str] = ()) -> list[DebianPackage]:
         """Return the packages of an image for one platform, by name; raise `ConfigError` for a name not locked."""
         fitting = {package.name: package for package in self._fitting(platform)}
         names = {*self.base, *extra}
@@ -94,11 +94,11 @@ class Lock:
             raise ConfigError(
                 f"the package lock has no {', '.join(unknown)} for {platform}",
                 why=f"it has {', '.join(sorted(fitting))}",
-                do="correct image.extra-packages, or lock the package in the file that image.packages names",
+                remedy="correct image.extra-packages, or lock the package in the file that image.packages names",
             )
         return [fitting[name] for name in sorted(names)]
 
-    def find(self, name: str, platform: str) -> tuple[Package, ...]:
+    def find(self, name: str, platform: str) -> tuple[DebianPackage, ...]:
         """Return the locked package of that name for a platform; nothing when there is none."""
         return tuple(package for package in self._fitting(platform) if package.name == name)
 
@@ -106,7 +106,7 @@ class Lock:
         """Return the name of the locked package that has a shared library, or nothing when none has."""
         return next((package.name for package in self._fitting(platform) if library in package.libraries), "")
 
-    def _fitting(self, platform: str) -> list[Package]:
+    def _fitting(self, platform: str) -> list[DebianPackage]:
         return [
             package
             for package in self.packages
@@ -123,12 +123,12 @@ def _upstream(lock: Lock, name: str) -> str:
         raise ConfigError(
             f"the package lock has {name} in several versions",
             why=f"{', '.join(sorted(found))}: an image has one Python on every platform",
-            do="lock the same version for each architecture",
+            remedy="lock the same version for each architecture",
         )
     return next(iter(upstream), "")
 
 
-def digest(packages: Iterable[Package]) -> Digest:
+def digest(packages: Iterable[DebianPackage]) -> Digest:
     """Return the digest of what an image takes from the lock; the rest of the file does not count."""
     return Digest.of(canonical(sorted([p.name, p.version, p.architecture, str(p.digest)] for p in packages)))
 
@@ -144,20 +144,20 @@ def named(entry: Mapping[str, Any], where: str) -> tuple[str, str]:
 def texts(value: Any, form: grammar.Form, key: str) -> tuple[str, ...]:
     """Return a list of texts of one form; raise `ValueError` for anything else."""
     if not isinstance(value, Sequence) or isinstance(value, str):
-        raise ValueError(f"{key} is no list")
+        raise ValueError(f"{key} is not a list")
     return tuple(form.check(each, key) for each in value)
 
 
 def _bytes(value: Any, key: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise ValueError(f"{key} is no number of bytes: {value!r}"[:200])
+        raise ValueError(f"{key} is not a number of bytes: {value!r}"[:200])
     return value
 
 
-def _package(entry: Mapping[str, Any], where: str) -> Package:
+def _package(entry: Mapping[str, Any], where: str) -> DebianPackage:
     name, architecture = named(entry, where)
     where = f"{where} ({name})"
-    return Package(
+    return DebianPackage(
         name,
         grammar.DEBIAN_VERSION.check(entry["version"], f"{where}: version"),
         architecture,

@@ -9,7 +9,7 @@ from tomlkit.exceptions import TOMLKitError
 from tomlkit.items import InlineTable, Table
 
 from shipseal.errors import ConfigError
-from shipseal.locked.debian import Lock, Package, named
+from shipseal.locked.debian import DebianPackage, Lock, named
 
 Key = tuple[str, str]
 """A package's name and architecture."""
@@ -31,11 +31,11 @@ def read(text: str, name: str = "debian.lock.toml") -> tuple[Lock, list[Key]]:
         raise ConfigError(
             f"the lock of Debian packages {name} cannot be read",
             why=f"{type(error).__name__}: {error}",
-            do="give the file its suite, python and base, and each [[package]] a name and an architecture",
+            remedy="give the file its suite, python and base, and each [[package]] a name and an architecture",
         ) from error
 
 
-def rewrite(text: str, packages: Mapping[Key, Package]) -> str:
+def rewrite(text: str, packages: Mapping[Key, DebianPackage]) -> str:
     """Return the lock with each of its packages as it is now.
 
     Raises:
@@ -53,12 +53,12 @@ def rewrite(text: str, packages: Mapping[Key, Package]) -> str:
         raise ConfigError(
             "the lock of Debian packages cannot be changed in its place",
             why="it is not written as one [[package]] for each, with a line for each key",
-            do="write it so; comments may stand anywhere",
+            remedy="write it so; comments may stand anywhere",
         )
     return changed
 
 
-def _bring_up_to_date(entry: Table | InlineTable, package: Package) -> None:
+def _bring_up_to_date(entry: Table | InlineTable, package: DebianPackage) -> None:
     """Change the values that are others now. What is new goes below the last key: comments below may be of the next."""
     body = entry.value.body
     end = next(index for index in range(len(body), 0, -1) if body[index - 1][0] is not None)

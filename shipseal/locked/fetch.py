@@ -14,8 +14,8 @@ from shipseal.locked.fetch_debian import fetch_packages
 from shipseal.locked.fetch_python import fetch_wheels
 from shipseal.locked.fetch_tools import build_tools
 from shipseal.locked.inputs import TOOLS, Inputs, Missing
-from shipseal.locked.mirror_places import Place
-from shipseal.locked.mirrors import NOBODY, Watch, take
+from shipseal.locked.mirror_places import MirrorLocation
+from shipseal.locked.mirrors import NOBODY, DownloadWatch, take
 from shipseal.locked.store import Store
 from shipseal.tools.toolbox import Toolbox
 
@@ -40,9 +40,9 @@ async def fill(
     store: Store,
     say: Callable[[str], None],
     has: Callable[[Digest], bool],
-    mirrors: Sequence[Place] = (),
+    mirrors: Sequence[MirrorLocation] = (),
     *,
-    watch: Watch = NOBODY,
+    watch: DownloadWatch = NOBODY,
 ) -> Missing:
     """Fetch and build what is missing; return what that was.
 
@@ -105,9 +105,9 @@ def _explained(missing: Missing, failures: list[BaseException], store: Store, li
     return type(first)(
         f"{len(names)} locked inputs are not in the store {store.root} and could not be fetched",
         why=[first.what, *first.why, "missing are:", *shown],
-        do=_SUSPECT
+        remedy=_SUSPECT
         if isinstance(first, VerificationFailed)
-        else "; or ".join(part for part in (first.do, _ELSEWHERE) if part),
+        else "; or ".join(part for part in (first.remedy, _ELSEWHERE) if part),
     )
 
 

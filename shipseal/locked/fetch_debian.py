@@ -15,7 +15,7 @@ from shipseal.address import Address
 from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed, ToolFailed, VerificationFailed
 from shipseal.locked.arriving import Count, counted
-from shipseal.locked.debian import Package
+from shipseal.locked.debian import DebianPackage
 from shipseal.locked.store import Store
 from shipseal.tools import download
 from shipseal.tools.environment import find
@@ -29,7 +29,7 @@ _CHUNK = 1 << 20
 _ARCHITECTURES = "amd64,arm64"
 
 
-def filename(package: Package) -> str:
+def filename(package: DebianPackage) -> str:
     """Return the name that a package has in the store: its name in the pool, which leaves the epoch out."""
     return unquote(package.path.rpartition("/")[2])
 
@@ -37,7 +37,7 @@ def filename(package: Package) -> str:
 async def fetch_packages(
     tools: Toolbox,
     store: Store,
-    missing: Sequence[Package],
+    missing: Sequence[DebianPackage],
     environment: Mapping[str, str],
     say: Callable[[str], None],
     count: Count | None = None,
@@ -75,12 +75,12 @@ async def fetch_packages(
         raise RemoteFailed(
             f"{len(left)} Debian packages were found nowhere: {', '.join(sorted({item.name for item in left}))}",
             why=[*answers, *([] if mirror else [f"{MIRROR}: not set"])],
-            do=f"name a mirror that keeps old versions by {MIRROR}, or lock newer ones by `update-locks`",
+            remedy=f"name a mirror that keeps old versions by {MIRROR}, or lock newer ones by `update-locks`",
         )
 
 
 async def _from_apt(
-    tools: Toolbox, store: Store, missing: Sequence[Package], count: Count | None
+    tools: Toolbox, store: Store, missing: Sequence[DebianPackage], count: Count | None
 ) -> tuple[list[str], list[str]]:
     """Ask apt in a root of its own, with this machine's sources and keys; return what it had against it."""
     with tempfile.TemporaryDirectory(prefix="apt-") as scratch:
@@ -96,7 +96,9 @@ async def _from_apt(
         return answers, _take(downloads, store, missing)
 
 
-async def _download(tools: Toolbox, options: list[str], downloads: Path, packages: Sequence[Package]) -> list[str]:
+async def _download(
+    tools: Toolbox, options: list[str], downloads: Path, packages: Sequence[DebianPackage]
+) -> list[str]:
     try:
         await tools.run(
             "apt-get", *options, "download", "-qq", "--", *map(_named, packages), cwd=downloads, timeout=_SECONDS
@@ -123,12 +125,12 @@ def private_root(root: Path) -> tuple[list[str], Path]:
     return [option for key, value in settings.items() for option in ("-o", f"{key}={value}")], root / "downloads"
 
 
-def _named(package: Package) -> str:
+def _named(package: DebianPackage) -> str:
     architecture = "" if package.architecture == "all" else f":{package.architecture}"
     return f"{package.name}{architecture}={package.version}"
 
 
-def _take(downloads: Path, store: Store, missing: Sequence[Package]) -> list[str]:
+def _take(downloads: Path, store: Store, missing: Sequence[DebianPackage]) -> list[str]:
     """Add what came, known by its sha256: apt's file names differ from the pool's. Return what is said of the rest."""
     wanted = {package.digest: package for package in missing}
     others: list[str] = []
@@ -142,17 +144,17 @@ def _take(downloads: Path, store: Store, missing: Sequence[Package]) -> list[str
     return others
 
 
-async def _from_mirror(store: Store, package: Package, mirror: str) -> str:
+async def _from_mirror(store: Store, package: DebianPackage, mirror: str) -> str:
     """Fetch one package by its path; return what was wrong, or nothing."""
     try:
         address = Address.parse(f"{mirror}/{package.path}")
         await anyio.to_thread.run_sync(_get, address, store, package)
     except download.FAILURES as failure:
-        return f"{MIRROR}: {package.name}: {download.told(failure)}"
+        return f"{MIRROR}: {package.name}: {download.failure_text(failure)}"
     return ""
 
 
-def _get(address: Address, store: Store, package: Package) -> None:
+def _get(address: Address, store: Store, package: DebianPackage) -> None:
     """Fetch a package; what has another length is no other package: a mirror's page about itself, or a cut answer."""
     with download.answer(address) as answer, tempfile.TemporaryFile() as file:
         while (left := package.size + 1 - file.tell()) and (chunk := answer.read(min(_CHUNK, left))):

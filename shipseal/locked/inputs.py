@@ -12,11 +12,11 @@ from shipseal.documents.inputs import InputPackage, InputsDocument, InputTool, I
 from shipseal.documents.tools import StoredTool, ToolsDocument
 from shipseal.errors import ConfigError, ToolFailed, VerificationFailed
 from shipseal.locked import debian, locks, wheels
-from shipseal.locked.debian import Package
+from shipseal.locked.debian import DebianPackage
 from shipseal.locked.fetch_debian import filename
 from shipseal.locked.locks import LockedTool, Requirement
 from shipseal.locked.store import Store
-from shipseal.locked.wheels import Target, Wheel
+from shipseal.locked.wheels import Wheel, WheelTarget
 from shipseal.project.config import HOME, Config
 
 TOOLS = HOME / "tools"
@@ -37,7 +37,7 @@ class Group:
     """Python packages for one purpose: `build`, `runtime` and `test` on this machine, or an image's platform."""
 
     name: str
-    target: Target
+    target: WheelTarget
     requirements: tuple[Requirement, ...]
 
 
@@ -46,7 +46,7 @@ class Missing:
     """What a store does not have; false when that is nothing."""
 
     wheels: tuple[Group, ...]
-    packages: tuple[Package, ...]
+    packages: tuple[DebianPackage, ...]
     tools: tuple[LockedTool, ...]
 
     def __bool__(self) -> bool:
@@ -67,7 +67,7 @@ class Inputs:
     """Everything locked that comes from outside: wheels by purpose, Debian packages by platform, tools."""
 
     wheels: tuple[Group, ...]
-    packages: Mapping[str, tuple[Package, ...]]
+    packages: Mapping[str, tuple[DebianPackage, ...]]
     tools: tuple[LockedTool, ...]
     platform: str
 
@@ -183,12 +183,12 @@ def packages_of(config: Config) -> debian.Lock:
     return _packages(config.image.package_lock)
 
 
-def sandbox() -> tuple[Package, ...]:
+def sandbox() -> tuple[DebianPackage, ...]:
     """Return what `smoke` starts images in on a machine that has nothing for it: bubblewrap, for this architecture."""
     return _packages(OWN_PACKAGES).find("bubblewrap", _here())
 
 
-def _group(name: str, target: Target, lock: Path, root: Path) -> Group:
+def _group(name: str, target: WheelTarget, lock: Path, root: Path) -> Group:
     source = str(lock.relative_to(root)) if lock.is_relative_to(root) else str(lock)
     return Group(name, target, locks.applying(locks.requirements(_read(lock), source), target.environment))
 
@@ -210,16 +210,18 @@ def _read(path: Path) -> str:
         return text_of(path)
     except (OSError, ValueError) as failure:
         raise ConfigError(
-            f"the lock {path} cannot be read", why=str(failure), do="name another in pipeline.toml, or make this one"
+            f"the lock {path} cannot be read",
+            why=str(failure),
+            remedy="name another in pipeline.toml, or make this one",
         ) from failure
 
 
-def _chosen(item: Requirement, target: Target, store: Store, has: Callable[[Digest], bool]) -> Wheel | None:
+def _chosen(item: Requirement, target: WheelTarget, store: Store, has: Callable[[Digest], bool]) -> Wheel | None:
     names = {digest: name for digest in item.hashes if (name := store.filename(digest)) and has(digest)}
     return wheels.choose(item, names, target)
 
 
-def _wheel(item: Requirement, target: Target, store: Store) -> InputWheel:
+def _wheel(item: Requirement, target: WheelTarget, store: Store) -> InputWheel:
     wheel = _chosen(item, target, store, store.has)
     if wheel is None:
         raise ToolFailed(f"{item} for {target.name} is not in the store {store.root}")
@@ -227,7 +229,7 @@ def _wheel(item: Requirement, target: Target, store: Store) -> InputWheel:
     return InputWheel(name=wheel.name, version=wheel.version, filename=wheel.filename, digest=wheel.digest)
 
 
-def _package(item: Package, store: Store) -> InputPackage:
+def _package(item: DebianPackage, store: Store) -> InputPackage:
     store.get(item.digest)
     return InputPackage(
         name=item.name,
@@ -243,5 +245,5 @@ def _tool(tool: LockedTool, platform: str, store: Store) -> StoredTool:
     try:
         store.get(digest)
     except VerificationFailed as failure:  # a tool that is not the one locked is a failed tool, whoever changed it
-        raise ToolFailed(failure.what, why=failure.why, do=failure.do) from failure
+        raise ToolFailed(failure.what, why=failure.why, remedy=failure.remedy) from failure
     return StoredTool(version=tool.version, digest=digest, source=store.origin(digest))

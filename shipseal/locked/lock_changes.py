@@ -28,7 +28,7 @@ _PINNED = re.compile(r"^(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?:\[[^\]]*\])?==(?P
 
 
 @dataclass(frozen=True)
-class Change:
+class LockChange:
     """One package or tool; a version is empty where the lock does not have it, and names platforms if they differ."""
 
     name: str
@@ -42,7 +42,7 @@ class Change:
         return f"{self.name} {self.old} -> {self.new or 'gone'}"
 
 
-def changes(kind: str, old: str, new: str) -> tuple[Change, ...]:
+def changes(kind: str, old: str, new: str) -> tuple[LockChange, ...]:
     """Return what changed between two texts of a lock, by name.
 
     Args:
@@ -52,7 +52,7 @@ def changes(kind: str, old: str, new: str) -> tuple[Change, ...]:
     """
     before, after = _versions(kind, old), _versions(kind, new)
     return tuple(
-        Change(name, before.get(name, ""), after.get(name, ""))
+        LockChange(name, before.get(name, ""), after.get(name, ""))
         for name in sorted(before.keys() | after.keys())
         if before.get(name) != after.get(name)
     )

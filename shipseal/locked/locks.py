@@ -56,7 +56,7 @@ class LockedTool:
             raise ToolFailed(
                 f"{self.name} {self.version} has no recorded sha256 for {platform}",
                 why=f"recorded: {', '.join(sorted(self.digests)) or 'none'}",
-                do="run this on one of those platforms, or under Dagger",
+                remedy="run this on one of those platforms, or under Dagger",
             )
         return self.digests[platform]
 
@@ -182,4 +182,4 @@ def _sha256(value: Any, where: str) -> Digest:
 
 
 def _refuse(where: str, what: str, why: str = "") -> NoReturn:
-    raise ConfigError(f"{where}: {what}", why=why, do="make the lock again with `shipseal update-locks`")
+    raise ConfigError(f"{where}: {what}", why=why, remedy="make the lock again with `shipseal update-locks`")

@@ -34,7 +34,7 @@ _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{1,16384}")  # RFC 6750, section 2.1
 _PARAMETER = re.compile(r'([a-zA-Z_]+)="([^"]*)"')
 
 
-class Place(Protocol):
+class MirrorLocation(Protocol):
     """Where a mirror is; both methods raise one of `download.FAILURES`."""
 
     @property
@@ -144,7 +144,7 @@ class Repository:
         return {"Authorization": f"Bearer {token}"} if (token := self._tokens.get("bearer")) else {}
 
 
-def place(text: str) -> Place:
+def place(text: str) -> MirrorLocation:
     """Return where a mirror is; raise `UsageError` where the text names no place that could be one."""
     scheme, _, rest = text.partition("://")
     try:
@@ -156,9 +156,9 @@ def place(text: str) -> Place:
             return Static(address)
     except ValueError as error:
         raise UsageError(
-            f"{without_secrets(text)} is no mirror"[:300],
+            f"{without_secrets(text)} is not a valid mirror"[:300],
             why=str(error),
-            do="write oci://HOST/NAME, https://… or a directory",
+            remedy="write oci://HOST/NAME, https://… or a directory",
         ) from error
     return Directory(Path(text))
 
@@ -168,11 +168,11 @@ def for_another_machine(text: str) -> str:
     for each in text.split():
         found = place(each)
         if isinstance(found, Directory):
-            do = "give the directory as --store, filled by `store fetch`; or serve it"
-            raise UsageError(f"{each} is a directory of this machine, and the engine does not see it", do=do)
+            remedy = "give the directory as --store, filled by `store fetch`; or serve it"
+            raise UsageError(f"{each} is a directory of this machine, and the engine does not see it", remedy=remedy)
         if isinstance(found, Static) and found.address.login:
             raise UsageError(
-                f"{found.name} is named with a login, which caches and traces would keep", do="leave it out"
+                f"{found.name} is named with a login, which caches and traces would keep", remedy="leave it out"
             )
     return text
 

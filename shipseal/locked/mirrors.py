@@ -21,7 +21,7 @@ from shipseal.locked import listing, wheels
 from shipseal.locked.arriving import Count
 from shipseal.locked.inputs import Inputs, Missing
 from shipseal.locked.listing import Item
-from shipseal.locked.mirror_places import VARIABLE, Place, place
+from shipseal.locked.mirror_places import VARIABLE, MirrorLocation, place
 from shipseal.locked.store import Store
 from shipseal.tools import download
 
@@ -33,30 +33,30 @@ _PATIENCE, _SLOWEST = 20, 10_000  # seconds, and bytes a second: what is slower 
 _TELL, _OFTEN = 5, 0.3  # seconds between two lines about one long download, and between two steps of a bar
 
 
-def named(configured: Iterable[str], environment: Mapping[str, str]) -> tuple[Place, ...]:
+def named(configured: Iterable[str], environment: Mapping[str, str]) -> tuple[MirrorLocation, ...]:
     """Return the mirrors to ask, this user's own first; raise `UsageError` for what is none."""
     return tuple(place(text) for text in dict.fromkeys([*environment.get(VARIABLE, "").split(), *configured]))
 
 
 @dataclass(frozen=True)
-class Watch:
+class DownloadWatch:
     """Who is told besides: `count` of long downloads, in place of lines and more often; `warn` of what was wrong."""
 
     count: Count | None = None
     warn: Callable[[str], None] = lambda _: None
 
 
-NOBODY = Watch()
+NOBODY = DownloadWatch()
 
 
 async def take(
     inputs: Inputs,
     missing: Missing,
     store: Store,
-    mirrors: Sequence[Place],
+    mirrors: Sequence[MirrorLocation],
     say: Callable[[str], None],
     *,
-    watch: Watch = NOBODY,
+    watch: DownloadWatch = NOBODY,
 ) -> list[str]:
     """Put what mirrors have of what is missing into the store.
 
@@ -77,7 +77,7 @@ async def take(
             listed = await anyio.to_thread.run_sync(listed_by, mirror, inputs)
             wanted = [item for item in _wanted(missing, inputs.platform, listed) if not store.intact(item.digest)]
         except download.FAILURES as failure:
-            wrong = [f"passing over {mirror.name}: {download.told(failure)}"]
+            wrong = [f"passing over {mirror.name}: {download.failure_text(failure)}"]
         else:
             found, failures = await _fetch(mirror, wanted, store, say, watch.count) if wanted else ([], [])
             lies += found
@@ -88,14 +88,14 @@ async def take(
     return lies
 
 
-def listed_by(mirror: Place, inputs: Inputs) -> dict[Digest, Item]:
+def listed_by(mirror: MirrorLocation, inputs: Inputs) -> dict[Digest, Item]:
     """Return what a mirror lists for these locks, or for any of this platform; raise one of `download.FAILURES`."""
     *others, last = listing.names(inputs.platform, inputs.named())
     for name in others:
         try:
             return listing.read(mirror.listing(name))
         except download.FAILURES as failure:
-            download.told(failure)  # which closes it
+            download.failure_text(failure)  # which closes it
     return listing.read(mirror.listing(last))
 
 
@@ -109,7 +109,7 @@ def _wanted(missing: Missing, platform: str, listed: Mapping[Digest, Item]) -> I
 
 
 async def _fetch(
-    mirror: Place, wanted: Sequence[Item], store: Store, say: Callable[[str], None], count: Count | None
+    mirror: MirrorLocation, wanted: Sequence[Item], store: Store, say: Callable[[str], None], count: Count | None
 ) -> tuple[list[str], list[str]]:
     """Fetch what a mirror lists, several at once; return its lies, and what did not come."""
     lies: list[str] = []
@@ -127,7 +127,7 @@ async def _fetch(
             except VerificationFailed as failure:
                 lies.append(f"{mirror.name}: {failure.what}")
             except download.FAILURES as failure:
-                failures.append(f"{item.name}: {download.told(failure)}")
+                failures.append(f"{item.name}: {download.failure_text(failure)}")
 
     async with anyio.create_task_group() as group:
         for item in wanted:
@@ -156,7 +156,7 @@ class _Progress:
                 self._count(f"{_megabytes(self.there)} of {_megabytes(self.whole)}", self.there, self.whole)
 
 
-def _take(mirror: Place, item: Item, store: Store, progress: _Progress) -> None:
+def _take(mirror: MirrorLocation, item: Item, store: Store, progress: _Progress) -> None:
     """Fetch one input, go on where an answer was cut off, and put it into the store."""
     with store.arriving(item.digest) as file:
         if store.has(item.digest):
@@ -170,7 +170,7 @@ def _take(mirror: Place, item: Item, store: Store, progress: _Progress) -> None:
             raise
 
 
-def receive(mirror: Place, item: Item, file: IO[bytes], store: Store, more: Callable[[int], None]) -> None:
+def receive(mirror: MirrorLocation, item: Item, file: IO[bytes], store: Store, more: Callable[[int], None]) -> None:
     """Read one input into a file of a store, whatever its bytes are, and go on where an answer was cut off.
 
     Raises:
@@ -181,13 +181,13 @@ def receive(mirror: Place, item: Item, file: IO[bytes], store: Store, more: Call
             _append(mirror, item, file, store, more)
             break
         except download.FAILURES as failure:
-            download.told(failure)
+            download.failure_text(failure)
             if left == 1:
                 raise
     file.seek(0)
 
 
-def _append(mirror: Place, item: Item, file: IO[bytes], store: Store, more: Callable[[int], None]) -> None:
+def _append(mirror: MirrorLocation, item: Item, file: IO[bytes], store: Store, more: Callable[[int], None]) -> None:
     """Read what is left of an input; raise one of `download.FAILURES` where it is not as long as it is said to be."""
     if item.size > _LARGEST:
         raise ValueError(f"it is said to have {item.size} bytes")

@@ -35,7 +35,7 @@ def require(config: Config, lock: Lock) -> None:
         raise ConfigError(
             f"{config.service.name} is for Python {wanted}, and its image has {lock.runtime.full}",
             why=f"the lock of its Debian packages is of {lock.suite}",
-            do=f"write [image] base = {fitting[0]}; and lock again, for that Python"
+            remedy=f"write [image] base = {fitting[0]}; and lock again, for that Python"
             if fitting
             else "name a lock of another Debian's packages in image.packages, or let the project run on this Python",
         )
@@ -43,7 +43,7 @@ def require(config: Config, lock: Lock) -> None:
         raise ConfigError(
             f"{config.service.name} is for Python {wanted}, and this is {platform.python_version()}",
             why="it is built and tested by the Python that runs the pipeline",
-            do=f"run the pipeline by a Python {lock.runtime.python}",
+            remedy=f"run the pipeline by a Python {lock.runtime.python}",
         )
 
 
@@ -58,7 +58,8 @@ def require_newer(python: str) -> None:
         raise ConfigError(
             f"the image has Python {python}, and this is {here[0]}.{here[1]}",
             why="its sources are read, and the service built and tested, by the Python that runs the pipeline",
-            do=f'run the pipeline by Python {python} or later; or write [image] base = "{next(iter(PACKAGE_LOCKS))}"',
+            remedy=f"run the pipeline by Python {python} or later; or write [image] base "
+            f'= "{next(iter(PACKAGE_LOCKS))}"',
         )
 
 

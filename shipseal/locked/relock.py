@@ -6,15 +6,15 @@ from pathlib import Path
 
 from shipseal.disk import text_of
 from shipseal.errors import ConfigError, ShipsealError
+from shipseal.locked.atomic_files import write_together
 from shipseal.locked.inputs import CLUSTER, SIGSTORE, TOOLS, packages_of
-from shipseal.locked.lock_changes import Change, changes
+from shipseal.locked.lock_changes import LockChange, changes
 from shipseal.locked.relock_actions import relock_actions, workflows
 from shipseal.locked.relock_base import relock_base
 from shipseal.locked.relock_debian import relock_debian
 from shipseal.locked.relock_python import OLDEST, relock_python
 from shipseal.locked.relock_tools import relock_tools, upgrade_tools
 from shipseal.locked.store import Store
-from shipseal.locked.together import write_together
 from shipseal.locked.upgrade_tools import Left
 from shipseal.project.config import CODE, HOME, PACKAGE_LOCKS, Config
 from shipseal.tools.toolbox import Toolbox
@@ -54,7 +54,7 @@ class Relocked:
     left: tuple[Left, ...] = ()
 
     @property
-    def changes(self) -> tuple[Change, ...]:
+    def changes(self) -> tuple[LockChange, ...]:
         """What changed, by name. Another sha256 of the same version is a change of the lock, and none of these."""
         return changes(self.kind, self.old, self.new)
 
@@ -135,7 +135,7 @@ async def relock(
         chosen = [await _choose(tools, store, each, say, upgrade=upgrade, keep=keep) for each in asked]
         await check(chosen)
     except ShipsealError as failure:
-        raise type(failure)(f"{failure.what}; no lock was changed", why=failure.why, do=failure.do) from failure
+        raise type(failure)(f"{failure.what}; no lock was changed", why=failure.why, remedy=failure.remedy) from failure
     write_together({path: text for each in chosen for path, text in _texts(each)})
     return chosen
 
@@ -176,5 +176,7 @@ def _text(asked: Wanted) -> str:
         return text_of(asked.lock)
     except (OSError, ValueError) as failure:
         raise ConfigError(
-            f"the lock {asked.lock} cannot be read", why=str(failure), do="name another in pipeline.toml, or restore it"
+            f"the lock {asked.lock} cannot be read",
+            why=str(failure),
+            remedy="name another in pipeline.toml, or restore it",
         ) from failure

@@ -34,7 +34,7 @@ class _Use:
             raise ConfigError(
                 f"{self.where}: it is not said which version of {self.action} that is",
                 why=f"the comment says {self.said[:60]!r}, and other workflows use another commit",
-                do="write the version behind the commit: `# v1.2.3`",
+                remedy="write the version behind the commit: `# v1.2.3`",
             ) from error
 
 
@@ -84,7 +84,7 @@ def _highest(action: str, uses: Sequence[_Use]) -> _Use:
         raise ConfigError(
             f"two commits are said to be {action} {best.said}",
             why=[f"{each.where}: {each.commit}" for each in (best, others[0])],
-            do="find out which commit that tag names, and write it in both places",
+            remedy="find out which commit that tag names, and write it in both places",
         )
     return best
 
@@ -93,4 +93,4 @@ def _text(path: Path) -> str:
     try:
         return text_of(path)
     except (OSError, ValueError) as failure:
-        raise ConfigError(f"{path} cannot be read", why=str(failure), do="restore it") from failure
+        raise ConfigError(f"{path} cannot be read", why=str(failure), remedy="restore it") from failure

@@ -25,7 +25,7 @@ async def relock_base(tools: Toolbox, text: str) -> str:
     if found is None:
         raise ConfigError(
             "pyproject.toml names no base image by tag and digest",
-            do='write base-image = "NAME:TAG@sha256:HEX" below [tool.dagger]',
+            remedy='write base-image = "NAME:TAG@sha256:HEX" below [tool.dagger]',
         )
     asking = replace(tools, locked=Inputs.of_tools().locked(), declared=frozenset({"oras"}), commands=[], used={})
     try:
@@ -37,7 +37,7 @@ async def relock_base(tools: Toolbox, text: str) -> str:
         raise RemoteFailed(
             f"the registry does not say which digest {found['name']} has",
             why=[failure.what, *failure.why],
-            do="see whether this machine reaches it, or name the kinds of locks that are to be made again",
+            remedy="see whether this machine reaches it, or name the kinds of locks that are to be made again",
         ) from failure
     return text[: found.start("digest")] + str(digest) + text[found.end("digest") :]
 

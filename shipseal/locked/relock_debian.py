@@ -12,7 +12,7 @@ from shipseal.digest import Digest
 from shipseal.errors import ConfigError, RemoteFailed, SubjectFailed, ToolFailed
 from shipseal.formats import deb, elf
 from shipseal.locked import debian_lock
-from shipseal.locked.debian import Package
+from shipseal.locked.debian import DebianPackage
 from shipseal.locked.debian_lock import Key
 from shipseal.locked.fetch_debian import filename, private_root
 from shipseal.locked.store import Store
@@ -62,8 +62,8 @@ async def relock_debian(
 
 
 async def _bring(
-    tools: Toolbox, store: Store, installed: Sequence[Package], wanted: Sequence[Key]
-) -> dict[Key, Package]:
+    tools: Toolbox, store: Store, installed: Sequence[DebianPackage], wanted: Sequence[Key]
+) -> dict[Key, DebianPackage]:
     with tempfile.TemporaryDirectory(prefix="apt-") as scratch:
         options, downloads = private_root(Path(scratch))
         # To apt the lock is what is installed here, so that it never takes an older version for the newest.
@@ -79,7 +79,7 @@ async def _bring(
     return {(package.name, package.architecture): package for package in packages}
 
 
-def _paragraph(package: Package) -> str:
+def _paragraph(package: DebianPackage) -> str:
     return (
         f"Package: {package.name}\nStatus: install ok installed\nVersion: {package.version}\n"
         f"Architecture: {package.architecture}\n\n"
@@ -91,8 +91,8 @@ def _refused(failure: ToolFailed, suite: str) -> RemoteFailed:
     return RemoteFailed(
         f"apt cannot bring the newest Debian packages of {suite}",
         why=failure.why or failure.what,
-        do=next(
-            (do for sign, do in _REMEDIES.items() if sign in said),
+        remedy=next(
+            (remedy for sign, remedy in _REMEDIES.items() if sign in said),
             "see whether the mirrors of /etc/apt can be reached, or try again later",
         ),
     )
@@ -103,26 +103,26 @@ def _unexpected(missing: Sequence[Key], brought: Collection[Key]) -> ConfigError
         return ConfigError(
             "apt's mirror keeps its packages where no lock can say",
             why="no address of theirs has debian/pool/ or debian-security/pool/ in it",
-            do="name a mirror in /etc/apt that has the directories of Debian's own",
+            remedy="name a mirror in /etc/apt that has the directories of Debian's own",
         )
     names = {name for name, _ in missing}
     return ConfigError(
         f"apt brought no {', '.join(f'{name} for {architecture}' for name, architecture in missing)}",
         why=[f"it brought {name} for {each}" for name, each in sorted(brought) if name in names],
-        do="correct the architecture in the lock, or take the package out",
+        remedy="correct the architecture in the lock, or take the package out",
     )
 
 
-def _describe(downloads: Path, addresses: list[dict[str, str]], store: Store) -> list[Package]:
+def _describe(downloads: Path, addresses: list[dict[str, str]], store: Store) -> list[DebianPackage]:
     return [_package(downloads / address["file"], address["path"], store) for address in addresses]
 
 
-def _package(file: Path, path: str, store: Store) -> Package:
+def _package(file: Path, path: str, store: Store) -> DebianPackage:
     """Describe a package by what is in it, and keep it: the next run will want it."""
     content = file.read_bytes()
     control = deb.control(io.BytesIO(content), file.name)["control"].decode()
     fields: Mapping[str, str] = dict(_FIELD.findall(control))
-    package = Package(
+    package = DebianPackage(
         name=fields["Package"],
         version=fields["Version"],
         architecture=fields["Architecture"],
@@ -155,5 +155,6 @@ def _check_suite(suite: str, release: Path) -> None:
         raise ConfigError(
             f"the Debian packages are of {suite}, and this machine is not",
             why=f"/etc/os-release says {here[1] if here else 'nothing of Debian'}",
-            do=f"run this on Debian {suite} or in a container of it; `update-locks python` makes the other locks alone",
+            remedy=f"run this on Debian {suite} or in a container of it; `update-locks python` "
+            f"makes the other locks alone",
         )

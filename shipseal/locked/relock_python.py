@@ -51,14 +51,14 @@ async def relock_python(
             raise RemoteFailed(
                 f"uv could not lock {name}",
                 why=[failure.what, *failure.why],
-                do=_remedy(failure.why, f"correct {asked} or {name}, or try again later"),
+                remedy=_remedy(failure.why, f"correct {asked} or {name}, or try again later"),
             ) from failure
         made = lock_comments.keep(text, _read(output))
     try:
         locks.requirements(made, name)
     except ConfigError as refused:
         raise ConfigError(
-            f"what {asked} asks for cannot be locked", why=refused.what, do="name released packages there"
+            f"what {asked} asks for cannot be locked", why=refused.what, remedy="name released packages there"
         ) from refused
     return made
 
@@ -78,7 +78,7 @@ def _asked(source: Path) -> str:
     try:
         return text_of(source)
     except (OSError, ValueError) as failure:
-        raise ConfigError(f"{source} cannot be read", why=str(failure), do="make it, or restore it") from failure
+        raise ConfigError(f"{source} cannot be read", why=str(failure), remedy="make it, or restore it") from failure
 
 
 def _read(path: Path) -> str:

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from shipseal import shown
+from shipseal import terminal_text
 from shipseal.digest import Digest
-from shipseal.errors import Reason, ToolFailed, UsageError, VerificationFailed
+from shipseal.errors import FailureReason, ToolFailed, UsageError, VerificationFailed
 
 # A name that is one path component everywhere, and no option when it stands on a command line.
 _FILENAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._+~%!-]*")
@@ -37,7 +37,7 @@ def default_root(environment: Mapping[str, str]) -> Path:
 
 
 @dataclass(frozen=True)
-class Entry:
+class StoreEntry:
     """One file of a store; `size` is in bytes, `used` when it was last asked for, in seconds since 1970."""
 
     digest: Digest
@@ -83,14 +83,14 @@ class Store:
         """
         path = self._locate(digest)
         if path is None:
-            raise ToolFailed(f"{digest} is not in the store {self.root}", do=_FETCH, reason=Reason.MISSING)
+            raise ToolFailed(f"{digest} is not in the store {self.root}", remedy=_FETCH, reason=FailureReason.MISSING)
         _mark(path)
         actual = Digest.of_file(path)
         if actual != digest:
             raise VerificationFailed(
                 f"{path.name} was altered in the store {self.root}",
                 why=(f"expected {digest}", f"found    {actual}"),
-                do=f"{_FETCH}, which replaces it",
+                remedy=f"{_FETCH}, which replaces it",
             )
         return path
 
@@ -153,16 +153,16 @@ class Store:
             text = (self.root / "origins" / digest.hex).read_text(encoding="utf-8", errors="replace")
         except OSError:
             return UNKNOWN
-        return shown.line(text)[:300]
+        return terminal_text.line(text)[:300]
 
-    def entries(self) -> Iterator[Entry]:
+    def entries(self) -> Iterator[StoreEntry]:
         """Yield every entry, in the order of the digests."""
         directory = self.root / "sha256"
         for child in sorted(directory.iterdir()) if directory.is_dir() else ():
             digest = Digest("sha256", child.name)
             path = self._locate(digest)
             if path:
-                yield Entry(digest, path, path.stat().st_size, path.parent.stat().st_mtime)
+                yield StoreEntry(digest, path, path.stat().st_size, path.parent.stat().st_mtime)
 
     def open_lock(self, name: str, mode: int = 0o600) -> int:
         """Open a file that runs hold a lock on; raise as `receive` does when it cannot be written.
@@ -180,7 +180,7 @@ class Store:
             return None
         except OSError as failure:
             raise UsageError(
-                f"the store {self.root} cannot be read", why=str(failure), do="name another with --store"
+                f"the store {self.root} cannot be read", why=str(failure), remedy="name another with --store"
             ) from failure
         return files[0] if len(files) == 1 else None
 
@@ -225,12 +225,12 @@ class Store:
             yield
         except OSError as failure:
             if failure.errno in (errno.ENOSPC, errno.EDQUOT):
-                do = "make room there, or name another store with --store"
-                raise ToolFailed(f"no space left in the store {self.root} for {what}", do=do) from failure
+                remedy = "make room there, or name another store with --store"
+                raise ToolFailed(f"no space left in the store {self.root} for {what}", remedy=remedy) from failure
             raise UsageError(
                 f"the store {self.root} cannot be written ({what})",
                 why=failure.strerror or str(failure),
-                do="fill it as the user it belongs to, or name another with --store",
+                remedy="fill it as the user it belongs to, or name another with --store",
             ) from failure
 
 

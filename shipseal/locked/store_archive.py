@@ -44,7 +44,7 @@ def export(store: Store, digests: Collection[Digest], file: Path) -> None:
                     _write(archive, name, stream, status.st_size, status.st_mode & 0o777)
         part.replace(file)
     except OSError as failure:
-        raise UsageError(f"{file} cannot be written", why=str(failure), do="name another file") from failure
+        raise UsageError(f"{file} cannot be written", why=str(failure), remedy="name another file") from failure
     finally:
         part.unlink(missing_ok=True)
 
@@ -68,7 +68,7 @@ def import_(store: Store, file: Path) -> int:
             store.receive(content, name[2], digest, executable=bool(member.mode & 0o100))
             missing.remove(digest)
     if missing:
-        raise UsageError(f"{file} ends before {len(missing)} of its {count} entries", do="copy it again, whole")
+        raise UsageError(f"{file} ends before {len(missing)} of its {count} entries", remedy="copy it again, whole")
     return count
 
 
@@ -86,7 +86,7 @@ def _announced(archive: tarfile.TarFile, file: Path) -> set[Digest]:
     first = archive.next()
     content = archive.extractfile(first) if first and first.isreg() and first.name == _INDEX else None
     if first is None or content is None or first.size > _INDEX_LIMIT:
-        raise UsageError(f"{file} is no exported store", do="make it with `shipseal store export FILE`")
+        raise UsageError(f"{file} is not an exported store", remedy="make it with `shipseal store export FILE`")
     return {Digest.parse(text) for text in json.loads(content.read())}
 
 
@@ -97,5 +97,5 @@ def _reading(file: Path) -> Iterator[tarfile.TarFile]:
             yield archive
     except (tarfile.TarError, OSError, ValueError, TypeError, RecursionError) as failure:
         raise UsageError(
-            f"{file} cannot be read as an exported store", why=str(failure), do="copy it again, or export it again"
+            f"{file} cannot be read as an exported store", why=str(failure), remedy="copy it again, or export it again"
         ) from failure

@@ -14,7 +14,7 @@ from datetime import timedelta
 
 from shipseal.digest import Digest
 from shipseal.errors import ShipsealError, UsageError
-from shipseal.locked.store import Entry, Store
+from shipseal.locked.store import Store, StoreEntry
 
 UNUSED_DAYS = 30
 _ABANDONED = timedelta(days=1)  # after that a half-written entry belongs to no running process
@@ -46,12 +46,14 @@ def unused_by_others(store: Store) -> Iterator[None]:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
     except BlockingIOError:
-        raise UsageError(f"a run is using the store {store.root}", do="wait for it, and clean the store then") from None
+        raise UsageError(
+            f"a run is using the store {store.root}", remedy="wait for it, and clean the store then"
+        ) from None
     finally:
         os.close(handle)
 
 
-def stale(store: Store, keep: Collection[Digest], unused: timedelta) -> list[Entry]:
+def stale(store: Store, keep: Collection[Digest], unused: timedelta) -> list[StoreEntry]:
     """Return the entries that `keep` does not name and that nobody has asked for in a time, in order of their digests.
 
     Args:
@@ -63,7 +65,7 @@ def stale(store: Store, keep: Collection[Digest], unused: timedelta) -> list[Ent
     return [entry for entry in store.entries() if entry.digest not in keep and entry.used <= before]
 
 
-def remove(store: Store, entries: Collection[Entry]) -> None:
+def remove(store: Store, entries: Collection[StoreEntry]) -> None:
     """Remove entries, and what killed runs left half-written; raise `UsageError` where that may not be written."""
     with store.writing("the removal of entries"):
         for entry in entries:

@@ -25,14 +25,14 @@ from shipseal.locked.fetch_tools import USERS, at_once, build, timed, toolchain
 from shipseal.locked.inputs import Inputs
 from shipseal.locked.listing import Item
 from shipseal.locked.locks import LockedTool
-from shipseal.locked.mirror_places import Place
+from shipseal.locked.mirror_places import MirrorLocation
 from shipseal.locked.store import Store
 from shipseal.tools import download
 from shipseal.tools.toolbox import Toolbox
 
 
 @dataclass(frozen=True)
-class Given:
+class MirrorCopy:
     """What a mirror gave for one tool: its digest; none, and why, where it lists it not or nothing came."""
 
     mirror: str
@@ -42,13 +42,13 @@ class Given:
 
 
 @dataclass(frozen=True)
-class Compared:
+class ToolComparison:
     """One tool for one platform: as locked, as built, as given."""
 
     tool: LockedTool
     platform: str
     built: Digest
-    given: tuple[Given, ...]
+    given: tuple[MirrorCopy, ...]
 
     @property
     def locked(self) -> Digest:
@@ -69,9 +69,9 @@ async def compare(
     tools: Toolbox,
     store: Store,
     sources: Path,
-    places: Sequence[Place],
+    places: Sequence[MirrorLocation],
     say: Callable[[str], None],
-) -> list[Compared]:
+) -> list[ToolComparison]:
     """Build tools from source and compare each with the lock and with mirrors.
 
     Args:
@@ -86,7 +86,7 @@ async def compare(
         ToolFailed: a build fails.
         RemoteFailed: a mirror cannot be read, or has none of the tools: nothing was compared with it.
     """
-    found: dict[str, Compared] = {}
+    found: dict[str, ToolComparison] = {}
     with tempfile.TemporaryDirectory(prefix="verify-tools-") as directory:
         scratch = Path(directory)
         given = {place.name: await _given(place, inputs, Store(scratch / "arriving"), say) for place in places}
@@ -103,7 +103,7 @@ async def compare(
                     digest = await anyio.to_thread.run_sync(Digest.of_file, built)
                     built.unlink()
                 offered = tuple(each[tool.name] for each in given.values())
-                found[tool.name] = Compared(tool, inputs.platform, digest, offered)
+                found[tool.name] = ToolComparison(tool, inputs.platform, digest, offered)
 
             for number, tool in enumerate(inputs.tools, 1):
                 group.start_soon(one, tool, number)
@@ -114,21 +114,23 @@ def chosen(inputs: Inputs, names: Sequence[str]) -> tuple[LockedTool, ...]:
     """Return the tools of these names, all where none is named; raise `UsageError` for one that is not locked."""
     locked = {tool.name: tool for tool in inputs.tools}
     if unknown := [name for name in names if name not in locked]:
-        raise UsageError(f"no locked tool is called {unknown[0]}", do=f"name some of {', '.join(locked)}, or none")
+        raise UsageError(f"no locked tool is called {unknown[0]}", remedy=f"name some of {', '.join(locked)}, or none")
     return tuple(tool for name, tool in locked.items() if not names or name in names)
 
 
-async def _given(place: Place, inputs: Inputs, store: Store, say: Callable[[str], None]) -> dict[str, Given]:
+async def _given(
+    place: MirrorLocation, inputs: Inputs, store: Store, say: Callable[[str], None]
+) -> dict[str, MirrorCopy]:
     """Return what a mirror gives for each tool."""
     try:
         listed = await anyio.to_thread.run_sync(mirrors.listed_by, place, inputs)
     except download.FAILURES as failure:
-        raise RemoteFailed(f"{place.name} cannot be read as a mirror", why=download.told(failure)) from failure
-    given: dict[str, Given] = {}
+        raise RemoteFailed(f"{place.name} cannot be read as a mirror", why=download.failure_text(failure)) from failure
+    given: dict[str, MirrorCopy] = {}
     for tool in inputs.tools:
         item = listed.get(tool.digest(inputs.platform))
         if item is None:
-            given[tool.name] = Given(place.name, None, "it does not list it", listed=False)
+            given[tool.name] = MirrorCopy(place.name, None, "it does not list it", listed=False)
             continue
         say(f"reading {tool.name} {tool.version} from {place.name}")
         given[tool.name] = await anyio.to_thread.run_sync(_read, place, item, store, abandon_on_cancel=True)
@@ -136,24 +138,24 @@ async def _given(place: Place, inputs: Inputs, store: Store, say: Callable[[str]
         raise RemoteFailed(
             f"{place.name} has none of these tools for {inputs.platform}",
             why=[f"{name}: {each.why}" for name, each in given.items()],
-            do="put them there by `shipseal store push`, with the locks of this checkout",
+            remedy="put them there by `shipseal store push`, with the locks of this checkout",
         )
     return given
 
 
-def _read(place: Place, item: Item, store: Store) -> Given:
+def _read(place: MirrorLocation, item: Item, store: Store) -> MirrorCopy:
     with store.arriving(item.digest) as file:
         try:
             mirrors.receive(place, item, file, store, lambda _: None)
             found = hashlib.file_digest(cast(BufferedRandom, file), "sha256")
-            return Given(place.name, Digest("sha256", found.hexdigest()))
+            return MirrorCopy(place.name, Digest("sha256", found.hexdigest()))
         except download.FAILURES as failure:
-            return Given(place.name, None, f"it does not come: {download.told(failure)}")
+            return MirrorCopy(place.name, None, f"it does not come: {download.failure_text(failure)}")
         finally:
             file.truncate(0)  # the next mirror has to give all of it
 
 
-def _came(given: Given) -> bool:
+def _came(given: MirrorCopy) -> bool:
     return given.digest is not None
 
 

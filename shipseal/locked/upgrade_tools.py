@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipseal.errors import ConfigError, Reason, RemoteFailed, ToolFailed, UsageError
+from shipseal.errors import ConfigError, FailureReason, RemoteFailed, ToolFailed, UsageError
 from shipseal.locked.fetch_tools import environment
 from shipseal.locked.locks import LockedTool
 from shipseal.tools.toolbox import Toolbox
@@ -78,7 +78,7 @@ async def upgrade_graphs(
         raise RemoteFailed(
             "no versions of any tool can be listed",
             why=sorted(set(unlisted)),
-            do="modules come from the proxy that `go env GOPROXY` names: see whether this machine reaches it",
+            remedy="modules come from the proxy that `go env GOPROXY` names: see whether this machine reaches it",
         )
     return left
 
@@ -87,7 +87,7 @@ def require_known(keep: Collection[str], locked: Iterable[str]) -> None:
     """Raise `UsageError` for a tool to keep that no lock names."""
     names = set(locked)
     if unknown := sorted(set(keep) - names):
-        raise UsageError(f"no lock names a tool {unknown[0]}", do=f"name some of {', '.join(sorted(names))}")
+        raise UsageError(f"no lock names a tool {unknown[0]}", remedy=f"name some of {', '.join(sorted(names))}")
 
 
 def own(module: Path, tool: LockedTool) -> bool:
@@ -111,7 +111,7 @@ def holding(module: Path, tool: LockedTool) -> tuple[str, str]:
     ]
     if not names:
         raise ConfigError(
-            f"{module} does not require {tool.package}", do=f"run `go get -tool {tool.package}@latest` there"
+            f"{module} does not require {tool.package}", remedy=f"run `go get -tool {tool.package}@latest` there"
         )
     name = max(names, key=len)
     return name, required[name]
@@ -122,7 +122,9 @@ def _newest(answer: bytes, version: str) -> str:
     try:
         listed = json.loads(answer).get("Versions") or ()
     except (ValueError, AttributeError, RecursionError) as error:
-        raise ToolFailed("go lists versions that nobody can read", why=str(error), reason=Reason.EXITED) from error
+        raise ToolFailed(
+            "go lists versions that nobody can read", why=str(error), reason=FailureReason.EXITED
+        ) from error
     releases = {_order(str(each)): str(each).removeprefix("v") for each in listed if _RELEASE.fullmatch(str(each))}
     newest = max(releases, default=(0, 0, 0))
     return releases[newest] if newest > _order(f"v{version.partition('-')[0]}") else ""

@@ -21,7 +21,7 @@ _MACHINES = {"linux/amd64": ("x86_64", 5), "linux/arm64": ("aarch64", 17)}  # an
 
 
 @dataclass(frozen=True)
-class Target:
+class WheelTarget:
     """Where wheels will be installed.
 
     Args:
@@ -57,27 +57,27 @@ class Wheel:
         return f"pkg:pypi/{self.name}@{self.version}"
 
 
-def running() -> Target:
+def running() -> WheelTarget:
     """Return the interpreter that runs this as a target."""
     environment = {key: str(value) for key, value in default_environment().items()}
-    return Target("this machine", environment, tuple(sys_tags()))
+    return WheelTarget("this machine", environment, tuple(sys_tags()))
 
 
-def image(platform: str, runtime: Runtime = BOOKWORM) -> Target:
+def image(platform: str, runtime: Runtime = BOOKWORM) -> WheelTarget:
     """Return an image's interpreter on a platform; raise `ConfigError` for a platform that images are not made for."""
     if platform not in _MACHINES:
         raise ConfigError(
-            f"no image can be made for {platform}", do=f"name platforms among {', '.join(sorted(_MACHINES))}"
+            f"no image can be made for {platform}", remedy=f"name platforms among {', '.join(sorted(_MACHINES))}"
         )
     machine, oldest = _MACHINES[platform]
     platforms = tuple(_manylinux(machine, oldest, runtime.glibc))
     python = runtime.version
     interpreter = f"cp{python[0]}{python[1]}"
     tags = (*cpython_tags(python, [interpreter], platforms), *compatible_tags(python, interpreter, platforms))
-    return Target(platform, _environment(machine, runtime), tags, platforms)
+    return WheelTarget(platform, _environment(machine, runtime), tags, platforms)
 
 
-def choose(requirement: Requirement, names: Mapping[Digest, str], target: Target) -> Wheel | None:
+def choose(requirement: Requirement, names: Mapping[Digest, str], target: WheelTarget) -> Wheel | None:
     """Return the best of the wheels at hand that the lock allows and the target takes; None when there is none.
 
     Args:
@@ -109,7 +109,7 @@ def _tags(filename: str, requirement: Requirement) -> frozenset[Tag]:
     if name != requirement.name or version != Version(requirement.version):
         raise ConfigError(
             f"{requirement.where}: a hash of {requirement} belongs to {filename}",
-            do="make the lock again with `shipseal update-locks`",
+            remedy="make the lock again with `shipseal update-locks`",
         )
     return tags
 

@@ -18,7 +18,7 @@ from shipseal.oci import documents
 from shipseal.oci.documents import Descriptor, Layer
 from shipseal.oci.layer import Entry, tar
 from shipseal.oci.layout import Layout
-from shipseal.oci.shared import one_file
+from shipseal.oci.layout_copy import one_file
 
 _THREADS = 2
 

@@ -20,7 +20,7 @@ def altered(what: str, digest: Digest, *why: str) -> VerificationFailed:
     return VerificationFailed(
         f"{what} was altered: {digest}",
         why=why,
-        do="do not use this image; publish it again from a run that you trust",
+        remedy="do not use this image; publish it again from a run that you trust",
     )
 
 

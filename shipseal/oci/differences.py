@@ -29,7 +29,7 @@ _DERIVED = (".dist-info/RECORD", ".md5sums")
 
 
 @dataclass(frozen=True)
-class Side:
+class ComparedImage:
     """One of two images: what to call it, where it is, and which index."""
 
     name: str
@@ -49,7 +49,7 @@ class Side:
         return OciManifest.of(self.layout.read(platform.digest), platform.digest, "a manifest of the image")
 
 
-def first_difference(one: Side, other: Side) -> list[str]:
+def first_difference(one: ComparedImage, other: ComparedImage) -> list[str]:
     """Return where two images first differ and what each has there, in lines; none when every byte is the same.
 
     Raises:
@@ -69,7 +69,7 @@ def first_difference(one: Side, other: Side) -> list[str]:
     return ["the index", *_fields(one, other, one.document(one.digest), other.document(other.digest))]
 
 
-def _manifests(one: Side, other: Side, ours: PlatformManifest, theirs: PlatformManifest) -> list[str]:
+def _manifests(one: ComparedImage, other: ComparedImage, ours: PlatformManifest, theirs: PlatformManifest) -> list[str]:
     mine, its = one.manifest(ours), other.manifest(theirs)
     for number, (layer, counterpart) in enumerate(zip_longest(mine.layers, its.layers)):
         if layer is None or counterpart is None:
@@ -83,7 +83,7 @@ def _manifests(one: Side, other: Side, ours: PlatformManifest, theirs: PlatformM
     return ["the manifest", *_fields(one, other, mine.as_json(), its.as_json())]
 
 
-def _layers(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
+def _layers(one: ComparedImage, other: ComparedImage, ours: Path, theirs: Path) -> list[str]:
     try:
         return _files(one, other, ours, theirs) or _streams(ours, theirs)
     except (
@@ -96,7 +96,7 @@ def _layers(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
         raise VerificationFailed("a layer cannot be read", why=str(error)) from error
 
 
-def _files(one: Side, other: Side, ours: Path, theirs: Path) -> list[str]:
+def _files(one: ComparedImage, other: ComparedImage, ours: Path, theirs: Path) -> list[str]:
     derived: list[str] = []
     with _archive(ours) as mine, _archive(theirs) as its:
         for member, counterpart in zip_longest(mine, its):
@@ -124,7 +124,7 @@ def _archive(layer: Path) -> Iterator[tarfile.TarFile]:
         yield archive
 
 
-class _Readable(Protocol):
+class _ReadableBlob(Protocol):
     def read(self, size: int, /) -> bytes:
         """Return at most so many bytes, and none at the end."""
 
@@ -132,7 +132,7 @@ class _Readable(Protocol):
 Member = tuple[tarfile.TarFile, tarfile.TarInfo | None]
 
 
-def _members(one: Side, other: Side, ours: Member, theirs: Member) -> list[str]:
+def _members(one: ComparedImage, other: ComparedImage, ours: Member, theirs: Member) -> list[str]:
     mine, its = ours[1], theirs[1]
     if mine is None or its is None or mine.name != its.name:
         return [
@@ -153,7 +153,7 @@ def _members(one: Side, other: Side, ours: Member, theirs: Member) -> list[str]:
     return []
 
 
-def _offset(mine: _Readable, its: _Readable) -> int | None:
+def _offset(mine: _ReadableBlob, its: _ReadableBlob) -> int | None:
     """Return where two streams first differ, in bytes, or None when they do not."""
     at = 0
     while True:
@@ -166,7 +166,7 @@ def _offset(mine: _Readable, its: _Readable) -> int | None:
         at += len(pieces[0])
 
 
-def _fields(one: Side, other: Side, ours: object, theirs: object) -> list[str]:
+def _fields(one: ComparedImage, other: ComparedImage, ours: object, theirs: object) -> list[str]:
     """Return the first field in which two documents differ."""
     path, mine, its = next(_walk(ours, theirs, ""), ("", ours, theirs))
     return [f"field {path or '(order or white space)'}", f"{one.name} {_short(mine)}", f"{other.name} {_short(its)}"]

@@ -83,7 +83,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Runtime:
+class ContainerConfig:
     """How a container of the image starts (config.md, "config")."""
 
     entrypoint: Sequence[str]
@@ -93,7 +93,7 @@ class Runtime:
     labels: Mapping[str, str]
 
 
-def config(platform: str, runtime: Runtime, layers: Sequence[Layer]) -> bytes:
+def config(platform: str, runtime: ContainerConfig, layers: Sequence[Layer]) -> bytes:
     """Return the image configuration for one platform."""
     return canonical(
         {

@@ -92,7 +92,7 @@ def check(layers: Sequence[Iterable[Entry]]) -> None:
         key = directory.casefold()
         if key in files:
             below = min(path for path in files.values() if path.startswith(f"{directory}/"))
-            raise SubjectFailed(f"{below} lies below {files[key]}, which is a file", do=REMEDY)
+            raise SubjectFailed(f"{below} lies below {files[key]}, which is a file", remedy=REMEDY)
         if directories.setdefault(key, directory) != directory:
             _refuse_pair(directories[key], directory)
 
@@ -108,8 +108,8 @@ def directories_of(paths: Iterable[str]) -> set[str]:
 
 def _refuse_pair(one: str, other: str) -> None:
     if one == other:
-        raise SubjectFailed(f"two packages bring {one}", do=REMEDY)
-    raise SubjectFailed(f"{one} and {other} differ in case only", do=REMEDY)
+        raise SubjectFailed(f"two packages bring {one}", remedy=REMEDY)
+    raise SubjectFailed(f"{one} and {other} differ in case only", remedy=REMEDY)
 
 
 def _check_link(entry: Entry) -> None:
@@ -119,7 +119,7 @@ def _check_link(entry: Entry) -> None:
         if depth < 0:
             break
     if entry.link.startswith("/") or depth < 0:
-        raise SubjectFailed(f"{entry.path} links to {entry.link}, which leaves the image", do=REMEDY)
+        raise SubjectFailed(f"{entry.path} links to {entry.link}, which leaves the image", remedy=REMEDY)
 
 
 def _in_order(directories: set[str]) -> Callable[[str], bytes]:

@@ -11,8 +11,8 @@ from shipseal.digest import Digest
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.oci.bytes import altered, checked_json
 from shipseal.oci.documents import LAYOUT_FILE, MANIFEST, layout_file
+from shipseal.oci.layout_copy import copy_layouts
 from shipseal.oci.models import OciIndex, OciManifest
-from shipseal.oci.shared import copy_layouts
 from shipseal.platforms import platform_name
 
 _LARGEST_LIST, _LARGEST_READ = 16 << 20, 64 << 20  # bytes: of index.json, and of a blob that is held in memory
@@ -54,7 +54,7 @@ class Layout:
             raise VerificationFailed(
                 f"{path} does not list the image {digest}",
                 why=f"its index.json lists {len(layout.listed())} manifests",
-                do="make the layout again: its blobs alone are no image",
+                remedy="make the layout again: its blobs alone are not an image",
             )
         return layout
 
@@ -75,7 +75,7 @@ class Layout:
             raise UsageError(
                 f"{self.path} holds {len(found)} images",
                 why=sorted(found),
-                do="give a layout that lists one image index",
+                remedy="give a layout that lists one image index",
             )
         return Digest.parse(found.pop())
 
@@ -84,12 +84,12 @@ class Layout:
         file = self.path / "index.json"
         try:
             if not stat.S_ISREG(file.stat().st_mode) or file.stat().st_size > _LARGEST_LIST:
-                raise ValueError("index.json is no file, or too large")
+                raise ValueError("index.json is not a file, or too large")
             listed = json.loads(file.read_bytes())["manifests"]
             return [{**item, "digest": str(item["digest"])} for item in listed]
         except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise VerificationFailed(
-                f"{self.path} is not an OCI layout", why=f"{type(error).__name__}: {error}", do="name one that is"
+                f"{self.path} is not an OCI layout", why=f"{type(error).__name__}: {error}", remedy="name one that is"
             ) from error
 
     def blob(self, digest: Digest) -> Path:
@@ -102,7 +102,7 @@ class Layout:
         try:
             found = file.stat()
             if not stat.S_ISREG(found.st_mode) or found.st_size > _LARGEST_READ:
-                why = f"it is no file of less than {_LARGEST_READ} bytes"
+                why = f"it is not a file of less than {_LARGEST_READ} bytes"
                 raise VerificationFailed(f"{digest} cannot be read in {self.path}", why=why)
             return file.read_bytes()
         except OSError as error:
@@ -171,7 +171,7 @@ class Layout:
         """Check a blob of any size without holding it in memory."""
         try:
             if not stat.S_ISREG(self.blob(digest).stat().st_mode):
-                raise VerificationFailed(f"{what} is no file: {digest}")
+                raise VerificationFailed(f"{what} is not a file: {digest}")
             actual = Digest.of_file(self.blob(digest))
         except OSError as error:
             raise VerificationFailed(f"{what} is missing: {digest}", why=error.strerror or "") from error

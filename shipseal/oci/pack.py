@@ -38,7 +38,7 @@ Content = bytes | Path
 
 
 @dataclass(frozen=True)
-class Member:
+class PackMember:
     """A file in a pack; `size` is in bytes."""
 
     name: str
@@ -61,10 +61,10 @@ class Pack:
     """
 
     about: Mapping[str, Any]
-    members: tuple[Member, ...]
+    members: tuple[PackMember, ...]
 
 
-def write(file: Path, about: Mapping[str, Any], content: Mapping[str, Content]) -> Member:
+def write(file: Path, about: Mapping[str, Any], content: Mapping[str, Content]) -> PackMember:
     """Write a pack; what had the name before is replaced when it is whole. Return its name, digest and size.
 
     Args:
@@ -76,7 +76,9 @@ def write(file: Path, about: Mapping[str, Any], content: Mapping[str, Content]) 
         UsageError: the file cannot be written, or a name is none that a pack can hold.
     """
     if odd := [name for name in content if not _NAME.fullmatch(name)]:
-        raise UsageError(f"a pack cannot hold {odd[0][:200]!a}", do="give the file a name of letters, digits, . _ -")
+        raise UsageError(
+            f"a pack cannot hold {odd[0][:200]!a}", remedy="give the file a name of letters, digits, . _ -"
+        )
     members = tuple(_member(name, content[name]) for name in sorted(content))
     if large := [each.name for each in members if each.size > _LARGEST]:
         raise UsageError(f"a pack cannot hold {large[0]}", why=f"it has more than {_LARGEST} bytes")
@@ -93,7 +95,7 @@ def write(file: Path, about: Mapping[str, Any], content: Mapping[str, Content]) 
         written = _member(file.name, part)
         part.replace(file)
     except OSError as failure:
-        raise UsageError(f"{file} cannot be written", why=str(failure), do="name another file") from failure
+        raise UsageError(f"{file} cannot be written", why=str(failure), remedy="name another file") from failure
     finally:
         part.unlink(missing_ok=True)
     return written
@@ -116,7 +118,7 @@ def unpack(file: Path, target: Path) -> Pack:
                 raise _altered(file, "what follows the last member is not the end")
     except OSError as failure:
         raise UsageError(
-            f"{file} cannot be read", why=str(failure), do="name a file that `pack` has written"
+            f"{file} cannot be read", why=str(failure), remedy="name a file that `pack` has written"
         ) from failure
     return pack
 
@@ -125,7 +127,7 @@ def _read_index(archive: IO[bytes], file: Path) -> Pack:
     header = archive.read(_BLOCK)
     size = _size(header)
     if size is None or size > _LARGEST_INDEX or header != _header(INDEX, size):
-        raise UsageError(f"{file} is no evidence pack", do="make one with `shipseal pack`")
+        raise UsageError(f"{file} is not a valid evidence pack", remedy="make one with `shipseal pack`")
     data = archive.read(size)
     if archive.read(-size % _BLOCK).strip(b"\0"):
         raise _altered(file, f"{INDEX} is not as long as it says")
@@ -136,7 +138,7 @@ def _read_index(archive: IO[bytes], file: Path) -> Pack:
         raise UsageError(
             f"{file} is {'cut short' if there < wanted else 'longer than it says'}",
             why=f"it has {there} bytes, and what it announces takes {wanted}",
-            do="copy it again, whole",
+            remedy="copy it again, whole",
         )
     return pack
 
@@ -147,7 +149,9 @@ def _parse(data: bytes, file: Path) -> Pack:
         if said["format"] != FORMAT:
             raise UsageError(f"{file} is a pack of another format", why=str(said["format"])[:200])
         listed = said.pop("members")
-        members = tuple(Member(str(each["name"]), Digest.parse(each["digest"]), int(each["size"])) for each in listed)
+        members = tuple(
+            PackMember(str(each["name"]), Digest.parse(each["digest"]), int(each["size"])) for each in listed
+        )
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise _altered(file, f"its {INDEX} cannot be read: {type(error).__name__}: {error}"[:300]) from error
     names = [each.name for each in members]
@@ -158,7 +162,7 @@ def _parse(data: bytes, file: Path) -> Pack:
     return Pack(said, members)
 
 
-def _take(archive: IO[bytes], member: Member, target: Path, file: Path) -> None:
+def _take(archive: IO[bytes], member: PackMember, target: Path, file: Path) -> None:
     if archive.read(_BLOCK) != _header(member.name, member.size):
         raise _altered(file, f"where {member.name} is announced there is something else")
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -187,10 +191,10 @@ def _size(header: bytes) -> int | None:
         return None
 
 
-def _member(name: str, content: Content) -> Member:
+def _member(name: str, content: Content) -> PackMember:
     if isinstance(content, bytes):
-        return Member(name, Digest.of(content), len(content))
-    return Member(name, Digest.of_file(content), content.stat().st_size)
+        return PackMember(name, Digest.of(content), len(content))
+    return PackMember(name, Digest.of_file(content), content.stat().st_size)
 
 
 @contextmanager
@@ -214,5 +218,5 @@ def _altered(file: Path, why: str) -> VerificationFailed:
     return VerificationFailed(
         f"{file} is not as `pack` writes it",
         why=why,
-        do="do not use it; have it packed again from the image's registry",
+        remedy="do not use it; have it packed again from the image's registry",
     )

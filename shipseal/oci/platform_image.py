@@ -49,7 +49,7 @@ class Built:
             if not blob.is_file() or Digest.of_file(blob) != digest:
                 raise VerificationFailed(
                     f"a layer of the image is missing or was altered: {digest}",
-                    do="run `shipseal stage image` again",
+                    remedy="run `shipseal stage image` again",
                 )
             with tarfile.open(blob, "r:gz") as archive:
                 # Python 3.11.0 to 3.11.3, Debian 12's among them, have no filters; what is unpacked is our own writing.

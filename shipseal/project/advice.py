@@ -36,15 +36,17 @@ class Advised(SubjectFailed):
     refused: bool = False
 
 
-def ended(what: str, said: Sequence[str], do: str) -> SubjectFailed:
+def ended(what: str, said: Sequence[str], remedy: str) -> SubjectFailed:
     """Return the failure of a service that ended by itself, with the directories that it wanted to write."""
     directories, modules = written_to(said), looked_for(said)
     if modules:
-        do = f'write [image] modules = ["{modules[-1]}"], which no statement shows; or lock what has it'
+        remedy = f'write [image] modules = ["{modules[-1]}"], which no statement shows; or lock what has it'
     if directories:
         listed = ", ".join(f'"{each}"' for each in directories)
-        do = f"write [smoke] writable = [{listed}], if it has a volume there where it runs; or have it write nothing"
-    failure = Advised(what, why=said[-_SHOWN:], do=do)
+        remedy = (
+            f"write [smoke] writable = [{listed}], if it has a volume there where it runs; or have it write nothing"
+        )
+    failure = Advised(what, why=said[-_SHOWN:], remedy=remedy)
     failure.writable, failure.modules = directories, modules[-1:]
     return failure
 
@@ -52,16 +54,16 @@ def ended(what: str, said: Sequence[str], do: str) -> SubjectFailed:
 def unanswered(failed: Sequence[SmokeAnswer], asked: int, said: Sequence[str], elsewhere: str) -> SubjectFailed:
     """Return the failure of a service whose answers are wrong; `elsewhere` is where its health path leads."""
     broken = any(each.status >= 500 or not each.status for each in failed)  # it knows why
-    do = "see smoke/log.txt for what the service said; a module that is missing goes into image.modules"
+    remedy = "see smoke/log.txt for what the service said; a module that is missing goes into image.modules"
     if elsewhere:
-        do = f"write [service] health = {json.dumps(elsewhere)}, where that leads, or another path that is a 200"
+        remedy = f"write [service] health = {json.dumps(elsewhere)}, where that leads, or another path that is a 200"
     failure = Advised(
         f"the image does not answer as it should: {len(failed)} of {asked} requests failed",
         why=[
             *(f"{each.method} {each.path}: {wrong}" for each in failed for wrong in each.wrong),
             *(said[-_SHOWN:] if broken else ()),
         ],
-        do=do,
+        remedy=remedy,
     )
     failure.health = elsewhere
     failure.refused = bool(failed) and failed[0].status >= 400

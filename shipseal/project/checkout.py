@@ -112,7 +112,9 @@ def work_tree(root: Path) -> WorkTree | None:
     except Exception as error:  # what Dulwich raises for what is broken has no common base
         raise _unreadable(top, error) from error
     if Path(repository.path).resolve() != top.resolve():
-        raise ConfigError(f"the files of {top}/.git are in {repository.path}", do="unset core.worktree, or use a clone")
+        raise ConfigError(
+            f"the files of {top}/.git are in {repository.path}", remedy="unset core.worktree, or use a clone"
+        )
     return WorkTree(top, repository)
 
 
@@ -121,9 +123,9 @@ def _unreadable(top: Path, error: Exception) -> ConfigError:
         return ConfigError(
             f"{top} is a git worktree whose repository is not here",
             why=(top / ".git").read_text(errors="replace")[:200].strip(),
-            do="use a clone of it: `git clone` takes a worktree as well",
+            remedy="use a clone of it: `git clone` takes a worktree as well",
         )
-    return ConfigError(f"{top}/.git cannot be read", why=str(error), do="see what `git status` says there")
+    return ConfigError(f"{top}/.git cannot be read", why=str(error), remedy="see what `git status` says there")
 
 
 def submodule(path: Path) -> Iterator[Path]:
@@ -180,7 +182,7 @@ def _files(root: Path, path: Path) -> list[Path]:
     for each in found:
         if not (each.is_symlink() or each.is_file()):
             raise SubjectFailed(
-                f"{each.relative_to(root)} is neither a file nor a link", do="remove it, or have git ignore it"
+                f"{each.relative_to(root)} is neither a file nor a link", remedy="remove it, or have git ignore it"
             )
     return found
 
@@ -199,7 +201,7 @@ def copy(root: Path, path: Path, target: Path) -> None:
         raise SubjectFailed(
             f"git has no file in {path.relative_to(root)}",
             why="what it ignores is in no commit, and so in no image",
-            do="commit the files, or correct the path in pipeline.toml",
+            remedy="commit the files, or correct the path in pipeline.toml",
         )
     target.parent.mkdir(parents=True, exist_ok=True)
     if path.is_dir():
@@ -226,7 +228,7 @@ def _copy_one(path: Path, base: Path, target: Path) -> None:
         aim = path.readlink()
         if aim.is_absolute() or not path.resolve().is_relative_to(base.resolve()):
             raise SubjectFailed(
-                f"{path} is a link to {aim}", why=f"that is not in {base}", do="put the file itself there"
+                f"{path} is a link to {aim}", why=f"that is not in {base}", remedy="put the file itself there"
             )
         target.symlink_to(aim)
         return

@@ -19,8 +19,8 @@ from shipseal.digest import Digest, split_repository
 from shipseal.disk import text_of
 from shipseal.errors import ConfigError
 from shipseal.project import reads
+from shipseal.project.config_errors import say
 from shipseal.project.deploy import Deploy
-from shipseal.project.misconfigured import say
 from shipseal.project.reads import DEFAULT_POLICY, DEFAULT_SOURCE, FILENAME
 from shipseal.project.section import Anywhere, Inside, Key, Line, Section, Variable, each_once
 from shipseal.project.smoke import SmokeRequest, Writable
@@ -98,7 +98,7 @@ class Smoke(Section):
         return self
 
 
-class Image(Section):
+class ImageSection(Section):
     """Where the image will live, and what goes into it beside the service and its locked wheels."""
 
     repository: Annotated[str, AfterValidator(_repository)]
@@ -129,7 +129,7 @@ class Image(Section):
         return self
 
 
-class Policy(Section):
+class PolicySection(Section):
     """Where the rules are: rules.toml, waivers.toml, verification.toml, vex/."""
 
     directory: Inside = Path(DEFAULT_POLICY)
@@ -147,7 +147,7 @@ class InputsFrom(Section):
     mirrors: tuple[Annotated[str, Field(pattern=r"^(oci|https)://[!-~]+$")], ...] = ()
 
 
-class Registry(Section):
+class RegistrySection(Section):
     """How a release's registry is reached, and whether a release is tagged `latest`. The dry run starts its own."""
 
     plain_http: bool = False
@@ -186,12 +186,12 @@ class Config(Section):
     document: dict[str, Any] = Field(exclude=True)
     service: Service
     test: Test
-    image: Image
+    image: ImageSection
     smoke: Smoke = Smoke.model_construct()
-    policy: Policy
+    policy: PolicySection
     inputs: InputsFrom = Field(default=InputsFrom.model_construct(), exclude=True)  # it decides nothing
     scan: Scan = Scan.model_construct()
-    registry: Registry = Registry.model_construct()
+    registry: RegistrySection = RegistrySection.model_construct()
     sign: Sign = Sign.model_construct()
     deploy: Deploy = Deploy.model_construct()
 
@@ -202,10 +202,10 @@ class Config(Section):
             document = reads.parse(text_of(path), str(path))
         except FileNotFoundError as error:
             raise ConfigError(
-                f"there is no {path}", do="run this in a project that has a pipeline.toml, or name one with --config"
+                f"there is no {path}", remedy="run this in a project with a pipeline.toml, or name one with --config"
             ) from error
         except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"{path} cannot be read", why=str(error), do="correct the file") from error
+            raise ConfigError(f"{path} cannot be read", why=str(error), remedy="correct the file") from error
         root = path.resolve().parent
         about = {"root": root, "file": path.resolve(), "document": document}
         try:
@@ -216,7 +216,7 @@ class Config(Section):
             raise ConfigError(
                 f"{path} asks for something that cannot be",
                 why=[say(problem, cls) for problem in error.errors()],
-                do="correct the file; docs/configuration.md describes every key",
+                remedy="correct the file; docs/configuration.md describes every key",
             ) from error
 
     @property
@@ -237,7 +237,7 @@ class Config(Section):
             if not (self.root / path).exists()
         ]
         if missing:
-            raise ConfigError(f"{FILENAME} names what is not there", why=missing, do="correct the path, or make it")
+            raise ConfigError(f"{FILENAME} names what is not there", why=missing, remedy="correct the path, or make it")
 
     def reads(self, name: str) -> tuple[Path, ...]:
         """Return the files and directories that a stage reads when it declares `name` in its row of the table."""

@@ -21,7 +21,7 @@ def parse(text: str, where: str) -> dict[str, Any]:
     try:
         return tomllib.loads(text)
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError(f"{where} cannot be read", why=str(error), do="correct the file") from error
+        raise ConfigError(f"{where} cannot be read", why=str(error), remedy="correct the file") from error
 
 
 def paths(document: Mapping[str, Any], name: str) -> tuple[str, ...]:

@@ -35,12 +35,12 @@ def take(clone: Path, revision: str, target: Path) -> None:
         VerificationFailed: an object is not what its name says, or a tree has a name that no file may have.
     """
     if len(revision) != 40 or not _DIGITS.issuperset(revision):
-        raise UsageError(f"{revision} names no commit"[:200], do="its name is 40 hexadecimal digits")
+        raise UsageError(f"{revision} names no commit"[:200], remedy="its name is 40 hexadecimal digits")
     try:
         source = Repo(str(clone))
     except Exception as error:  # what Dulwich raises for what is broken has no common base
         raise UsageError(
-            f"{clone} is no git clone", why=f"{type(error).__name__}: {error}"[:300], do="name one with --source"
+            f"{clone} is not a git clone", why=f"{type(error).__name__}: {error}"[:300], remedy="name one with --source"
         ) from error
     target.mkdir()
     with closing(source), closing(Repo.init(str(target))) as made:
@@ -67,7 +67,7 @@ class _Copy:
         """Copy a commit, with all of its files."""
         commit = self._object(name)
         if not isinstance(commit, Commit):
-            raise UsageError(f"{name.decode()} is no commit in {self._clone}")
+            raise UsageError(f"{name.decode()} is not a commit in {self._clone}")
         index = self._made.open_index()
         for path, mode, sha in self._tree(commit.tree, target, b"", 0):
             index[path] = IndexEntry(0, 0, 0, 0, mode, 0, 0, 0, sha)
@@ -78,7 +78,7 @@ class _Copy:
     ) -> Iterator[tuple[bytes, int, ObjectID]]:
         tree = self._object(name)
         if not isinstance(tree, Tree) or depth > _DEEPEST:
-            raise _hostile(inside, "it is no directory, or too deep")
+            raise _hostile(inside, "it is not a directory, or too deep")
         # As it is written: to Dulwich's own tree a second entry of a name is the only one.
         for entry, mode, digits in parse_tree(tree.as_raw_string(), sha_len=20):
             sha, whole = ObjectID(digits), inside + entry
@@ -98,7 +98,7 @@ class _Copy:
     def _file(self, name: ObjectID, mode: int, path: Path) -> None:
         blob = self._object(name)
         if not isinstance(blob, Blob):
-            raise _hostile(os.fsencode(path.name), "it is no file")
+            raise _hostile(os.fsencode(path.name), "it is not a file")
         if stat.S_ISLNK(mode):
             if b"\0" in blob.data:
                 raise _hostile(os.fsencode(path.name), "it leads nowhere")
@@ -116,7 +116,7 @@ class _Copy:
             raise UsageError(
                 f"{self._clone} does not have {name.decode()}",
                 why="it is the commit that was built, or belongs to it",
-                do="fetch it: `git fetch` that commit, and no shallow or partial clone of it",
+                remedy="fetch it: `git fetch` that commit, and no shallow or partial clone of it",
             ) from error
         except Exception as error:  # what Dulwich raises for what is broken has no common base
             raise VerificationFailed(
@@ -144,4 +144,4 @@ def _checked(name: bytes, inside: bytes) -> bytes:
 
 
 def _hostile(path: bytes, why: str) -> VerificationFailed:
-    return VerificationFailed(f"the commit holds {path[:200]!r}", why=why, do="do not build it")
+    return VerificationFailed(f"the commit holds {path[:200]!r}", why=why, remedy="do not build it")

@@ -25,7 +25,9 @@ def _key(name: str, info: ValidationInfo) -> str:
     """Return the address of a key in a service, or the path of its file: what an option of Cosign takes."""
     if "://" in name:
         if not _KEY_ADDRESS.fullmatch(name):
-            raise ValueError(f"{name} is no key: name a file, or awskms://, azurekms://, gcpkms:// or hashivault://…")
+            raise ValueError(
+                f"{name} is not a valid key: name a file, or awskms://, azurekms://, gcpkms:// or hashivault://…"
+            )
         return name
     return str(_from_root(Path(name), info)) if name else ""
 

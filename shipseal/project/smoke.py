@@ -5,7 +5,7 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, Field, JsonValue, model_validator
 
-from shipseal.checked import Checked
+from shipseal.validation import Checked
 
 _HeaderName = Annotated[str, Field(pattern=r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")]  # RFC 9110 5.6.2, a token
 _HeaderValue = Annotated[str, Field(pattern=r"^[\t -~]*$")]
@@ -31,7 +31,7 @@ class SmokeRequest(Checked):
         return self
 
 
-BESIDE = "/beside"
+MOUNT = "/beside"
 """Where the program sees what is lent to it."""
 
 
@@ -43,6 +43,6 @@ def _own(path: str) -> str:
     return path
 
 
-_NOT_THE_SERVICES = {"proc", "dev", "sys", BESIDE[1:], "emulator"}
+_NOT_THE_SERVICES = {"proc", "dev", "sys", MOUNT[1:], "emulator"}
 Writable = Annotated[str, Field(pattern=r"^/[A-Za-z0-9._/-]+$"), AfterValidator(_own)]
 """A directory of the image that a file system in memory is mounted on: its absolute path in its shortest form."""

@@ -12,7 +12,7 @@ from shipseal.disk import text_of
 from shipseal.errors import ConfigError, UsageError
 from shipseal.project.changelog import FILENAME, section
 from shipseal.project.config import Config
-from shipseal.shown import name
+from shipseal.terminal_text import name
 
 _TAGS = "refs/tags/"
 _WHOLE = 2  # numbers, which a line of versions has at most
@@ -32,7 +32,7 @@ def declared(config: Config) -> str:
         return ""
     except (OSError, ValueError, AttributeError, TypeError, InvalidVersion) as error:
         raise ConfigError(
-            f"{path} says no version that can be read", why=str(error), do="write one: version = '1.2.3'"
+            f"{path} says no version that can be read", why=str(error), remedy="write one: version = '1.2.3'"
         ) from error
 
 
@@ -48,7 +48,7 @@ def changelog(config: Config) -> tuple[Path, str] | None:
         except FileNotFoundError:
             continue
         except (OSError, ValueError) as error:
-            raise ConfigError(f"{path} cannot be read", why=str(error), do="correct it") from error
+            raise ConfigError(f"{path} cannot be read", why=str(error), remedy="correct it") from error
     return None
 
 
@@ -74,13 +74,13 @@ def require_agreeing(config: Config, ref: str, tags: Collection[str]) -> None:
             raise UsageError(
                 f"the tag {name(tag)} is on this commit, and the service is of version {version}",
                 why=f"{config.service.source.name}/pyproject.toml says which version is released",
-                do="give the service that version and tag the commit that says so, or remove the tag",
+                remedy="give the service that version and tag the commit that says so, or remove the tag",
             )
     if (found := changelog(config)) and not section(found[1], version):
         raise UsageError(
             f"{found[0].relative_to(config.root)} says nothing of {version}, which is tagged",
             why=f"a heading `## [{version}]` with something below it is missing",
-            do="write what has changed, commit that, and tag that commit",
+            remedy="write what has changed, commit that, and tag that commit",
         )
 
 

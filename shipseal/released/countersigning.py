@@ -8,23 +8,23 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from shipseal.attestation.adoption import attached_there, signed_there
-from shipseal.attestation.both import Both
-from shipseal.attestation.countersigned import SAME, Compared, Machine, Rebuild, Source
+from shipseal.attestation.both_verifiers import Both
+from shipseal.attestation.countersignature import SAME, Machine, Rebuild, RebuildComparison, RebuildSource
 from shipseal.attestation.intent import intent
-from shipseal.attestation.planned import Planned
-from shipseal.attestation.rebuild import Recorded
+from shipseal.attestation.rebuild import BuildClaims
 from shipseal.attestation.statements import PredicateType, Subject
 from shipseal.attestation.trust import Policy
+from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Digest
 from shipseal.engine.keys import code
 from shipseal.errors import VerificationFailed
-from shipseal.oci.differences import Side
+from shipseal.oci.differences import ComparedImage
 from shipseal.oci.layout import Layout
 from shipseal.project.config import Config
-from shipseal.released.attached import attach, require_signer, sign
-from shipseal.released.ground import Ground, fetch_subjects
-from shipseal.released.proven import Proven, prove
+from shipseal.released.attachment import attach, require_signer, sign
+from shipseal.released.provenance_check import Proven, prove
 from shipseal.released.rebuilding import from_clone, rebuild
+from shipseal.released.release_context import ReleaseContext, fetch_subjects
 from shipseal.times import timestamp
 
 
@@ -37,14 +37,14 @@ class Countersigned:
     before: bool
 
 
-def said_of(proven: Proven, provenance: Digest, blobs: int, ground: Ground) -> Rebuild:
+def said_of(proven: Proven, provenance: Digest, blobs: int, ground: ReleaseContext) -> Rebuild:
     """Return what there is to sign of an image that was built again from what one provenance names."""
-    record: Recorded = proven.records[provenance]
+    record: BuildClaims = proven.records[provenance]
     return Rebuild(
         image=str(proven.reference),
         rebuilt_at=timestamp(ground.now),
-        source=Source(revision=record.revision, tree=record.tree, provenance=str(provenance)),
-        compared=Compared(
+        source=RebuildSource(revision=record.revision, tree=record.tree, provenance=str(provenance)),
+        compared=RebuildComparison(
             platforms={name: str(each) for name, each in proven.platforms.items()}, blobs=blobs, result=SAME
         ),
         machine=Machine(
@@ -55,7 +55,9 @@ def said_of(proven: Proven, provenance: Digest, blobs: int, ground: Ground) -> R
     )
 
 
-async def countersign(ground: Ground, policy: Policy, both: Both, said: Rebuild, digest: Digest) -> Countersigned:
+async def countersign(
+    ground: ReleaseContext, policy: Policy, both: Both, said: Rebuild, digest: Digest
+) -> Countersigned:
     """Sign that an image was built again, unless this signer has said just that before, and attach it.
 
     Raises:
@@ -114,12 +116,12 @@ class Rebuilt:
     image: Digest
     blobs: int
     provenance: Digest
-    record: Recorded
+    record: BuildClaims
     notes: tuple[str, ...]
     signed: Countersigned | None
 
 
-async def rebuild_proven(ground: Ground, order: Order) -> Rebuilt:
+async def rebuild_proven(ground: ReleaseContext, order: Order) -> Rebuilt:
     """Verify the provenance of an image, build it again, compare every byte, and countersign where that is wanted.
 
     Raises:
@@ -142,14 +144,14 @@ async def rebuild_proven(ground: Ground, order: Order) -> Rebuilt:
         config = Config.load(files / order.configuration)
     ground.say(f"the provenance {bundle} names {proven.records[bundle].revision}")
     records = [proven.records[bundle], *proven.records.values()]
-    notes = await rebuild(ground, config, Side("recorded", proven.layout, digest), records)
+    notes = await rebuild(ground, config, ComparedImage("recorded", proven.layout, digest), records)
     signed = None
     if order.attest:
         if notes:
             raise VerificationFailed(
                 "every byte is the same, and what was built is not what was recorded",
                 why=notes,
-                do="nothing was signed: name a clone that has the recorded commit with --source",
+                remedy="nothing was signed: name a clone that has the recorded commit with --source",
             )
         both = Both.by(ground.tools, order.root, order.policy.keys)
         signed = await countersign(ground, order.policy, both, said_of(proven, bundle, blobs, ground), digest)

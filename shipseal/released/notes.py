@@ -14,13 +14,13 @@ from shipseal.digest import Digest, Reference
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.promote import TagsDocument
 from shipseal.documents.verify import VerificationDocument
-from shipseal.engine.left import Left
 from shipseal.engine.record import Record
+from shipseal.engine.run_contents import RunContents
 from shipseal.errors import UsageError
 from shipseal.project.changelog import section
 from shipseal.project.config import Config
 from shipseal.project.version import changelog
-from shipseal.released.since import Since
+from shipseal.released.finding_diff import Since
 
 _READ = ("image", "attest", "verify", "promote")
 
@@ -84,7 +84,7 @@ def notes(config: Config, run_dir: Path) -> Notes:
     """
     for stage in _READ:
         _require_released(run_dir, stage)
-    left = Left(run_dir)
+    left = RunContents(run_dir)
     image, verification = ImageDocument.read(left), VerificationDocument.read(left)
     found = changelog(config)
     built = [each for each in verification.statements if each.type == PredicateType.PROVENANCE]
@@ -107,6 +107,6 @@ def _require_released(run_dir: Path, stage: str) -> None:
         raise UsageError(
             f"no release has ended in {run_dir}",
             why=f"{stage} was {'not finished' if record is None else f'done in a {record.world}'}",
-            do="run `release` or `sign` to its end first",
+            remedy="run `release` or `sign` to its end first",
         )
     record.check(run_dir / stage)

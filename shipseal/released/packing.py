@@ -21,12 +21,12 @@ from shipseal.distribution.fetch_image import fetch
 from shipseal.distribution.referrers import BUNDLE_TYPE, MANIFEST_TYPE, Attached, configuration_of
 from shipseal.distribution.registry import Registry, not_there
 from shipseal.errors import RemoteFailed, UsageError
-from shipseal.image import handed
-from shipseal.image.verified import source
+from shipseal.image import external_layout
+from shipseal.image.verification import source
 from shipseal.judging.policy_files import either
 from shipseal.oci import pack
 from shipseal.oci.layout import INDEX_TYPE, Layout
-from shipseal.released.ground import Ground
+from shipseal.released.release_context import ReleaseContext
 
 _VERDICT = "assess/verdict.json"
 _LARGEST_CONFIGURATION = 1 << 16  # bytes
@@ -53,7 +53,7 @@ class Packed:
     size: int
 
 
-async def pack_image(ground: Ground, image: str, file: Path, others: Mapping[str, pack.Content]) -> Packed:
+async def pack_image(ground: ReleaseContext, image: str, file: Path, others: Mapping[str, pack.Content]) -> Packed:
     """Pack an image.
 
     Args:
@@ -101,7 +101,7 @@ async def gather(registry: Registry, reference: Reference, work: Path) -> tuple[
     listed = [{**kind, "digest": str(each), "size": size} for each, size in sorted(manifests.items())]
     document = {"schemaVersion": 2, "mediaType": INDEX_TYPE, "manifests": [index, *listed]}
     (fetched.path / "index.json").write_bytes(canonical(document))
-    return handed.ours(fetched, digest, work / "packed-image"), found
+    return external_layout.ours(fetched, digest, work / "packed-image"), found
 
 
 async def _configurations(registry: Registry, attached: Iterable[Attached], layout: Layout) -> set[Digest]:
@@ -146,7 +146,7 @@ def of_a_run(run: Path, policy: Path) -> OfRun:
         raise UsageError(
             f"{run} has no verdict",
             why=f"{_VERDICT}: {type(error).__name__}",
-            do="run the pipeline, or name a layout",
+            remedy="run the pipeline, or name a layout",
         ) from error
     found: dict[str, pack.Content] = {"verdict/verdict.json": run / _VERDICT}
     missing: list[str] = []

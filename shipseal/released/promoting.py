@@ -8,7 +8,7 @@ from shipseal.digest import Digest, Reference
 from shipseal.distribution.tags import is_tag, tags_of
 from shipseal.errors import RemoteFailed, SubjectFailed, UsageError
 from shipseal.oci.layout import Layout
-from shipseal.released.ground import Ground
+from shipseal.released.release_context import ReleaseContext
 from shipseal.released.version import version_of
 
 _LINE = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))?")
@@ -23,7 +23,7 @@ class Move:
     before: Digest | None
 
 
-async def look(ground: Ground, digest: Digest | None, named: str, tag: str) -> Move:
+async def look(ground: ReleaseContext, digest: Digest | None, named: str, tag: str) -> Move:
     """Find out what would be moved; nothing is written.
 
     Args:
@@ -38,15 +38,16 @@ async def look(ground: Ground, digest: Digest | None, named: str, tag: str) -> M
     """
     if not is_tag(tag):
         raise UsageError(
-            f"{tag} is no tag that an image can have"[:300],
+            f"{tag} is not a tag that an image can have"[:300],
             why="no tag has such a name, or the registry's lists of evidence have such ones",
-            do="give letters, digits, `.`, `_` and `-`, and 128 of them at most",
+            remedy="give letters, digits, `.`, `_` and `-`, and 128 of them at most",
         )
     async with ground.world.registry(ground.tools, None) as registry:
         image = digest or await registry.resolve(named)
         if image is None:
             raise UsageError(
-                f"{registry.host}/{registry.repository} has no tag {named}", do="name an image that was published there"
+                f"{registry.host}/{registry.repository} has no tag {named}",
+                remedy="name an image that was published there",
             )
         move = Move(registry.reference(image), tag, await registry.resolve(tag))
     if _own(tag) and move.before and move.before != image:
@@ -54,7 +55,7 @@ async def look(ground: Ground, digest: Digest | None, named: str, tag: str) -> M
     return move
 
 
-async def promote(ground: Ground, move: Move) -> str:
+async def promote(ground: ReleaseContext, move: Move) -> str:
     """Verify an image by the policy of releases, and move a tag there; return the version of the image.
 
     Raises:
@@ -70,7 +71,7 @@ async def promote(ground: Ground, move: Move) -> str:
         found = await examine(
             registry, move.reference, policy, root=root, tools=ground.tools, work=work, now=ground.now
         )
-        for line in (line for each in found.evidence for line in each.told):
+        for line in (line for each in found.evidence for line in each.caveats):
             ground.say(line)
         version = version_of(Layout(work / "layout"), digest)
         _require_fitting(move, version)
@@ -78,7 +79,7 @@ async def promote(ground: Ground, move: Move) -> str:
             raise UsageError(
                 f"the tag {move.tag} was moved by somebody else meanwhile",
                 why=f"it was at {move.before or 'nothing'}, and is at {now or 'nothing'}",
-                do="look at what it is now, and ask again",
+                remedy="look at what it is now, and ask again",
             )
         if move.before != digest:
             await registry.tag(digest, move.tag)
@@ -86,7 +87,7 @@ async def promote(ground: Ground, move: Move) -> str:
                 raise RemoteFailed(
                     f"{registry.host} says that it moved the tag {move.tag}, and did not",
                     why=f"it is at {at or 'nothing'}",
-                    do="see whether somebody else has moved it at the same time, and run this again",
+                    remedy="see whether somebody else has moved it at the same time, and run this again",
                 )
     return version
 
@@ -114,5 +115,7 @@ def _require_fitting(move: Move, version: str) -> None:
 def _other_bytes(move: Move, *why: str) -> UsageError:
     line = "is the tag of one release, for good" if _own(move.tag) else "is the tag of a line of releases"
     return UsageError(
-        f"{move.tag} {line}, and {move.reference.digest} is another", why=why, do="choose another tag for this image"
+        f"{move.tag} {line}, and {move.reference.digest} is another",
+        why=why,
+        remedy="choose another tag for this image",
     )

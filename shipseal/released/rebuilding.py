@@ -5,27 +5,29 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from shipseal.attestation.rebuild import Recorded, check_configuration, check_materials, needed
+from shipseal.attestation.rebuild import BuildClaims, check_configuration, check_materials, needed
 from shipseal.digest import Digest
 from shipseal.documents.facts import FactsDocument
 from shipseal.documents.image import ImageDocument
-from shipseal.engine.left import Left
 from shipseal.engine.run import Run
+from shipseal.engine.run_contents import RunContents
 from shipseal.engine.stage import Context, Stage
 from shipseal.engine.table import TABLE
 from shipseal.engine.world import choose
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.locked.inputs import Inputs
-from shipseal.oci.differences import Side, first_difference
+from shipseal.oci.differences import ComparedImage, first_difference
 from shipseal.oci.layout import Layout
 from shipseal.project.config import Config
 from shipseal.project.revision import take
-from shipseal.released.ground import Ground
+from shipseal.released.release_context import ReleaseContext
 
 _ROWS = ("facts", "build", "image")
 
 
-async def rebuild(ground: Ground, config: Config, recorded: Side, records: Sequence[Recorded]) -> list[str]:
+async def rebuild(
+    ground: ReleaseContext, config: Config, recorded: ComparedImage, records: Sequence[BuildClaims]
+) -> list[str]:
     """Build a project, and compare what comes of it; return what people should know besides.
 
     Args:
@@ -40,14 +42,14 @@ async def rebuild(ground: Ground, config: Config, recorded: Side, records: Seque
     """
     run = Run(ground.work / "run", config, ground.store, {}, choose("dry-run", config), ground.observe)
     await _perform(run, needed(config), records[0])
-    left = Left(run.directory)
+    left = RunContents(run.directory)
     notes = _notes(str(FactsDocument.read(left).tree), records)
-    built = Side("rebuilt", Layout(run.directory / "image" / "layout"), ImageDocument.read(left).digest)
+    built = ComparedImage("rebuilt", Layout(run.directory / "image" / "layout"), ImageDocument.read(left).digest)
     compare(recorded, built, notes)
     return notes
 
 
-async def _perform(run: Run, inputs: Inputs, record: Recorded) -> None:
+async def _perform(run: Run, inputs: Inputs, record: BuildClaims) -> None:
     """Run the rows that lead to the image, over the store alone."""
 
     async def listed(context: Context) -> str:
@@ -63,7 +65,7 @@ async def _perform(run: Run, inputs: Inputs, record: Recorded) -> None:
         await run.perform(stage)
 
 
-def _notes(tree: str, records: Sequence[Recorded]) -> list[str]:
+def _notes(tree: str, records: Sequence[BuildClaims]) -> list[str]:
     if any(record.tree == tree for record in records):
         return []
     record = records[0]
@@ -71,18 +73,20 @@ def _notes(tree: str, records: Sequence[Recorded]) -> list[str]:
     return [f"this checkout is another tree ({tree}) than the recorded one ({record.tree}, {record.revision}{state})"]
 
 
-def compare(one: Side, other: Side, notes: Sequence[str] = ()) -> None:
+def compare(one: ComparedImage, other: ComparedImage, notes: Sequence[str] = ()) -> None:
     """Raise `VerificationFailed` with the first difference of two images, if there is one."""
     found = first_difference(one, other)
     if found:
         raise VerificationFailed(
             f"{other.name} image is not {one.name} image",
             why=[f"{one.name} {one.digest}, {other.name} {other.digest}", *found, *notes],
-            do="check out what was recorded, or find out what else the bytes depend on" if notes else "find out why",
+            remedy="check out what was recorded, or find out what else the bytes depend on"
+            if notes
+            else "find out why",
         )
 
 
-def from_clone(clone: Path, records: Mapping[Digest, Recorded], target: Path) -> tuple[Digest, Path]:
+def from_clone(clone: Path, records: Mapping[Digest, BuildClaims], target: Path) -> tuple[Digest, Path]:
     """Write the files of the recorded commit; return the bundle of the provenance that names it, and where they are.
 
     Args:
@@ -105,14 +109,14 @@ def from_clone(clone: Path, records: Mapping[Digest, Recorded], target: Path) ->
     raise UsageError(
         f"{clone} does not have what the image was built from",
         why=absent,
-        do="fetch that commit, whole: no shallow or partial clone of it",
+        remedy="fetch that commit, whole: no shallow or partial clone of it",
     )
 
 
-def _clean(records: Mapping[Digest, Recorded]) -> Iterable[tuple[Digest, Recorded]]:
+def _clean(records: Mapping[Digest, BuildClaims]) -> Iterable[tuple[Digest, BuildClaims]]:
     found = [(bundle, record) for bundle, record in records.items() if not record.dirty]
     if not found:
         raise VerificationFailed(
-            "the image was built from a tree that is in no commit", do="no clone can have it: give no --source"
+            "the image was built from a tree that is in no commit", remedy="no clone can have it: give no --source"
         )
     return found

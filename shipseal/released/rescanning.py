@@ -17,14 +17,14 @@ from shipseal.engine.run import Run
 from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.table import TABLE
 from shipseal.engine.world import choose
-from shipseal.errors import ShipsealError, UsageError, VerificationFailed, flatten, told
+from shipseal.errors import ShipsealError, UsageError, VerificationFailed, as_shipseal_error, flatten
 from shipseal.locked.inputs import Inputs
 from shipseal.project.config import Config
-from shipseal.released.ground import Ground
-from shipseal.released.listed import Release, State, releases
-from shipseal.released.proven import prove
+from shipseal.released.provenance_check import prove
 from shipseal.released.rebuilding import from_clone
-from shipseal.reporting import drawn, evidence
+from shipseal.released.release_context import ReleaseContext
+from shipseal.released.release_list import PolicyState, PublishedImage, releases
+from shipseal.reporting import evidence, html_page
 
 _GATE = "admit"
 
@@ -40,13 +40,13 @@ class Rescanned:
         failures: why it may not be used; none where it may.
     """
 
-    release: Release
+    release: PublishedImage
     revision: str
     same: bool
     failures: tuple[ShipsealError, ...]
 
 
-async def rescan(ground: Ground, clone: Path, inside: Path, into: Path, last: int) -> AsyncIterator[Rescanned]:
+async def rescan(ground: ReleaseContext, clone: Path, inside: Path, into: Path, last: int) -> AsyncIterator[Rescanned]:
     """Look at the newest published images, one after another.
 
     Args:
@@ -63,21 +63,21 @@ async def rescan(ground: Ground, clone: Path, inside: Path, into: Path, last: in
     if ground.config.scan.database is None:
         raise UsageError(
             "a sample of a vulnerability database says nothing of what is published",
-            do="name a directory with [scan] database, and fill it: `shipseal db update`",
+            remedy="name a directory with [scan] database, and fill it: `shipseal db update`",
         )
     found = await releases(ground, last)
     if not found.releases:
-        raise UsageError(f"nothing is published in {ground.config.image.repository}", do="release something first")
+        raise UsageError(f"nothing is published in {ground.config.image.repository}", remedy="release something first")
     for release in found.releases:
-        if release.state is State.VERIFIED:
+        if release.state is PolicyState.VERIFIED:
             yield await _judged(ground, clone, inside, into / release.digest.hex, release)
         else:
             what = f"{release.digest} ({', '.join(release.tags)}) is {release.state}"
-            refused = VerificationFailed(what, why=release.why, do="move its tags, or release it again")
+            refused = VerificationFailed(what, why=release.why, remedy="move its tags, or release it again")
             yield Rescanned(release, "", same=False, failures=(refused,))
 
 
-async def _judged(ground: Ground, clone: Path, inside: Path, into: Path, release: Release) -> Rescanned:
+async def _judged(ground: ReleaseContext, clone: Path, inside: Path, into: Path, release: PublishedImage) -> Rescanned:
     """Build the commit again up to the gate, by today's policy and database, and leave a report."""
     policy, root = ground.policy()
     work = ground.work / f"judged-{release.digest.hex[:12]}"
@@ -102,7 +102,7 @@ async def _failures(run: Run) -> tuple[ShipsealError, ...]:
     try:
         await execute(wanted(TABLE, _GATE), run.once)
     except Exception as error:  # of each image, so that one that fails hides no other
-        return tuple(told(each) for each in flatten(error))
+        return tuple(as_shipseal_error(each) for each in flatten(error))
     run.end()
     return ()
 
@@ -111,7 +111,7 @@ def _report(run: Run, into: Path, failures: tuple[ShipsealError, ...]) -> None:
     summary = evidence.gather(
         run.directory, [stage.name for stage in TABLE], failures, policy=evidence.policy_of(run.config)
     )
-    drawn.write(into, summary, to_run=run.directory.name)
+    html_page.write(into, summary, to_run=run.directory.name)
 
 
 def _image(run: Run) -> Digest | None:

@@ -7,21 +7,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shipseal.attestation.adoption import attached_there, signed_there
-from shipseal.attestation.both import Both
-from shipseal.attestation.piece import Piece
-from shipseal.attestation.planned import Planned
+from shipseal.attestation.both_verifiers import Both
+from shipseal.attestation.piece import SignedStatement
 from shipseal.attestation.revocation import Revocation, honoured, reason_of
 from shipseal.attestation.statements import PredicateType, Subject
 from shipseal.attestation.trust import Policy
+from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.referrers import Attached
 from shipseal.oci.layout import Layout
-from shipseal.released.attached import attach, sign
-from shipseal.released.ground import Ground, fetch_subjects
+from shipseal.released.attachment import attach, sign
+from shipseal.released.release_context import ReleaseContext, fetch_subjects
 
 
 @dataclass(frozen=True)
-class Outcome:
+class RevocationOutcome:
     """What came of it.
 
     Args:
@@ -39,7 +39,7 @@ class Outcome:
     before: bool
 
 
-async def revoke(ground: Ground, digest: Digest, said: Revocation) -> Outcome:
+async def revoke(ground: ReleaseContext, digest: Digest, said: Revocation) -> RevocationOutcome:
     """Revoke an image, or a manifest of one; where it is revoked already only what is missing is attached.
 
     Nothing of the image is fetched but its manifests: one that was altered can be revoked too.
@@ -60,12 +60,14 @@ async def revoke(ground: Ground, digest: Digest, said: Revocation) -> Outcome:
             await both.second(bundle, there.statement)
         piece = there or await _sign(ground, both, policy, subjects, registry.reference(digest), said)
         await attach(ground, registry, piece, layout, subjects)
-    return Outcome(
+    return RevocationOutcome(
         registry.reference(digest), tuple(subjects), piece.statement.bundle, reason_of(piece.statement), bool(there)
     )
 
 
-def _there(policy: Policy, both: Both, subjects: frozenset[Digest], found: Iterable[Attached]) -> Piece | None:
+def _there(
+    policy: Policy, both: Both, subjects: frozenset[Digest], found: Iterable[Attached]
+) -> SignedStatement | None:
     """Return the oldest revocation that counts and names all of these subjects."""
     pieces = {each.statement.bundle: each for each in signed_there(found, policy, both)}
     counting = honoured(policy, subjects, (each.statement for each in pieces.values()))
@@ -73,8 +75,13 @@ def _there(policy: Policy, both: Both, subjects: frozenset[Digest], found: Itera
 
 
 async def _sign(
-    ground: Ground, both: Both, policy: Policy, subjects: Mapping[Digest, str], reference: Reference, said: Revocation
-) -> Piece:
+    ground: ReleaseContext,
+    both: Both,
+    policy: Policy,
+    subjects: Mapping[Digest, str],
+    reference: Reference,
+    said: Revocation,
+) -> SignedStatement:
     name = f"{reference.registry}/{reference.repository}"
     planned = Planned(
         "revocation", PredicateType.REVOCATION, tuple(Subject(name, each) for each in subjects), said.predicate()

@@ -13,18 +13,18 @@ import anyio.to_thread
 
 from shipseal.disk import clear
 from shipseal.documents.inputs import InputsDocument
-from shipseal.engine.left import Left
 from shipseal.engine.record import FILENAME
 from shipseal.engine.run import Event, Run
+from shipseal.engine.run_contents import RunContents
 from shipseal.engine.schedule import execute
 from shipseal.engine.seal import is_ours, key_file
 from shipseal.engine.stage import Context, Stage
 from shipseal.engine.table import RECORDED
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.project.version import declared
-from shipseal.released.adopted import ADOPTED, adopt
-from shipseal.released.given import Given
-from shipseal.released.same_again import require_same
+from shipseal.released.project_outputs import ADOPTED, adopt
+from shipseal.released.reproducibility import require_same
+from shipseal.released.untrusted_run import UntrustedRun
 
 # Each is compared before what comes next may read it.
 _ORDER = (("build", "image"), ("test", "smoke", "sbom"), ("scan",), ("vex",), ("assess",), ("admit",))
@@ -51,9 +51,9 @@ async def take_over(run: Run, stages: Sequence[Stage], directory: Path) -> None:
         run.observe(Event(_VERB, "progress", text))
 
     say(f"holding the given run {directory} against its records")
-    given = await anyio.to_thread.run_sync(Given.look, directory)
+    given = await anyio.to_thread.run_sync(UntrustedRun.look, directory)
     await _do(run, given, stages, _FIRST, say)
-    listing = await anyio.to_thread.run_sync(InputsDocument.read, Left(run.directory))
+    listing = await anyio.to_thread.run_sync(InputsDocument.read, RunContents(run.directory))
     adopt(given, run, listing, declared(run.config), say)
     if not is_ours(run.directory / "image" / FILENAME, key_file(os.environ)):
         clear(run.directory / "image")  # no layer is taken over that another has laid there
@@ -64,7 +64,9 @@ async def take_over(run: Run, stages: Sequence[Stage], directory: Path) -> None:
     await execute([row for row in stages if row.name not in RECORDED], run.once)
 
 
-async def _do(run: Run, given: Given, rows: Iterable[Stage], names: Sequence[str], say: Callable[[str], None]) -> None:
+async def _do(
+    run: Run, given: UntrustedRun, rows: Iterable[Stage], names: Sequence[str], say: Callable[[str], None]
+) -> None:
     """Run some rows, and hold each against the given run."""
     await execute([row for row in rows if row.name in names], run.once)
     for name in names:
@@ -76,7 +78,7 @@ async def _refuse(context: Context) -> str:
     raise VerificationFailed(
         f"{context.stage.name} of the given run was not made from what is here",
         why="another code of the pipeline, another configuration, or other files, inputs or tools have decided it",
-        do="give the run that this commit and this version of the pipeline have made",
+        remedy="give the run that this commit and this version of the pipeline have made",
     )
 
 
@@ -85,5 +87,5 @@ def _require_apart(run: Run, directory: Path) -> None:
     if given.is_relative_to(own) or own.is_relative_to(given):
         raise UsageError(
             f"the given run {directory} is where this run writes",
-            do="give a directory of its own, outside of the checkout, with --run",
+            remedy="give a directory of its own, outside of the checkout, with --run",
         )

@@ -26,5 +26,5 @@ def _said(layout: Layout, manifest: Digest) -> str:
         labels = checked_json(layout.read(configuration), configuration, "a configuration").get("config") or {}
         said = (labels.get("Labels") or {}).get(_VERSION)
     except (TypeError, AttributeError) as error:
-        raise VerificationFailed(f"{manifest} is no manifest of an image", why=f"{type(error).__name__}") from error
+        raise VerificationFailed(f"{manifest} is not a manifest of an image", why=f"{type(error).__name__}") from error
     return said if isinstance(said, str) and len(said) <= _LONGEST and said.isprintable() else ""

@@ -13,9 +13,9 @@ from shipseal.documents.facts import FactsDocument
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.promote import TagsDocument
 from shipseal.documents.verify import VerificationDocument
+from shipseal.reporting.content_diff import moved
 from shipseal.reporting.documents import NotKnown, NotThere, name
-from shipseal.reporting.since import moved
-from shipseal.reporting.summary import Summary
+from shipseal.reporting.summary import RunSummary
 
 WIDTH, BOX, GAP = 960, 146, 16.8
 _MOST = 200  # links of one kind
@@ -43,7 +43,7 @@ class Station:
     said: str
 
 
-def chain(summary: Summary) -> tuple[Station, ...]:
+def chain(summary: RunSummary) -> tuple[Station, ...]:
     """Return every kind in order; one of which nothing is there has no links and says so."""
     stations = []
     for index, kind in enumerate(KINDS):
@@ -57,26 +57,26 @@ def chain(summary: Summary) -> tuple[Station, ...]:
     return tuple(stations)
 
 
-def _source(summary: Summary) -> Iterator[Link]:
+def _source(summary: RunSummary) -> Iterator[Link]:
     facts = summary.documents.need(FactsDocument)
     state = "with changes that are in no commit" if facts.dirty else "exactly as committed"
     yield Link("source", f"revision {facts.revision}", str(facts.tree), state, name(FactsDocument))
 
 
-def _wheel(summary: Summary) -> Iterator[Link]:
+def _wheel(summary: RunSummary) -> Iterator[Link]:
     for path, digest in sorted(summary.products.items()):
         if path.startswith("build/wheels/") and path.endswith(".whl"):
             yield Link("wheel", path.rpartition("/")[2], digest, "built from that source", path)
 
 
-def _image(summary: Summary) -> Iterator[Link]:
+def _image(summary: RunSummary) -> Iterator[Link]:
     image, where = summary.documents.need(ImageDocument), name(ImageDocument)
     yield Link("image", "index", str(image.digest), str(image.reference).partition("@")[0], where)
     for platform, details in image.platforms.items():
         yield Link("image", platform, str(details.digest), f"{details.size:,} bytes as pulled", where)
 
 
-def _statements(summary: Summary) -> Iterator[Link]:
+def _statements(summary: RunSummary) -> Iterator[Link]:
     verification = summary.documents.left(VerificationDocument)
     verified = {str(each.bundle): each for each in verification.statements} if verification else {}
     for path, digest in sorted(summary.products.items()):
@@ -87,18 +87,18 @@ def _statements(summary: Summary) -> Iterator[Link]:
             yield Link("statements", kind, digest, says, path)
 
 
-def _tags(summary: Summary) -> Iterator[Link]:
+def _tags(summary: RunSummary) -> Iterator[Link]:
     for tag, before, _ in moved(summary.documents.need(TagsDocument)):
         yield Link("tags", tag, "", f"names the image; before: {before}", name(TagsDocument))
 
 
-def _cluster(summary: Summary) -> Iterator[Link]:
+def _cluster(summary: RunSummary) -> Iterator[Link]:
     receipt = summary.documents.need(DeployDocument)
     said = f"{receipt.state}: {receipt.reason}".rstrip(": ")
     yield Link("cluster", "manifests", str(receipt.rendered or ""), said, name(DeployDocument))
 
 
-_MADE: Mapping[str, Callable[[Summary], Iterator[Link]]] = {
+_MADE: Mapping[str, Callable[[RunSummary], Iterator[Link]]] = {
     "source": _source,
     "wheel": _wheel,
     "image": _image,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from shipseal.documents.files import MOST_BYTES, FilesDocument, ListedFile
 from shipseal.documents.image import ImageDocument, ImagePlatform
 from shipseal.reporting.documents import malformed, name
-from shipseal.reporting.summary import Summary
+from shipseal.reporting.summary import RunSummary
 from shipseal.reporting.treemap import Box, cut
 
 WIDTH, HEIGHT = 960, 420
@@ -21,16 +21,16 @@ NOBODY = "of no package"
 
 
 @dataclass(frozen=True)
-class Part:
+class TreemapNode:
     """A layer, a package or a file: its name, its bytes when unpacked, and what it is made of itself."""
 
     name: str
     size: int
-    parts: tuple["Part", ...] = ()
+    parts: tuple["TreemapNode", ...] = ()
 
 
 @dataclass(frozen=True)
-class Piece:
+class TreemapTile:
     """A part in its place. `depth` counts from the layers down, `shade` numbers the layers, `label` fits into it."""
 
     box: Box
@@ -53,9 +53,9 @@ class Composition:
     """
 
     platform: str
-    layers: tuple[Part, ...]
+    layers: tuple[TreemapNode, ...]
     packed: tuple[tuple[str, str, int], ...]
-    pieces: tuple[Piece, ...]
+    pieces: tuple[TreemapTile, ...]
     source: str
 
     @property
@@ -69,7 +69,7 @@ class Composition:
         return sum(size for _, _, size in self.packed)
 
 
-def composition(summary: Summary) -> Composition:
+def composition(summary: RunSummary) -> Composition:
     """Return what the first platform of the image is made of."""
     platform, image = next(iter(summary.documents.need(ImageDocument).platforms.items()))
     if not all(0 <= layer.size <= MOST_BYTES for layer in image.layers):
@@ -77,29 +77,29 @@ def composition(summary: Summary) -> Composition:
     place = platform.replace("/", "-")
     listing = summary.documents.left(FilesDocument, place)
     packed = tuple((layer.name, str(layer.digest), layer.size) for layer in image.layers)
-    layers = tuple(_layers(image, listing.files) if listing else (Part(name, size) for name, _, size in packed))
+    layers = tuple(_layers(image, listing.files) if listing else (TreemapNode(name, size) for name, _, size in packed))
     source = name(FilesDocument, place) if listing else name(ImageDocument)
     return Composition(platform, layers, packed, tuple(_pieces(layers)), source)
 
 
-def _layers(image: ImagePlatform, files: Iterable[ListedFile]) -> Iterator[Part]:
+def _layers(image: ImagePlatform, files: Iterable[ListedFile]) -> Iterator[TreemapNode]:
     owners = {path: f"{package.name} {package.version}" for package in image.packages for path in package.files}
     names = {str(layer.diff_id): layer.name for layer in image.layers}
-    found: dict[str, dict[str, list[Part]]] = {each: defaultdict(list) for each in names.values()}
+    found: dict[str, dict[str, list[TreemapNode]]] = {each: defaultdict(list) for each in names.values()}
     for file in files:
         if file.nature.type == "RegularFile" and file.place.layer in names:
             path = file.place.path.removeprefix("/")
-            found[names[file.place.layer]][owners.get(path, NOBODY)].append(Part(path, file.nature.size))
+            found[names[file.place.layer]][owners.get(path, NOBODY)].append(TreemapNode(path, file.nature.size))
     for layer, packages in found.items():
         yield _whole(layer, (_whole(each, parts) for each, parts in packages.items()))
 
 
-def _whole(name: str, parts: Iterator[Part] | Sequence[Part]) -> Part:
+def _whole(name: str, parts: Iterator[TreemapNode] | Sequence[TreemapNode]) -> TreemapNode:
     ordered = tuple(sorted(parts, key=lambda part: (-part.size, part.name)))
-    return Part(name, sum(part.size for part in ordered), ordered)
+    return TreemapNode(name, sum(part.size for part in ordered), ordered)
 
 
-def _pieces(layers: Sequence[Part]) -> Iterator[Piece]:
+def _pieces(layers: Sequence[TreemapNode]) -> Iterator[TreemapTile]:
     shown = [(shade, layer) for shade, layer in enumerate(layers) if layer.size]
     shown.sort(key=lambda each: -each[1].size)
     for (shade, layer), box in zip(shown, _cut([layer for _, layer in shown], Box(0, 0, WIDTH, HEIGHT)), strict=True):
@@ -114,20 +114,22 @@ def _pieces(layers: Sequence[Part]) -> Iterator[Piece]:
                     yield _piece(file, place, 2, shade, f"{layer.name} / {package.name} / {file.name}")
 
 
-def _cut(parts: Sequence[Part], box: Box) -> list[Box]:
+def _cut(parts: Sequence[TreemapNode], box: Box) -> list[Box]:
     return cut([part.size for part in parts], box)
 
 
-def _most(parts: Sequence[Part], most: int, kind: str) -> list[Part]:
+def _most(parts: Sequence[TreemapNode], most: int, kind: str) -> list[TreemapNode]:
     """Return the largest parts, and the others as one."""
     there = [part for part in parts if part.size]
     rest = there[most:]
-    return there[:most] + ([Part(f"{len(rest)} smaller {kind}", sum(part.size for part in rest))] if rest else [])
+    return there[:most] + (
+        [TreemapNode(f"{len(rest)} smaller {kind}", sum(part.size for part in rest))] if rest else []
+    )
 
 
-def _piece(part: Part, box: Box, depth: int, shade: int, path: str) -> Piece:
+def _piece(part: TreemapNode, box: Box, depth: int, shade: int, path: str) -> TreemapTile:
     room = int((box.width - 8) / (6.6 if depth == 2 else 7.6))
     name = part.name.rpartition("/")[2] if depth == 2 else part.name
     fits = room >= 4 and box.height >= (13 if depth == 2 else _HEADING)
     label = (name if len(name) <= room else f"{name[: room - 1]}…") if fits else ""
-    return Piece(box, depth, shade % 5, label, f"{path}: {part.size:,} bytes")
+    return TreemapTile(box, depth, shade % 5, label, f"{path}: {part.size:,} bytes")

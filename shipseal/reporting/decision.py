@@ -13,14 +13,14 @@ from shipseal.documents.verdict import VerdictDocument
 from shipseal.documents.verify import VerificationDocument
 from shipseal.errors import PolicyDenied, ShipsealError
 from shipseal.reporting.documents import NotKnown, NotThere, name
-from shipseal.reporting.summary import Fact, Outcome, Summary
+from shipseal.reporting.summary import Fact, RunSummary, StageOutcome
 
 _VERDICT = name(VerdictDocument)
 _VERIFICATION = name(VerificationDocument)
 _MOST_SIGNERS = 3
 
 
-class Answer(Enum):
+class RunOutcome(Enum):
     """What a run came to."""
 
     MAY_SHIP = "May ship"
@@ -30,7 +30,7 @@ class Answer(Enum):
 
 
 @dataclass(frozen=True)
-class Command:
+class ExampleCommand:
     """What to type, and what it shows."""
 
     line: str
@@ -52,17 +52,17 @@ class Decision:
         failures: what ended the run.
     """
 
-    answer: Answer
+    answer: RunOutcome
     because: Fact
     image: str
     rehearsed: bool
     kind: str
     facts: tuple[Fact, ...]
-    commands: tuple[Command, ...]
+    commands: tuple[ExampleCommand, ...]
     failures: tuple[ShipsealError, ...]
 
 
-def decision(summary: Summary) -> Decision:
+def decision(summary: RunSummary) -> Decision:
     """Return it; a document that is not there, or is of another shape, takes the sentences away that need it."""
     answer, because = _answer(summary)
     document = summary.documents.get(ImageDocument)
@@ -80,33 +80,35 @@ def decision(summary: Summary) -> Decision:
     )
 
 
-def _answer(summary: Summary) -> tuple[Answer, Fact]:
+def _answer(summary: RunSummary) -> tuple[RunOutcome, Fact]:
     denials = [failure for failure in summary.failures if isinstance(failure, PolicyDenied)]
     if denials:
-        return Answer.DENIED, Fact(f"{denials[0].what}.", _VERDICT if summary.documents.get(VerdictDocument) else "")
+        return RunOutcome.DENIED, Fact(
+            f"{denials[0].what}.", _VERDICT if summary.documents.get(VerdictDocument) else ""
+        )
     for failure in summary.failures:
-        return Answer.FAILED, Fact(f"{failure.stage or 'the run'}: {failure.what}.", "")
+        return RunOutcome.FAILED, Fact(f"{failure.stage or 'the run'}: {failure.what}.", "")
     for row in summary.rows:
-        if row.outcome is Outcome.FAILED:
-            return Answer.FAILED, Fact(f"What {row.stage} has left cannot be believed: {row.text}.", "")
+        if row.outcome is StageOutcome.FAILED:
+            return RunOutcome.FAILED, Fact(f"What {row.stage} has left cannot be believed: {row.text}.", "")
     return _answer_of_the_verdict(summary)
 
 
-def _answer_of_the_verdict(summary: Summary) -> tuple[Answer, Fact]:
+def _answer_of_the_verdict(summary: RunSummary) -> tuple[RunOutcome, Fact]:
     try:
         verdict = summary.documents.need(VerdictDocument)
     except NotThere:
-        return Answer.OPEN, Fact("There is no verdict in this run.", "")
+        return RunOutcome.OPEN, Fact("There is no verdict in this run.", "")
     except NotKnown as error:
-        return Answer.OPEN, Fact(f"What the verdict says is not known: {error}.", _VERDICT)
+        return RunOutcome.OPEN, Fact(f"What the verdict says is not known: {error}.", _VERDICT)
     if not verdict.allowed:
-        return Answer.DENIED, Fact("The verdict says no.", _VERDICT)
+        return RunOutcome.DENIED, Fact("The verdict says no.", _VERDICT)
     if summary.finished("admit"):
-        return Answer.MAY_SHIP, Fact("The policy allows it, and the gate was passed.", "admit/record.json")
-    return Answer.OPEN, Fact("The verdict says yes, and the gate was not reached.", _VERDICT)
+        return RunOutcome.MAY_SHIP, Fact("The policy allows it, and the gate was passed.", "admit/record.json")
+    return RunOutcome.OPEN, Fact("The verdict says yes, and the gate was not reached.", _VERDICT)
 
 
-def _facts(summary: Summary) -> Iterator[Fact]:
+def _facts(summary: RunSummary) -> Iterator[Fact]:
     if facts := summary.documents.get(FactsDocument):
         state = "with changes that are in no commit" if facts.dirty else "exactly as committed"
         where = facts.repository or "a repository that names no origin"
@@ -120,7 +122,7 @@ def _facts(summary: Summary) -> Iterator[Fact]:
         yield Fact(f"Cluster: {receipt.state}; {receipt.reason}.", name(DeployDocument))
 
 
-def _by_whom(summary: Summary) -> Iterator[Fact]:
+def _by_whom(summary: RunSummary) -> Iterator[Fact]:
     try:
         found = summary.documents.left(VerificationDocument)
     except NotKnown as error:
@@ -137,7 +139,7 @@ def _by_whom(summary: Summary) -> Iterator[Fact]:
         yield Fact(f"Read back from the registry alone, and accepted by {verifiers}.", _VERIFICATION)
 
 
-def _commands(summary: Summary, image: str) -> Iterator[Command]:
+def _commands(summary: RunSummary, image: str) -> Iterator[ExampleCommand]:
     """Yield what to type; whatever comes from a document is one word of the shell, of characters that can be seen."""
     if not summary.finished("attest") or not image.isprintable() or not image:
         return
@@ -147,15 +149,15 @@ def _commands(summary: Summary, image: str) -> Iterator[Command]:
     file = shlex.quote(f"{summary.policy}/verification.toml")
     if summary.world == "release":
         chosen = f" --as {shlex.quote(known)}" if known else ""
-        yield Command(
+        yield ExampleCommand(
             f"shipseal verify {shlex.quote(image)} --policy {file}{chosen}",
             "fetches it as a stranger would, and holds it against the policy",
         )
         return
-    yield Command(
+    yield ExampleCommand(
         f"shipseal verify .run/attest/layout --policy {file} "
         f"--as {shlex.quote(known or 'dry-run')} --trusted-root .run/attest/trusted_root.json",
         "verifies again what this rehearsal has signed, by its own throw-away root of trust",
     )
     if summary.finished("assess"):
-        yield Command("shipseal replay .run", "judges again from the recorded inputs, and compares the verdict")
+        yield ExampleCommand("shipseal replay .run", "judges again from the recorded inputs, and compares the verdict")

@@ -6,13 +6,13 @@ from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
 
-from shipseal.documents.earlier import EarlierImage
+from shipseal.documents.previous_image import EarlierImage
 from shipseal.engine.record import Record
 from shipseal.engine.table import TABLE
 from shipseal.errors import PolicyDenied, ShipsealError, UsageError, VerificationFailed
 from shipseal.project.config import Config
 from shipseal.reporting.documents import BESIDE, ONCE, PER_PLATFORM, Documents, Unreadable, name
-from shipseal.reporting.summary import Outcome, Row, Summary, Timing, describe
+from shipseal.reporting.summary import Row, RunSummary, StageOutcome, Timing, describe
 
 _LARGEST = 256 << 20  # bytes of one document: what is larger was made by nobody that we know
 _NEEDS = {stage.name: stage.needs for stage in TABLE}
@@ -24,7 +24,7 @@ def gather(
     failures: Sequence[ShipsealError] = (),
     reached: Collection[str] | None = None,
     policy: str = "policy",
-) -> Summary:
+) -> RunSummary:
     """Read a run directory; nothing in it makes this fail.
 
     Args:
@@ -41,7 +41,7 @@ def gather(
     finished = {stage: record for stage, record in records.items() if isinstance(record, Record)}
     products = dict(_products(finished))
     failed = {failure.stage: failure for failure in failures}
-    return Summary(
+    return RunSummary(
         world=world,
         run_id=run_id,
         rows=tuple(_row(run_dir, stage, records[stage], failed, run_id) for stage in stages),
@@ -60,7 +60,7 @@ def policy_of(config: Config) -> str:
     return str(directory.relative_to(config.root) if directory.is_relative_to(config.root) else directory)
 
 
-def earlier(run_dir: Path) -> EarlierImage:
+def previous_image(run_dir: Path) -> EarlierImage:
     """Return what `image/image.json` of another run says; raise `UsageError` where nothing there is one."""
     data = _bytes(run_dir / "image" / "image.json")
     try:
@@ -69,7 +69,9 @@ def earlier(run_dir: Path) -> EarlierImage:
         return EarlierImage.parse(data)
     except VerificationFailed as error:
         what = f"{run_dir} holds no image of an earlier run"
-        raise UsageError(what, why=error.why, do="name the run directory of a release, or leave --since out") from error
+        raise UsageError(
+            what, why=error.why, remedy="name the run directory of a release, or leave --since out"
+        ) from error
 
 
 def _named(run_dir: Path, finished: Collection[str], products: Collection[str]) -> Iterator[str]:
@@ -117,14 +119,14 @@ def _row(
 ) -> Row:
     failure = failed.get(stage)
     if failure is not None:
-        outcome = Outcome.DENIED if isinstance(failure, PolicyDenied) else Outcome.FAILED
+        outcome = StageOutcome.DENIED if isinstance(failure, PolicyDenied) else StageOutcome.FAILED
         return Row(stage, outcome, None, describe(outcome, failure, ended=True))
     if isinstance(record, str):
-        return Row(stage, Outcome.FAILED, None, record)
+        return Row(stage, StageOutcome.FAILED, None, record)
     if record is None:
-        outcome = Outcome.UNFINISHED if (run_dir / f"{stage}.part").exists() else Outcome.NOT_RUN
+        outcome = StageOutcome.UNFINISHED if (run_dir / f"{stage}.part").exists() else StageOutcome.NOT_RUN
         return Row(stage, outcome, None, describe(outcome, None, ended=bool(failed)))
-    outcome = Outcome.DONE if record.run_id == run_id else Outcome.KEPT
+    outcome = StageOutcome.DONE if record.run_id == run_id else StageOutcome.KEPT
     return Row(stage, outcome, _seconds(record), record.headline)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from shipseal.documents.verdict import RuleOutcome, VerdictDocument, VerdictReason
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 
 def render(verdict: VerdictDocument) -> bytes:

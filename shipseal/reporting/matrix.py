@@ -9,7 +9,7 @@ from shipseal.reporting.documents import malformed
 
 
 @dataclass(frozen=True)
-class Way:
+class DiscoveryRow:
     """A way of finding evidence: how we know, which kinds it finds, and what it says."""
 
     name: str
@@ -19,16 +19,16 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Discovery:
+class DiscoveryMatrix:
     """Kinds of evidence across, ways of finding it down; `registry` says where, and how it keeps what is attached."""
 
     registry: str
     kinds: tuple[tuple[str, str], ...]
-    ways: tuple[Way, ...]
+    ways: tuple[DiscoveryRow, ...]
 
 
 @dataclass(frozen=True)
-class Attack:
+class AttackRow:
     """A tampering: what was done, the check that should refuse it, and the one that did; or an untouched control."""
 
     name: str
@@ -44,15 +44,15 @@ class Attacks:
 
     image: str
     ours: bool
-    controls: tuple[Attack, ...]
-    made: tuple[Attack, ...]
+    controls: tuple[AttackRow, ...]
+    made: tuple[AttackRow, ...]
     left_out: tuple[tuple[str, str], ...]
 
 
-def discovery(document: DiscoveryDocument) -> Discovery:
+def discovery(document: DiscoveryDocument) -> DiscoveryMatrix:
     """Return the matrix; each kind has a short name and its whole one."""
     ways = tuple(
-        Way(
+        DiscoveryRow(
             name=way.way,
             known="measured" if way.measured else "emulated",
             found=tuple(kind in way.found for kind in document.kinds),
@@ -62,7 +62,7 @@ def discovery(document: DiscoveryDocument) -> Discovery:
     )
     registry = document.registry
     said = f"{registry.host} keeps what is attached by {registry.keeps}."
-    return Discovery(said, _short(document.kinds), ways)
+    return DiscoveryMatrix(said, _short(document.kinds), ways)
 
 
 def _short(kinds: Iterable[str]) -> tuple[tuple[str, str], ...]:
@@ -90,6 +90,6 @@ def attacks(document: AttackDocument, image: str) -> Attacks:
     return Attacks(document.image, ours, controls, made, tuple(document.left_out.items()))
 
 
-def _attack(each: AttackOutcome) -> Attack:
+def _attack(each: AttackOutcome) -> AttackRow:
     refused_by = each.refused_by or "nothing: it was accepted"
-    return Attack(each.name, each.did, each.expected, refused_by, each.ok)
+    return AttackRow(each.name, each.did, each.expected, refused_by, each.ok)

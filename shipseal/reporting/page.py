@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 # What could start markup inside a line; the rest needs a line of its own (CommonMark, "Backslash escapes").
 _MEANINGFUL = re.compile(r"[\\`*<>\[\]|~&$!]|(?<!\w)_|_(?!\w)|^[#+-]|(?<=^\d)[.)]")
@@ -13,7 +13,7 @@ _ACTED_UPON = re.compile(r"@(?=\w)|#(?=\d)|(?<=[A-Za-z]):(?=//)|(?<=\bwww)\.", r
 
 
 @dataclass(frozen=True)
-class Section:
+class ReportSection:
     """One part of a page: a title, then plain paragraphs, then a table where `rows` has any; `source` supports it."""
 
     title: str
@@ -23,7 +23,7 @@ class Section:
     source: str = ""
 
 
-def markdown(title: str, warnings: Sequence[str], sections: Iterable[Section]) -> str:
+def markdown(title: str, warnings: Sequence[str], sections: Iterable[ReportSection]) -> str:
     """Return them as Markdown (GitHub Flavored Markdown, "Tables")."""
     parts = [f"# {_plain(title)}", *(f"> **{_plain(warning)}**" for warning in warnings)]
     for section in sections:

@@ -9,11 +9,11 @@ from shipseal.documents.promote import TagsDocument
 from shipseal.documents.verify import DiscoveryDocument, VerificationDocument
 from shipseal.reporting.chain import chain
 from shipseal.reporting.composition import composition
+from shipseal.reporting.content_diff import Changes, changes, moved
 from shipseal.reporting.documents import NotKnown, NotThere, malformed, name
-from shipseal.reporting.found import findings
-from shipseal.reporting.matrix import Attacks, Discovery, attacks, discovery
-from shipseal.reporting.since import Changes, changes, moved
-from shipseal.reporting.summary import Fact, Summary, left_undone, really, stood_in
+from shipseal.reporting.finding_table import findings
+from shipseal.reporting.matrix import Attacks, DiscoveryMatrix, attacks, discovery
+from shipseal.reporting.summary import Fact, RunSummary, left_undone, really, stood_in
 from shipseal.reporting.timeline import timeline
 
 _BEYOND_MEASURE = (ArithmeticError, ValueError)  # what comes of drawing numbers of a size that nothing has
@@ -38,7 +38,7 @@ class Proofs:
     unproved: tuple[Fact, ...]
 
 
-def panels(summary: Summary) -> Iterator[Panel]:
+def panels(summary: RunSummary) -> Iterator[Panel]:
     """Yield them in the order of the page."""
     for part, title, make in _MADE:
         try:
@@ -52,7 +52,7 @@ def panels(summary: Summary) -> Iterator[Panel]:
             yield Panel(part, title, None, f"its numbers cannot be drawn ({error})")
 
 
-def _changes(summary: Summary) -> Changes:
+def _changes(summary: RunSummary) -> Changes:
     image = summary.documents.need(ImageDocument)
     found = tuple(changes(summary.before, image)) if summary.before else ()
     known = summary.before is not None
@@ -63,7 +63,7 @@ def _changes(summary: Summary) -> Changes:
         return Changes(known, found, (), str(error))
 
 
-def _proofs(summary: Summary) -> Proofs:
+def _proofs(summary: RunSummary) -> Proofs:
     found = summary.documents.need(VerificationDocument)
     if not found.not_proved:
         raise malformed(VerificationDocument, "it names nothing that was not proved, and there is always something")
@@ -71,16 +71,16 @@ def _proofs(summary: Summary) -> Proofs:
     return Proofs(tuple((each.what, each.by) for each in found.proved), unproved)
 
 
-def _discovery(summary: Summary) -> Discovery:
+def _discovery(summary: RunSummary) -> DiscoveryMatrix:
     return discovery(summary.documents.need(DiscoveryDocument))
 
 
-def _attacks(summary: Summary) -> Attacks:
+def _attacks(summary: RunSummary) -> Attacks:
     image = summary.documents.get(ImageDocument)
     return attacks(summary.documents.need(AttackDocument), str(image.reference.digest) if image else "")
 
 
-def _reality(summary: Summary) -> tuple[tuple[str, list[Fact]], ...]:
+def _reality(summary: RunSummary) -> tuple[tuple[str, list[Fact]], ...]:
     return (
         ("What was real", really(summary)),
         ("What a local stand-in did", stood_in(summary)),
@@ -88,7 +88,7 @@ def _reality(summary: Summary) -> tuple[tuple[str, list[Fact]], ...]:
     )
 
 
-_MADE: tuple[tuple[str, str, Callable[[Summary], object]], ...] = (
+_MADE: tuple[tuple[str, str, Callable[[RunSummary], object]], ...] = (
     ("stages", "Stages", timeline),
     ("findings", "Findings", findings),
     ("chain", "From source to cluster", chain),

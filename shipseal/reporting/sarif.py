@@ -12,7 +12,7 @@ from typing import Any
 from shipseal.digest import Digest
 from shipseal.documents.verdict import VerdictDocument, VerdictReason
 from shipseal.judging.catalogue import BY_CODE
-from shipseal.shown import line
+from shipseal.terminal_text import line
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _LEVELS = {"denied": "error", "excused": "note", "noted": "note"}

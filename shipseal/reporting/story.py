@@ -17,19 +17,19 @@ from shipseal.documents.smoke import SmokeDocument
 from shipseal.documents.tools import ToolsDocument
 from shipseal.documents.verdict import VerdictDocument
 from shipseal.documents.verify import DiscoveryDocument, DiscoveryWay, VerificationDocument
+from shipseal.reporting.content_diff import moved
 from shipseal.reporting.documents import Model, NotKnown, name
-from shipseal.reporting.page import Section
-from shipseal.reporting.since import moved
-from shipseal.reporting.summary import Summary, not_run, real, stand_ins
+from shipseal.reporting.page import ReportSection
+from shipseal.reporting.summary import RunSummary, not_run, real, stand_ins
 
 
-def title(summary: Summary) -> str:
+def title(summary: RunSummary) -> str:
     """Return the page's title: the image by digest, where there is one."""
     image = summary.documents.get(ImageDocument)
     return f"{summary.world or 'run'}: {image.reference if image else 'no image'}"
 
 
-def sections(summary: Summary) -> Iterator[Section]:
+def sections(summary: RunSummary) -> Iterator[ReportSection]:
     """Yield the sections, the worst news first."""
     yield from _failures(summary)
     yield stages(summary)
@@ -40,22 +40,24 @@ def sections(summary: Summary) -> Iterator[Section]:
     yield evidence(summary)
 
 
-def _failures(summary: Summary) -> Iterator[Section]:
+def _failures(summary: RunSummary) -> Iterator[ReportSection]:
     for failure in summary.failures:
         heading = f"{failure.stage}: {failure.what}" if failure.stage else failure.what
-        yield Section(heading, (f"Exit code {failure.exit_code}.", *failure.why, *([failure.do] if failure.do else [])))
+        yield ReportSection(
+            heading, (f"Exit code {failure.exit_code}.", *failure.why, *([failure.remedy] if failure.remedy else []))
+        )
 
 
-def stages(summary: Summary) -> Section:
+def stages(summary: RunSummary) -> ReportSection:
     """Return how each stage ended."""
     rows = tuple(
         (row.stage, row.outcome.value, "-" if row.seconds is None else f"{row.seconds:.1f} s", row.text)
         for row in summary.rows
     )
-    return Section("Stages", (), ("stage", "ended", "time", "result"), rows)
+    return ReportSection("Stages", (), ("stage", "ended", "time", "result"), rows)
 
 
-def _written(summary: Summary) -> Iterator[Section]:
+def _written(summary: RunSummary) -> Iterator[ReportSection]:
     yield _told(summary, FactsDocument, "Source", _source)
     yield _told(summary, ToolsDocument, "Tools", _tools)
     yield _told(summary, ImageDocument, "Image", _image)
@@ -69,47 +71,51 @@ def _written(summary: Summary) -> Iterator[Section]:
     yield _told(summary, DeployDocument, "Deployment", _deployment)
 
 
-def _told(summary: Summary, model: type[Model], heading: str, tell: Callable[[Model], Section]) -> Section:
+def _told(
+    summary: RunSummary, model: type[Model], heading: str, tell: Callable[[Model], ReportSection]
+) -> ReportSection:
     try:
         return replace(tell(summary.documents.need(model)), title=heading, source=name(model))
     except NotKnown as error:
-        return Section(heading, (f"Not known: {error}.",))
+        return ReportSection(heading, (f"Not known: {error}.",))
 
 
-def _source(facts: FactsDocument) -> Section:
+def _source(facts: FactsDocument) -> ReportSection:
     state = "with changes that are in no commit" if facts.dirty else "exactly as committed"
     repository = facts.repository or "a repository that names no origin"
-    return Section("", (f"Revision {facts.revision} of {repository}, {state}.",))
+    return ReportSection("", (f"Revision {facts.revision} of {repository}, {state}.",))
 
 
-def _tools(tools: ToolsDocument) -> Section:
+def _tools(tools: ToolsDocument) -> ReportSection:
     rows = tuple((name, tool.version, tool.source, str(tool.digest)) for name, tool in tools.root.items())
-    return Section("", ("Each is what the lock names, to the byte.",), ("tool", "version", "from", "digest"), rows)
+    return ReportSection(
+        "", ("Each is what the lock names, to the byte.",), ("tool", "version", "from", "digest"), rows
+    )
 
 
-def _image(image: ImageDocument) -> Section:
+def _image(image: ImageDocument) -> ReportSection:
     rows = tuple(
         (platform, str(details.digest), f"{details.size:,} bytes", f"{len(details.packages)} packages")
         for platform, details in image.platforms.items()
     )
-    return Section("", (str(image.reference),), ("platform", "digest", "size", "holds"), rows)
+    return ReportSection("", (str(image.reference),), ("platform", "digest", "size", "holds"), rows)
 
 
-def _smoke(smoke: SmokeDocument) -> Section:
+def _smoke(smoke: SmokeDocument) -> ReportSection:
     started = f"Started on {smoke.platform} by {smoke.isolation}, answered after {smoke.start_ms} ms."
     rows = tuple(
         (answer.path, str(answer.status), "as expected" if answer.passed else "NOT as expected")
         for answer in smoke.requests
     )
-    return Section("", (started, f"Isolation: {smoke.limits}."), ("path", "status", "answer"), rows)
+    return ReportSection("", (started, f"Isolation: {smoke.limits}."), ("path", "status", "answer"), rows)
 
 
-def _database(database: DatabaseDocument) -> Section:
+def _database(database: DatabaseDocument) -> ReportSection:
     kind = "A SAMPLE of a few advisories" if database.sample else "A full one"
-    return Section("", (f"{kind}, built {database.built}, schema {database.schema_version}.",))
+    return ReportSection("", (f"{kind}, built {database.built}, schema {database.schema_version}.",))
 
 
-def _verdict(verdict: VerdictDocument) -> Section:
+def _verdict(verdict: VerdictDocument) -> ReportSection:
     rows = tuple(
         (ruling, reason.finding or reason.code, reason.package, reason.message, reason.remedy)
         for ruling, reason in verdict.reasons
@@ -117,16 +123,16 @@ def _verdict(verdict: VerdictDocument) -> Section:
     denials = len(verdict.denied)
     answer = "Allowed." if verdict.allowed else f"Denied, for {denials} reason{'s' * (denials != 1)}."
     header = ("ruling", "finding", "package", "why", "what to do")
-    return Section("", (answer, *verdict.notices), header, rows)
+    return ReportSection("", (answer, *verdict.notices), header, rows)
 
 
-def _publication(receipt: PublishedDocument) -> Section:
+def _publication(receipt: PublishedDocument) -> ReportSection:
     evidence = sum(map(len, receipt.referrers.values()))
     text = f"{receipt.blobs} blobs and {evidence} referrers at {receipt.registry}, read back and compared."
-    return Section("", (str(receipt.reference), text))
+    return ReportSection("", (str(receipt.reference), text))
 
 
-def _verification(verification: VerificationDocument) -> Section:
+def _verification(verification: VerificationDocument) -> ReportSection:
     policy = verification.policy
     said = (
         f"{verification.digest}, read back from the registry alone.",
@@ -135,14 +141,14 @@ def _verification(verification: VerificationDocument) -> Section:
         *(f"Refused: {bundle}: {why}" for bundle, why in verification.refused.items()),
     )
     rows = tuple((each.type, each.signer, each.issuer, str(each.bundle)) for each in verification.statements)
-    return Section("", said, ("statement", "signer", "issuer", "bundle"), rows)
+    return ReportSection("", said, ("statement", "signer", "issuer", "bundle"), rows)
 
 
-def _discovery(discovery: DiscoveryDocument) -> Section:
+def _discovery(discovery: DiscoveryDocument) -> ReportSection:
     registry = discovery.registry
     said = f"Looked for at the image's index. {registry.host} keeps what is attached by {registry.keeps}."
     rows = tuple(map(_way, discovery.ways))
-    return Section("", (said,), ("by way of", "how we know", "found", "why no more"), rows)
+    return ReportSection("", (said,), ("by way of", "how we know", "found", "why no more"), rows)
 
 
 def _way(way: DiscoveryWay) -> tuple[str, ...]:
@@ -155,23 +161,23 @@ def _way(way: DiscoveryWay) -> tuple[str, ...]:
     )
 
 
-def _tags(tags: TagsDocument) -> Section:
+def _tags(tags: TagsDocument) -> ReportSection:
     rows = tuple((tag, now, before) for tag, before, now in moved(tags))
-    return Section("", (), ("tag", "names now", "named before"), rows)
+    return ReportSection("", (), ("tag", "names now", "named before"), rows)
 
 
-def _deployment(receipt: DeployDocument) -> Section:
+def _deployment(receipt: DeployDocument) -> ReportSection:
     said = f"{receipt.state[0].upper()}{receipt.state[1:]}: {receipt.reason}."
-    return Section("", (said,), ("object",), tuple((each,) for each in receipt.objects or ()))
+    return ReportSection("", (said,), ("object",), tuple((each,) for each in receipt.objects or ()))
 
 
-def _facts(heading: str, facts: list[str]) -> Section:
-    return Section(heading, (), ("fact",), tuple((fact,) for fact in facts or ["nothing"]))
+def _facts(heading: str, facts: list[str]) -> ReportSection:
+    return ReportSection(heading, (), ("fact",), tuple((fact,) for fact in facts or ["nothing"]))
 
 
-def evidence(summary: Summary) -> Section:
+def evidence(summary: RunSummary) -> ReportSection:
     """List what a reader may fetch and check, leaving out the blobs that the image and the registry are made of."""
     rows = tuple(
         item for item in sorted(summary.products.items()) if "/blobs/" not in item[0] and "/registry/" not in item[0]
     )
-    return Section("Evidence", (), ("file", "digest"), rows)
+    return ReportSection("Evidence", (), ("file", "digest"), rows)

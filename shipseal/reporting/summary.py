@@ -11,15 +11,15 @@ from enum import Enum
 from typing import assert_never
 
 from shipseal.documents.deploy import DeployDocument, DeployState
-from shipseal.documents.earlier import EarlierImage
 from shipseal.documents.image import ImageDocument
+from shipseal.documents.previous_image import EarlierImage
 from shipseal.documents.scan import DatabaseDocument
 from shipseal.documents.smoke import Emulated, SmokeDocument
 from shipseal.errors import ShipsealError
 from shipseal.reporting.documents import Documents
 
 
-class Outcome(Enum):
+class StageOutcome(Enum):
     """How a stage ended, as far as its directory and the failures of this run tell."""
 
     DONE = "done"
@@ -35,7 +35,7 @@ class Row:
     """One stage: how it ended, how many seconds it took (`None` when it did not finish), and its most telling fact."""
 
     stage: str
-    outcome: Outcome
+    outcome: StageOutcome
     seconds: float | None
     text: str
 
@@ -58,7 +58,7 @@ class Timing:
 
 
 @dataclass(frozen=True)
-class Summary:
+class RunSummary:
     """What is to be said of a run.
 
     Args:
@@ -87,7 +87,7 @@ class Summary:
 
     def finished(self, stage: str) -> bool:
         """Say whether a stage has left its evidence."""
-        return any(row.stage == stage and row.outcome in {Outcome.DONE, Outcome.KEPT} for row in self.rows)
+        return any(row.stage == stage and row.outcome in {StageOutcome.DONE, StageOutcome.KEPT} for row in self.rows)
 
     @property
     def sample(self) -> bool | None:
@@ -101,7 +101,7 @@ class Summary:
         return self.world != "release" and self.finished("attest")
 
 
-def lines(summary: Summary) -> list[str]:
+def lines(summary: RunSummary) -> list[str]:
     """Return the summary as a terminal shows it."""
     width = max((len(row.stage) for row in summary.rows), default=0)
     shown = [
@@ -117,22 +117,22 @@ def lines(summary: Summary) -> list[str]:
     return shown
 
 
-def real(summary: Summary) -> list[str]:
+def real(summary: RunSummary) -> list[str]:
     """Return what was done by the real thing, as a release does it."""
     return [fact.text for fact in really(summary)]
 
 
-def stand_ins(summary: Summary) -> list[str]:
+def stand_ins(summary: RunSummary) -> list[str]:
     """Return what a local stand-in did, and what that means."""
     return [fact.text for fact in stood_in(summary)]
 
 
-def not_run(summary: Summary) -> list[str]:
+def not_run(summary: RunSummary) -> list[str]:
     """Return what was not done, each with its reason."""
     return [fact.text for fact in left_undone(summary)]
 
 
-def really(summary: Summary) -> list[Fact]:
+def really(summary: RunSummary) -> list[Fact]:
     """Return what was done by the real thing, each with the file that shows it."""
     facts = [Fact(fact, f"{stage}/record.json") for stage, fact in _REAL if summary.finished(stage)]
     if _deployed(summary):
@@ -141,7 +141,7 @@ def really(summary: Summary) -> list[Fact]:
     return [*facts, *_runtime(summary, real=True), *_database(summary, sample=False)]
 
 
-def stood_in(summary: Summary) -> list[Fact]:
+def stood_in(summary: RunSummary) -> list[Fact]:
     """Return what a local stand-in did, each with the file that shows it."""
     facts = [*_runtime(summary, real=False), *_database(summary, sample=True)]
     if summary.world == "release":
@@ -155,9 +155,9 @@ def stood_in(summary: Summary) -> list[Fact]:
     return facts + [Fact(fact, f"{stage}/record.json") for stage, fact in _STAND_INS if summary.finished(stage)]
 
 
-def left_undone(summary: Summary) -> list[Fact]:
+def left_undone(summary: RunSummary) -> list[Fact]:
     """Return what was not done, each with the file that shows it, where anything does."""
-    waiting = [row for row in summary.rows if row.outcome in {Outcome.NOT_RUN, Outcome.UNFINISHED}]
+    waiting = [row for row in summary.rows if row.outcome in {StageOutcome.NOT_RUN, StageOutcome.UNFINISHED}]
     facts = [Fact(f"{row.stage}: {row.text}") for row in waiting]
     if summary.world != "release":
         remote = "the public Sigstore, the configured registry and"
@@ -166,7 +166,7 @@ def left_undone(summary: Summary) -> list[Fact]:
     return facts + list(_platforms(summary))
 
 
-def warnings(summary: Summary) -> list[str]:
+def warnings(summary: RunSummary) -> list[str]:
     """Return what every output must say first: another day's dates, the sample database, signatures of no worth."""
     said = []
     if summary.as_of:
@@ -178,16 +178,16 @@ def warnings(summary: Summary) -> list[str]:
     return said
 
 
-def describe(outcome: Outcome, failure: ShipsealError | None, ended: bool) -> str:
+def describe(outcome: StageOutcome, failure: ShipsealError | None, ended: bool) -> str:
     """Return what a row without a record says; `ended` tells whether the run has stopped on a failure."""
     match outcome:
-        case Outcome.DENIED | Outcome.FAILED:
+        case StageOutcome.DENIED | StageOutcome.FAILED:
             return failure.what if failure else "failed"
-        case Outcome.UNFINISHED:
+        case StageOutcome.UNFINISHED:
             return "stopped before it had finished"
-        case Outcome.NOT_RUN:
+        case StageOutcome.NOT_RUN:
             return "the run ended before it" if ended else "not asked for"
-        case Outcome.DONE | Outcome.KEPT:
+        case StageOutcome.DONE | StageOutcome.KEPT:
             return ""
     assert_never(outcome)
 
@@ -209,16 +209,16 @@ _STAND_INS: Sequence[tuple[str, str]] = (
 )
 
 
-def _deployed(summary: Summary) -> bool:
+def _deployed(summary: RunSummary) -> bool:
     receipt = summary.documents.get(DeployDocument)
     return receipt is not None and receipt.state is DeployState.DEPLOYED
 
 
-def _rehearsed(summary: Summary) -> bool:
+def _rehearsed(summary: RunSummary) -> bool:
     return summary.world != "release" and _deployed(summary)
 
 
-def _database(summary: Summary, *, sample: bool) -> Iterator[Fact]:
+def _database(summary: RunSummary, *, sample: bool) -> Iterator[Fact]:
     if summary.sample is not sample:
         return
     database = summary.documents.get(DatabaseDocument)
@@ -229,7 +229,7 @@ def _database(summary: Summary, *, sample: bool) -> Iterator[Fact]:
     yield Fact(said, "scan/database.json")
 
 
-def _platforms(summary: Summary) -> Iterator[Fact]:
+def _platforms(summary: RunSummary) -> Iterator[Fact]:
     """Yield the platforms of the image that `smoke` did not start."""
     image, smoke = summary.documents.get(ImageDocument), summary.documents.get(SmokeDocument)
     if image is None or smoke is None:
@@ -241,7 +241,7 @@ def _platforms(summary: Summary) -> Iterator[Fact]:
             yield Fact(f"smoke on {platform}: the image was started on {smoke.platform} only{why}", _SMOKE)
 
 
-def _runtime(summary: Summary, *, real: bool) -> Iterator[Fact]:
+def _runtime(summary: RunSummary, *, real: bool) -> Iterator[Fact]:
     """Yield what the image was started by: Docker is the real thing, anything else says what it lacks."""
     smoke = summary.documents.get(SmokeDocument)
     if smoke is None:

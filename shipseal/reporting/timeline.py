@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from shipseal.reporting.summary import Outcome, Row, Summary, Timing
+from shipseal.reporting.summary import Row, RunSummary, StageOutcome, Timing
 
 WIDTH, LABEL, RIGHT, STEP, TOP = 960, 86, 92, 22, 26
 _SPAN = WIDTH - LABEL - RIGHT
@@ -69,7 +69,7 @@ class Timeline:
         return TOP + STEP * len(self.bars) + 8
 
 
-def timeline(summary: Summary) -> Timeline:
+def timeline(summary: RunSummary) -> Timeline:
     """Return the time line of what this run did itself; what it kept has no place on it, and is said."""
     own = {row.stage: summary.timings[row.stage] for row in summary.rows if _ran(row, summary)}
     zero = min((each.started for each in own.values()), default=None)
@@ -82,13 +82,13 @@ def timeline(summary: Summary) -> Timeline:
         ticks=_ticks(seconds),
         seconds=seconds,
         critical=path,
-        kept=sum(row.outcome is Outcome.KEPT for row in summary.rows),
+        kept=sum(row.outcome is StageOutcome.KEPT for row in summary.rows),
         waited=sum(bar.waited for bar in bars),
     )
 
 
-def _ran(row: Row, summary: Summary) -> bool:
-    return row.outcome is Outcome.DONE and row.stage in summary.timings
+def _ran(row: Row, summary: RunSummary) -> bool:
+    return row.outcome is StageOutcome.DONE and row.stage in summary.timings
 
 
 def _critical(own: Mapping[str, Timing]) -> tuple[str, ...]:

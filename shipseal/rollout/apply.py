@@ -6,26 +6,26 @@ The server's own dry run comes first: what it would refuse, it refuses before an
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from shipseal.cluster.api import Answer, Api, Refused
+from shipseal.cluster.api import Api, ApplyResult, Refused
 from shipseal.cluster.resources import collection, is_known, path
 from shipseal.deploying import inventory
-from shipseal.deploying.difference import Change, changes
+from shipseal.deploying.difference import FieldChange, changes
 from shipseal.deploying.manifests import Manifest, Object, dig
 from shipseal.deploying.platform import resource, resource_of
 from shipseal.engine.stage import Context
 from shipseal.errors import SubjectFailed
 from shipseal.rollout.names import FIRST_REPLICAS, INVENTORY, MANAGER, TOOLING
-from shipseal.rollout.rendered import Rendered
+from shipseal.rollout.rendering import Rendered
 
 _SERVERS_OWN = 500  # statuses from here on are the server's trouble, and say nothing of the object
 _WRITTEN = f"{MANAGER}.example/replicas-at-creation"
 
 
 @dataclass(frozen=True)
-class Difference:
+class ApplyDiff:
     """What applying would change: in objects of the set, and which objects would be removed."""
 
-    changes: tuple[Change, ...]
+    changes: tuple[FieldChange, ...]
     strays: tuple[str, ...]
 
     def lines(self) -> list[str]:
@@ -37,13 +37,13 @@ class Difference:
         return [*changed, *(f"{title}: removed, for it is no longer in the set" for title in self.strays)]
 
 
-async def difference(api: Api, rendered: Rendered) -> Difference:
+async def difference(api: Api, rendered: Rendered) -> ApplyDiff:
     """Ask the server what applying would change; nothing is written.
 
     Raises:
         SubjectFailed: the server would refuse an object, or warns of it: what, why and what to do stand in it.
     """
-    found, warned = list[Change](), list[str]()
+    found, warned = list[FieldChange](), list[str]()
     for manifest in rendered.manifests:
         live = await api.get(path(manifest))
         answer = await _applied(api, manifest, dry_run=True)
@@ -53,9 +53,9 @@ async def difference(api: Api, rendered: Rendered) -> Difference:
         raise SubjectFailed(
             "the API server warns of what would be applied",
             why=warned,
-            do="correct the manifests: what is a warning for a Deployment is a refusal for its pods",
+            remedy="correct the manifests: what is a warning for a Deployment is a refusal for its pods",
         )
-    return Difference(tuple(found), tuple(Manifest(each).title for each in await _strays(api, rendered)))
+    return ApplyDiff(tuple(found), tuple(Manifest(each).title for each in await _strays(api, rendered)))
 
 
 async def drift(api: Api, rendered: Rendered) -> tuple[str, ...]:
@@ -71,8 +71,8 @@ async def drift(api: Api, rendered: Rendered) -> tuple[str, ...]:
             found += [f"{manifest.title}: {field.lstrip('.')}{': ' if field else ''}{why}" for field, why in causes]
             continue
         changed = changes(manifest.title, await api.get(path(manifest)), answer.body)
-        found += Difference(changed, ()).lines()
-    return (*found, *Difference((), tuple(Manifest(each).title for each in await _strays(api, rendered))).lines())
+        found += ApplyDiff(changed, ()).lines()
+    return (*found, *ApplyDiff((), tuple(Manifest(each).title for each in await _strays(api, rendered))).lines())
 
 
 async def apply(api: Api, rendered: Rendered, context: Context) -> None:
@@ -86,7 +86,7 @@ async def apply(api: Api, rendered: Rendered, context: Context) -> None:
         await _write_first_replicas(api, rendered.first_replicas, context)
 
 
-async def _applied(api: Api, manifest: Manifest, *, dry_run: bool = False) -> Answer:
+async def _applied(api: Api, manifest: Manifest, *, dry_run: bool = False) -> ApplyResult:
     try:
         return await api.apply(path(manifest), manifest.body, MANAGER, dry_run=dry_run)
     except Refused as refused:
@@ -100,20 +100,20 @@ def _explained(manifest: Manifest, refused: Refused) -> SubjectFailed | Refused:
         return SubjectFailed(
             f"{manifest.title} has fields that somebody else manages",
             why=fields or [refused.said],
-            do="have that manager give them up, or take them out of the manifests; nothing is ever forced",
+            remedy="have that manager give them up, or take them out of the manifests; nothing is ever forced",
         )
     if refused.kind == "NotFound":
         return SubjectFailed(
             f"there is no namespace {manifest.namespace} in this cluster",
             why=refused.said,
-            do="an administrator applies k8s/platform first; or this is another cluster than you meant",
+            remedy="an administrator applies k8s/platform first; or this is another cluster than you meant",
         )
     if refused.kind in {"Invalid", "Forbidden", "BadRequest", "UnprocessableEntity"} and refused.code != 401:
         immutable = any("immutable" in line for line in (*fields, refused.said))
         return SubjectFailed(
             f"the API server refuses {manifest.title}",
             why=fields or [refused.said],
-            do="give it another name: this field cannot be changed in place"
+            remedy="give it another name: this field cannot be changed in place"
             if immutable
             else "correct the manifests, or ask an administrator for the right or the policy that it names",
         )
@@ -173,7 +173,7 @@ async def _kinds(api: Api, namespace: str) -> set[tuple[str, str]]:
         raise SubjectFailed(
             f"{parent.title} is not the inventory of deploys",
             why=why,
-            do="rename or delete it, if nobody needs it; an inventory of others is not changed",
+            remedy="rename or delete it, if nobody needs it; an inventory of others is not changed",
         )
     return {(kind, group) for kind, group in inventory.kinds_of(live) if is_known(group)}
 

@@ -10,11 +10,11 @@ from shipseal.deploying.manifests import parse
 from shipseal.digest import Digest, Reference
 from shipseal.errors import PolicyDenied, SubjectFailed, VerificationFailed
 from shipseal.rollout import apply
-from shipseal.rollout import rendered as sets
-from shipseal.rollout.deploy import Ground, carry_out
+from shipseal.rollout import rendering as sets
+from shipseal.rollout.deploy import DeployContext, carry_out
 from shipseal.rollout.history import Genuine
-from shipseal.rollout.rendered import Rendered
-from shipseal.rollout.verified import Verified, verify
+from shipseal.rollout.preflight import VerifiedRelease, verify
+from shipseal.rollout.rendering import Rendered
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Earlier:
 
     of: Genuine
     rendered: Rendered
-    verified: Verified
+    verified: VerifiedRelease
 
 
-async def earlier(on: Ground, failed: Digest | None, image: Digest | None = None) -> Earlier:
+async def previous_receipt(on: DeployContext, failed: Digest | None, image: Digest | None = None) -> Earlier:
     """Return the newest receipt that may be applied again.
 
     Args:
@@ -54,11 +54,11 @@ async def earlier(on: Ground, failed: Digest | None, image: Digest | None = None
     raise PolicyDenied(
         "no earlier receipt may be applied again",
         why=passed_over or ["there is none in this namespace"],
-        do="what was healthy last is still there; deploy an image that passes: `shipseal deploy --to DIGEST`",
+        remedy="what was healthy last is still there; deploy an image that passes: `shipseal deploy --to DIGEST`",
     )
 
 
-async def left(on: Ground) -> Digest | None:
+async def left(on: DeployContext) -> Digest | None:
     """Return the set that a rollback leaves: that of the newest receipt, or None where pods are of another by now.
 
     A deploy that was killed while it waited has applied another set and left no receipt: what was healthy last is then
@@ -73,7 +73,7 @@ async def left(on: Ground) -> Digest | None:
     return None if other else newest.receipt.rendered
 
 
-async def _checked(on: Ground, each: Genuine) -> Earlier:
+async def _checked(on: DeployContext, each: Genuine) -> Earlier:
     reference, own = each.receipt.reference, on.context.config.image.repository
     if f"{reference.registry}/{reference.repository}" != own:
         raise VerificationFailed(f"it is in another repository than {own}")
@@ -81,24 +81,24 @@ async def _checked(on: Ground, each: Genuine) -> Earlier:
     return Earlier(each, found, await verify(on.context, on.place, reference))
 
 
-async def roll_back(on: Ground, to: Earlier, rolled_back: Reference, reason: str) -> deployment.Receipt:
+async def roll_back(on: DeployContext, to: Earlier, rolled_back: Reference, reason: str) -> deployment.Receipt:
     """Apply an earlier set again; return its receipt, which says from what it was rolled back, and why."""
     on.context.say(f"rolling back to receipt {to.of.receipt.sequence}, {to.of.receipt.image}")
     why = deployment.Rollback(image=str(rolled_back), reason=reason)
     return await carry_out(on, to.verified, to.rendered, why)
 
 
-async def instead_of(on: Ground, image: Reference, failed: Rendered, failure: SubjectFailed) -> SubjectFailed:
+async def instead_of(on: DeployContext, image: Reference, failed: Rendered, failure: SubjectFailed) -> SubjectFailed:
     """Return the failure of a deploy with what became of it: rolled back, or not, and why not."""
     try:
-        found = await earlier(on, failed.digest)
+        found = await previous_receipt(on, failed.digest)
     except PolicyDenied as denied:
         became = [f"not rolled back: {denied.what}", *denied.why]
-        return SubjectFailed(failure.what, why=[*became, *failure.why], do=failure.do)
+        return SubjectFailed(failure.what, why=[*became, *failure.why], remedy=failure.remedy)
     try:
         receipt = await roll_back(on, found, image, failure.what)
         became = [f"rolled back to {receipt.image}, healthy by receipt {receipt.sequence}"]
     except SubjectFailed as again:
         earlier_one = f"receipt {found.of.receipt.sequence} ({found.of.receipt.image})"
         became = [f"{earlier_one} was applied again, and is not healthy either: {again.what}", *again.why]
-    return SubjectFailed(failure.what, why=[*became, *failure.why], do=failure.do)
+    return SubjectFailed(failure.what, why=[*became, *failure.why], remedy=failure.remedy)

@@ -18,31 +18,37 @@ from shipseal.cluster.api import connect
 from shipseal.cluster.lease import held
 from shipseal.deploying.platform import Right
 from shipseal.engine.stage import Context
-from shipseal.rollout import apply, evidence, history, seen, wait
-from shipseal.rollout.apply import Difference
+from shipseal.rollout import apply, evidence, history, pod_check, wait
+from shipseal.rollout.apply import ApplyDiff
 from shipseal.rollout.history import Genuine
 from shipseal.rollout.names import LEASE
-from shipseal.rollout.rendered import Rendered
-from shipseal.rollout.target import Target, look_at, require_rights
-from shipseal.rollout.verified import Place, Verified, say
+from shipseal.rollout.preflight import ImageLocation, VerifiedRelease, say
+from shipseal.rollout.rendering import Rendered
+from shipseal.rollout.target import DeployTarget, look_at, require_rights
 from shipseal.times import timestamp
 
 
 @dataclass(frozen=True)
-class Ground:
+class DeployContext:
     """What a deploy stands on, once it has begun: the registry and the cluster, both looked at, and the lease held."""
 
     context: Context
-    place: Place
-    target: Target
+    place: ImageLocation
+    target: DeployTarget
     history: tuple[Genuine, ...]
     sequence: int
 
 
 @asynccontextmanager
 async def ground(
-    context: Context, place: Place, access: Access, namespace: str, rights: Iterable[Right], *, hold: bool = True
-) -> AsyncIterator[Ground]:
+    context: Context,
+    place: ImageLocation,
+    access: Access,
+    namespace: str,
+    rights: Iterable[Right],
+    *,
+    hold: bool = True,
+) -> AsyncIterator[DeployContext]:
     """Look at the cluster, hold the lease of the namespace, and read its receipts; nothing else is written yet.
 
     Args:
@@ -66,17 +72,17 @@ async def ground(
             await stack.enter_async_context(held(api, namespace, LEASE, holder, say=context.say))
         kept = await history.kept(api, namespace)
         counted = history.genuine(kept, namespace, target.cluster.uid, place.policy, place.root, context.say)
-        yield Ground(context, place, target, counted, 1 + max((each.sequence for each in kept), default=0))
+        yield DeployContext(context, place, target, counted, 1 + max((each.sequence for each in kept), default=0))
 
 
-async def sign(on: Ground, verified: Verified, rendered: Rendered) -> None:
+async def sign(on: DeployContext, verified: VerifiedRelease, rendered: Rendered) -> None:
     """Sign the rendered set as a statement about the image, and attach it."""
     say(on.context, "sign", f"{len(rendered.manifests)} objects, {rendered.digest}")
     said = rendered.said(verified.reference, on.context.config.deploy.kubernetes)
     await evidence.say(on.context, on.place, verified, PredicateType.RENDERED_SET, said.predicate())
 
 
-async def differ(on: Ground, rendered: Rendered) -> Difference:
+async def differ(on: DeployContext, rendered: Rendered) -> ApplyDiff:
     """Have the server say what would change, and refuse what it would refuse."""
     say(on.context, "differ", "a dry run of the server")
     found = await apply.difference(on.target.api, rendered)
@@ -86,7 +92,7 @@ async def differ(on: Ground, rendered: Rendered) -> Difference:
 
 
 async def carry_out(
-    on: Ground, verified: Verified, rendered: Rendered, rollback: deployment.Rollback | None = None
+    on: DeployContext, verified: VerifiedRelease, rendered: Rendered, rollback: deployment.Rollback | None = None
 ) -> deployment.Receipt:
     """Apply a set, wait for it, compare what runs with what was verified, ask it, write the receipt, and prune.
 
@@ -100,10 +106,10 @@ async def carry_out(
     say(context, "wait", f"{context.config.deploy.timeout_seconds:.0f} s at most")
     await wait.until_current(api, rendered, context)
     say(context, "look", "which image each pod runs")
-    pods = await seen.pods(api, rendered, context.config.deploy.container, verified.digests)
-    seen.require_same(pods, verified.digests, context)
+    pods = await pod_check.pods(api, rendered, context.config.deploy.container, verified.digests)
+    pod_check.require_same(pods, verified.digests, context)
     say(context, "ask", context.config.deploy.probe or "nobody: [deploy] probe names nothing")
-    answer = await seen.probe(api, rendered.namespace, context.config.deploy.probe, context)
+    answer = await pod_check.probe(api, rendered.namespace, context.config.deploy.probe, context)
     receipt = deployment.Receipt(
         sequence=on.sequence,
         deployed_at=timestamp(context.now),
@@ -114,7 +120,7 @@ async def carry_out(
         ),
         manifests=deployment.Manifests(digest=str(rendered.digest), objects=rendered.titles),
         verification=verified.said,
-        pods=seen.as_signed(pods),
+        pods=pod_check.as_signed(pods),
         probe=answer,
         rollback=rollback,
     )
@@ -126,7 +132,9 @@ async def carry_out(
     return signed
 
 
-async def _keep(on: Ground, verified: Verified, rendered: Rendered, receipt: deployment.Receipt) -> deployment.Receipt:
+async def _keep(
+    on: DeployContext, verified: VerifiedRelease, rendered: Rendered, receipt: deployment.Receipt
+) -> deployment.Receipt:
     """Sign and attach the receipt, and keep it in the namespace; return the one that says so already, if there is.
 
     That is the newest one, where nothing has changed since; an older one of the same set was followed by another.

@@ -2,17 +2,17 @@
 
 from collections.abc import Collection, Mapping
 
-from shipseal.attestation.planned import Planned
 from shipseal.attestation.signing import Signer
 from shipseal.attestation.statements import PredicateType, Subject
 from shipseal.attestation.trust import Policy, kind_name
+from shipseal.attestation.unsigned_statement import Planned
 from shipseal.distribution.attaching import push
 from shipseal.engine.stage import Context
 from shipseal.errors import VerificationFailed
-from shipseal.rollout.verified import Place, Verified
+from shipseal.rollout.preflight import ImageLocation, VerifiedRelease
 
 
-async def require_signer(context: Context, place: Place) -> None:
+async def require_signer(context: Context, place: ImageLocation) -> None:
     """Raise `VerificationFailed`, before anything is changed, when nobody would believe what we sign of a deploy."""
     where = place.work / "signer"
     where.mkdir()
@@ -28,14 +28,14 @@ def _require_allowed(policy: Policy, signer: Signer, kind: PredicateType) -> Non
         raise VerificationFailed(
             f"the policy {policy.name} does not let the signer of this deploy sign a {kind_name(kind)}",
             why=f"{promise.who.identity}, by {promise.who.issuer}, would sign",
-            do="nothing was changed: name this signer in verification.toml, or deploy as somebody whom it names",
+            remedy="nothing was changed: name this signer in verification.toml, or deploy as somebody whom it names",
         )
 
 
 async def say(
     context: Context,
-    place: Place,
-    verified: Verified,
+    place: ImageLocation,
+    verified: VerifiedRelease,
     kind: PredicateType,
     predicate: Mapping[str, object],
     apart: Collection[str] = (),
@@ -70,7 +70,7 @@ async def say(
 
 def attached(
     context: Context,
-    verified: Verified,
+    verified: VerifiedRelease,
     kind: PredicateType,
     predicate: Mapping[str, object],
     apart: Collection[str] = (),
@@ -81,7 +81,7 @@ def attached(
     return verified.bundle(_statement(verified, kind, predicate), apart)
 
 
-def _statement(verified: Verified, kind: PredicateType, predicate: Mapping[str, object]) -> bytes:
+def _statement(verified: VerifiedRelease, kind: PredicateType, predicate: Mapping[str, object]) -> bytes:
     reference = verified.reference
     subject = Subject(f"{reference.registry}/{reference.repository}", reference.digest)
     return Planned(kind_name(kind), kind, (subject,), predicate).canonical()

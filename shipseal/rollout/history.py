@@ -33,7 +33,7 @@ _BUNDLE, _RENDERED = "receipt.sigstore.json", "rendered.yaml"
 
 
 @dataclass(frozen=True)
-class Kept:
+class ReceiptConfigMap:
     """A ConfigMap with a receipt, as it was found: whether it is genuine is `verified`'s to say."""
 
     name: str
@@ -47,28 +47,28 @@ class Kept:
 class Genuine:
     """A receipt whose signature was verified, and the set that it names."""
 
-    kept: Kept
+    kept: ReceiptConfigMap
     receipt: Receipt
     signer: str
 
 
-async def kept(api: Api, namespace: str) -> tuple[Kept, ...]:
+async def kept(api: Api, namespace: str) -> tuple[ReceiptConfigMap, ...]:
     """Return the receipts in a namespace, the newest first."""
     found = [_read(body) for body in await api.entries(collection(namespace, "", "configmaps"))]
     return tuple(sorted((each for each in found if each), key=lambda each: -each.sequence))
 
 
-def _read(body: Object) -> Kept | None:
+def _read(body: Object) -> ReceiptConfigMap | None:
     metadata, data = dig(body, "metadata"), dig(body, "data")
     name = _NAME.fullmatch(str(metadata.get("name")))
     if name is None:
         return None
     # Whatever stands there: what is no text of ours is no bundle, and no set that a receipt names.
     bundle, rendered = (str(data.get(key, "")).encode("utf-8", "surrogatepass") for key in (_BUNDLE, _RENDERED))
-    return Kept(name[0], int(name[1]), str(metadata.get("uid")), bundle, rendered)
+    return ReceiptConfigMap(name[0], int(name[1]), str(metadata.get("uid")), bundle, rendered)
 
 
-def verified(one: Kept, namespace: str, uid: str, policy: Policy, root: TrustedRoot) -> Genuine:
+def verified(one: ReceiptConfigMap, namespace: str, uid: str, policy: Policy, root: TrustedRoot) -> Genuine:
     """Return the receipt in a ConfigMap.
 
     Args:
@@ -105,17 +105,18 @@ def verified(one: Kept, namespace: str, uid: str, policy: Policy, root: TrustedR
     return Genuine(one, receipt, signed.who.identity)
 
 
-def _edited(one: Kept, namespace: str, why: Sequence[str]) -> VerificationFailed:
+def _edited(one: ReceiptConfigMap, namespace: str, why: Sequence[str]) -> VerificationFailed:
     return VerificationFailed(
-        f"ConfigMap {namespace}/{one.name} is no receipt that anybody signed",
+        f"ConfigMap {namespace}/{one.name} is not a receipt that anybody signed",
         why=why,
-        do="find out who edited it, or whether the trust root of the policy is another now, and delete it: the receipt "
+        remedy="find out who edited it, or whether the trust root of the policy is another "
+        "now, and delete it: the receipt "
         "is attached to its image, too",
     )
 
 
 def genuine(
-    found: Sequence[Kept], namespace: str, uid: str, policy: Policy, root: Path, say: Callable[[str], None]
+    found: Sequence[ReceiptConfigMap], namespace: str, uid: str, policy: Policy, root: Path, say: Callable[[str], None]
 ) -> tuple[Genuine, ...]:
     """Return the receipts that count today, the newest first; those that the policy no longer takes are passed over.
 

@@ -12,8 +12,8 @@ from shipseal.attestation.trust import Policy
 from shipseal.deploying.running import Match
 from shipseal.judging.policy_files import PolicyFiles
 from shipseal.judging.waivers import DeployWaiver
-from shipseal.rollout.status import Standing
-from shipseal.shown import line
+from shipseal.rollout.status import NamespaceStatus
+from shipseal.terminal_text import line
 from shipseal.times import read_time
 
 _LONGEST = 200  # characters of a value: some are what a project calls something
@@ -50,7 +50,7 @@ def _escaped(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Rules:
+class ExpiringInputs:
     """What has an end: the policy of the images, the statements and waivers of the project, and the trust root.
 
     Args:
@@ -66,7 +66,7 @@ class Rules:
     roots: Mapping[str, datetime]
 
 
-def text(found: Standing, rules: Rules, now: datetime) -> str:
+def text(found: NamespaceStatus, rules: ExpiringInputs, now: datetime) -> str:
     """Return the whole file.
 
     Args:
@@ -79,7 +79,7 @@ def text(found: Standing, rules: Rules, now: datetime) -> str:
     return "".join(f"{each}\n" for family in families for each in family.lines(common))
 
 
-def _standing(found: Standing, now: datetime) -> Iterator[Family]:
+def _standing(found: NamespaceStatus, now: datetime) -> Iterator[Family]:
     yield _one("shipseal_status_timestamp_seconds", "When `shipseal status` last looked.", now.timestamp())
     sequence = found.receipt.sequence if found.receipt else 0
     yield _one("shipseal_deploy_receipt_sequence", "The newest receipt; 0: nothing was deployed by one.", sequence)
@@ -98,7 +98,7 @@ def _standing(found: Standing, now: datetime) -> Iterator[Family]:
     yield pods
 
 
-def _ends(rules: Rules) -> Iterator[Family]:
+def _ends(rules: ExpiringInputs) -> Iterator[Family]:
     ages = [age for kind in _KINDS if (age := rules.policy.maximum_age(kind))]
     if ages:
         told = "How old evidence may be that an image is verified by: the shortest age that the policy names."

@@ -9,13 +9,13 @@ from shipseal.cluster.api import connect
 from shipseal.digest import Digest, Reference
 from shipseal.engine.stage import Context
 from shipseal.errors import SubjectFailed, UsageError
-from shipseal.rollout import back, committed
-from shipseal.rollout.apply import Difference
+from shipseal.rollout import back, gitops
+from shipseal.rollout.apply import ApplyDiff
 from shipseal.rollout.deploy import carry_out, differ, ground, sign
 from shipseal.rollout.evidence import require_signer
-from shipseal.rollout.rendered import Rendered, manifests_of, own_platform, render
-from shipseal.rollout.target import Target, look_at, require_rights
-from shipseal.rollout.verified import Published, published, say, verify
+from shipseal.rollout.preflight import Published, published, say, verify
+from shipseal.rollout.rendering import Rendered, manifests_of, own_platform, render
+from shipseal.rollout.target import DeployTarget, look_at, require_rights
 
 
 async def deploy(context: Context, where: Published, reference: Reference, access: Access) -> tuple[Receipt, Rendered]:
@@ -31,7 +31,7 @@ async def deploy(context: Context, where: Published, reference: Reference, acces
         say(context, "render", manifests_of(context).name)
         rendered = await render(context, manifests_of(context), reference)
         (context.out / "rendered.yaml").write_bytes(rendered.data)
-        if (git := committed.named(context)) and git != reference:
+        if (git := gitops.named(context)) and git != reference:
             context.say(f"the overlay in git names {git}, which is not what is deployed now")
         await require_signer(context, place)
         async with ground(context, place, access, rendered.namespace, rendered.rights) as on:
@@ -43,7 +43,7 @@ async def deploy(context: Context, where: Published, reference: Reference, acces
                 raise await back.instead_of(on, reference, rendered, failure) from failure
 
 
-async def look(context: Context, *, patience: float = 60) -> Target:
+async def look(context: Context, *, patience: float = 60) -> DeployTarget:
     """See that the configured cluster is the one that is meant, and lets us do what a deploy does; write nothing.
 
     Args:
@@ -64,7 +64,7 @@ async def look(context: Context, *, patience: float = 60) -> Target:
             return target
 
 
-async def compare(context: Context, where: Published, reference: Reference, access: Access) -> Difference:
+async def compare(context: Context, where: Published, reference: Reference, access: Access) -> ApplyDiff:
     """Return what deploying an image would change in the cluster; nothing is written and nothing signed."""
     async with published(context, where, writable=False) as place:
         await verify(context, place, reference)
@@ -85,7 +85,7 @@ async def roll_back(context: Context, where: Published, access: Access, to: Dige
         platform = await own_platform(context)
         async with ground(context, place, access, platform.namespace, platform.rights) as on:
             if not on.history:
-                raise UsageError("there is no receipt to roll back from", do="deploy first")
+                raise UsageError("there is no receipt to roll back from", remedy="deploy first")
             left = None if to is not None else await back.left(on)
-            found = await back.earlier(on, left, to)
+            found = await back.previous_receipt(on, left, to)
             return await back.roll_back(on, found, on.history[0].receipt.reference, "somebody asked for it")

@@ -17,7 +17,7 @@ from shipseal.engine.world import loopback_cluster
 from shipseal.errors import ConfigError
 from shipseal.locked.inputs import Inputs
 from shipseal.project.config import Config
-from shipseal.rollout.rendered import kustomize
+from shipseal.rollout.rendering import kustomize
 from shipseal.tools.toolbox import Toolbox
 
 _ADMINISTRATOR = "administrator"
@@ -34,7 +34,7 @@ async def rehearsed(config: Config, tools: Toolbox, out: Path) -> AsyncIterator[
         raise ConfigError(
             "there is no platform to deploy upon",
             why="[deploy] platform names no directory",
-            do="name one with the Namespace and the Role of whoever deploys: k8s/README.md",
+            remedy="name one with the Namespace and the Role of whoever deploys: k8s/README.md",
         )
     platform = parse(await kustomize(config, tools, config.deploy.platform))
     locked = Inputs.of_cluster().locked()

@@ -5,22 +5,22 @@ from dataclasses import dataclass
 
 from shipseal.attestation.deployment import Receipt
 from shipseal.cluster.access import Access
-from shipseal.deploying.kstatus import State
+from shipseal.deploying.kstatus import KStatus
 from shipseal.deploying.running import Match, Running
 from shipseal.digest import Reference
 from shipseal.engine.stage import Context
 from shipseal.errors import ShipsealError, SubjectFailed, VerificationFailed
-from shipseal.rollout import apply, committed, seen
-from shipseal.rollout import rendered as sets
-from shipseal.rollout.deploy import Ground, ground
+from shipseal.rollout import apply, gitops, pod_check
+from shipseal.rollout import rendering as sets
+from shipseal.rollout.deploy import DeployContext, ground
 from shipseal.rollout.history import Genuine
-from shipseal.rollout.target import Target
-from shipseal.rollout.verified import Published, Verified, published, verify
+from shipseal.rollout.preflight import Published, VerifiedRelease, published, verify
+from shipseal.rollout.target import DeployTarget
 from shipseal.rollout.wait import statuses
 
 
 @dataclass(frozen=True)
-class Standing:
+class NamespaceStatus:
     """What was found in a namespace.
 
     Args:
@@ -35,7 +35,7 @@ class Standing:
     """
 
     namespace: str
-    target: Target
+    target: DeployTarget
     newest: Genuine | None
     refused: tuple[str, ...] = ()
     pods: tuple[Running, ...] = ()
@@ -55,12 +55,12 @@ class Standing:
         different = [f"{each.pod} runs {each.image_id}" for each in self.pods if each.match is Match.DIFFERENT]
         if self.refused or different:
             what = "pods run another image than the receipt names" if different else "what runs no longer verifies"
-            return VerificationFailed(what, why=[*different, *self.refused], do="deploy an image that passes")
+            return VerificationFailed(what, why=[*different, *self.refused], remedy="deploy an image that passes")
         if self.drift or self.waits:
             return SubjectFailed(
                 "what runs has drifted from its receipt" if self.drift else "what runs is not healthy",
                 why=[*self.drift, *self.waits],
-                do="deploy again, or find out who changed it",
+                remedy="deploy again, or find out who changed it",
             )
         return None
 
@@ -74,7 +74,7 @@ class Standing:
             "receipt": self.receipt.predicate() if self.receipt else None,
             "signer": self.newest.signer if self.newest else None,
             "refused": list(self.refused),
-            "pods": [each.model_dump(mode="json", by_alias=True) for each in seen.as_signed(self.pods)],
+            "pods": [each.model_dump(mode="json", by_alias=True) for each in pod_check.as_signed(self.pods)],
             "drift": list(self.drift),
             "waits": list(self.waits),
             "git": str(self.git) if self.git else None,
@@ -99,7 +99,7 @@ class Standing:
             yield f"git       names {self.git}, which is not what runs"
 
 
-async def status(context: Context, where: Published, access: Access) -> Standing:
+async def status(context: Context, where: Published, access: Access) -> NamespaceStatus:
     """Look at the namespace that deploys change.
 
     Raises:
@@ -112,14 +112,14 @@ async def status(context: Context, where: Published, access: Access) -> Standing
         ground(context, place, access, platform.namespace, platform.rights, hold=False) as on,
     ):
         if not on.history:
-            return Standing(platform.namespace, on.target, None)
+            return NamespaceStatus(platform.namespace, on.target, None)
         return await _standing(on, platform.namespace, on.history[0])
 
 
-async def _standing(on: Ground, namespace: str, newest: Genuine) -> Standing:
+async def _standing(on: DeployContext, namespace: str, newest: Genuine) -> NamespaceStatus:
     context, api = on.context, on.target.api
     reference, refused = newest.receipt.reference, tuple[str, ...]()
-    verified: Verified | None = None
+    verified: VerifiedRelease | None = None
     try:
         verified = await verify(context, on.place, reference)
     except VerificationFailed as failure:
@@ -128,9 +128,9 @@ async def _standing(on: Ground, namespace: str, newest: Genuine) -> Standing:
         rendered = await sets.read(context, newest.kept.rendered, reference)
         drift = await apply.drift(api, rendered)
     except SubjectFailed as failure:
-        return Standing(namespace, on.target, newest, (*refused, failure.what, *failure.why))
+        return NamespaceStatus(namespace, on.target, newest, (*refused, failure.what, *failure.why))
     digests = verified.digests if verified else {reference.digest}
-    pods = await seen.pods(api, rendered, context.config.deploy.container, digests)
+    pods = await pod_check.pods(api, rendered, context.config.deploy.container, digests)
     every = await statuses(api, rendered)
-    waits = tuple(f"{title}: {each.message}" for title, each in every.items() if each.state is not State.CURRENT)
-    return Standing(namespace, on.target, newest, refused, pods, drift, waits, committed.named(context))
+    waits = tuple(f"{title}: {each.message}" for title, each in every.items() if each.state is not KStatus.CURRENT)
+    return NamespaceStatus(namespace, on.target, newest, refused, pods, drift, waits, gitops.named(context))

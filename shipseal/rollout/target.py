@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from shipseal.cluster.access import Access
 from shipseal.cluster.api import Api, Refused
-from shipseal.cluster.identity import Cluster, identify
+from shipseal.cluster.identity import ClusterIdentity, identify
 from shipseal.cluster.rights import lacking
 from shipseal.deploying.manifests import dig
 from shipseal.deploying.platform import Right
@@ -21,15 +21,15 @@ _REVIEW = "/apis/authentication.k8s.io/v1/selfsubjectreviews"
 
 
 @dataclass(frozen=True)
-class Target:
+class DeployTarget:
     """A cluster that was looked at: how it is spoken to, which it is, and who we are to it."""
 
     api: Api
-    cluster: Cluster
+    cluster: ClusterIdentity
     user: str
 
 
-async def look_at(api: Api, access: Access, context: Context) -> Target:
+async def look_at(api: Api, access: Access, context: Context) -> DeployTarget:
     """Return the cluster behind an API server.
 
     Raises:
@@ -43,23 +43,23 @@ async def look_at(api: Api, access: Access, context: Context) -> Target:
         raise VerificationFailed(
             f"{access.server} is another cluster than [deploy] cluster-uid names",
             why=(f"configured  {deploy.cluster_uid}", f"found       {cluster.uid}, by the context {access.context}"),
-            do="name the context of the cluster that is meant; nothing was written",
+            remedy="name the context of the cluster that is meant; nothing was written",
         )
     if cluster.version != deploy.kubernetes:
         raise ConfigError(
             f"the cluster is Kubernetes {cluster.version}, and the manifests were checked against {deploy.kubernetes}",
             why=f"{access.server} says that it is {cluster.git_version}",
-            do="set [deploy] kubernetes to the version of the cluster; nothing was written",
+            remedy="set [deploy] kubernetes to the version of the cluster; nothing was written",
         )
     if api.skew is not None and abs(api.skew) > _SKEW:
         context.say(f"the clocks of this machine and of the cluster differ by {api.skew:.0f} s")
     review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
     user = str(dig(await api.create(_REVIEW, review), "status", "userInfo").get("username") or UNKNOWN)
     context.say(f"the cluster is {cluster.git_version} at {access.server}, and knows us as {user}")
-    return Target(api, cluster, user)
+    return DeployTarget(api, cluster, user)
 
 
-async def _identified(api: Api, *, pinned: bool) -> Cluster:
+async def _identified(api: Api, *, pinned: bool) -> ClusterIdentity:
     try:
         return await identify(api)
     except Refused as refused:
@@ -74,5 +74,5 @@ async def require_rights(api: Api, rights: Iterable[Right]) -> None:
         raise RemoteFailed(
             f"this user lacks {len(missing)} of the rights that a deploy needs",
             why=[str(each) for each in missing],
-            do="an administrator applies the platform again (k8s/platform), or binds its Role; nothing was written",
+            remedy="an administrator applies the platform again (k8s/platform), or binds its Role; nothing was written",
         )

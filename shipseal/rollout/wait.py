@@ -6,13 +6,13 @@ import anyio
 
 from shipseal.cluster.api import Api, Refused
 from shipseal.cluster.resources import collection, member, path
-from shipseal.deploying.kstatus import State, Status, status
+from shipseal.deploying.kstatus import KStatus, ObjectStatus, status
 from shipseal.deploying.manifests import Manifest, Object
 from shipseal.deploying.running import pods_of
 from shipseal.deploying.trouble import logs_wanted, trouble
 from shipseal.engine.stage import Context
 from shipseal.errors import RemoteFailed, SubjectFailed
-from shipseal.rollout.rendered import Rendered
+from shipseal.rollout.rendering import Rendered
 
 _SOON, _PAUSE, _LATER = 5, 0.2, 1.0  # seconds: for so long, so much between two looks; afterwards so much
 _SPOKEN = 10  # seconds after which what is waited for is said again
@@ -27,16 +27,16 @@ async def until_current(api: Api, rendered: Rendered, context: Context) -> None:
         SubjectFailed: one has failed, or was not current within `[deploy] timeout-seconds`; what a person needs to
             know is the reason: conditions, states of containers, events, quota, last lines of logs.
     """
-    left, said, began = dict[str, Status](), "", anyio.current_time()
+    left, said, began = dict[str, ObjectStatus](), "", anyio.current_time()
     spoken, failing = began, 0.0
     with anyio.move_on_after(context.config.deploy.timeout_seconds):
         while True:
             every = await statuses(api, rendered)
-            left = {title: each for title, each in every.items() if each.state is not State.CURRENT}
+            left = {title: each for title, each in every.items() if each.state is not KStatus.CURRENT}
             if not left:
                 return
             now = anyio.current_time()
-            failed = [title for title, each in left.items() if each.state is State.FAILED]
+            failed = [title for title, each in left.items() if each.state is KStatus.FAILED]
             failing = (failing or now) if failed else 0.0
             if failed and now - failing >= _SURE:
                 raise await _failure(api, rendered, context, f"{failed[0]} has failed", left[failed[0]].message)
@@ -45,17 +45,17 @@ async def until_current(api: Api, rendered: Rendered, context: Context) -> None:
                 context.say(f"waiting for {text}")
                 said, spoken = text, now
             await anyio.sleep(_PAUSE if now - began < _SOON else _LATER)
-    title, last = next(iter(left.items()), ("nothing", Status(State.IN_PROGRESS, "it was never seen")))
+    title, last = next(iter(left.items()), ("nothing", ObjectStatus(KStatus.IN_PROGRESS, "it was never seen")))
     seconds = anyio.current_time() - began
     raise await _failure(api, rendered, context, f"{title} was not current within {seconds:.0f} s", last.message)
 
 
-async def statuses(api: Api, rendered: Rendered) -> dict[str, Status]:
+async def statuses(api: Api, rendered: Rendered) -> dict[str, ObjectStatus]:
     """Return how far each object is, by what messages call it."""
-    found = dict[str, Status]()
+    found = dict[str, ObjectStatus]()
     for manifest in rendered.manifests:
         live = await api.get(path(manifest))
-        gone = Status(State.IN_PROGRESS, "it is not there")
+        gone = ObjectStatus(KStatus.IN_PROGRESS, "it is not there")
         found[manifest.title] = gone if live is None else status({**_kind(manifest), **live})
     return found
 
@@ -67,13 +67,13 @@ def _kind(manifest: Manifest) -> dict[str, object]:
 async def _failure(api: Api, rendered: Rendered, context: Context, what: str, why: str) -> SubjectFailed:
     lines = list[str]()
     try:
-        lines = await told(api, rendered)
+        lines = await diagnose(api, rendered)
     except RemoteFailed as failure:
         context.say(f"why cannot be found out: {failure.what}")
-    return SubjectFailed(what, why=[why, *lines], do="see the reasons; `shipseal status` tells what runs now")
+    return SubjectFailed(what, why=[why, *lines], remedy="see the reasons; `shipseal status` tells what runs now")
 
 
-async def told(api: Api, rendered: Rendered) -> list[str]:
+async def diagnose(api: Api, rendered: Rendered) -> list[str]:
     """Return what a person needs to know of workloads that do not become what they should."""
     lines = list[str]()
     seen = [await _list(api, rendered.namespace, *each) for each in _LOOKED_AT]

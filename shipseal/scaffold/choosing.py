@@ -7,14 +7,14 @@ from pathlib import Path
 import anyio
 
 from shipseal.locked.relock_python import relock_python
-from shipseal.scaffold.plan import Plan
-from shipseal.scaffold.written import preferences, requirements
+from shipseal.scaffold.config_writer import preferences, requirements
+from shipseal.scaffold.plan import ScaffoldPlan
 from shipseal.tools.toolbox import Toolbox
 
 _TO = {"runtime": "run", "build": "be built", "test": "be tested"}
 
 
-async def choose(tools: Toolbox, plan: Plan, say: Callable[[str], None]) -> dict[str, str]:
+async def choose(tools: Toolbox, plan: ScaffoldPlan, say: Callable[[str], None]) -> dict[str, str]:
     """Return the locks, by name; versions that the project has chosen before stay where they can.
 
     Args:

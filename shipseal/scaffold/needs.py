@@ -8,8 +8,8 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from shipseal.errors import UsageError
-from shipseal.scaffold.asked import Asked
 from shipseal.scaffold.callables import Callable
+from shipseal.scaffold.project_metadata import ProjectMetadata
 
 _SERVERS = {False: ("gunicorn",), True: ("uvicorn", "granian")}
 _DEFAULT = {False: "waitress", True: "uvicorn"}
@@ -24,7 +24,7 @@ def names(requirements: Sequence[str]) -> set[str]:
     return {canonicalize_name(re.split(r"[^A-Za-z0-9._-]", each.strip(), maxsplit=1)[0]) for each in requirements}
 
 
-def server(asked: Asked, *, asgi: bool) -> tuple[str, str]:
+def server(asked: ProjectMetadata, *, asgi: bool) -> tuple[str, str]:
     """Return what serves an application, and why."""
     kind = "ASGI" if asgi else "WSGI"
     for each in _SERVERS[asgi]:
@@ -33,7 +33,7 @@ def server(asked: Asked, *, asgi: bool) -> tuple[str, str]:
     return _DEFAULT[asgi], f"it is an application of {kind}"
 
 
-def extra_of(asked: Asked, found: Callable | None, modules: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+def extra_of(asked: ProjectMetadata, found: Callable | None, modules: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     """Return the extra that an application cannot do without, and what is in it; nothing where there is none.
 
     Many command lines have a service for those who want it: what it is made with is then in an extra alone.
@@ -48,7 +48,7 @@ def extra_of(asked: Asked, found: Callable | None, modules: Mapping[str, str]) -
     return "", ()
 
 
-def _whole(asked: Asked, wanted: Sequence[str], within: frozenset[str]) -> Iterator[str]:
+def _whole(asked: ProjectMetadata, wanted: Sequence[str], within: frozenset[str]) -> Iterator[str]:
     """Yield requirements, those of the project's own extras in place of `PROJECT[EXTRA]`."""
     for each in wanted:
         if asked.name not in names([each]):
@@ -70,7 +70,7 @@ def _imported(source: str) -> Iterator[str]:
             yield (node.module or "").partition(".")[0]
 
 
-def runtime(asked: Asked, offered: Mapping[str, str]) -> str:
+def runtime(asked: ProjectMetadata, offered: Mapping[str, str]) -> str:
     """Return the first runtime whose Python the project is for.
 
     Args:
@@ -84,7 +84,7 @@ def runtime(asked: Asked, offered: Mapping[str, str]) -> str:
     except InvalidSpecifier as error:
         raise UsageError(
             f"{asked.name} is for a Python that cannot be understood: {asked.python!a}",
-            do='write it as PEP 440 has it: requires-python = ">=3.11"',
+            remedy='write it as PEP 440 has it: requires-python = ">=3.11"',
         ) from error
     for name, python in offered.items():
         if wanted.contains(python):
@@ -92,6 +92,7 @@ def runtime(asked: Asked, offered: Mapping[str, str]) -> str:
     raise UsageError(
         f"{asked.name} is for Python {wanted}, which no image has",
         why=[f"{name} has {python}" for name, python in offered.items()],
-        do=f'write requires-python = ">={next(iter(offered.values()))}" once it runs there; or lock the packages of '
+        remedy=f'write requires-python = ">={next(iter(offered.values()))}" once it runs '
+        f"there; or lock the packages of "
         "another Debian, and name the file in image.packages",
     )

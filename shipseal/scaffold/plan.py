@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 
 from shipseal.errors import UsageError
 from shipseal.scaffold import needs
-from shipseal.scaffold.asked import Asked
 from shipseal.scaffold.callables import Callable, callables, health, others
+from shipseal.scaffold.project_metadata import ProjectMetadata
 from shipseal.scaffold.versions import chosen
 
 _NAMED = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
@@ -19,7 +19,7 @@ _GENERATED = "tests/test_starts.py"
 
 
 @dataclass(frozen=True)
-class Plan:
+class ScaffoldPlan:
     """What will be written.
 
     Args:
@@ -62,7 +62,7 @@ def plan(
     origin: str,
     named: str = "",
     offered: Mapping[str, str] = MappingProxyType({"debian-12": "3.11"}),
-) -> Plan:
+) -> ScaffoldPlan:
     """Return what to write.
 
     Args:
@@ -76,14 +76,14 @@ def plan(
     Raises:
         UsageError: it cannot be decided, with what to write.
     """
-    asked = Asked.read(files.get("pyproject.toml"), files)
+    asked = ProjectMetadata.read(files.get("pyproject.toml"), files)
     base = needs.runtime(asked, offered)
     found = _callable(modules, named)
     versions, lock = chosen(files)
     extra, wanted = needs.extra_of(asked, found, modules)
     start, servers = _start(asked, found, modules)
     own = (*asked.runtime, *wanted)
-    return Plan(
+    return ScaffoldPlan(
         name=asked.name[:_LONGEST].strip("-"),
         start=tuple((f"{key} = {json.dumps(value)}", why) for key, value, why in start),
         health=health(modules),
@@ -113,7 +113,7 @@ def plan(
 
 
 def _start(
-    asked: Asked, found: Callable | None, modules: Mapping[str, str]
+    asked: ProjectMetadata, found: Callable | None, modules: Mapping[str, str]
 ) -> tuple[list[tuple[str, object, str]], tuple[str, ...]]:
     """Return the keys that say how it starts, each with its reason, and the servers that this takes."""
     if not found:
@@ -123,7 +123,7 @@ def _start(
     return [*keys, *([("server", server, because)] if server != "waitress" else [])], (server,)
 
 
-def _built_by(asked: Asked) -> str:
+def _built_by(asked: ProjectMetadata) -> str:
     """Return a pyproject.toml for a project of setuptools that has none; what it is stays where it says it."""
     return (
         "# A wheel is built by what is named here (PEP 517): setuptools, which reads setup.cfg and setup.py.\n"
@@ -134,7 +134,7 @@ def _built_by(asked: Asked) -> str:
 def _callable(modules: Mapping[str, str], named: str) -> Callable | None:
     found = callables(modules)
     if named and not _NAMED.fullmatch(named):
-        raise UsageError(f"--callable {named!a} is not a callable", do="give it as MODULE:NAME: shop.web:app")
+        raise UsageError(f"--callable {named!a} is not a callable", remedy="give it as MODULE:NAME: shop.web:app")
     if named:
         same = next((each for each in found if each.name == named), None)
         return same or Callable(named, asgi=False, because="you said so")
@@ -143,12 +143,12 @@ def _callable(modules: Mapping[str, str], named: str) -> Callable | None:
         raise UsageError(
             "there are several applications in this project",
             why=[f"{each.name}   {each.because}" for each in found[:8]],
-            do="say which one it is: --callable MODULE:NAME",
+            remedy="say which one it is: --callable MODULE:NAME",
         )
     return found[0] if found else None
 
 
-def _command(asked: Asked, modules: Mapping[str, str]) -> tuple[str, list[str], str]:
+def _command(asked: ProjectMetadata, modules: Mapping[str, str]) -> tuple[str, list[str], str]:
     """Return the command that starts it, where nothing of it is an application."""
     for name, target in asked.scripts.items():
         module = target.partition(":")[0]
@@ -161,7 +161,7 @@ def _command(asked: Asked, modules: Mapping[str, str]) -> tuple[str, list[str], 
     raise UsageError(
         "nothing in this project looks like a service",
         why="no module has an application of WSGI or ASGI at its top level, and none starts by `python -m`",
-        do="write a module with one, `app = create_app()`, or say which it is: --callable MODULE:NAME",
+        remedy="write a module with one, `app = create_app()`, or say which it is: --callable MODULE:NAME",
     )
 
 

@@ -16,7 +16,7 @@ Reports = Mapping[str, Report]
 
 
 @dataclass(frozen=True, order=True)
-class Turn:
+class AdvisoryChange:
     """An advisory of packages that moved: for whom it begins or ends. A version is empty where there is no package."""
 
     severity: Severity
@@ -35,8 +35,8 @@ class Turn:
 class AdvisoryChanges:
     """What a change of packages does to the advisories that are known of them; `stay` counts those that it leaves."""
 
-    closed: tuple[Turn, ...]
-    opened: tuple[Turn, ...]
+    closed: tuple[AdvisoryChange, ...]
+    opened: tuple[AdvisoryChange, ...]
     stay: int
 
 
@@ -75,7 +75,7 @@ def _turns(
     keys: Collection[_Key],
     before: Mapping[tuple[str, str, str], str],
     after: Mapping[tuple[str, str, str], str],
-) -> Iterator[Turn]:
+) -> Iterator[AdvisoryChange]:
     """Yield one turn for all packages and platforms that go the same way: a source package has several of both."""
     same: dict[tuple[Severity, str, str, str], set[tuple[str, str]]] = defaultdict(set)
     for key in keys:
@@ -84,4 +84,4 @@ def _turns(
         way = findings[key].severity, identifier, before.get(package, ""), after.get(package, "")
         same[way].add((findings[key].package, where[0]))
     for way, moved in sorted(same.items()):
-        yield Turn(*way, tuple(sorted({name for name, _ in moved})), tuple(sorted({on for _, on in moved})))
+        yield AdvisoryChange(*way, tuple(sorted({name for name, _ in moved})), tuple(sorted({on for _, on in moved})))

@@ -95,7 +95,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Database:
+class ReportDatabase:
     """Which vulnerability database a report was made with, in the scanner's own words."""
 
     built: str
@@ -116,7 +116,7 @@ class Report:
 
     findings: tuple[Finding, ...]
     suppressed: tuple[Finding, ...]
-    database: Database
+    database: ReportDatabase
     providers: Mapping[str, str] = field(default_factory=dict)
     scanner: str = ""
 
@@ -129,7 +129,7 @@ def read(report: Any) -> Report:
         raise ToolFailed(
             "the scanner's report has a shape that this pipeline does not know",
             why=problems(error),
-            do="use the Grype of tools/tools.lock.toml; a newer one needs a change in shipseal/documents/scan.py",
+            remedy="use the Grype of tools/tools.lock.toml; a newer one needs a change in shipseal/documents/scan.py",
         ) from error
 
 
@@ -139,7 +139,7 @@ def told(report: GrypeReport) -> Report:
     return Report(
         findings=tuple(sorted(map(_finding, report.matches), key=_order)),
         suppressed=tuple(sorted(map(_finding, report.ignored or ()), key=_order)),
-        database=Database(descriptor.db.status.built, descriptor.db.status.schema_version),
+        database=ReportDatabase(descriptor.db.status.built, descriptor.db.status.schema_version),
         providers={name: each.captured or "unknown" for name, each in sorted((descriptor.db.providers or {}).items())},
         scanner=descriptor.version or "unknown",
     )

@@ -70,7 +70,7 @@ class Identity(DatabaseParts):
             raise ConfigError(
                 f"{directory} holds no imported vulnerability database",
                 why=[f"{IDENTITY}: {each}" for each in why],
-                do="run `shipseal db import FILE`, or `db update` where there is a network",
+                remedy="run `shipseal db import FILE`, or `db update` where there is a network",
             ) from error
 
     @classmethod
@@ -126,9 +126,9 @@ class Grype:
         try:
             await self._run("db", "update", more=more)
         except ToolFailed as error:
-            do = "see whether the address can be reached; behind a closed network, `db import FILE`"
+            remedy = "see whether the address can be reached; behind a closed network, `db import FILE`"
             why = [without_secrets(line) for line in error.why]
-            raise RemoteFailed("the vulnerability database cannot be fetched", why=why, do=do) from error
+            raise RemoteFailed("the vulnerability database cannot be fetched", why=why, remedy=remedy) from error
         # Grype has compared the archive with the checksum of the listing, and keeps both in where it came from.
         origin = urlsplit((await self._status()).origin)
         checksum = dict(parse_qsl(origin.query)).get("checksum", "")
@@ -176,7 +176,7 @@ class Grype:
         found = sorted(self.directory.glob("*/vulnerability.db"))
         if len(found) != 1:
             raise ConfigError(
-                f"{self.directory} holds {len(found)} vulnerability databases, and one is needed", do=_GET_ONE
+                f"{self.directory} holds {len(found)} vulnerability databases, and one is needed", remedy=_GET_ONE
             )
         return found[0]
 
@@ -187,7 +187,7 @@ class Grype:
             raise VerificationFailed(
                 f"the vulnerability database in {self.directory} is not the one that was imported",
                 why=(f"expected {identity.content}", f"found    {found}"),
-                do=f"find out who changed it; {_GET_ONE}",
+                remedy=f"find out who changed it; {_GET_ONE}",
             )
 
     async def scan(self, document: Path, vex: Path | None = None) -> Any:
@@ -198,9 +198,11 @@ class Grype:
         try:
             return strict.loads(_take(report))
         except (ValueError, RecursionError) as error:
-            raise ToolFailed("Grype wrote no readable report", why=str(error), do="see the stage's log.txt") from error
+            raise ToolFailed(
+                "Grype wrote no readable report", why=str(error), remedy="see the stage's log.txt"
+            ) from error
 
-    async def require_eyesight(self) -> None:
+    async def require_canary(self) -> None:
         """Scan packages that are known to be vulnerable; raise `ToolFailed` when they are not found.
 
         A database without advisories is no error to Grype, and a matcher that is switched off finds nothing.
@@ -213,7 +215,7 @@ class Grype:
             raise ToolFailed(
                 "the vulnerability database does not know what every database knows",
                 why=[f"not found: {each}" for each in blind],
-                do="get a whole database: `shipseal db update`, or `db import FILE`",
+                remedy="get a whole database: `shipseal db update`, or `db import FILE`",
             )
 
     async def _run(
@@ -244,7 +246,7 @@ def _whole(path: Path) -> Path:
 
 def _take(path: Path) -> bytes:
     if path.stat().st_size > _LARGEST:
-        raise ToolFailed(f"Grype's report has more than {_LARGEST >> 20} MiB", do="see what the SBOM lists")
+        raise ToolFailed(f"Grype's report has more than {_LARGEST >> 20} MiB", remedy="see what the SBOM lists")
     data = path.read_bytes()
     path.unlink()
     return data

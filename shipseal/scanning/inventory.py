@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from shipseal.errors import ConfigError
 from shipseal.locked import locks, wheels
-from shipseal.locked.debian import Lock, Package
+from shipseal.locked.debian import DebianPackage, Lock
 from shipseal.locked.locks import Requirement
 from shipseal.platforms import Platform
 from shipseal.purl import Purl
@@ -34,7 +34,9 @@ def inventory(
         ConfigError: no advisories are known to go by the lock's suite.
     """
     if lock.suite not in _RELEASES:
-        raise ConfigError(f"nobody knows which release of Debian {lock.suite} is", do="add it to scanning/inventory.py")
+        raise ConfigError(
+            f"nobody knows which release of Debian {lock.suite} is", remedy="add it to scanning/inventory.py"
+        )
     names, fitting = {*lock.base, *extra}, {Platform.parse(platform).architecture, "all"}
     distro = lock.runtime.name
     debian = [_deb(each, distro) for each in lock.packages if each.name in names and each.architecture in fitting]
@@ -66,7 +68,7 @@ def _component(package: Purl) -> Mapping[str, str]:
     return {"type": "library", "name": package.name, "version": package.version, "purl": purl, "bom-ref": purl}
 
 
-def _deb(package: Package, distro: str) -> Purl:
+def _deb(package: DebianPackage, distro: str) -> Purl:
     name, _, version = package.source.partition(" ")
     upstream = f"{name}@{version.strip('()')}" if version else name
     qualifiers = {"arch": package.architecture, "distro": distro, "upstream": upstream}

@@ -25,14 +25,14 @@ async def look_up(grype: Grype, identity: Identity, before: Packages, after: Pac
         ToolFailed: the database is altered, blind, or another than the one on record.
     """
     try:
-        await grype.require_eyesight()
+        await grype.require_canary()
         old = await _reports(grype, identity, before)
         new = old if before == after else await _reports(grype, identity, after)
     except ToolFailed as failure:
         raise ToolFailed(
             f"the vulnerability database in {grype.directory} cannot be used",
             why=[failure.what, *failure.why],
-            do="get a whole one: `shipseal db update`, or `db import FILE`",
+            remedy="get a whole one: `shipseal db update`, or `db import FILE`",
         ) from failure
     return compare(before, after, old, new)
 
@@ -47,5 +47,5 @@ async def _report(grype: Grype, identity: Identity, listed: Sequence[Purl]) -> R
     file.write_text(json.dumps(document(listed)), encoding="utf-8")
     report = findings.read(await grype.scan(file))
     if report.database.built != identity.built:
-        raise ToolFailed("Grype used another database than the one on record", do="run `shipseal db import`")
+        raise ToolFailed("Grype used another database than the one on record", remedy="run `shipseal db import`")
     return report

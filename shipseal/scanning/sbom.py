@@ -33,7 +33,7 @@ _TIME = "1970-01-01T00:00:00Z"
 
 
 @dataclass(frozen=True)
-class Package:
+class InstalledPackage:
     """A package that the image stage put into one platform's image, with the paths that came from it."""
 
     purl: Purl
@@ -41,13 +41,13 @@ class Package:
 
 
 @dataclass(frozen=True)
-class Subject:
+class SbomSubject:
     """What a document lists: one platform's image; `generated` are the paths that the image stage itself writes."""
 
     name: str
     digest: Digest
     purl: str
-    packages: tuple[Package, ...]
+    packages: tuple[InstalledPackage, ...]
     generated: tuple[str, ...] = ()
 
     @classmethod
@@ -55,7 +55,7 @@ class Subject:
         """Return what one platform of an image is."""
         entry = image.platforms[platform]
         name = f"{image.reference.registry}/{image.reference.repository}"
-        packages = tuple(Package(Purl.parse(each.purl), each.files) for each in entry.packages)
+        packages = tuple(InstalledPackage(Purl.parse(each.purl), each.files) for each in entry.packages)
         purl = f"pkg:oci/{name.rpartition('/')[2]}@{entry.digest}"
         return cls(name, entry.digest, purl, packages, entry.generated)
 
@@ -69,7 +69,7 @@ class Subject:
         return f"urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{form} {self.digest}')}"
 
 
-def require_complete(listing: SyftDocument, subject: Subject) -> None:
+def require_complete(listing: SyftDocument, subject: SbomSubject) -> None:
     """Raise `ToolFailed` when Syft's own listing lacks a package or a file of the image, or has a file of nobody.
 
     A layer without directory entries makes Syft lose the Debian packages with exit code 0: that must not pass.
@@ -90,11 +90,11 @@ def require_complete(listing: SyftDocument, subject: Subject) -> None:
         raise ToolFailed(
             f"the SBOM of {subject.name}@{subject.digest} is not complete",
             why=wrong[:20],
-            do="an SBOM that misses something is worse than none: see sbom/log.txt and image/image.json",
+            remedy="an SBOM that misses something is worse than none: see sbom/log.txt and image/image.json",
         )
 
 
-def cyclonedx(document: CycloneDxDocument, subject: Subject) -> CycloneDxDocument:
+def cyclonedx(document: CycloneDxDocument, subject: SbomSubject) -> CycloneDxDocument:
     """Normalise a CycloneDX document, and put each file inside the component that it came with.
 
     Nesting is how CycloneDX says that one component is part of another (`component.components`).
@@ -127,7 +127,7 @@ def _by_name(component: CycloneDxPart) -> tuple[str, str, str]:
     return component.type, component.name, component.ref
 
 
-def spdx(document: SpdxDocument, subject: Subject) -> SpdxDocument:
+def spdx(document: SpdxDocument, subject: SbomSubject) -> SpdxDocument:
     """Normalise an SPDX document, and relate each file to the package that it came with, or to the image itself.
 
     Directories and links go: Syft gives them a checksum of zeros, which is no checksum of anything.
@@ -161,7 +161,9 @@ def _by_keys(relationship: SpdxRelationship) -> list[tuple[str, str]]:
     return sorted(relationship.model_dump(by_alias=True, exclude_unset=True).items())
 
 
-def _own_files(document: SpdxDocument, subject: Subject, by_path: Mapping[str, SpdxFile]) -> dict[str, list[SpdxFile]]:
+def _own_files(
+    document: SpdxDocument, subject: SbomSubject, by_path: Mapping[str, SpdxFile]
+) -> dict[str, list[SpdxFile]]:
     """Return the files of each package by its identifier; those of no package are the image's own."""
     (image,) = (each.related for each in document.relationships if each.type == "DESCRIBES")
     own = {package.id: _paths(package, subject) for package in document.packages}
@@ -169,7 +171,7 @@ def _own_files(document: SpdxDocument, subject: Subject, by_path: Mapping[str, S
     return {package: [by_path[path] for path in sorted(paths) if path in by_path] for package, paths in own.items()}
 
 
-def _paths(package: SpdxPackage, subject: Subject) -> Set[str]:
+def _paths(package: SpdxPackage, subject: SbomSubject) -> Set[str]:
     purls = [Purl.parse(each.locator) for each in package.references if each.type == "purl"]
     return {
         path for each in subject.packages for path in each.files if any(each.purl.same_package(purl) for purl in purls)

@@ -32,7 +32,7 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class ProbeOutcome:
     """What came of one start.
 
     Args:
@@ -68,7 +68,7 @@ async def ask(
     answers: Path,
     *,
     settings: Mapping[str, str],
-) -> Outcome:
+) -> ProbeOutcome:
     """Start the service, send each request, the first until it is ready, and stop it.
 
     Args:
@@ -104,7 +104,7 @@ async def ask(
         raise SubjectFailed(
             f"the service does not stop within {limits.stop:g} s of SIGTERM",
             why="a container's first process gets no default action from the kernel (pid_namespaces(7))",
-            do="handle SIGTERM: finish the requests in flight and exit with 0; or raise smoke.stop-seconds. "
+            remedy="handle SIGTERM: finish the requests in flight and exit with 0; or raise smoke.stop-seconds. "
             "smoke/log.txt has what it said",
         )
     return _read(await anyio.Path(answers).read_bytes(), len(requests), completed, box)
@@ -124,7 +124,7 @@ async def _end(answers: anyio.Path) -> bytes:
         return await file.read()
 
 
-def _read(answered: bytes, asked: int, completed: Completed, box: Sandbox) -> Outcome:
+def _read(answered: bytes, asked: int, completed: Completed, box: Sandbox) -> ProbeOutcome:
     """Read what the asker has written, beside which the service may have, and take it for nothing more than that."""
     code, said = completed.code, tuple(box.tools.last_words(completed.stderr, _LINES, _BYTES))
     lines = [line.partition(" ") for line in answered.decode("ascii", "replace").splitlines()]
@@ -147,10 +147,10 @@ def _read(answered: bytes, asked: int, completed: Completed, box: Sandbox) -> Ou
         raise SubjectFailed(
             "the service does not listen on its port",
             why=said[-LAST_LINES:],
-            do="see that service.port is the one that it listens on, on every address (0.0.0.0)",
+            remedy="see that service.port is the one that it listens on, on every address (0.0.0.0)",
         )
     stopped = code == 0 or (catches and not box.first and code in _BY_SIGTERM)
-    return Outcome(start, memory if memory >= 0 else None, answers, code, stopped, said)
+    return ProbeOutcome(start, memory if memory >= 0 else None, answers, code, stopped, said)
 
 
 def _is_free(port: int) -> bool:

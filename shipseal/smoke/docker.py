@@ -11,7 +11,7 @@ from shipseal.engine.world import loopback_registry
 from shipseal.errors import ToolFailed
 from shipseal.image.rootfs import USER
 from shipseal.oci.platform_image import Built
-from shipseal.project.smoke import BESIDE
+from shipseal.project.smoke import MOUNT
 from shipseal.smoke.inside import SERVICE, SUITE, Command, writable
 from shipseal.tools.toolbox import Toolbox
 
@@ -54,7 +54,7 @@ async def _require_near(tools: Toolbox) -> None:
         raise ToolFailed(
             f"its daemon is on another machine ({address.scheme}://{address.hostname})",
             why="it can reach neither the registry on loopback nor the files that smoke lends",
-            do="unset DOCKER_HOST, or choose a context of this machine",
+            remedy="unset DOCKER_HOST, or choose a context of this machine",
         )
 
 
@@ -68,7 +68,7 @@ def command(name: str, image: str, python: str, named: tuple[str, ...]) -> Comma
         bounds, memory = SERVICE, "256m"
         if beside:
             # A first process that reaps orphans, as on every machine where tests run.
-            settings += ["--init", "--volume", f"{beside}:{BESIDE}:ro"]
+            settings += ["--init", "--volume", f"{beside}:{MOUNT}:ro"]
             bounds, memory = SUITE, "1g"
         return [
             "docker", "run", "--rm", "--name", name, "--pull", "never", "--read-only", "--network", "none",

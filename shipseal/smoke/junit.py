@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Self
 from xml.etree import ElementTree as ET
 
-from shipseal.errors import Reason, ToolFailed
+from shipseal.errors import FailureReason, ToolFailed
 
 
 @dataclass(frozen=True)
-class Outcome:
+class JunitOutcome:
     """How many tests there were, how many were skipped, and which did not pass, each with the first line of why."""
 
     total: int
@@ -24,8 +24,8 @@ class Outcome:
             raise ToolFailed(
                 "the test command wrote no JUnit file",
                 why=last_words or str(error),
-                reason=Reason.said(last_words),
-                do="test.command must take --junitxml, as pytest does",
+                reason=FailureReason.said(last_words),
+                remedy="test.command must take --junitxml, as pytest does",
             ) from error
         failed = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
         return cls(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from shipseal.errors import ConfigError
 from shipseal.image.rootfs import USER
-from shipseal.project.smoke import BESIDE
+from shipseal.project.smoke import MOUNT
 from shipseal.smoke.inside import Command, writable
 
 APART = "/var/apart"
@@ -66,8 +66,8 @@ def command(
         settings = [part for key, value in environment.items() for part in ("--setenv", key, value)]
         lent: list[str | Path] = []
         if beside:
-            lent += ["--ro-bind", beside, BESIDE]
-            _make_place(root, BESIDE)
+            lent += ["--ro-bind", beside, MOUNT]
+            _make_place(root, MOUNT)
         for path in writable(named, beside):
             lent += ["--tmpfs", path]
             _make_place(root, path)
@@ -94,7 +94,7 @@ def _make_place(root: Path, mount: str) -> None:
             raise ConfigError(
                 f"smoke.writable cannot name {mount}",
                 why=f"/{place.relative_to(root)} is a {'link' if place.is_symlink() else 'file'} in the image",
-                do="name a directory",
+                remedy="name a directory",
             )
         place.mkdir(exist_ok=True)
 

@@ -49,7 +49,7 @@ class Sandbox:
         files: where the image's files lie on this machine, if they do.
         writable: the directories that `smoke.writable` names.
         own_network: whether it has a loopback of its own, and so every port.
-        lends: whether it can show the program a directory beside the image.
+        mounts: whether it can show the program a directory beside the image.
         apart: where the copy of the image's files is seen by which the program is started, if there is one.
         first: whether the program is the first process, which no signal ends that it has no handler for.
     """
@@ -63,7 +63,7 @@ class Sandbox:
     files: Path | None = None
     writable: tuple[str, ...] = ()
     own_network: bool = True
-    lends: bool = True
+    mounts: bool = True
     apart: str = ""
     first: bool = True
 
@@ -112,7 +112,7 @@ class Sandbox:
             raise SubjectFailed(
                 f"what the image starts becomes too much: {found}",
                 why="it was ended, for this machine's sake",
-                do="see smoke/log.txt for what it said; start fewer processes, and free what is no longer needed",
+                remedy="see smoke/log.txt for what it said; start fewer processes, and free what is no longer needed",
             )
         return completed
 
@@ -196,7 +196,7 @@ def _loader(
         has = f"cannot be written: {', '.join(lacking)}" if lacking else "can be written"
         limits += f"; what smoke.writable names is this machine's own, and {has}"
     return Sandbox(
-        "loader", why, limits, tuple(python), tools, command, root, named, own_network=False, lends=False, first=False
+        "loader", why, limits, tuple(python), tools, command, root, named, own_network=False, mounts=False, first=False
     )
 
 
@@ -210,7 +210,7 @@ def _require_unprivileged(reasons: list[str]) -> None:
         raise ToolFailed(
             "nothing here can start the image apart from this machine",
             why=reasons,
-            do="let this machine's users make namespaces, or run the stage where Docker answers",
+            remedy="let this machine's users make namespaces, or run the stage where Docker answers",
         )
 
 

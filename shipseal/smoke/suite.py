@@ -15,7 +15,7 @@ from shipseal.documents.inputs import InputWheel
 from shipseal.documents.smoke import SuiteNotRun, SuiteRun
 from shipseal.engine.inputs_of import locked_wheels, service_wheel
 from shipseal.engine.stage import Context
-from shipseal.errors import Reason, SubjectFailed, ToolFailed
+from shipseal.errors import FailureReason, SubjectFailed, ToolFailed
 from shipseal.image.libraries import search_path
 from shipseal.image.tree import Component, Tree
 from shipseal.image.unpacking import unpack
@@ -24,8 +24,8 @@ from shipseal.locked.debian import Lock
 from shipseal.oci.platform_image import Built
 from shipseal.platforms import Platform
 from shipseal.project.checkout import copy_below
-from shipseal.project.smoke import BESIDE
-from shipseal.smoke.junit import Outcome
+from shipseal.project.smoke import MOUNT
+from shipseal.smoke.junit import JunitOutcome
 from shipseal.smoke.sandbox import Sandbox
 
 _SECONDS = 900
@@ -49,7 +49,7 @@ class SuiteAnswer(Part):
 
 
 @dataclass(frozen=True)
-class Result:
+class SuiteResult:
     """What came of the tests.
 
     Args:
@@ -66,7 +66,7 @@ class Result:
         return self.told.passed if isinstance(self.told, SuiteRun) else 0
 
 
-async def run(context: Context, box: Sandbox, built: Built, platform: str, work: Path) -> Result:
+async def run(context: Context, box: Sandbox, built: Built, platform: str, work: Path) -> SuiteResult:
     """Run the tests that `smoke.suite` names.
 
     Raises:
@@ -75,13 +75,13 @@ async def run(context: Context, box: Sandbox, built: Built, platform: str, work:
     """
     if not context.config.smoke.suite:
         return _not_run("smoke.suite in pipeline.toml names no tests")
-    if not box.lends:
+    if not box.mounts:
         return _not_run(f"{box.isolation} cannot lend the image's interpreter pytest without giving it this machine")
     context.say("unpacking what the tests need beside the image")
     beside = await anyio.to_thread.run_sync(_prepare, context, platform, work / "beside")
     context.say("running the service's tests on the image's files")
     answer, last_words = await _run(context, box, built, platform, beside)
-    outcome = Outcome.read(answer.junit.encode(), last_words)
+    outcome = JunitOutcome.read(answer.junit.encode(), last_words)
     _refuse(context, outcome, answer, last_words)
     told = SuiteRun(
         passed=outcome.total - outcome.skipped,
@@ -90,11 +90,11 @@ async def run(context: Context, box: Sandbox, built: Built, platform: str, work:
         modules_not_in_the_image=answer.beside,
         platform=platform,
     )
-    return Result(answer.junit, told)
+    return SuiteResult(answer.junit, told)
 
 
-def _not_run(why: str) -> Result:
-    return Result("", SuiteNotRun(why=why))
+def _not_run(why: str) -> SuiteResult:
+    return SuiteResult("", SuiteNotRun(why=why))
 
 
 def _prepare(context: Context, platform: str, beside: Path) -> Path:
@@ -142,7 +142,7 @@ async def _run(
     root = context.config.root
     paths = [path.relative_to(root).as_posix() for path in context.config.smoke.suite]
     argument = json.dumps({"paths": paths, "left_out": list(context.config.smoke.left_out)})
-    libraries = ":".join(f"{BESIDE}/image/{place}" for place in search_path(Platform.parse(platform).architecture))
+    libraries = ":".join(f"{MOUNT}/image/{place}" for place in search_path(Platform.parse(platform).architecture))
     environment = {**built.environment, "HOME": "/tmp", "LD_LIBRARY_PATH": libraries}  # noqa: S108 - in the sandbox
     # Not imported: it runs in the image.
     script = await anyio.Path(__file__).with_name("suite_runner.py").read_text(encoding="utf-8")
@@ -158,28 +158,28 @@ async def _run(
         raise ToolFailed(
             "the tests could not be run on the image's files",
             why=last_words or problems(error),
-            reason=Reason.said(last_words),
-            do="name pytest in test.lock, and in smoke.packages what its wheels need of Debian",
+            reason=FailureReason.said(last_words),
+            remedy="name pytest in test.lock, and in smoke.packages what its wheels need of Debian",
         ) from error
 
 
-def _refuse(context: Context, outcome: Outcome, answer: SuiteAnswer, last_words: list[str]) -> None:
+def _refuse(context: Context, outcome: JunitOutcome, answer: SuiteAnswer, last_words: list[str]) -> None:
     unknown = sorted(context.config.smoke.left_out.keys() - set(answer.left_out))
     if unknown:
         raise SubjectFailed(
             f"smoke.left-out names {unknown[0]}, and there is no such test",
             why=f"pytest left out {', '.join(answer.left_out) or 'none'}",
-            do="correct the name, which is the one that pytest prints, or remove it",
+            remedy="correct the name, which is the one that pytest prints, or remove it",
         )
     if outcome.failed or answer.code not in {0, 5}:
         raise SubjectFailed(
             f"{len(outcome.failed)} of {outcome.total} tests of {context.config.service.name} failed in its image",
             why=outcome.failed[:_NAMED_FAILURES] or last_words,
-            do="name a module that is missing in image.modules; smoke/log.txt has more of the output",
+            remedy="name a module that is missing in image.modules; smoke/log.txt has more of the output",
         )
     if outcome.total == outcome.skipped:
         raise SubjectFailed(
             "no test ran on the image's files",
             why=f"{outcome.total} collected, {outcome.skipped} skipped",
-            do="correct smoke.suite, or leave it out",
+            remedy="correct smoke.suite, or leave it out",
         )

@@ -12,5 +12,5 @@ async def admit(context: Context) -> str:
     if verdict.allowed is not True or denied:
         what = f"{len(denied)} finding{'s are' if len(denied) != 1 else ' is'} not allowed in {verdict.image}"
         remedies = dict.fromkeys(reason.remedy for reason in denied)
-        raise PolicyDenied(what, why=[reason.message for reason in denied], do="; ".join(remedies))
+        raise PolicyDenied(what, why=[reason.message for reason in denied], remedy="; ".join(remedies))
     return f"{verdict.image.digest} may ship"

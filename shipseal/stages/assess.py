@@ -9,7 +9,7 @@ from shipseal.documents.smoke import SmokeDocument
 from shipseal.engine.stage import Context
 from shipseal.judging import case
 from shipseal.judging.policy_files import PolicyFiles
-from shipseal.reporting import judged, junit, sarif
+from shipseal.reporting import junit, sarif, verdict_markdown
 
 
 async def assess(context: Context) -> str:
@@ -30,7 +30,7 @@ async def assess(context: Context) -> str:
     verdict.write(context)
     context.write_json("verdict.sarif", sarif.render(verdict))
     (context.out / "verdict.junit.xml").write_bytes(junit.render(verdict))
-    (context.out / "verdict.md").write_text(judged.render(verdict), encoding="utf-8")
+    (context.out / "verdict.md").write_text(verdict_markdown.render(verdict), encoding="utf-8")
     for notice in verdict.notices:
         context.say(notice)
     counts = f"{len(verdict.denied)} denied, {len(verdict.excused)} excused, {len(verdict.noted)} noted"

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from shipseal.attestation.identity import Certified
-from shipseal.attestation.piece import Piece, lay
-from shipseal.attestation.planned import Planned
+from shipseal.attestation.piece import SignedStatement, lay
 from shipseal.attestation.rehearsal import rehearse
 from shipseal.attestation.signing import Signer
+from shipseal.attestation.unsigned_statement import Planned
 from shipseal.distribution.moving import require_writable
 from shipseal.distribution.referrers import EMPTY
 from shipseal.distribution.registry import Registry
@@ -21,8 +21,8 @@ from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import VerificationFailed
 from shipseal.evidence.foreseeing import Foreseen, There, foresee, look_there
+from shipseal.evidence.signing_journal import forget, place_for, signed_before
 from shipseal.evidence.statements import claims_of
-from shipseal.evidence.unfinished import forget, place_for, signed_before
 from shipseal.judging.policy import require_fresh
 from shipseal.oci.layout import Layout
 from shipseal.times import read_time
@@ -71,7 +71,7 @@ async def attest(context: Context) -> str:
     return f"{signed}{adopted}, attached to {1 + len(platforms)} manifests"
 
 
-async def _sign(context: Context, seen: Foreseen, signer: Signer, layout: Layout) -> dict[str, Piece]:
+async def _sign(context: Context, seen: Foreseen, signer: Signer, layout: Layout) -> dict[str, SignedStatement]:
     """Write down what will be done, sign what is not signed already, and return all of it by name."""
     claims, pieces = claims_of(context), dict(seen.pieces)
     for each in seen.planned:
@@ -113,7 +113,7 @@ def _require_same(image: ImageDocument, layout: Layout) -> None:
         raise VerificationFailed(
             "image/image.json has other platforms than the image itself",
             why=[f"{name}: {at}" for name, at in sorted(said.items() ^ found.items())],
-            do="run `shipseal stage image` again, and find out who wrote it",
+            remedy="run `shipseal stage image` again, and find out who wrote it",
         )
 
 

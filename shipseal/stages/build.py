@@ -2,7 +2,7 @@
 
 from shipseal.digest import Digest
 from shipseal.distribution.tags import tags_of
-from shipseal.engine import confined
+from shipseal.engine import project_code
 from shipseal.engine.inputs_of import locked_wheels, stored
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import create, scratch
@@ -25,7 +25,7 @@ async def build(context: Context) -> str:
         python = await create(context, work / "environment", stored(context, backend))
         context.say("building the wheel")
         try:
-            await confined.run(
+            await project_code.run(
                 context, context.tools.path("python"), "-P", "-m", "pip", "--python", python, "--no-cache-dir",
                 "--disable-pip-version-check", "wheel", "--quiet", "--no-index", "--no-deps", "--no-build-isolation",
                 "--wheel-dir", target, work / "source",
@@ -37,14 +37,14 @@ async def build(context: Context) -> str:
             raise SubjectFailed(
                 f"{context.config.service.name} does not build",
                 why=error.why,
-                do=f"correct the project in {context.config.service.source.name}, or its build-lock",
+                remedy=f"correct the project in {context.config.service.source.name}, or its build-lock",
             ) from error
     built = sorted(target.glob("*.whl"))
     if len(built) != 1:
         raise SubjectFailed(
             f"the build of {context.config.service.name} gave {len(built)} wheels, and must give one",
             why=[path.name for path in built],
-            do="see that service.source is a project with a pyproject.toml",
+            remedy="see that service.source is a project with a pyproject.toml",
         )
     tags_of(built[0].name.split("-")[1])  # here and not minutes later, when all is signed and nothing can be tagged
     return f"{built[0].name}, {Digest.of_file(built[0])}"

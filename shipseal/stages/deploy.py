@@ -10,8 +10,8 @@ from shipseal.documents.verify import VerificationDocument
 from shipseal.engine.stage import Context
 from shipseal.errors import VerificationFailed
 from shipseal.rollout.orders import deploy as order
-from shipseal.rollout.rendered import Rendered, render
-from shipseal.rollout.verified import Published
+from shipseal.rollout.preflight import Published
+from shipseal.rollout.rendering import Rendered, render
 
 
 async def deploy(context: Context) -> str:
@@ -76,6 +76,6 @@ def _verified(context: Context) -> Reference:
         raise VerificationFailed(
             "the verified image is not the one that was built",
             why=(f"built    {built.digest}", f"verified {verified}"),
-            do="run `shipseal stage verify` again",
+            remedy="run `shipseal stage verify` again",
         )
     return built

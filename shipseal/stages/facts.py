@@ -19,11 +19,11 @@ from shipseal.documents.facts import FactsDocument
 from shipseal.engine.stage import Context
 from shipseal.errors import ConfigError, UsageError
 from shipseal.project.checkout import WorkTree, listed, work_tree
-from shipseal.project.committed import compare
 from shipseal.project.config import Config
-from shipseal.project.pushed import is_pushed
+from shipseal.project.published_commit import is_pushed
 from shipseal.project.version import require_agreeing
-from shipseal.shown import name
+from shipseal.project.worktree import compare
+from shipseal.terminal_text import name
 
 _NAMED_CHANGES = 20
 # What stages read where it lies, and copy nowhere.
@@ -61,12 +61,12 @@ async def facts(context: Context) -> str:
         raise UsageError(
             "the working tree has changes that are in no commit",
             why=found.changed,
-            do="commit or discard them: a release is made from a commit",
+            remedy="commit or discard them: a release is made from a commit",
         )
     if unknown:
         raise UsageError(
             f"the commit {revision[:12]} has the tag {tags[0]}, and is in no branch that `origin` is known to have",
-            do="push it first, or fetch what is there: others have to find what a release names",
+            remedy="push it first, or fetch what is there: others have to find what a release names",
         )
     if context.world.public:
         require_agreeing(context.config, found.ref, tags)
@@ -87,7 +87,7 @@ def _open(root: Path) -> WorkTree:
     raise ConfigError(
         f"{root} is not a git repository with a commit",
         why="it has no commit yet" if tree else "there is no .git here or above",
-        do="provenance names a commit: run `git init` and commit the project",
+        remedy="provenance names a commit: run `git init` and commit the project",
     )
 
 

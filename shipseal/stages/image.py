@@ -22,19 +22,19 @@ from shipseal.engine.inputs_of import locked_wheels, service_wheel
 from shipseal.engine.keys import code
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
-from shipseal.image import rootfs, written
+from shipseal.image import layer_cache, rootfs
 from shipseal.image.bytecode import Interpreter, this_platform
+from shipseal.image.candidates import offered
+from shipseal.image.layer_cache import Written
 from shipseal.image.layering import Layering, Parts
-from shipseal.image.offered import offered
-from shipseal.image.planning import Interior, Plan, plan, review
+from shipseal.image.planning import ImagePlan, Interior, plan, review
 from shipseal.image.tree import Component, Tree
 from shipseal.image.unpacking import unpack
-from shipseal.image.written import Written
 from shipseal.locked import debian
 from shipseal.locked.debian import Lock
 from shipseal.oci import documents
 from shipseal.oci.blobs import Blobs
-from shipseal.oci.documents import Layer, Runtime
+from shipseal.oci.documents import ContainerConfig, Layer
 from shipseal.platforms import Platform
 
 _ANNOTATION = "org.opencontainers.image"
@@ -68,7 +68,7 @@ async def image(context: Context) -> str:
         layers = await layering.make(parts.values(), earlier, before / "layout")
     document = _write(context, lock, blobs, plans, parts, layers)
     document.write(context)
-    written.document(layers).write(context)
+    layer_cache.document(layers).write(context)
     closures = {platform: ClosurePlatform(**vars(each.closure)) for platform, each in plans.items()}
     ClosureDocument(closures).write(context)
     OfferedDocument({platform: offered(each.tree, interior) for platform, each in plans.items()}).write(context)
@@ -90,7 +90,7 @@ async def _unpack(
         trees[platform] = await anyio.to_thread.run_sync(unpack, root, locked, service, platform, lock.runtime)
 
     async def look() -> None:
-        earlier.update(await anyio.to_thread.run_sync(written.earlier, before))
+        earlier.update(await anyio.to_thread.run_sync(layer_cache.previous_layers, before))
 
     async with anyio.create_task_group() as group:
         for platform in context.config.image.platforms:
@@ -117,7 +117,7 @@ def _fetch(context: Context, component: Component, digest: Digest) -> Path:
     return context.store.get(digest)
 
 
-def _parts(context: Context, plans: Mapping[str, Plan], here: str) -> dict[str, Parts]:
+def _parts(context: Context, plans: Mapping[str, ImagePlan], here: str) -> dict[str, Parts]:
     """Divide what each platform's image holds into layers."""
     digests = {**context.materials, plans[here].service.purl: Digest.of_file(service_wheel(context))}
     deciding = {
@@ -135,7 +135,7 @@ def _write(
     context: Context,
     lock: Lock,
     blobs: Blobs,
-    plans: Mapping[str, Plan],
+    plans: Mapping[str, ImagePlan],
     parts: Mapping[str, Parts],
     layers: Mapping[Digest, Written],
 ) -> ImageDocument:
@@ -178,10 +178,10 @@ def _labels(context: Context, lock: Lock, service: Component) -> dict[str, str]:
     return {name: value for name, value in known.items() if value}
 
 
-def _runtime(context: Context, plan: Plan, labels: Mapping[str, str]) -> Runtime:
+def _runtime(context: Context, plan: ImagePlan, labels: Mapping[str, str]) -> ContainerConfig:
     service = context.config.service
     environment = {"PATH": "/usr/bin", **service.environment}
-    return Runtime(plan.entrypoint, environment, service.port, f"{rootfs.USER}:{rootfs.USER}", labels)
+    return ContainerConfig(plan.entrypoint, environment, service.port, f"{rootfs.USER}:{rootfs.USER}", labels)
 
 
 def _owned(parts: Parts, layers: Mapping[Digest, Written]) -> dict[Component, tuple[str, ...]]:

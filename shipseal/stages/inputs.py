@@ -9,7 +9,7 @@ from shipseal.engine.stage import Context
 from shipseal.locked import mirrors, pythons
 from shipseal.locked.fetch import fill
 from shipseal.locked.inputs import Inputs, packages_of
-from shipseal.locked.mirrors import Watch
+from shipseal.locked.mirrors import DownloadWatch
 
 
 async def inputs(context: Context) -> str:
@@ -30,7 +30,7 @@ async def inputs(context: Context) -> str:
         context.say,
         context.store.has,
         places,
-        watch=Watch(context.count, wrong.append),
+        watch=DownloadWatch(context.count, wrong.append),
     )
     listing = await anyio.to_thread.run_sync(wanted.listing, context.store)
     listing.write(context)

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from shipseal.attestation.adoption import Adoption, attached_there
-from shipseal.attestation.both import Both
-from shipseal.attestation.piece import Piece, lay
+from shipseal.attestation.both_verifiers import Both
+from shipseal.attestation.piece import SignedStatement, lay
 from shipseal.attestation.roots import public_root
-from shipseal.attestation.verification import Image
+from shipseal.attestation.verification import ImageIndex
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.listing import require_listed
 from shipseal.distribution.moving import Moves, move, moves
@@ -20,9 +20,9 @@ from shipseal.documents.verify import VerificationDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import VerificationFailed
-from shipseal.evidence.afterwards import look_after, require_planned
+from shipseal.evidence.release_check import look_after, require_planned
+from shipseal.evidence.signing_journal import forget, place_for, signed_before
 from shipseal.evidence.statements import SUMMARY
-from shipseal.evidence.unfinished import forget, place_for, signed_before
 from shipseal.oci.layout import Layout
 from shipseal.oci.models import OciConfiguration, OciManifest
 
@@ -80,7 +80,7 @@ def _one_image(context: Context) -> tuple[Reference, Sequence[Digest]]:
         raise VerificationFailed(
             "what was built, published and verified is not one image",
             why=[f"{role:<12} {reference}" for role, reference in said.items()],
-            do="run the release again: it begins with what has changed",
+            remedy="run the release again: it begins with what has changed",
         )
     return published.reference, published.subjects
 
@@ -97,12 +97,12 @@ async def _version(context: Context, registry: Registry, layout: Layout, index: 
         raise VerificationFailed(
             "the image and this run do not name one version",
             why=sorted(found),
-            do="run the release again: the tag of a version has to be on the image of that version",
+            remedy="run the release again: the tag of a version has to be on the image of that version",
         )
     return str(found.pop())
 
 
-async def _summary(context: Context, registry: Registry, layout: Layout, digest: Digest, work: Path) -> Piece:
+async def _summary(context: Context, registry: Registry, layout: Layout, digest: Digest, work: Path) -> SignedStatement:
     """Return the signed summary of this verification: the one that is attached already, or one that is signed now."""
     statement = context.of("verify") / "summary.json"
     if context.world.public:  # the registry of a dry run is a copy of what `publish` has left
@@ -111,7 +111,7 @@ async def _summary(context: Context, registry: Registry, layout: Layout, digest:
         policy, _ = context.world.policy()
         name = policy.rules.repository or context.config.image.repository
         found = [*await attached_there(registry, subjects, layout), *signed_before(context, digest)]
-        adoption = Adoption(policy, Image(digest, platforms, name), _both(context), context.now, found)
+        adoption = Adoption(policy, ImageIndex(digest, platforms, name), _both(context), context.now, found)
         if there := (await adoption.adopt({"summary": statement.read_bytes()}, work)).get("summary"):
             return there
     async with context.world.signer(context.tools, context.out) as signer:
@@ -127,7 +127,12 @@ def _both(context: Context) -> Both:
 
 
 async def _attach(
-    context: Context, registry: Registry, subjects: Sequence[Digest], summary: Piece, layout: Layout, work: Path
+    context: Context,
+    registry: Registry,
+    subjects: Sequence[Digest],
+    summary: SignedStatement,
+    layout: Layout,
+    work: Path,
 ) -> None:
     """Attach the summary to each of its subjects that does not have it."""
     for subject in subjects:
@@ -140,7 +145,9 @@ async def _attach(
         await require_listed(registry, subject, [referrer], work)
 
 
-async def _require_planned(context: Context, registry: Registry, now: Moves, layout: Layout, summary: Piece) -> None:
+async def _require_planned(
+    context: Context, registry: Registry, now: Moves, layout: Layout, summary: SignedStatement
+) -> None:
     """Raise `VerificationFailed` where the registry has more or less of this release than `attest` had planned."""
     effects = EffectsDocument.read(context)
     policy, directory = context.world.policy()

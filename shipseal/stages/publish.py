@@ -12,7 +12,7 @@ from shipseal.documents.publish import PublishedDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import RemoteFailed, VerificationFailed
-from shipseal.evidence.meanwhile import without_seconds
+from shipseal.evidence.deduplication import without_seconds
 from shipseal.oci.layout import Layout
 from shipseal.oci.models import OciReferrer
 
@@ -90,7 +90,7 @@ def bundles_of(layout: Layout, referrers: Mapping[Digest, set[Digest]]) -> set[D
     if not bundles:
         raise VerificationFailed(
             "attest/layout holds no evidence, and an image is not published without",
-            do="run `shipseal stage attest` again",
+            remedy="run `shipseal stage attest` again",
         )
     return bundles
 
@@ -109,7 +109,7 @@ def compare(pushed: Path, pulled: Path, host: str) -> tuple[int, int]:
             raise RemoteFailed(
                 f"{host} does not give back sha256:{name} as it was pushed",
                 why="it is missing" if not theirs.exists() else f"the digest of its bytes is {Digest.of_file(theirs)}",
-                do="nothing was tagged; run this again, and use another registry if it happens again",
+                remedy="nothing was tagged; run this again, and use another registry if it happens again",
             )
         size += ours.stat().st_size
     return len(names), size

@@ -41,7 +41,7 @@ async def sbom(context: Context) -> str:
 
     async def one(platform: str) -> None:
         context.say(f"listing {platform}")
-        counts[platform] = await _list(context, layout, documents.Subject.of(image, platform), platform)
+        counts[platform] = await _list(context, layout, documents.SbomSubject.of(image, platform), platform)
 
     async with anyio.create_task_group() as platforms:
         for platform in image.platforms:
@@ -49,7 +49,7 @@ async def sbom(context: Context) -> str:
     return f"packages and files: {', '.join(f'{counts[each]} on {each}' for each in sorted(counts))}"
 
 
-async def _list(context: Context, layout: Layout, subject: documents.Subject, platform: str) -> str:
+async def _list(context: Context, layout: Layout, subject: documents.SbomSubject, platform: str) -> str:
     relative = Platform.parse(platform).directory
     where = context.out / relative
     where.mkdir()
@@ -80,4 +80,4 @@ def _read(kind: type[Kind], where: Path) -> Kind:
         return kind.parse((where / kind.NAME).read_bytes(), kind.NAME)
     except (OSError, VerificationFailed) as error:
         why = error.why if isinstance(error, VerificationFailed) else str(error)
-        raise ToolFailed(f"Syft left no readable {kind.NAME}", why=why, do="see sbom/log.txt") from error
+        raise ToolFailed(f"Syft left no readable {kind.NAME}", why=why, remedy="see sbom/log.txt") from error

@@ -28,11 +28,11 @@ async def scan(context: Context) -> str:
     for place in places.values():
         _require_packages(place, CycloneDxDocument.read(context, place))
     grype, identity = await _database(context)
-    await grype.require_eyesight()
+    await grype.require_canary()
     raw = {name: await grype.scan(context.of("sbom") / at / CycloneDxDocument.NAME) for name, at in places.items()}
     reports = {platform: findings.read(report) for platform, report in raw.items()}
     if any(report.database.built != identity.built for report in reports.values()):
-        raise ToolFailed("Grype used another database than the one on record", do="run `shipseal db import`")
+        raise ToolFailed("Grype used another database than the one on record", remedy="run `shipseal db import`")
     context.write_json(ScanDocument.NAME, raw)  # all of it, as Grype has written it
     for part in identity.split():
         part.write(context)
@@ -61,7 +61,7 @@ async def _database(context: Context) -> tuple[Grype, Identity]:
         if identity.sample and context.world.public:
             raise ConfigError(
                 f"a release needs a whole vulnerability database, and {directory} holds the SAMPLE of a dry run",
-                do="run `shipseal db update`, which puts a whole one there",
+                remedy="run `shipseal db update`, which puts a whole one there",
             )
         grype.require_same(identity)
         context.material(f"{DATABASE}{identity.built}", identity.checksum)
@@ -80,5 +80,5 @@ def _require_packages(place: str, sbom: CycloneDxDocument) -> None:
         raise ToolFailed(
             f"{place}/{sbom.NAME} lists no packages",
             why="Grype finds nothing in an empty list, and calls that a success",
-            do="run `shipseal stage sbom` again",
+            remedy="run `shipseal stage sbom` again",
         )

@@ -21,11 +21,11 @@ from shipseal.project import checkout
 from shipseal.project.advice import elsewhere, unanswered
 from shipseal.project.smoke import SmokeRequest
 from shipseal.purl import Purl
-from shipseal.smoke import bubblewrap, suite, touched
-from shipseal.smoke.asking import Limits, Outcome, ask
+from shipseal.smoke import bubblewrap, file_trace, suite
+from shipseal.smoke.asking import Limits, ProbeOutcome, ask
+from shipseal.smoke.file_trace import FileWatch
 from shipseal.smoke.request import judge, wire
 from shipseal.smoke.sandbox import EMULATORS, Sandbox, emulated, said, sandbox
-from shipseal.smoke.touched import Watch
 
 _SLOWER = 5  # how much longer an emulated start may take
 
@@ -53,7 +53,7 @@ async def smoke(context: Context) -> str:
             outcome, results = await _ask(context, box, built, work / "answers")
             by_service = watch.opened() if watch else set()
             tests = await suite.run(context, box, built, platform, work)
-            trace = touched.unknown(box.isolation)
+            trace = file_trace.unknown(box.isolation)
             if watch:
                 trace = _trace(context, watch, by_service, image, platform, tests.passed)
         rest = (name for name in context.config.image.platforms if name != platform)
@@ -71,7 +71,7 @@ async def smoke(context: Context) -> str:
 
 async def _ask(
     context: Context, box: Sandbox, built: Built, answers: Path, slower: int = 1
-) -> tuple[Outcome, tuple[SmokeAnswer, ...]]:
+) -> tuple[ProbeOutcome, tuple[SmokeAnswer, ...]]:
     """Start the service once, and judge what came of it."""
     service, smoke = context.config.service, context.config.smoke
     requests = _requests(context)
@@ -94,7 +94,7 @@ def _entry(image: ImageDocument, platform: str) -> ImagePlatform:
         raise VerificationFailed(
             f"image/image.json has no platforms.{platform}",
             why=f"it has {', '.join(sorted(image.platforms))}",
-            do="run `shipseal stage image` again",
+            remedy="run `shipseal stage image` again",
         )
     return image.platforms[platform]
 
@@ -115,7 +115,7 @@ async def _emulate(context: Context, image: ImageDocument, platform: str, work: 
         outcome, results = await _ask(context, box, built, work / f"{architecture}.answers", _SLOWER)
     except (SubjectFailed, ToolFailed) as error:
         raise type(error)(
-            f"on {platform}, started by {by}: {error.what}", why=error.why, do=error.do, reason=error.reason
+            f"on {platform}, started by {by}: {error.what}", why=error.why, remedy=error.remedy, reason=error.reason
         ) from error
     return Emulated(
         by=by,
@@ -127,21 +127,21 @@ async def _emulate(context: Context, image: ImageDocument, platform: str, work: 
 
 
 @contextmanager
-def _watch(box: Sandbox, entry: ImagePlatform) -> Iterator[Watch | None]:
+def _watch(box: Sandbox, entry: ImagePlatform) -> Iterator[FileWatch | None]:
     """Watch the image's files, where they lie on this machine."""
     if box.files is None:
         yield None
         return
-    with Watch(box.files, entry.paths) as watch:
+    with FileWatch(box.files, entry.paths) as watch:
         yield watch
 
 
 def _trace(
-    context: Context, watch: Watch, by_service: set[str], image: ImageDocument, platform: str, passed: int
+    context: Context, watch: FileWatch, by_service: set[str], image: ImageDocument, platform: str, passed: int
 ) -> TraceDocument:
     """Say what was opened, on which image, and by how much work."""
     entry, service = _entry(image, platform), str(Purl("pypi", "", image.service.name, image.service.version))
-    own = touched.modules(path for package in entry.packages if package.purl == service for path in package.files)
+    own = file_trace.modules(path for package in entry.packages if package.purl == service for path in package.files)
     requests = [wire(each).hex() for each in _requests(context)]
     work = {
         "requests": requests,
@@ -156,7 +156,7 @@ def _trace(
         modules=len(own),
         loaded=len(own & by_service),
     )
-    return touched.report(
+    return file_trace.report(
         watch.watched, by_service, watch.opened(), platform=platform, digest=entry.digest, workload=workload
     )
 
@@ -164,9 +164,9 @@ def _trace(
 def _document(
     box: Sandbox,
     here: tuple[str, Digest],
-    outcome: Outcome,
+    outcome: ProbeOutcome,
     results: tuple[SmokeAnswer, ...],
-    tests: suite.Result,
+    tests: suite.SuiteResult,
     others: Mapping[str, Emulated | NotEmulated],
 ) -> SmokeDocument:
     """Say what came of it; `here` is the platform that was started without an emulator, and its manifest."""
@@ -192,7 +192,7 @@ def _requests(context: Context) -> tuple[SmokeRequest, ...]:
     return (SmokeRequest(path=context.config.service.health), *context.config.smoke.requests)
 
 
-def _refuse(results: Sequence[SmokeAnswer], outcome: Outcome, elsewhere: str) -> None:
+def _refuse(results: Sequence[SmokeAnswer], outcome: ProbeOutcome, elsewhere: str) -> None:
     """Raise `SubjectFailed` for answers that are wrong, and for a service that does not end as it should."""
     failed = [each for each in results if not each.passed]
     if failed:
@@ -201,5 +201,5 @@ def _refuse(results: Sequence[SmokeAnswer], outcome: Outcome, elsewhere: str) ->
         raise SubjectFailed(
             f"the service ended with exit code {outcome.exit_code} after SIGTERM",
             why=outcome.last_words,
-            do="handle SIGTERM and exit with 0; join threads before the end",
+            remedy="handle SIGTERM and exit with 0; join threads before the end",
         )

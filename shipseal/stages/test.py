@@ -1,12 +1,12 @@
 """Run the service's own tests against the wheel that will ship, in an environment with nothing but its locks."""
 
-from shipseal.engine import confined
+from shipseal.engine import project_code
 from shipseal.engine.inputs_of import locked_wheels, service_wheel, stored
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import create, scratch
 from shipseal.errors import SubjectFailed
 from shipseal.project.checkout import copy_below
-from shipseal.smoke.junit import Outcome
+from shipseal.smoke.junit import JunitOutcome
 
 _TIMEOUT = 900
 _NAMED_FAILURES = 10
@@ -26,25 +26,25 @@ async def test(context: Context) -> str:
         (work / "tests" / "pytest.ini").touch()
         context.say("running the tests")
         report = work / "junit.xml"
-        done = await confined.run(
+        done = await project_code.run(
             context, python, *context.config.test.command, f"--junitxml={report}", *paths,
             work=work, cwd=work / "tests", timeout=_TIMEOUT, ok=range(256),
             env={"PYTHONDONTWRITEBYTECODE": "1", "PYTEST_ADDOPTS": "-p no:cacheprovider"},
         )  # fmt: skip
         found = report.read_bytes() if report.is_file() and not report.is_symlink() else b""
-    outcome = Outcome.read(found, context.tools.last_words(done.said))
+    outcome = JunitOutcome.read(found, context.tools.last_words(done.said))
     (context.out / "junit.xml").write_bytes(found)
     if outcome.failed or done.code not in {0, 5}:
         raise SubjectFailed(
             f"{len(outcome.failed)} of {outcome.total} tests of {context.config.service.name} failed",
             why=outcome.failed[:_NAMED_FAILURES] or context.tools.last_words(done.said),
-            do="correct the service or its tests; test/log.txt has more of the output",
+            remedy="correct the service or its tests; test/log.txt has more of the output",
         )
     if outcome.total == outcome.skipped:
         raise SubjectFailed(
             f"no test of {context.config.service.name} ran",
             why=f"{outcome.total} collected, {outcome.skipped} skipped in {', '.join(_names(context))}",
-            do="an image without a test that passed is not built: add tests, or correct test.paths",
+            remedy="an image without a test that passed is not built: add tests, or correct test.paths",
         )
     return outcome.headline
 

@@ -12,7 +12,7 @@ from shipseal.engine.stage import Context
 from shipseal.locked import mirrors
 from shipseal.locked.fetch import fill
 from shipseal.locked.inputs import Inputs
-from shipseal.locked.mirrors import Watch
+from shipseal.locked.mirrors import DownloadWatch
 from shipseal.locked.store import BUILT
 
 
@@ -21,7 +21,7 @@ async def tools(context: Context) -> str:
     wanted, store = Inputs.of_tools(), context.store
     places = mirrors.named(context.config.inputs.mirrors, os.environ)
     wrong: list[str] = []
-    watch = Watch(context.count, wrong.append)
+    watch = DownloadWatch(context.count, wrong.append)
     fetched = await fill(wanted, context.tools, store, context.say, store.has, places, watch=watch)
     listing = await anyio.to_thread.run_sync(wanted.verified_tools, store)
     listing.write(context)

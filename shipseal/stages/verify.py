@@ -31,7 +31,7 @@ async def verify(context: Context) -> str:
         discovery = await discover(
             registry, reference, found, where=published.registry, root=root, keys=policy.keys, work=work
         )
-    for line in (line for each in found.evidence for line in each.told):
+    for line in (line for each in found.evidence for line in each.caveats):
         context.say(line)
     if not left.exists():
         context.say(f"verified by {age(root.read_bytes(), context.now)}")
@@ -56,6 +56,6 @@ def _require_own(own: Sequence[Digest], found: Examination, policy: Policy) -> S
             why=sorted(
                 {found.refused.get(str(digest), f"{digest} is not attached to the image") for digest in missing}
             ),
-            do=f"sign as somebody whom the policy {policy.name} names; no tag was moved",
+            remedy=f"sign as somebody whom the policy {policy.name} names; no tag was moved",
         )
     return own

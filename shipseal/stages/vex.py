@@ -12,14 +12,14 @@ from shipseal.documents.smoke import TraceDocument
 from shipseal.documents.vex import EvidenceDocument, ProposalsDocument
 from shipseal.engine.stage import Context
 from shipseal.image import contents
-from shipseal.judging import following, held
+from shipseal.judging import following, image_holdings
 from shipseal.judging.advisories import texts
 from shipseal.judging.advisory_files import AdvisoryFiles
-from shipseal.judging.claims import Claim, State, describe, hold
+from shipseal.judging.claims import Claim, ClaimState, describe, match_statements
 from shipseal.judging.drafts import proposal
 from shipseal.judging.escapes import WORDS
 from shipseal.judging.following import Following
-from shipseal.judging.held import Holdings
+from shipseal.judging.image_holdings import Holdings
 from shipseal.judging.openvex import cross_check, for_scanner, publish
 from shipseal.judging.policy_files import PolicyFiles
 from shipseal.oci.layout import Layout
@@ -43,7 +43,7 @@ async def vex(context: Context) -> str:
     identity = Identity.recorded(DatabaseDocument.read(context), ImportedDocument.read(context))
     reports = findings.recorded(ScanDocument.read(context))
     found = findings.merge(reports)
-    stated = hold(
+    stated = match_statements(
         *(policy.documents, holdings.packages, holdings.imports, sorted(holdings.paths | holdings.directories)),
         *(context.now, _day_of_sample(context, identity)),
         holdings=holdings,
@@ -65,7 +65,7 @@ async def vex(context: Context) -> str:
 
 
 def _headline(context: Context, claims: Sequence[Claim], followed: Sequence[Following]) -> str:
-    states = [f"{n} {each.value}" for each in State if (n := sum(claim.state is each for claim in claims))]
+    states = [f"{n} {each.value}" for each in ClaimState if (n := sum(claim.state is each for claim in claims))]
     made = sum(bool(claim.seen) for claim in claims)
     told = f"{len(claims)} statements ({', '.join(states) or 'none'}), {made} of them by evidence"
     for each in followed:
@@ -74,7 +74,7 @@ def _headline(context: Context, claims: Sequence[Claim], followed: Sequence[Foll
                 f"{each.finding.id} in {each.finding.package}: {each.standing.value}; read the proposal: "
                 f"`shipseal vex propose {each.finding.id}`"
             )
-    if not any(claim.state is State.APPLIED for claim in claims):
+    if not any(claim.state is ClaimState.APPLIED for claim in claims):
         context.say("no VEX statement applies: the document that is published has none")
         told += "; none applies, so what is published states nothing"
     return f"{told}; Grype agrees"
@@ -107,5 +107,7 @@ def _holdings(context: Context, layout: Layout, image: ImageDocument, files: Adv
     advisories = [each for _, each in files.known.advisories]
     names = {*WORDS, *(name for each in advisories for code in each.code if code.module for name in code.functions)}
     return contents.read(layout, image, names, texts(advisories)).with_what_was_seen(
-        ClosureDocument.read(context), OfferedDocument.read(context), held.trace(TraceDocument.read(context), image)
+        ClosureDocument.read(context),
+        OfferedDocument.read(context),
+        image_holdings.trace(TraceDocument.read(context), image),
     )

@@ -11,7 +11,7 @@ from urllib.error import HTTPError
 from shipseal.address import Address, without_secrets
 
 FAILURES = (OSError, ValueError, HTTPException)
-"""What asking raises; `told` says it in words."""
+"""What asking raises; `failure_text` says it in words."""
 
 _SECONDS = 60
 _LOGIN = "Authorization"
@@ -64,7 +64,7 @@ def answer(
         yield cast(HTTPResponse, found)
 
 
-def told(failure: Exception) -> str:
+def failure_text(failure: Exception) -> str:
     """Return a failure in at most 200 characters, without secrets."""
     if isinstance(failure, HTTPError):
         failure.close()  # it holds the connection

@@ -39,5 +39,5 @@ def bring_up() -> None:
             raise UsageError(
                 "the loopback interface is down, and the stand-ins of a dry run listen on it",
                 why=str(error),
-                do="type: ip link set lo up",
+                remedy="type: ip link set lo up",
             ) from error

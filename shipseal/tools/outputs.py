@@ -71,7 +71,7 @@ class Completed:
         if self.output.cut:
             raise ToolFailed(
                 f"{self.name} said more than {ANSWER >> 20} MB",
-                do="the stage's log.txt has the command, and the beginning of what it said",
+                remedy="the stage's log.txt has the command, and the beginning of what it said",
             )
         return bytes(self.output)
 

@@ -18,7 +18,7 @@ import anyio
 import anyio.lowlevel
 from anyio.abc import ByteReceiveStream, Process
 
-from shipseal.errors import Reason, ToolFailed
+from shipseal.errors import FailureReason, ToolFailed
 from shipseal.tools import leftovers
 from shipseal.tools.environment import find
 from shipseal.tools.outputs import Held
@@ -63,7 +63,7 @@ async def process(
         if not isinstance(error, OSError):
             raise
         raise ToolFailed(
-            f"{argv[0]} cannot be started", why=str(error), do="run `shipseal doctor`", reason=Reason.MISSING
+            f"{argv[0]} cannot be started", why=str(error), remedy="run `shipseal doctor`", reason=FailureReason.MISSING
         ) from error
     leftovers.started(started.pid)
     try:

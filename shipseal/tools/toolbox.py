@@ -20,7 +20,7 @@ import anyio
 from anyio.abc import Process
 
 from shipseal.digest import Digest
-from shipseal.errors import Reason, RemoteFailed, ToolFailed, UsageError, VerificationFailed
+from shipseal.errors import FailureReason, RemoteFailed, ToolFailed, UsageError, VerificationFailed
 from shipseal.tools.environment import base_environment, find, program_environment
 from shipseal.tools.outputs import ANSWER, SHOWN, Completed, Held
 from shipseal.tools.processes import drain, process
@@ -29,7 +29,7 @@ LAST_LINES = 12
 _LOGGED_OUTPUT = 64 * 1024
 
 
-class Files(Protocol):
+class ToolStore(Protocol):
     """Where locked tools lie: the content-addressed store."""
 
     def get(self, digest: Digest) -> Path:
@@ -60,7 +60,7 @@ class Toolbox:
         say: tells people what is being waited for.
     """
 
-    store: Files
+    store: ToolStore
     locked: Mapping[str, Digest]
     declared: frozenset[str]
     log: Path
@@ -81,7 +81,9 @@ class Toolbox:
             UsageError: the stage's row does not declare it.
         """
         if tool not in self.declared:
-            raise UsageError(f"{tool} is not among the tools that this stage declares", do="add it to the stage's row")
+            raise UsageError(
+                f"{tool} is not among the tools that this stage declares", remedy="add it to the stage's row"
+            )
         if tool in self.locked:
             self.used[tool] = self.locked[tool]
             return self._locked(tool)
@@ -89,8 +91,8 @@ class Toolbox:
         if program is None:
             raise ToolFailed(
                 f"{tool} is not installed on this machine",
-                do=f"install {tool} and run this again",
-                reason=Reason.MISSING,
+                remedy=f"install {tool} and run this again",
+                reason=FailureReason.MISSING,
             )
         if tool not in self.used:
             try:
@@ -143,8 +145,8 @@ class Toolbox:
                 raise ToolFailed(
                     f"{name} ran for more than {timeout:g} seconds and was stopped",
                     why=self.last_words(errors.ends() or output.ends()),
-                    do="run the stage again; if it hangs again, its log.txt has the command",
-                    reason=Reason.TIMED_OUT,
+                    remedy="run the stage again; if it hangs again, its log.txt has the command",
+                    reason=FailureReason.TIMED_OUT,
                 )
         code = child.returncode if child.returncode is not None else -1
         self._note(name, argv, code, started, output.for_log(), errors.ends())
@@ -153,8 +155,8 @@ class Toolbox:
             raise ToolFailed(
                 f"{name} ended with exit code {code}",
                 why=said,
-                do="the stage's log.txt has the command and what it said",
-                reason=Reason.said(said),
+                remedy="the stage's log.txt has the command and what it said",
+                reason=FailureReason.said(said),
             )
         return Completed(name, code, output, errors)
 
@@ -204,7 +206,7 @@ class Toolbox:
                 path = self.store.get(self.locked[tool])
             except VerificationFailed as failure:  # whoever changed it, a tool that is not the locked one is refused
                 raise ToolFailed(
-                    failure.what, why=failure.why, do=failure.do, reason=failure.reason or Reason.ALTERED
+                    failure.what, why=failure.why, remedy=failure.remedy, reason=failure.reason or FailureReason.ALTERED
                 ) from failure
             self._verified[tool] = (path, path.stat())
         return path

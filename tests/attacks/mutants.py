@@ -13,8 +13,8 @@ import pytest
 from shipseal import strict
 from shipseal.attacks import gates
 from shipseal.attestation import consumer, contents, verification, verifiers
-from shipseal.attestation.said import Statement
-from shipseal.attestation.statements import PredicateType, Signed, Who
+from shipseal.attestation.in_toto import Statement
+from shipseal.attestation.statements import PredicateType, Signed, SignerIdentity
 from shipseal.attestation.trust import Policy
 from shipseal.digest import Digest, Reference, walk
 from shipseal.distribution import collecting, moving
@@ -27,7 +27,7 @@ from shipseal.engine import record
 from shipseal.engine.record import Record
 from shipseal.engine.run import Run
 from shipseal.errors import VerificationFailed
-from shipseal.evidence import recorded
+from shipseal.evidence import verdict_inputs
 from shipseal.judging import case
 from shipseal.local.signer import SUBJECT
 from shipseal.local.sigstore import ISSUER
@@ -147,7 +147,9 @@ async def _moves(registry: Registry, version: str, _: Digest, *, latest: bool = 
 def _unverified(bundle: bytes, *_: Any) -> Signed:
     """Believe a bundle, of whoever it says that it is."""
     payload = base64.b64decode(json.loads(bundle)["dsseEnvelope"]["payload"])
-    return Signed(payload, Who(SUBJECT, ISSUER), read_time("2026-11-29T00:00:00Z"), {"build_signer_uri": SUBJECT})
+    return Signed(
+        payload, SignerIdentity(SUBJECT, ISSUER), read_time("2026-11-29T00:00:00Z"), {"build_signer_uri": SUBJECT}
+    )
 
 
 def _reading(change: Callable[[Statement], Statement]) -> Mutant:
@@ -197,7 +199,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "dry-run-continued-as-release": _of(Run, "_check", _check_no_world),
     "lock-altered": _of(Run, "_key", lambda run, stage: Record.read(run.directory / stage.name).key),
     "verdict-incomplete": _of(gates, "require_same"),
-    "scan-changed": _all(_of(recorded, "_inputs", _inputs), _of(gates, "require_same")),
+    "scan-changed": _all(_of(verdict_inputs, "_inputs", _inputs), _of(gates, "require_same")),
     "verdict-key-doubled": _of(strict, "loads", json.loads),
     "verdict-says-both": _of(admit, "admit", _admit),
     "vex-moved-over": _of(case, "read", _same_image(case.read)),
@@ -214,7 +216,8 @@ MUTANTS: Mapping[str, Mutant] = {
     "payload-changed": _all(_of(consumer, "verify_bundle", _unverified), _of(consumer, "agree")),
     "bundle-key-doubled": _of(consumer, "agree"),
     "statement-removed": _all(
-        _of(verification._Wanted, "among", _anything(verification._Wanted.among)), _of(consumer, "proved", _none)
+        _of(verification._RequiredStatement, "among", _anything(verification._RequiredStatement.among)),
+        _of(consumer, "proved", _none),
     ),
     "referrer-removed": _reading(lambda it: replace(it, attached_to=it.attached_to | it.subjects)),
     "evidence-removed": _all(
@@ -225,7 +228,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "evidence-of-another-run": _of(verify, "_require_own", _none),
     "sbom-of-another-image": _content(_KIND.CYCLONEDX),
     "predicate-type-changed": _all(_content(_KIND.SPDX), _of(consumer, "proved", _none)),
-    "statement-of-another-repository": _of(verification._Wanted, "_elsewhere"),
+    "statement-of-another-repository": _of(verification._RequiredStatement, "_elsewhere"),
     "vex-of-another-image": _content(_KIND.OPENVEX),
     "tests-failed": _content(_KIND.TEST_RESULT),
     "another-builder": _content(_KIND.PROVENANCE),

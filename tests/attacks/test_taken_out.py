@@ -12,7 +12,7 @@ from shipseal.attacks.attack import Attack
 from shipseal.attacks.catalogue import ATTACKS, chosen
 from shipseal.attacks.opening import opened
 from shipseal.attacks.performing import ACCEPTED, attempt
-from shipseal.attacks.target import Target
+from shipseal.attacks.target import AttackTarget
 from shipseal.attestation.grounds import Ground
 from shipseal.cli import main
 from shipseal.digest import Digest
@@ -35,7 +35,7 @@ def root(finished: tuple[Path, Ended], tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def target(root: Path, store: Store, locked: dict[str, Digest]) -> Iterator[Target]:
+def target(root: Path, store: Store, locked: dict[str, Digest]) -> Iterator[AttackTarget]:
     """Give the run, opened to be attacked."""
     config = Config.load(root / "pipeline.toml")
     run = Run(root / ".run", config, store, locked, choose("dry-run", config))
@@ -43,16 +43,16 @@ def target(root: Path, store: Store, locked: dict[str, Digest]) -> Iterator[Targ
         yield target
 
 
-def check_of(attack: Attack, target: Target) -> object:
+def check_of(attack: Attack, target: AttackTarget) -> object:
     """Return what tells the check of an attack from others: for a ground, not of which kind; for content, of which."""
     refusal = attack.refusal(target.policy[0])
-    lacks = {(each.ground, each.kind if each.ground is Ground.CONTENT else "") for each in refusal.lacks}
+    lacks = {(each.ground, each.kind if each.ground is Ground.CONTENT else "") for each in refusal.unmet}
     return refusal.error, refusal.by, frozenset(lacks), refusal.bundles
 
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_an_attack_succeeds_once_its_check_is_taken_out(
-    name: str, target: Target, monkeypatch: pytest.MonkeyPatch
+    name: str, target: AttackTarget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (attack,) = chosen([name])
     with monkeypatch.context() as patch:
@@ -61,7 +61,7 @@ def test_an_attack_succeeds_once_its_check_is_taken_out(
     assert (outcome.came, outcome.ok) == (ACCEPTED, False), outcome.why
 
 
-def test_each_check_that_an_attack_expects_is_taken_out(target: Target) -> None:
+def test_each_check_that_an_attack_expects_is_taken_out(target: AttackTarget) -> None:
     taken_out = {check_of(attack, target) for attack in chosen(MUTANTS)}
     assert {attack.name for attack in ATTACKS if check_of(attack, target) not in taken_out} == set()
 

@@ -56,7 +56,7 @@ def test_each_thing_has_a_state_and_each_missing_one_a_remedy(doctor: Doctor) ->
     del found["exit code"]
     assert {each["state"] for each in found.values()} <= {"ok", "without", "MISSING"}
     assert all(each["what"] for each in found.values())
-    assert all(each["do"] for each in found.values() if each["state"] == "MISSING")
+    assert all(each["remedy"] for each in found.values() if each["state"] == "MISSING")
 
 
 def test_docker_hub_is_asked_where_its_registry_is(doctor: Doctor) -> None:
@@ -81,7 +81,7 @@ def test_it_writes_nothing(project: Path, doctor: Doctor, tmp_path: Path) -> Non
 def test_an_empty_store_is_missing_and_the_exit_code_says_so(doctor: Doctor) -> None:
     found = doctor()
     assert found["store"]["state"] == "MISSING"
-    assert "store fetch" in found["store"]["do"]
+    assert "store fetch" in found["store"]["remedy"]
     assert found["exit code"] == 4
 
 
@@ -116,7 +116,7 @@ def test_a_mistake_in_the_configuration_is_told_with_its_key(project: Path, doct
 
 def test_a_project_outside_git_is_told_what_to_type(doctor: Doctor) -> None:
     found = doctor(GIT_CEILING_DIRECTORIES="/")["git"]
-    assert (found["state"], "git init" in found["do"]) == ("MISSING", True)
+    assert (found["state"], "git init" in found["remedy"]) == ("MISSING", True)
 
 
 def test_a_machine_without_the_programs_is_told_which(doctor: Doctor, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_database_that_judges_no_release_is_said_to(project: Path, doctor: Doc
     identity = {"built": f"{built}T00:00:00Z", "schema": "v6", "checksum": digest, "content": digest, "source": "x"}
     (project / "database" / "database.json").write_text(json.dumps({**identity, "sample": sample}))
     found = doctor()["database"]
-    assert (found["state"], "a release refuses it" in found["do"]) == ("without", True)
+    assert (found["state"], "a release refuses it" in found["remedy"]) == ("without", True)
 
 
 def test_without_a_database_a_release_is_said_to_refuse(doctor: Doctor) -> None:
@@ -154,7 +154,7 @@ def test_a_database_that_nobody_imported_is_missing(project: Path, doctor: Docto
     path = project / "pipeline.toml"
     path.write_text(path.read_text() + '[scan]\ndatabase = "nowhere"\n')
     found = doctor()["database"]
-    assert (found["state"], "db import" in found["do"]) == ("MISSING", True)
+    assert (found["state"], "db import" in found["remedy"]) == ("MISSING", True)
 
 
 @pytest.mark.parametrize(("change", "state"), [("", "ok"), ("UPDATE db_metadata SET model = 99", "MISSING")])

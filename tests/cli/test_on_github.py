@@ -32,7 +32,7 @@ def test_more_than_github_shows_is_cut_at_a_line_and_said(summary: Path) -> None
 
 
 def test_a_failure_is_told_with_what_to_do_and_no_word_of_it_is_markup(summary: Path) -> None:
-    explain(PolicyDenied("1 finding is not allowed", why=["<img src=x> in a@b"], do="upgrade"))
+    explain(PolicyDenied("1 finding is not allowed", why=["<img src=x> in a@b"], remedy="upgrade"))
     text = summary.read_text()
     for said in ("1 finding is not allowed", "Exit code 3", "upgrade", "\\<img"):
         assert said in text
@@ -41,14 +41,14 @@ def test_a_failure_is_told_with_what_to_do_and_no_word_of_it_is_markup(summary: 
 
 def test_a_failure_that_a_report_has_told_is_not_told_twice(summary: Path) -> None:
     summarize("# the report\n")
-    explain(PolicyDenied("1 finding is not allowed", why=["one"], do="upgrade"))
+    explain(PolicyDenied("1 finding is not allowed", why=["one"], remedy="upgrade"))
     assert summary.read_text() == "# the report\n"
 
 
 def test_whoever_is_no_job_of_github_is_written_nothing(summary: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("GITHUB_ACTIONS")
     summarize("# one\n")
-    explain(PolicyDenied("no", why=["one"], do="upgrade"))
+    explain(PolicyDenied("no", why=["one"], remedy="upgrade"))
     assert not summary.exists()
 
 

@@ -35,7 +35,7 @@ def test_a_full_disk_is_told_in_one_line_and_by_the_exit_code(
     assert said.splitlines() == [
         "error: the output cannot be written",
         "  why    no space left on device",
-        "  do     send it elsewhere; finished stages are kept",
+        "  remedy send it elsewhere; finished stages are kept",
     ]
 
 

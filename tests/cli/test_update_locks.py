@@ -16,8 +16,8 @@ import pytest
 from shipseal.cli import db, main
 from shipseal.digest import Digest
 from shipseal.local import advisories
-from shipseal.local.advisories import Advisory
-from shipseal.locked.debian import Lock, Package
+from shipseal.local.advisories import SampleAdvisory
+from shipseal.locked.debian import DebianPackage, Lock
 from shipseal.locked.store import Store
 from shipseal.project.config import HOME
 from tests.commands import arguments
@@ -37,7 +37,7 @@ class Project:
         self.root, self.store = root, store
         self.run = root / "locks" / "run.lock"
         self.debian = root / "debian.lock.toml"
-        self.mirror, self.packages = root.parent / "mirror", list[Package]()
+        self.mirror, self.packages = root.parent / "mirror", list[DebianPackage]()
 
     def update(self, *words: str) -> int:
         return main(["update-locks", *words, "--store", str(self.store.root)])
@@ -46,7 +46,7 @@ class Project:
         """Import a database of the sample's advisories and some more; return its directory."""
         sample = advisories.read(HOME / "policy" / "sample-advisories.toml")
         own = [
-            Advisory.model_validate(
+            SampleAdvisory.model_validate(
                 {"provider": "debian", "description": "one of ours", "source": "https://example.invalid/", **each},
                 by_name=True,
             )
@@ -193,7 +193,7 @@ def test_without_a_database_the_advisories_are_not_looked_up_and_the_way_to_one_
 def test_machines_are_told_that_nothing_was_looked_up(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     assert project.update("debian", "--json") == 0
     _, found = events(capsys)
-    assert (found["event"], found["looked_up"], found["do"]) == ("advisories", False, "shipseal db update")
+    assert (found["event"], found["looked_up"], found["remedy"]) == ("advisories", False, "shipseal db update")
     assert "closed" not in found
 
 
@@ -232,7 +232,7 @@ def test_a_broken_database_fails_and_the_locks_are_written_and_told(
     assert "error: the advisories of the new locks cannot be looked up; the locks are written" in captured.err
     assert "is not the one that was imported" in captured.err
     assert captured.err.endswith(
-        "  do     find out who changed it; get a whole one: `shipseal db update`, or `db import FILE`\n"
+        "  remedy find out who changed it; get a whole one: `shipseal db update`, or `db import FILE`\n"
     )
     assert Lock.parse(project.debian.read_text()).packages == tuple(project.packages)
 
@@ -253,7 +253,7 @@ def test_a_machine_without_grype_is_told_to_fetch_it_and_the_locks_are_written(
     project.database(datetime.now(UTC), CLOSED)
     project.store = Store(tmp_path / "empty")
     assert project.update("debian") == 4
-    assert "do     run `shipseal store fetch`" in capsys.readouterr().err
+    assert "remedy run `shipseal store fetch`" in capsys.readouterr().err
     assert Lock.parse(project.debian.read_text()).packages == tuple(project.packages)
 
 

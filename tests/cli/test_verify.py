@@ -178,9 +178,9 @@ def test_a_tag_that_is_not_there_is_no_image(served: str, root: str, capsys: pyt
 @pytest.mark.parametrize(
     ("image", "said"),
     [
-        ("example/app:1.0", "example is no host to Docker"),
+        ("example/app:1.0", "example is not a valid host to Docker"),
         ("docker.io/app:1.0", "write docker.io/library/app"),
-        ("registry.example/App:1.0", "is no repository"),
+        ("registry.example/App:1.0", "is not a valid repository"),
         ("registry.example/app@sha512:00", "not a sha256 digest"),
     ],
 )

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import yaml
 
-from shipseal.deploying.autoscaler import Autoscaler, Figures, Rules
+from shipseal.deploying.autoscaler import Autoscaler, AutoscalerSpec, Figures
 from shipseal.local.cluster_usage import audit_log
 from tests.cluster.manifests import K8S, apply, build, write
 from tests.cluster.running import Kubectl, Running, soon
@@ -183,9 +183,9 @@ def deployed(running: Running, kustomize: Path, root: Path, namespace: str, repl
     return service
 
 
-def shipped() -> Rules:
+def shipped() -> AutoscalerSpec:
     """Return what the shipped autoscaler says."""
-    return Rules.of(yaml.safe_load((K8S / "base" / "hpa.yaml").read_text()))
+    return AutoscalerSpec.of(yaml.safe_load((K8S / "base" / "hpa.yaml").read_text()))
 
 
 def simulated(load: Script, until: float, first: int) -> list[tuple[float, int]]:

@@ -178,7 +178,7 @@ async def test_a_merge_changes_only_what_is_still_of_its_version(api: Api, kubec
     with pytest.raises(Refused) as raised:
         await api.merge(path(manifest), {**version, "data": {"color": "green"}})
     assert (raised.value.code, raised.value.kind) == (409, "Conflict")
-    assert "run this again" in raised.value.do
+    assert "run this again" in raised.value.remedy
 
 
 async def test_a_text_is_read_as_far_as_it_was_asked_for(api: Api) -> None:

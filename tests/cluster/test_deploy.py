@@ -16,7 +16,7 @@ import yaml
 from shipseal.digest import Digest
 from shipseal.local.sigstore import ISSUER
 from shipseal.locked.store import Store
-from shipseal.rollout.verified import STEPS
+from shipseal.rollout.preflight import STEPS
 from tests.cluster.checkout import NAME
 from tests.cluster.conftest import MakeGround
 from tests.cluster.ground import Ground, killed_at

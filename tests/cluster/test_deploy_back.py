@@ -124,7 +124,7 @@ def test_an_edited_receipt_is_refused_before_anything_is_applied(trial: Ground) 
     try:
         for verb, *words in (("deploy", "--to", releases.b), ("rollback",)):
             said = trial.run(verb, "--yes", *words, code=6).output
-            assert f"ConfigMap {trial.namespace}/{name} is no receipt that anybody signed" in said
+            assert f"ConfigMap {trial.namespace}/{name} is not a receipt that anybody signed" in said
             assert "its rendered.yaml is another than the one that was signed" in said
             assert "find out who edited it" in said
     finally:

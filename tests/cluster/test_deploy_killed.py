@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from shipseal.cluster import kubeconfig
-from shipseal.rollout.verified import STEPS
+from shipseal.rollout.preflight import STEPS
 from tests.cluster.apis import line_to
 from tests.cluster.checkout import NAME
 from tests.cluster.conftest import MakeGround

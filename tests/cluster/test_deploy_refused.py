@@ -47,7 +47,7 @@ def test_objects_that_no_deploy_may_bring_and_images_that_nobody_verified_are_na
     )  # fmt: skip
     said = refused(trial).output
     assert "ConfigMap kube-system/theirs: namespaces that begin with kube- are the cluster's own" in said
-    assert "ClusterRoleBinding all: rbac.authorization.k8s.io/v1 ClusterRoleBinding is no kind that a deploy" in said
+    assert "ClusterRoleBinding all: rbac.authorization.k8s.io/v1 ClusterRoleBinding is not a kind that a deploy" in said
     assert f"container foreign: image {FOREIGN} is neither the verified one nor in [deploy] also-images" in said
     assert f"Deployment {trial.namespace}/{NAME}: container tagged: image '{tagged}' is not by digest" in said
     assert "container latest: image 'acme/other' is not by digest" in said

@@ -99,7 +99,7 @@ async def test_who_has_waited_for_too_long_is_told_who_has_it(api: Api, kubectl:
         with pytest.raises(RemoteFailed, match=f"{NAME} in {kubectl.namespace} is not free: one has it") as raised:
             async with held(api, kubectl.namespace, NAME, "two", say=said.append, patience=1):
                 pytest.fail("it is held twice")
-    assert f"kubectl delete lease {NAME} --namespace {kubectl.namespace}" in raised.value.do
+    assert f"kubectl delete lease {NAME} --namespace {kubectl.namespace}" in raised.value.remedy
 
 
 async def test_a_holder_that_renews_is_waited_for_beyond_the_end_of_its_lease(

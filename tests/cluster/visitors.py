@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
 
-from shipseal.local.cluster_keys import Authority, kubeconfig
-from shipseal.local.cluster_parts import Asked
+from shipseal.local.cluster_keys import CertificateAuthority, kubeconfig
+from shipseal.local.cluster_parts import ReadinessProbe
 from tests.cluster.running import Running, soon
 
 
@@ -25,20 +25,20 @@ class Visitors:
     directory: Path
     server: str
     trusted: Path
-    authority: Authority
+    authority: CertificateAuthority
 
     @classmethod
     def of(cls, running: Running, directory: Path) -> Self:
         """Have a cluster trust an authority as well: the API server reads the file again when it has changed."""
         server = json.loads(running.kubectl.kubeconfig.read_text())["clusters"][0]["cluster"]["server"]
         bundle = running.directory / "cluster.crt"
-        authority, own = Authority(directory, "visitors"), bundle.read_bytes()
+        authority, own = CertificateAuthority(directory, "visitors"), bundle.read_bytes()
         trusted = directory / "cluster.crt"
         trusted.write_bytes(own)
         both = bundle.with_name("both.crt")
         both.write_bytes(own + authority.certificate.read_bytes())
         both.replace(bundle)
-        asked = Asked(urlsplit(server).port or 0, "/version", trusted, authority.client("first", "first"))
+        asked = ReadinessProbe(urlsplit(server).port or 0, "/version", trusted, authority.client("first", "first"))
         assert soon(asked.ready, 30), "the API server does not trust the authority of these tests"
         return cls(directory, server, trusted, authority)
 

@@ -358,11 +358,11 @@ def test_the_run_is_named_in_live_stages_and_the_report_so_that_no_cache_answers
 ) -> None:
     first, second = describe("dry_run"), describe("dry_run", again=True)
     changed = {name for name in ROWS if first.stages[name]["args"] != second.stages[name]["args"]}
-    assert changed == {row.name for row in TABLE if row.live or row.name == "report"}
+    assert changed == {row.name for row in TABLE if row.uncached or row.name == "report"}
     named = {call["args"][-1] for call in first.execs if "--run-id" in call["args"]}
     assert len(named) == 1
     assert {name for name in ROWS if first.stages[name] == second.stages[name]} == {
-        row.name for row in TABLE if not row.live and row.name != "report"
+        row.name for row in TABLE if not row.uncached and row.name != "report"
     }
 
 
@@ -384,7 +384,7 @@ def test_each_stage_is_finished_once_a_call(whole: Described, stage: str) -> Non
             {"facts", "inputs", "tools", "build", "image", "smoke", "sbom", "scan", "vex", "assess", "admit"},
         ),
         ("dry_run", set(ROWS)),
-        ("told", set(ROWS)),
+        ("summary", set(ROWS)),
     ],
 )
 def test_a_function_describes_the_stages_that_it_needs_and_no_other(
@@ -415,8 +415,8 @@ def test_deploying_asks_the_cluster_before_the_first_stage_and_gives_its_secrets
 
 
 def test_a_run_that_is_given_is_told_by_its_own_report_and_no_stage_is_run(describe: Describe) -> None:
-    assert functions()["told"].cache_policy == "never"
-    described = describe("told", run="a run directory")
+    assert functions()["summary"].cache_policy == "never"
+    described = describe("summary", run="a run directory")
     assert described.stages == {}
     assert [call["path"] for call in described.session.evaluated] == ["report/summary.md"]
 
@@ -536,7 +536,7 @@ def test_mirrors_are_told_to_the_container_that_fetches_and_to_no_other(describe
 
 @pytest.mark.parametrize("mirror", ["/srv/mirror", "https://ann:secret@mirror.example/inputs", "ftp://mirror.example"])
 def test_a_mirror_that_no_container_could_or_should_know_is_refused(describe: Describe, mirror: str) -> None:
-    with pytest.raises(Exception, match=r"does not see it|is named with a login|is no mirror") as raised:
+    with pytest.raises(Exception, match=r"does not see it|is named with a login|is not a valid mirror") as raised:
         describe("build", store=False, mirror=mirror)
     assert "secret" not in str(raised.value)
 

@@ -98,7 +98,7 @@ def test_what_is_missing_is_said_in_a_line_with_the_remedy(
     done = machine.run("true", **environment)
     assert done.returncode == 2
     assert said in done.stderr
-    assert "  do     " in done.stderr
+    assert "  remedy " in done.stderr
 
 
 def test_programs_that_are_missing_are_named_with_the_command_that_installs_them(machine: Machine) -> None:

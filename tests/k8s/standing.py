@@ -9,16 +9,16 @@ from shipseal.attestation.deployment import Manifests, Receipt, Verification, Wh
 from shipseal.attestation.policy_file import read_policy
 from shipseal.attestation.roots import ends, public_root
 from shipseal.cluster.api import Api
-from shipseal.cluster.identity import Cluster
+from shipseal.cluster.identity import ClusterIdentity
 from shipseal.deploying.running import Match, Running
 from shipseal.digest import Digest
 from shipseal.judging.policy_files import PolicyFiles
 from shipseal.judging.waivers import DeployWaiver, Waiver
 from shipseal.project.config import HOME, Config
 from shipseal.rollout import metrics
-from shipseal.rollout.history import Genuine, Kept
-from shipseal.rollout.status import Standing
-from shipseal.rollout.target import Target
+from shipseal.rollout.history import Genuine, ReceiptConfigMap
+from shipseal.rollout.status import NamespaceStatus
+from shipseal.rollout.target import DeployTarget
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 IMAGE = f"docker.io/example/simpletimeservice@{Digest.of(b'image')}"
@@ -26,7 +26,7 @@ UID = "0b1e7a52-6f0c-4c1e-9d3a-5f3f8f0c2b11"
 SINCE, UNTIL = date(2026, 11, 1), date(2026, 12, 24)
 NAMESPACE = "simpletimeservice"
 # Nobody is asked anything by it.
-TARGET = Target(cast(Api, None), Cluster(UID, "1.35", "v1.35.2"), "ann")
+TARGET = DeployTarget(cast(Api, None), ClusterIdentity(UID, "1.35", "v1.35.2"), "ann")
 
 
 def genuine() -> Genuine:
@@ -41,16 +41,16 @@ def genuine() -> Genuine:
         verification=Verification(policy="production", policy_digest=str(Digest.of(b"policy")), bundles=[]),
         pods=[],
     )
-    return Genuine(Kept("deploy-receipt-000007", 7, UID, b"", b""), receipt, "ann")
+    return Genuine(ReceiptConfigMap("deploy-receipt-000007", 7, UID, b"", b""), receipt, "ann")
 
 
-def standing() -> Standing:
+def standing() -> NamespaceStatus:
     """Return a namespace in which all is as it was deployed."""
     pods = tuple(Running(f"one-{number}", UID, "node", IMAGE, Match.EQUAL, "") for number in range(3))
-    return Standing(NAMESPACE, TARGET, genuine(), pods=pods)
+    return NamespaceStatus(NAMESPACE, TARGET, genuine(), pods=pods)
 
 
-def rules() -> metrics.Rules:
+def rules() -> metrics.ExpiringInputs:
     """Return the project's policy with a waiver of each kind."""
     policy = read_policy(HOME / "policy" / "verification.toml", "production")
     files = PolicyFiles.load(Config.load(Path(HOME) / "pipeline.toml"))
@@ -63,7 +63,7 @@ def rules() -> metrics.Rules:
         {"image": str(Digest.of(b"image")), "reason": why, "owner": "ann", **days}, strict=False
     )
     roots = ends(public_root().read_bytes())
-    return metrics.Rules(policy, replace(files, waivers=(waiver,)), (deploy,), roots)
+    return metrics.ExpiringInputs(policy, replace(files, waivers=(waiver,)), (deploy,), roots)
 
 
 def text() -> str:

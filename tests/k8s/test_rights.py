@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from shipseal.deploying.manifests import Manifest, parse
-from shipseal.deploying.platform import Platform, Right, read, resource_of
+from shipseal.deploying.platform import ClusterPlatform, Right, read, resource_of
 
 ROOT = Path(__file__).resolve().parents[2]
 K8S = ROOT / "k8s"
@@ -41,7 +41,7 @@ def platform(build: Build) -> Manifests:
 
 
 @pytest.fixture(scope="module")
-def given(platform: Manifests) -> Platform:
+def given(platform: Manifests) -> ClusterPlatform:
     return read(platform)
 
 
@@ -57,7 +57,7 @@ def amount(quantity: str) -> Fraction:
     return int(found[1]) * UNITS[found[2]]
 
 
-def verbs(given: Platform, resource: str) -> set[str]:
+def verbs(given: ClusterPlatform, resource: str) -> set[str]:
     return {right.verb for right in given.rights if right.resource == resource}
 
 
@@ -71,7 +71,7 @@ def test_each_object_of_the_platform_fits_the_schemas_strictly(platform: Manifes
 
 @pytest.mark.parametrize("environment", ENVIRONMENTS)
 def test_what_a_deploy_applies_is_in_the_platforms_namespace_and_may_all_be_applied(
-    environment: str, build: Build, given: Platform
+    environment: str, build: Build, given: ClusterPlatform
 ) -> None:
     manifests = build(f"overlays/{environment}")
     assert given.outside(manifests) == ()
@@ -130,7 +130,7 @@ def test_pods_have_the_platforms_priority_which_nobody_else_gets_unasked(platfor
 
 
 def test_a_deploy_may_apply_wait_for_and_prune_the_kinds_of_the_base_and_those_alone(
-    build: Build, given: Platform
+    build: Build, given: ClusterPlatform
 ) -> None:
     kinds = {resource_of(each) for environment in ENVIRONMENTS for each in build(f"overlays/{environment}")}
     written = {(right.group, right.resource) for right in given.rights if right.verb not in WATCH}
@@ -139,7 +139,7 @@ def test_a_deploy_may_apply_wait_for_and_prune_the_kinds_of_the_base_and_those_a
         assert verbs(given, resource) == APPLY | WATCH | {"delete"}
 
 
-def test_besides_a_deploy_keeps_receipts_and_a_lock_and_reads_what_a_person_asks_for(given: Platform) -> None:
+def test_besides_a_deploy_keeps_receipts_and_a_lock_and_reads_what_a_person_asks_for(given: ClusterPlatform) -> None:
     assert verbs(given, "configmaps") == APPLY | {"list", "delete"}
     assert verbs(given, "leases") == APPLY | {"delete"}
     only_read = {"replicasets": WATCH, "pods": WATCH, "events": WATCH, "pods/log": {"get"}, "services/proxy": {"get"}}
@@ -150,19 +150,21 @@ def test_besides_a_deploy_keeps_receipts_and_a_lock_and_reads_what_a_person_asks
     assert {right.resource for right in given.rights} == written | only_read.keys()
 
 
-def test_the_probe_reaches_the_service_by_the_name_of_its_port_and_no_other(build: Build, given: Platform) -> None:
+def test_the_probe_reaches_the_service_by_the_name_of_its_port_and_no_other(
+    build: Build, given: ClusterPlatform
+) -> None:
     service = one(build("overlays/production"), "Service")
     [port] = service["spec"]["ports"]
     [right] = [each for each in given.rights if each.resource == "services/proxy"]
     assert right.name == f"{service['metadata']['name']}:{port['name']}"
 
 
-def test_outside_of_its_namespace_a_deploy_may_read_which_cluster_it_speaks_to(given: Platform) -> None:
+def test_outside_of_its_namespace_a_deploy_may_read_which_cluster_it_speaks_to(given: ClusterPlatform) -> None:
     elsewhere = {each for each in given.rights if each.namespace != NAMESPACE}
     assert elsewhere == {Right("kube-system", "", "namespaces", "get", "kube-system")}
 
 
-def test_no_rule_reaches_a_secret_a_shell_or_another_right(given: Platform) -> None:
+def test_no_rule_reaches_a_secret_a_shell_or_another_right(given: ClusterPlatform) -> None:
     forbidden = {"secrets", "pods/exec", "pods/attach", "pods/portforward", "pods/ephemeralcontainers"}
     forbidden |= {"serviceaccounts/token", "roles", "rolebindings", "resourcequotas/status", "limitranges"}
     assert forbidden & {right.resource for right in given.rights} == set()

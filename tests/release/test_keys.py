@@ -160,7 +160,11 @@ def test_another_key_beside_the_policy_refuses_it(released: Released, cosign: Pa
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("", "is no public key"), ("-----BEGIN PUBLIC KEY-----\nAA\n", "is no public key"), (None, "cannot be read")],
+    [
+        ("", "is not a valid public key"),
+        ("-----BEGIN PUBLIC KEY-----\nAA\n", "is not a valid public key"),
+        (None, "cannot be read"),
+    ],
 )
 def test_a_key_that_is_none_lets_nothing_pass(project: WithKey, text: str | None, said: str) -> None:
     beside = project.root / "rules" / "cosign.pub"

@@ -179,7 +179,7 @@ ALTERED: dict[str, tuple[Callable[[Path], object], str]] = {
     "a stage that is not there": (lambda given: shutil.rmtree(given / "smoke"), "has not finished smoke"),
     "a file of nobody's": (lambda given: (given / "run.sh").touch(), "run.sh is in the given run"),
     "a file of nobody's in a stage": (lambda given: (given / "test" / "x").touch(), "test/x was added"),
-    "a link that leads out": (link, "smoke/trace.json of the given run is no file"),
+    "a link that leads out": (link, "smoke/trace.json of the given run is not a file"),
     "a file without end": (huge, "too large, at assess/verdict.json"),
     "a dry run's": (dry_run, "test/record.json of the given run is of another stage or world"),
     "another commit": (commit, "facts/facts.json of the given run is not that of this checkout"),

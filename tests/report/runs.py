@@ -12,7 +12,7 @@ from shipseal.engine.table import TABLE
 from shipseal.errors import ShipsealError
 from shipseal.reporting import evidence
 from shipseal.reporting.documents import BESIDE, ONCE, PER_PLATFORM, Documents
-from shipseal.reporting.summary import Outcome, Row, Summary, Timing
+from shipseal.reporting.summary import Row, RunSummary, StageOutcome, Timing
 from tests.cases import match, report
 from tests.report.written import bare, reason, verdict
 
@@ -26,7 +26,7 @@ HOSTILE = (
 )
 
 
-def gathered(root: Path, failure: ShipsealError | None = None, stage: str = "") -> Summary:
+def gathered(root: Path, failure: ShipsealError | None = None, stage: str = "") -> RunSummary:
     """Return the summary of a finished run, or of one that has failed in a stage."""
     if failure is None:
         return evidence.gather(root / ".run", STAGES, policy="rules")
@@ -34,15 +34,15 @@ def gathered(root: Path, failure: ShipsealError | None = None, stage: str = "") 
     return evidence.gather(root / ".run", STAGES, (failure,), STAGES[: STAGES.index(stage)])
 
 
-def summary(documents: Mapping[str, Any], **changes: Any) -> Summary:
+def summary(documents: Mapping[str, Any], **changes: Any) -> RunSummary:
     """Return a small summary of what these files say, in which each stage has ended a second after the one before."""
-    rows = tuple(Row(stage, Outcome.DONE, 1.0, f"{stage} was done") for stage in STAGES)
+    rows = tuple(Row(stage, StageOutcome.DONE, 1.0, f"{stage} was done") for stage in STAGES)
     timings = {
         stage: Timing(START + timedelta(seconds=index), START + timedelta(seconds=index + 1), TABLE[index].needs)
         for index, stage in enumerate(STAGES)
     }
     values = {"rows": rows, "failures": (), "products": {}, "timings": timings, **changes}
-    return Summary(values.pop("world", "dry-run"), "run", documents=read(documents), **values)
+    return RunSummary(values.pop("world", "dry-run"), "run", documents=read(documents), **values)
 
 
 def many(count: int, packages: int) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def read(documents: Mapping[str, Any]) -> Documents:
     return Documents.of((name, json.dumps(value).encode()) for name, value in documents.items())
 
 
-def left(root: Path, summary: Summary) -> dict[str, Any]:
+def left(root: Path, summary: RunSummary) -> dict[str, Any]:
     """Return what the documents of a run say, as they lie there."""
     return {name: json.loads((root / ".run" / name).read_bytes()) for name in summary.documents.known}
 

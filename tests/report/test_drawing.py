@@ -9,15 +9,15 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from shipseal.documents.earlier import EarlierImage
 from shipseal.documents.image import ImageDocument
+from shipseal.documents.previous_image import EarlierImage
 from shipseal.documents.verify import DiscoveryDocument
 from shipseal.reporting import composition as made
 from shipseal.reporting.composition import NOBODY, composition
-from shipseal.reporting.found import findings
+from shipseal.reporting.content_diff import ContentChange, changes
+from shipseal.reporting.finding_table import findings
 from shipseal.reporting.matrix import discovery
-from shipseal.reporting.since import Change, changes
-from shipseal.reporting.summary import Outcome, Row, Summary, Timing
+from shipseal.reporting.summary import Row, RunSummary, StageOutcome, Timing
 from shipseal.reporting.timeline import LABEL, timeline
 from shipseal.reporting.treemap import Box, cut
 from tests.report import runs, written
@@ -25,12 +25,12 @@ from tests.report.runs import START, summary
 from tests.report.written import reason, verdict
 
 
-def timed(*stages: tuple[str, float, float, tuple[str, ...]]) -> Summary:
+def timed(*stages: tuple[str, float, float, tuple[str, ...]]) -> RunSummary:
     timings = {
         name: Timing(START + timedelta(seconds=began), START + timedelta(seconds=ended), needs)
         for name, began, ended, needs in stages
     }
-    rows = tuple(Row(name, Outcome.DONE, ended - began, "") for name, began, ended, _ in stages)
+    rows = tuple(Row(name, StageOutcome.DONE, ended - began, "") for name, began, ended, _ in stages)
     return summary({}, rows=rows, timings=timings)
 
 
@@ -49,7 +49,7 @@ def test_a_stage_that_could_have_begun_is_told_to_have_waited() -> None:
 
 def test_what_was_kept_has_no_place_in_time_and_is_counted() -> None:
     run = timed(("a", 0, 1, ()), ("b", 3600, 3601, ("a",)))
-    kept = replace(run, rows=(replace(run.rows[0], outcome=Outcome.KEPT), run.rows[1]))
+    kept = replace(run, rows=(replace(run.rows[0], outcome=StageOutcome.KEPT), run.rows[1]))
     line = timeline(kept)
     assert (line.kept, line.seconds, line.bars[0].began, line.bars[1].x) == (1, 1, None, LABEL)
 
@@ -123,7 +123,7 @@ def test_findings_are_counted_by_severity_without_vex_and_with_it() -> None:
     found = findings(summary({"assess/verdict.json": judged, "scan/grype.json": grype}))
     levels = [(each.severity, each.total, each.without, each.denied, each.excused, each.noted) for each in found.levels]
     assert levels == [("critical", 1, 1, 0, 1, 0), ("high", 1, 1, 1, 0, 0), ("low", 1, 0, 0, 0, 1)]
-    assert [each.finding for each in found.told] == ["CVE-2", "CVE-1", "CVE-3"]
+    assert [each.finding for each in found.listed] == ["CVE-2", "CVE-1", "CVE-3"]
     assert found.bare == "Without VEX statements it would be denied, for 2 reasons."
 
 
@@ -140,8 +140,8 @@ def test_what_changed_is_each_layer_and_package_that_is_not_as_it_was() -> None:
     before, now = image(libc={"a": 1}, gone={"b": 1}), image(libc={"a": 1}, new={"c": 1})
     found = changes(earlier(before), runs.read(now).need(ImageDocument))
     assert found == [
-        Change("linux/amd64", "package", "gone", "1", ""),
-        Change("linux/amd64", "package", "new", "", "1"),
+        ContentChange("linux/amd64", "package", "gone", "1", ""),
+        ContentChange("linux/amd64", "package", "new", "", "1"),
     ]
     assert changes(earlier(now), runs.read(now).need(ImageDocument)) == []
 

@@ -12,8 +12,8 @@ from playwright.sync_api import Browser, Page
 
 from shipseal.documents.image import ImageDocument
 from shipseal.errors import PolicyDenied
-from shipseal.reporting import drawn
-from shipseal.reporting.summary import Summary
+from shipseal.reporting import html_page
+from shipseal.reporting.summary import RunSummary
 from tests.commands import Ended
 from tests.report import pictures, runs
 from tests.report.written import attacks
@@ -73,7 +73,7 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="module")
-def run(finished: tuple[Path, Ended]) -> Summary:
+def run(finished: tuple[Path, Ended]) -> RunSummary:
     """Give the summary of a run that went well."""
     return runs.gathered(finished[0])
 
@@ -84,14 +84,14 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("pages")
 
 
-def write(place: Path, name: str, summary: Summary) -> Path:
+def write(place: Path, name: str, summary: RunSummary) -> Path:
     path = place / f"{name}.html"
-    path.write_text(drawn.page(summary), encoding="utf-8")
+    path.write_text(html_page.page(summary), encoding="utf-8")
     return path
 
 
 @pytest.fixture(scope="module")
-def well(browser: Browser, place: Path, run: Summary) -> Seen:
+def well(browser: Browser, place: Path, run: RunSummary) -> Seen:
     """Give the page of that run, loaded."""
     return Seen(browser, write(place, "well", run))
 
@@ -100,7 +100,7 @@ def well(browser: Browser, place: Path, run: Summary) -> Seen:
 def denied(browser: Browser, place: Path, finished: tuple[Path, Ended]) -> Seen:
     """Give the page of a run that was denied, with findings of each kind and an attack that was not refused."""
     failure = PolicyDenied(
-        "2 findings are not allowed", why=["CVE-2026-1 (critical)", "CVE-2026-2 (high)"], do="upgrade"
+        "2 findings are not allowed", why=["CVE-2026-1 (critical)", "CVE-2026-2 (high)"], remedy="upgrade"
     )
     summary = runs.gathered(finished[0], failure, "admit")
     documents = {**runs.left(finished[0], summary), **runs.many(240, 7), "attack/attack.json": attacks(True, False)}
@@ -168,7 +168,7 @@ def test_a_keyboard_reaches_the_decision_the_frames_that_scroll_and_what_is_fold
     well.asked = [well.address]
 
 
-def test_a_digest_is_short_to_see_and_whole_on_hover_and_when_selected(well: Seen, run: Summary) -> None:
+def test_a_digest_is_short_to_see_and_whole_on_hover_and_when_selected(well: Seen, run: RunSummary) -> None:
     whole = str(run.documents.need(ImageDocument).digest)
     digest = well.page.locator(".answer .digest").first
     assert digest.get_attribute("title") == whole
@@ -179,7 +179,7 @@ def test_a_digest_is_short_to_see_and_whole_on_hover_and_when_selected(well: See
 
 @pytest.mark.parametrize("names", [False, True], ids=["texts", "texts and names"])
 def test_hostile_texts_are_seen_and_not_obeyed(
-    browser: Browser, place: Path, finished: tuple[Path, Ended], run: Summary, *, names: bool
+    browser: Browser, place: Path, finished: tuple[Path, Ended], run: RunSummary, *, names: bool
 ) -> None:
     """The browser leaves the prohibition of the page aside: what does not run is text, and not merely forbidden."""
     documents = {**runs.left(finished[0], run), "attack/attack.json": attacks(True)}
@@ -187,7 +187,7 @@ def test_hostile_texts_are_seen_and_not_obeyed(
         name: runs.altered(value, runs.hostile, keys=True) if names else runs.poisoned(name, value)
         for name, value in documents.items()
     }
-    failure = PolicyDenied(runs.HOSTILE, why=[runs.HOSTILE], do=runs.HOSTILE)
+    failure = PolicyDenied(runs.HOSTILE, why=[runs.HOSTILE], remedy=runs.HOSTILE)
     failure.stage = "admit"
     rows = tuple(replace(row, text=row.text + runs.HOSTILE) for row in run.rows)
     products = {f"{name}{runs.HOSTILE}": digest for name, digest in run.products.items() if "/blobs/" not in name}
@@ -206,7 +206,7 @@ def test_hostile_texts_are_seen_and_not_obeyed(
     assert seen.fits() == []
 
 
-def test_the_pictures_of_the_documents_are_taken_from_a_page(browser: Browser, place: Path, run: Summary) -> None:
+def test_the_pictures_of_the_documents_are_taken_from_a_page(browser: Browser, place: Path, run: RunSummary) -> None:
     pictures.take(browser, write(place, "pictured", run), place)
     for name in pictures.PICTURES:
         header = (place / name).read_bytes()[:24]

@@ -15,10 +15,10 @@ from shipseal.stages.vex import vex
 from tests.stages.images import SmallImage
 
 SBOM = Stage("sbom", sbom, needs=("image",), tools=("syft",))
-SCAN = Stage("scan", scan, needs=("image", "sbom"), tools=("grype",), reads=("policy",), live=True)
-VEX = Stage("vex", vex, needs=("image", "smoke", "sbom", "scan"), tools=("grype",), reads=("policy",), live=True)
-ASSESS = Stage("assess", assess, needs=("image", "sbom", "scan", "vex"), reads=("policy",), live=True)
-ADMIT = Stage("admit", admit, needs=("assess",), live=True)
+SCAN = Stage("scan", scan, needs=("image", "sbom"), tools=("grype",), reads=("policy",), uncached=True)
+VEX = Stage("vex", vex, needs=("image", "smoke", "sbom", "scan"), tools=("grype",), reads=("policy",), uncached=True)
+ASSESS = Stage("assess", assess, needs=("image", "sbom", "scan", "vex"), reads=("policy",), uncached=True)
+ADMIT = Stage("admit", admit, needs=("assess",), uncached=True)
 
 
 async def _unwatched(context: Context) -> str:

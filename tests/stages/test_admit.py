@@ -50,7 +50,7 @@ async def test_a_denial_is_explained_as_a_person_reads_it(make_run: MakeRun) -> 
         "  stage  admit",
         "  why    CVE-2026-1 (critical) in zlib1g 1.2, no fix known",
         "         CVE-2026-2 (high) in jinja2 3.1.2, fixed in 3.1.6",
-        "  do     add a VEX statement; upgrade jinja2",
+        "  remedy add a VEX statement; upgrade jinja2",
     ]
 
 

@@ -10,9 +10,9 @@ import anyio
 import pytest
 
 from shipseal.attestation.adoption import Adoption
-from shipseal.attestation.both import Both
+from shipseal.attestation.both_verifiers import Both
 from shipseal.attestation.trust import Ages, Policy, SignerRule
-from shipseal.attestation.verification import Image
+from shipseal.attestation.verification import ImageIndex
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import Attached, attached
 from shipseal.engine.run import Run
@@ -39,7 +39,7 @@ def adoption(run: Run, tmp_path: Path) -> Adoption:
     attest, image = run.directory / "attest", json.loads((run.directory / "image" / "image.json").read_bytes())
     tools = Toolbox(run.store, run.locked, frozenset({"cosign"}), tmp_path / "log.txt")
     platforms = {name: Digest.parse(each["digest"]) for name, each in image["platforms"].items()}
-    about = Image(Digest.parse(image["digest"]), platforms, upstream.NAME)
+    about = ImageIndex(Digest.parse(image["digest"]), platforms, upstream.NAME)
     layout = Layout(attest / "layout")
     places = (about.digest, *platforms.values())
     found = [each for place in places for each in attached(layout.listed(), place, layout.read)]

@@ -10,7 +10,7 @@ from typing import Any
 import anyio
 import pytest
 
-from shipseal.attestation.statements import RULES_PASSED, Who
+from shipseal.attestation.statements import RULES_PASSED, SignerIdentity
 from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import attached
@@ -63,7 +63,7 @@ def test_each_statement_is_signed_as_it_stands(attested: Path) -> None:
     root = trusted_root(attested / "trusted_root.json")
     for name in NAMES:
         bundle = (attested / "bundles" / f"{name}.sigstore.json").read_bytes()
-        signed = verify_bundle(bundle, root, [Who(SUBJECT, ISSUER)])
+        signed = verify_bundle(bundle, root, [SignerIdentity(SUBJECT, ISSUER)])
         assert signed.statement == (attested / "statements" / f"{name}.json").read_bytes()
 
 

@@ -20,7 +20,7 @@ from shipseal.stages.test import test as run_tests
 from tests.conftest import MakeRun
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-INPUTS = Stage("inputs", inputs, tools=("python",), reads=("locks",), always=True)
+INPUTS = Stage("inputs", inputs, tools=("python",), reads=("locks",), always_run=True)
 BUILD = Stage("build", build, needs=("inputs",), tools=("python", "bwrap"), reads=("source",))
 TEST = Stage("test", run_tests, needs=("inputs", "build"), tools=("python", "bwrap"), reads=("tests",))
 

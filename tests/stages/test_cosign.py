@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from shipseal.attestation.cosign import Cosign, lay_out
-from shipseal.attestation.statements import Who
+from shipseal.attestation.statements import SignerIdentity
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import attached
 from shipseal.engine.run import Run
@@ -19,7 +19,7 @@ from shipseal.oci.layout import Layout
 from shipseal.tools.toolbox import Toolbox
 from tests import upstream
 
-BUILDER = Who(SUBJECT, ISSUER)
+BUILDER = SignerIdentity(SUBJECT, ISSUER)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ async def test_on_each_subject_it_accepts_every_statement_that_it_accepts_by_typ
 async def test_of_another_signer_it_accepts_nothing_and_says_why(run: Run, tools: Toolbox, tmp_path: Path) -> None:
     root = run.directory / "attest" / "trusted_root.json"
     subject, *_ = laid_out(run, tmp_path / "layouts")
-    found = await Cosign(tools, root, tmp_path / "layouts").accepted(subject, Who(f"{SUBJECT}-2", ISSUER))
+    found = await Cosign(tools, root, tmp_path / "layouts").accepted(subject, SignerIdentity(f"{SUBJECT}-2", ISSUER))
     assert found.statements == {}
     assert "no matching CertificateIdentity found" in found.said[0]
 

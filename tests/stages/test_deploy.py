@@ -262,7 +262,8 @@ def test_a_namespace_is_the_administrators_to_make(project: Path, refused: Refus
     (project / "deploy" / "more.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: greetings}\n")
     change(project, "kustomization.yaml", lambda k: k["resources"].append("more.yaml"))
     assert refused(SubjectFailed).why == (
-        "Namespace greetings: v1 Namespace is no kind that a deploy may bring: an administrator applies it, or nobody",
+        "Namespace greetings: v1 Namespace is not a kind that a deploy may bring: an "
+        "administrator applies it, or nobody",
     )
 
 
@@ -289,7 +290,7 @@ def test_a_kind_that_nobody_judges_is_refused(project: Path, refused: Refused) -
         "subjects: [{kind: ServiceAccount, name: default, namespace: greetings}]\n"
     )
     change(project, "kustomization.yaml", lambda k: k["resources"].append("more.yaml"))
-    assert any("ClusterRoleBinding is no kind that a deploy may bring" in why for why in refused(SubjectFailed).why)
+    assert any("ClusterRoleBinding is not a kind that a deploy may bring" in why for why in refused(SubjectFailed).why)
 
 
 def test_a_directory_that_was_writable_when_the_image_was_tried_has_to_be_mounted(

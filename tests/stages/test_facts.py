@@ -17,7 +17,7 @@ from shipseal.stages.facts import facts
 from tests.conftest import MakeRun, commit
 
 AS_SOMEBODY = ("-c", "user.name=A Tester", "-c", "user.email=tester@example.invalid", "-c", "commit.gpgsign=false")
-FACTS = Stage("facts", facts, reads=("repository",), always=True)
+FACTS = Stage("facts", facts, reads=("repository",), always_run=True)
 
 
 async def gather(run: Run) -> dict[str, Any]:
@@ -223,7 +223,7 @@ async def test_a_directory_without_a_repository_is_refused(make_run: MakeRun, pr
     (project / ".git").rename(project / "not-git")
     with pytest.raises(ConfigError, match="not a git repository with a commit") as caught:
         await gather(make_run())
-    assert "git init" in caught.value.do
+    assert "git init" in caught.value.remedy
     assert caught.value.exit_code == 2
 
 

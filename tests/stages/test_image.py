@@ -457,7 +457,11 @@ async def test_a_callable_is_served_by_the_waitress_of_its_lock(store: Store, tm
         (Service(files={APP: ""}, start=CALLABLE), SubjectFailed, "there is no module waitress"),
         (Service(files={**PROGRAM}), SubjectFailed, "there is no module sample.server"),
         (Service(files={**FILES, "sample/server.py": "import ssl"}), SubjectFailed, "2 shared libraries are missing"),
-        (Service(files={**FILES, "sample/later.py": "def (:"}), SubjectFailed, r"sample/later.py:1 is no Python"),
+        (
+            Service(files={**FILES, "sample/later.py": "def (:"}),
+            SubjectFailed,
+            r"sample/later.py:1 is not valid Python",
+        ),
         (Service(files={**FILES, "sample/server.py": "type X = int"}), SubjectFailed, r"sample/server.py"),
         (Service(start='command = ["gunicorn", "sample"]'), ConfigError, "cannot start gunicorn sample"),
         (Service(tag="cp311-cp311-manylinux_2_17_aarch64"), SubjectFailed, "does not fit linux/amd64"),

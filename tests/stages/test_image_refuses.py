@@ -176,8 +176,8 @@ def test_it_is_refused_by_name_with_what_to_do_and_nothing_is_left(own: Store, t
     assert isinstance(failure, ShipsealError)
     assert (failure.stage, exit_code([failure])) == ("image", bad.code)
     assert bad.named in "\n".join([failure.what, *failure.why])
-    assert failure.do
-    assert bad.remedy in failure.do
+    assert failure.remedy
+    assert bad.remedy in failure.remedy
     assert not (run.directory / "image").exists()
     assert not list(run.directory.glob("image*/layout")), "not even a part of it"
     assert not list(tmp_path.rglob("outside*"))

@@ -37,8 +37,8 @@ from tests.origins import (
     toolbox,
 )
 
-TOOLS = Stage("tools", tools_stage, tools=("python", "go"), network=True, always=True)
-ROW = Stage("inputs", inputs, tools=PROGRAMS, reads=("locks",), network=True, always=True)
+TOOLS = Stage("tools", tools_stage, tools=("python", "go"), network=True, always_run=True)
+ROW = Stage("inputs", inputs, tools=PROGRAMS, reads=("locks",), network=True, always_run=True)
 
 
 @pytest.fixture
@@ -103,7 +103,7 @@ def test_what_cannot_be_fetched_is_named_with_what_to_type(
     with pytest.raises(RemoteFailed, match="locked inputs are not in the store") as raised:
         anyio.run(run.perform, ROW)
     assert "sample 1.0 for linux/amd64" in raised.value.why
-    assert "store export FILE" in raised.value.do
+    assert "store export FILE" in raised.value.remedy
     assert not (run.directory / "inputs").exists()
 
 
@@ -226,7 +226,7 @@ def refused(run: Run, error: type[ShipsealError]) -> ShipsealError:
     """Perform the stage, which must fail in one way, and leave nothing."""
     with pytest.raises(error) as raised:
         anyio.run(run.perform, ROW)
-    assert raised.value.do
+    assert raised.value.remedy
     assert not (run.directory / "inputs").exists()
     return raised.value
 
@@ -243,7 +243,7 @@ def test_a_wheel_that_is_in_the_index_with_other_bytes_is_refused_by_name(
         failure = refused(make_run(store=own), VerificationFailed)
     assert "sample==1.0" in "\n".join(failure.why)
     assert Digest.of_file(other).hex in "\n".join(failure.why)
-    assert failure.do.startswith("find out who changed these bytes")
+    assert failure.remedy.startswith("find out who changed these bytes")
     assert not own.has(Digest.of_file(wheel))
     assert not own.has(Digest.of_file(other))
 
@@ -261,7 +261,7 @@ def test_a_wheel_that_is_locked_for_another_platform_only_is_refused_by_name(
         failure = refused(make_run(store=own), RemoteFailed)
     assert "sample 1.0 for linux/amd64" in failure.why
     assert "sample 1.0 for linux/arm64" not in failure.why
-    assert failure.do.startswith("if a package has no wheel for it, lock a version that has")
+    assert failure.remedy.startswith("if a package has no wheel for it, lock a version that has")
 
 
 @pytest.mark.parametrize("at", ["nowhere", "apt", "mirror"])

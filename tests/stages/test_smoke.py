@@ -160,7 +160,7 @@ async def test_a_module_that_reading_could_not_find_is_named_with_where_to_add_i
     with pytest.raises(SubjectFailed, match="ended by itself") as caught:
         await smoked(served({"connection.sendall(": late}), store, tmp_path / "late")
     assert "ModuleNotFoundError: No module named 'colorsys'" in caught.value.why
-    assert '[image] modules = ["colorsys"]' in caught.value.do
+    assert '[image] modules = ["colorsys"]' in caught.value.remedy
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from shipseal.engine.run import Run
 from shipseal.engine.stage import Stage
 from shipseal.errors import SubjectFailed, ToolFailed
 from shipseal.locked.store import Store
-from shipseal.smoke.junit import Outcome
+from shipseal.smoke.junit import JunitOutcome
 from shipseal.stages.smoke import smoke
 from tests.stages.services import FILES, PROGRAM, SERVER, Service
 from tests.stages.test_smoke import needs_bubblewrap
@@ -144,7 +144,7 @@ async def test_a_module_that_the_service_needs_and_the_image_lacks_fails_though_
     with pytest.raises(SubjectFailed, match="1 of 1 tests of sample failed in its image") as caught:
         await ran(service, store, tmp_path / "late")
     assert "No module named 'colorsys'" in caught.value.why[0]
-    assert "image.modules" in caught.value.do
+    assert "image.modules" in caught.value.remedy
 
 
 @needs_bubblewrap
@@ -220,7 +220,7 @@ async def test_an_answer_that_is_none_is_told_and_no_bug(store: Store, tmp_path:
 
 def test_a_failure_that_says_nothing_is_named_all_the_same() -> None:
     report = b'<testsuite><testcase classname="a" name="b"><failure message=" ">\n</failure></testcase></testsuite>'
-    assert Outcome.read(report, []).failed == ("a.b: failure",)
+    assert JunitOutcome.read(report, []).failed == ("a.b: failure",)
 
 
 async def test_without_a_sandbox_the_suite_is_told_as_not_run(store: Store, tmp_path: Path) -> None:

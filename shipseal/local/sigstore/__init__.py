@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from shipseal.local.sigstore.authority import COMMON_NAME, ORGANIZATION, LocalCertificateAuthority
 from shipseal.local.sigstore.keys import LocalKey
 from shipseal.local.sigstore.log import LocalTransparencyLog
-from shipseal.local.sigstore.server import Answer, serve
+from shipseal.local.sigstore.server import Response, serve
 from shipseal.local.sigstore.tokens import ISSUER, LocalTokenIssuer, TokenRefused
 from shipseal.local.sigstore.transparency import LocalCertificateLog
 
@@ -47,16 +47,16 @@ class LocalSigstore:
         """Return an identity token for a signing client; see `tokens.LocalTokenIssuer.issue`."""
         return self._tokens.issue(subject, claims, datetime.now(UTC), issuer)
 
-    def _signing_certificate(self, request: dict[str, Any], token: str) -> Answer:
+    def _signing_certificate(self, request: dict[str, Any], token: str) -> Response:
         try:
             claims = self._tokens.check(token)
         except TokenRefused as refusal:
-            return Answer(401, {"code": 401, "message": str(refusal)})
-        return Answer(200, self._authority.answer(request, claims, datetime.now(UTC).replace(microsecond=0)))
+            return Response(401, {"code": 401, "message": str(refusal)})
+        return Response(200, self._authority.answer(request, claims, datetime.now(UTC).replace(microsecond=0)))
 
-    def _log_entry(self, request: dict[str, Any], _: str) -> Answer:
+    def _log_entry(self, request: dict[str, Any], _: str) -> Response:
         identifier, entry = self._entries.append(request, datetime.now(UTC))
-        return Answer(201, {identifier: entry}, {"ETag": identifier, "Location": f"/api/v1/log/entries/{identifier}"})
+        return Response(201, {identifier: entry}, {"ETag": identifier, "Location": f"/api/v1/log/entries/{identifier}"})
 
     def trusted_root(self) -> dict[str, Any]:
         """Return what a verifier has to trust (sigstore protobuf-specs, `TrustedRoot`)."""

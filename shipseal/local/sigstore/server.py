@@ -14,7 +14,7 @@ _LARGEST_REQUEST = 64 << 20  # bytes; an envelope with a large bill of materials
 _CLOSE_WITHIN = 0.02  # seconds between the looks that the server takes at whether to stop
 
 
-class Answer:
+class Response:
     """What a route answers: a status, a JSON value and headers."""
 
     def __init__(self, status: int, value: object, headers: Mapping[str, str] | None = None) -> None:
@@ -23,7 +23,7 @@ class Answer:
         self.headers = {"Content-Type": "application/json", "Content-Length": str(len(self.data)), **(headers or {})}
 
 
-Route = Callable[[dict[str, Any], str], Answer]
+Route = Callable[[dict[str, Any], str], Response]
 """Takes the request's JSON body and its bearer token (empty when there is none)."""
 
 
@@ -59,17 +59,17 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(answer.data)
 
-    def _answer(self) -> Answer:
+    def _answer(self) -> Response:
         route = self._routes.get(self.path)
         if route is None:
-            return Answer(404, {"code": 404, "message": f"the local stand-in has no {self.path}"})
+            return Response(404, {"code": 404, "message": f"the local stand-in has no {self.path}"})
         size = int(self.headers.get("Content-Length", "0"))
         if size > _LARGEST_REQUEST:
-            return Answer(413, {"code": 413, "message": f"{size} bytes are too many"})
+            return Response(413, {"code": 413, "message": f"{size} bytes are too many"})
         token = self.headers.get("Authorization", "").removeprefix("Bearer ")
         try:
             return route(json.loads(self.rfile.read(size)), token)
         except InvalidSignature:
-            return Answer(400, {"code": 400, "message": "the signature does not match"})
+            return Response(400, {"code": 400, "message": "the signature does not match"})
         except (KeyError, TypeError, ValueError) as failure:
-            return Answer(400, {"code": 400, "message": f"{type(failure).__name__}: {failure}"})
+            return Response(400, {"code": 400, "message": f"{type(failure).__name__}: {failure}"})
