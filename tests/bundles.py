@@ -26,10 +26,10 @@ from sigstore.models import Bundle, ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import Signer, SigningContext
 
-from shipseal.attestation.material import Material
 from shipseal.local.sigstore import ISSUER, LocalSigstore, local_sigstore
 from shipseal.local.sigstore.keys import LocalKey
 from shipseal.local.sigstore.merkle import inclusion_path, leaf_hash, root_hash
+from shipseal.signing.material import Material
 
 SUBJECT = "https://dry-run.invalid/somebody"
 FILE = b"what was signed\n"

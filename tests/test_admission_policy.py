@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 import yaml
 
-from shipseal.attestation.statements import PredicateType
 from shipseal.cli import main
 from shipseal.project.config import HOME
+from shipseal.statements.builders import PredicateType
 
 ADMISSION = Path("k8s", "platform", "admission")
 SIGSTORE, KYVERNO = "policy-controller/clusterimagepolicy.yaml", "kyverno/imagevalidatingpolicy.yaml"

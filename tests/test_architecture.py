@@ -19,7 +19,9 @@ ORDER = (
     "image reporting rollout evidence",
     "engine",
     "judging local doctor scaffold",
-    "attestation scanning",
+    "verification",
+    "signing scanning",
+    "statements relocking",
     "distribution locked cluster",
     "oci deploying tools project",
     "formats documents",
@@ -52,7 +54,7 @@ VAGUE = {"utils", "util", "helpers", "helper", "managers", "manager", "common", 
 WITHIN_PURE = {"digest"}
 # What these do outside, or by chance, is done by a library: the rules cannot see it.
 BY_A_LIBRARY = {
-    *("attestation.verifiers", "local.sigstore.authority", "local.sigstore.keys"),
+    *("signing.verifiers", "local.sigstore.authority", "local.sigstore.keys"),
     *("local.sigstore.tokens", "local.sigstore.transparency"),
 }
 

@@ -13,14 +13,14 @@ from pathlib import Path
 import anyio
 import pytest
 
-from shipseal.attestation.browser import PUBLIC_ISSUER, Browser, issuer_of
-from shipseal.attestation.identity import TOKEN_VARIABLE, promised
-from shipseal.attestation.signing import release_signer
-from shipseal.attestation.statements import SignerIdentity
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError, RemoteFailed, UsageError
 from shipseal.locked.store import Store
 from shipseal.project.config import Sign
+from shipseal.signing.browser import PUBLIC_ISSUER, Browser, issuer_of
+from shipseal.signing.identity import TOKEN_VARIABLE, promised
+from shipseal.signing.signer import release_signer
+from shipseal.statements.builders import SignerIdentity
 from shipseal.tools.toolbox import Toolbox
 from tests.release.issuer import Issuer, issuer
 

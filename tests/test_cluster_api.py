@@ -21,8 +21,6 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from shipseal.attestation.roots import public_root
-from shipseal.attestation.verifiers import trusted_root
 from shipseal.cluster import resources, tls
 from shipseal.cluster.access import Access
 from shipseal.cluster.api import Api, Refused, connect
@@ -35,6 +33,8 @@ from shipseal.judging.policy_files import policy_of
 from shipseal.local.cluster_keys import CertificateAuthority
 from shipseal.project.config import HOME, Config
 from shipseal.rollout import history
+from shipseal.signing.roots import public_root
+from shipseal.signing.verifiers import trusted_root
 from tests.api_server import ApiServer, Reply, api_server, cut, cut_within, endless, hang, refusal, reply
 from tests.origins import answering
 

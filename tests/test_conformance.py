@@ -16,11 +16,11 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from rfc3161_client import decode_timestamp_response
 
-from shipseal.attestation.material import Material
 from shipseal.cli import main
 from shipseal.digest import Digest
 from shipseal.local.sigstore import local_sigstore
 from shipseal.locked.store import Store
+from shipseal.signing.material import Material
 from shipseal.tools.toolbox import Toolbox
 from tests import bundles
 from tests.bundles import FILE, SUBJECT, Case, Ground, Make

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.policy_file import read_policy
 from shipseal.deploying.images import pinned_images
 from shipseal.deploying.manifests import Manifest, parse
 from shipseal.digest import Digest
 from shipseal.distribution import manifests_artifact
 from shipseal.oci import documents
 from shipseal.project.config import HOME, Config
+from shipseal.verification.policy_file import read_policy
 
 PAGE = (HOME / "docs" / "deploy-from-git.md").read_text(encoding="utf-8")
 DURATION = re.compile(r"([0-9]+(\.[0-9]+)?(ms|s|m|h))+")

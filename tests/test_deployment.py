@@ -7,8 +7,10 @@ from typing import Any
 import pytest
 from hypothesis import given
 
-from shipseal.attestation.contents import About, check_predicate
-from shipseal.attestation.deployment import (
+from shipseal.digest import Digest
+from shipseal.errors import VerificationFailed
+from shipseal.statements.builders import PredicateType, Signed, SignerIdentity
+from shipseal.statements.deployment import (
     Manifests,
     Pod,
     Receipt,
@@ -17,10 +19,8 @@ from shipseal.attestation.deployment import (
     Where,
     of_bundle,
 )
-from shipseal.attestation.statements import PredicateType, Signed, SignerIdentity
-from shipseal.digest import Digest
-from shipseal.errors import VerificationFailed
 from shipseal.times import read_time
+from shipseal.verification.contents import About, check_predicate
 from tests.shapes import JSON
 
 IMAGE, OTHER = Digest.of(b"image"), Digest.of(b"another image")

@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from shipseal.attestation.discovery import LEGACY, DiscoveryMethod, Keeps, described, discovery, emulated, lines
-from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.referrers import BUNDLE_TYPE, KIND
+from shipseal.statements.builders import PredicateType
+from shipseal.verification.discovery import LEGACY, DiscoveryMethod, Keeps, described, discovery, emulated, lines
 
 PROVENANCE, SPDX = PredicateType.PROVENANCE.value, PredicateType.SPDX.value
 ONE, OTHER = Digest.of(b"one"), Digest.of(b"other")

@@ -9,8 +9,6 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.services import Services, services_of
-from shipseal.attestation.statements import Signed, SignerIdentity
 from shipseal.digest import Digest
 from shipseal.distribution.following import Progress, read_progress
 from shipseal.distribution.moving import Moves
@@ -19,6 +17,8 @@ from shipseal.documents.attest import Effect, EffectsDocument, Kind
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.evidence.comparison import After, AttachedBundle, Differences, compare
 from shipseal.evidence.effects import counted
+from shipseal.signing.services import Services, services_of
+from shipseal.statements.builders import Signed, SignerIdentity
 
 WHERE = "registry.example/acme/sample"
 IMAGE, LAYER, THERE = Digest.of(b"image"), Digest.of(b"layer"), Digest.of(b"a manifest that was there")

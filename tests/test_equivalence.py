@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.equivalence import says_the_same
+from shipseal.statements.equivalence import says_the_same
 
 APART = {"timeVerified"}
 SUMMARY: dict[str, Any] = {

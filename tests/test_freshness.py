@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.statements import RULES_PASSED, VERDICT_FIELD, PredicateType
-from shipseal.attestation.trust import Policy, Scope
-from shipseal.attestation.verification import Evidence, ImageIndex, Statement, Unsatisfied, decide
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError
 from shipseal.project.config import HOME
+from shipseal.statements.builders import RULES_PASSED, VERDICT_FIELD, PredicateType
+from shipseal.verification.decision import Evidence, ImageIndex, Statement, Unsatisfied, decide
+from shipseal.verification.trust import Policy, Scope
 from tests.test_verification import ALL, AMD64, IMAGE, INDEX, NOON, SCANNER, only, openvex, policy, signed
 
 VERDICT, VULNS, OPENVEX = PredicateType.VERDICT, PredicateType.VULNS, PredicateType.OPENVEX

@@ -13,13 +13,14 @@ import pytest
 from shipseal import grammar
 from shipseal.errors import ConfigError
 from shipseal.grammar import Form
-from shipseal.locked import debian_lock, locks
+from shipseal.locked import locks
 from shipseal.locked.debian import Lock
-from shipseal.locked.relock_debian import relock_debian
-from shipseal.locked.relock_python import relock_python
-from shipseal.locked.relock_tools import relock_tools
 from shipseal.locked.store import Store
 from shipseal.project.config import HOME
+from shipseal.relocking import debian_lock
+from shipseal.relocking.relock_debian import relock_debian
+from shipseal.relocking.relock_python import relock_python
+from shipseal.relocking.relock_tools import relock_tools
 from tests.commands import pipeline
 from tests.origins import toolbox
 

@@ -19,11 +19,12 @@ from shipseal.judging.rules import read_rules
 from shipseal.judging.vex import read
 from shipseal.judging.waivers import read_waivers
 from shipseal.local import advisories
-from shipseal.locked import debian_lock, lock_changes, locks, wheels
+from shipseal.locked import locks, wheels
 from shipseal.locked.debian import Lock
 from shipseal.locked.inputs import Inputs
 from shipseal.project.config import HOME, Config
 from shipseal.project.reads import FILENAME
+from shipseal.relocking import debian_lock, lock_changes
 from tests.statements import document, rules, statement
 
 bounded = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))

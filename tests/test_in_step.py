@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from shipseal.errors import ConfigError
-from shipseal.locked.in_step import out_of_step
-from shipseal.locked.lock_changes import LockChange, changes
-from shipseal.locked.relock import KINDS, Wanted, wanted
-from shipseal.locked.relock_actions import relock_actions, workflows
 from shipseal.project.config import HOME, Config
+from shipseal.relocking.in_step import out_of_step
+from shipseal.relocking.lock_changes import LockChange, changes
+from shipseal.relocking.relock import KINDS, Wanted, wanted
+from shipseal.relocking.relock_actions import relock_actions, workflows
 from tests.commands import Ended, clone, pipeline
 
 OLD, NEW, OTHER = "1" * 40, "2" * 40, "3" * 40

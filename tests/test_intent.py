@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.intent import RUN_BOUND, intent
-from shipseal.attestation.provenance import DATABASE
-from shipseal.attestation.statements import VERDICT_FIELD, PredicateType, Subject, statement
 from shipseal.digest import Digest
+from shipseal.statements.builders import VERDICT_FIELD, PredicateType, Subject, statement
+from shipseal.statements.intent import RUN_BOUND, intent
+from shipseal.statements.provenance import DATABASE
 
 IMAGE, OTHER = Subject("registry.example/a", Digest.of(b"image")), Subject("registry.example/a", Digest.of(b"other"))
 SOURCE = {"name": "source", "uri": "git+https://code.example/a@main", "digest": {"gitCommit": "1" * 40}}

@@ -13,19 +13,19 @@ from cryptography.hazmat.primitives.asymmetric import ec, utils
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shipseal.attestation.both_verifiers import Both
-from shipseal.attestation.key_settings import key_settings
-from shipseal.attestation.keys import KEPT, who_of
-from shipseal.attestation.signing import release_signer
-from shipseal.attestation.statements import SignerIdentity
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.verifiers import Stranger, trusted_root, verify_bundle
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError, UsageError, VerificationFailed
 from shipseal.local.sigstore import local_sigstore, tokens
 from shipseal.locked.store import Store
 from shipseal.project.config import Config, Sign
+from shipseal.signing.key_settings import key_settings
+from shipseal.signing.keys import KEPT, who_of
+from shipseal.signing.signer import release_signer
+from shipseal.signing.verifiers import Stranger, trusted_root, verify_bundle
+from shipseal.statements.builders import SignerIdentity
 from shipseal.tools.toolbox import Toolbox
+from shipseal.verification.both_verifiers import Both
+from shipseal.verification.trust import Policy
 from tests import bundles
 from tests.bundles import Case, Ground
 from tests.conftest import PIPELINE_TOML

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shipseal.locked.lock_changes import changes
+from shipseal.relocking.lock_changes import changes
 
 OLD_PYTHON = """\
 # a==0

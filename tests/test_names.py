@@ -1,6 +1,4 @@
-"""A name of the pipeline means one thing: no class is called as another one, and no module by a word of nobody
-else's.
-"""
+"""A name of the pipeline means one thing: no two classes share one, and no module has a word that is nobody else's."""
 
 import ast
 from collections import defaultdict
@@ -15,21 +13,8 @@ NOT_THE_FIELDS = {
 """Words that said nothing to whoever knows OCI, in-toto, Kubernetes or Bazel, and have given way to theirs."""
 
 NO_MODULES = {
-    *(
-        "both",
-        "built",
-        "committed",
-        "drawn",
-        "earlier",
-        "found",
-        "given",
-        "handed",
-        "held",
-        "judged",
-        "listed",
-        "observed",
-    ),
-    *("packed", "placed", "rendered", "said", "seen", "since", "touched", "verified", "written"),
+    *("both", "built", "committed", "drawn", "earlier", "found", "given", "handed", "held", "judged", "listed"),
+    *("observed", "packed", "placed", "rendered", "said", "seen", "since", "touched", "verified", "written"),
 }
 """What somebody did or saw: a module is named by what it is about."""
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation import statements
-from shipseal.attestation.provenance import BUILD_TYPE, Source, provenance, verification_summary
-from shipseal.attestation.statements import RULES_PASSED, PredicateType, Subject, statement
 from shipseal.digest import Digest
 from shipseal.documents.scan import DatabaseDocument, ScanDocument
 from shipseal.errors import VerificationFailed
+from shipseal.statements import builders
+from shipseal.statements.builders import RULES_PASSED, PredicateType, Subject, statement
+from shipseal.statements.provenance import BUILD_TYPE, Source, provenance, verification_summary
 from tests import documents
 
 IMAGE = Digest.of(b"an image")
@@ -162,18 +162,18 @@ def junit(*inside: str) -> bytes:
     ],
 )
 def test_tests_passed_only_when_one_did_and_none_failed(report: bytes, result: str) -> None:
-    assert statements.test_result(report, [])["result"] == result
+    assert builders.test_result(report, [])["result"] == result
 
 
 def test_each_test_is_named_under_its_outcome() -> None:
-    found = statements.test_result(junit("", "<failure/>", "<skipped/>"), [{"name": "configuration"}])
+    found = builders.test_result(junit("", "<failure/>", "<skipped/>"), [{"name": "configuration"}])
     assert (found["passedTests"], found["failedTests"], found["warnedTests"]) == (["t::n0"], ["t::n1"], ["t::n2"])
     assert found["configuration"] == [{"name": "configuration"}]
 
 
 def test_a_report_that_is_no_junit_is_refused() -> None:
     with pytest.raises(VerificationFailed, match="not JUnit"):
-        statements.test_result(b"<testsuites>", [])
+        builders.test_result(b"<testsuites>", [])
 
 
 DATABASE = DatabaseDocument(
@@ -185,7 +185,7 @@ def scanned(*matches: Mapping[str, Any]) -> dict[str, Any]:
     database = {"status": {"built": "2026-11-20T00:00:00Z", "schemaVersion": "6.1.7"}}
     report = {"descriptor": {"version": "0.115.0", "db": database}, "matches": matches}
     (found,) = ScanDocument.parse(json.dumps({"linux/amd64": report}).encode()).root.values()
-    return statements.vulnerabilities(found, DATABASE, started="a", finished="b")
+    return builders.vulnerabilities(found, DATABASE, started="a", finished="b")
 
 
 def test_findings_are_never_given_without_the_age_of_the_database() -> None:
@@ -216,7 +216,7 @@ def test_a_finding_keeps_its_package_and_every_score() -> None:
 @pytest.mark.parametrize(("allowed", "properties"), [(True, [RULES_PASSED]), (False, [])])
 def test_only_a_verdict_that_allows_has_the_property(allowed: bool, properties: list[str]) -> None:
     given = documents.verdict(f"docker.io/example/app@{IMAGE}", NOON, {}, allowed=allowed)
-    found = statements.verdict(given, verifier="v", policies=[], now=NOON)
+    found = builders.verdict(given, verifier="v", policies=[], now=NOON)
     assert found["properties"] == properties
     assert found["timeCreated"] == "2026-11-25T12:00:00Z"
 

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.certificate import require_promised
-from shipseal.attestation.identity import Certified, promised
-from shipseal.attestation.rehearsal import rehearse, require_trusted
-from shipseal.attestation.roots import certifying, newest, public_root
-from shipseal.attestation.statements import PredicateType, SignerIdentity, Subject, statement
 from shipseal.errors import VerificationFailed
 from shipseal.local.sigstore import LocalSigstore
+from shipseal.signing.certificate import require_promised
+from shipseal.signing.identity import Certified, promised
+from shipseal.signing.roots import certifying, newest, public_root
+from shipseal.statements.builders import PredicateType, SignerIdentity, Subject, statement
+from shipseal.verification.rehearsal import rehearse, require_trusted
 from tests.test_signing import token
 from tests.test_verification import ALL, BUILDER, IMAGE, NOON, PROVENANCE, SCANNER, only, policy
 

@@ -13,11 +13,11 @@ import pytest
 from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed
 from shipseal.locked import locks
-from shipseal.locked.relock import KINDS, wanted
-from shipseal.locked.relock_python import relock_python
-from shipseal.locked.relock_tools import relock_tools
 from shipseal.locked.store import Store
 from shipseal.project.config import HOME, Config
+from shipseal.relocking.relock import KINDS, wanted
+from shipseal.relocking.relock_python import relock_python
+from shipseal.relocking.relock_tools import relock_tools
 from shipseal.tools.toolbox import Toolbox
 from tests.origins import make_index, make_wheel, served, toolbox
 

@@ -8,10 +8,10 @@ import pytest
 from shipseal.digest import Digest
 from shipseal.engine.world import loopback_registry
 from shipseal.errors import ConfigError, RemoteFailed
-from shipseal.locked.relock_base import relock_base
 from shipseal.locked.store import Store
 from shipseal.project.base_image import base_image
 from shipseal.project.config import HOME
+from shipseal.relocking.relock_base import relock_base
 from shipseal.tools.toolbox import Toolbox
 from tests.layouts import write_layout
 

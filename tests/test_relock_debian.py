@@ -9,10 +9,10 @@ import anyio
 import pytest
 
 from shipseal.errors import ConfigError, RemoteFailed
-from shipseal.locked import debian_lock
 from shipseal.locked.debian import DebianPackage, Lock
-from shipseal.locked.relock_debian import relock_debian
 from shipseal.locked.store import Store
+from shipseal.relocking import debian_lock
+from shipseal.relocking.relock_debian import relock_debian
 from shipseal.tools.toolbox import Toolbox
 from tests.origins import apt_settings, lock_text, make_deb, make_repository, served, suite, toolbox
 

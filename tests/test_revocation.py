@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.revocation import Revoked, passed_over, revocation
-from shipseal.attestation.statements import PredicateType, SignerIdentity
-from shipseal.attestation.verification import Statement, decide
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError, UsageError
+from shipseal.statements.builders import PredicateType, SignerIdentity
+from shipseal.verification.decision import Statement, decide
+from shipseal.verification.revocation import Revoked, passed_over, revocation
 from tests.test_verification import (
     AMD64,
     ARM64,
@@ -92,5 +92,5 @@ def test_no_policy_can_require_one() -> None:
 
 @pytest.mark.parametrize("reason", ["", "  ", "one\ntwo", "\x1b[2J", "x" * 501])
 def test_a_reason_is_one_line_that_can_be_read(reason: str) -> None:
-    with pytest.raises(UsageError, match="no reason"):
+    with pytest.raises(UsageError, match="cannot be shown"):
         revocation(reason, NOON)

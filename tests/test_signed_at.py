@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 from rfc3161_client import decode_timestamp_response
 
-from shipseal.attestation.statements import SignerIdentity
-from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.errors import VerificationFailed
 from shipseal.local.sigstore import ISSUER
+from shipseal.signing.verifiers import trusted_root, verify_bundle
+from shipseal.statements.builders import SignerIdentity
 from tests.bundles import SUBJECT, Ground, Stamps
 
 

@@ -6,18 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from shipseal.attestation.identity import Certified
-from shipseal.attestation.rehearsal import rehearse
-from shipseal.attestation.signers import Allowed
-from shipseal.attestation.signing import Signer
-from shipseal.attestation.statements import PredicateType, SignerIdentity, Subject, statement
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.verifiers import Stranger, trusted_root, verify_bundle
 from shipseal.digest import Digest
 from shipseal.errors import ConfigError, VerificationFailed
 from shipseal.local.sigstore import ISSUER, LocalSigstore, local_sigstore
 from shipseal.locked.store import Store
+from shipseal.signing.identity import Certified
+from shipseal.signing.signer import Signer
+from shipseal.signing.signers import Allowed
+from shipseal.signing.verifiers import Stranger, trusted_root, verify_bundle
+from shipseal.statements.builders import PredicateType, SignerIdentity, Subject, statement
 from shipseal.tools.toolbox import Toolbox
+from shipseal.verification.rehearsal import rehearse
+from shipseal.verification.trust import Policy
 from tests.test_verification import IMAGE, NOON
 
 REPOSITORY, WORKFLOW = "https://git.invalid/org/repo", ".github/workflows/release.yml"

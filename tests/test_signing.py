@@ -16,18 +16,18 @@ from sigstore.models import ClientTrustConfig
 from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
-from shipseal.attestation.cosign import Accepted, agree
-from shipseal.attestation.identity import TOKEN_VARIABLE, promised
-from shipseal.attestation.roots import public_root
-from shipseal.attestation.signing import Signer, release_signer
-from shipseal.attestation.statements import PredicateType, Signed, SignerIdentity, Subject, statement
-from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.digest import Digest
 from shipseal.errors import RemoteFailed, ToolFailed, UsageError, VerificationFailed
 from shipseal.local.signer import SUBJECT, dry_run_signer
 from shipseal.local.sigstore import ISSUER, local_sigstore
 from shipseal.locked.store import Store
 from shipseal.project.config import Sign
+from shipseal.signing.cosign import Accepted, agree
+from shipseal.signing.identity import TOKEN_VARIABLE, promised
+from shipseal.signing.roots import public_root
+from shipseal.signing.signer import Signer, release_signer
+from shipseal.signing.verifiers import trusted_root, verify_bundle
+from shipseal.statements.builders import PredicateType, Signed, SignerIdentity, Subject, statement
 from shipseal.tools.toolbox import Toolbox
 
 BUILDER = SignerIdentity(SUBJECT, ISSUER)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from shipseal.attestation.spelling import repository_uri
+from shipseal.statements.spelling import repository_uri
 
 
 @pytest.mark.parametrize(

@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.roots import ends, public_root
 from shipseal.deploying.running import Match, Running
 from shipseal.errors import VerificationFailed
 from shipseal.judging.vex import read
 from shipseal.project.config import HOME
 from shipseal.rollout import metrics
 from shipseal.rollout.status import NamespaceStatus
+from shipseal.signing.roots import ends, public_root
 from tests.k8s import standing
 
 SAMPLE = re.compile(r'([a-z_]+)\{((?:[a-z0-9_]+="(?:[^"\n\\]|\\\\|\\")*",?)+)\} ([0-9.e+-]+)')

@@ -12,7 +12,7 @@ from shipseal.documents.sbom import CycloneDxDocument, SpdxDocument, SyftDocumen
 from shipseal.documents.scan import ScanDocument
 from shipseal.documents.verify import VerificationDocument, VerificationStatement
 from shipseal.evidence.tool_answers import Answers, ToolDifference, accepted, differences, found, judged, listed
-from shipseal.locked.upgrade_tools import Left
+from shipseal.relocking.upgrade_tools import Left
 from tests import documents
 from tests.commands import NOW
 

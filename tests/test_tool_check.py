@@ -20,7 +20,7 @@ from shipseal.locked.listing import Item
 from shipseal.locked.locks import LockedTool
 from shipseal.locked.mirror_places import place
 from shipseal.locked.store import Store
-from shipseal.locked.tool_check import ToolComparison, chosen, compare
+from shipseal.relocking.tool_check import ToolComparison, chosen, compare
 from tests.commands import arguments, pipeline
 from tests.origins import toolbox
 from tests.test_fetch_tools import PLATFORM, built, cache, locked, needs_go, sources

@@ -15,10 +15,10 @@ import pytest
 
 from shipseal.errors import RemoteFailed, ToolFailed, UsageError
 from shipseal.locked import locks
-from shipseal.locked.relock import Relocked, Wanted, relock
-from shipseal.locked.relock_tools import Upgraded, upgrade_tools
 from shipseal.locked.store import Store
-from shipseal.locked.upgrade_tools import require_known
+from shipseal.relocking.relock import Relocked, Wanted, relock
+from shipseal.relocking.relock_tools import Upgraded, upgrade_tools
+from shipseal.relocking.upgrade_tools import require_known
 from shipseal.tools.toolbox import Toolbox
 from tests.origins import toolbox
 
@@ -183,7 +183,7 @@ import sys
 from functools import partial
 from pathlib import Path
 import anyio
-from shipseal.locked.relock import Wanted, relock
+from shipseal.relocking.relock import Wanted, relock
 from shipseal.locked.store import Store
 from tests.origins import toolbox
 store = Store(Path(sys.argv[2]))

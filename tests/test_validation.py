@@ -11,8 +11,6 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.trust import _Document as Verification
 from shipseal.errors import ConfigError
 from shipseal.judging.rules import Rules
 from shipseal.judging.vex import VexFile
@@ -20,6 +18,8 @@ from shipseal.judging.waivers import _Waivers as Waivers
 from shipseal.local.advisories import Advisories
 from shipseal.project.config import HOME, Config
 from shipseal.validation import check
+from shipseal.verification.trust import Policy
+from shipseal.verification.trust import _Document as Verification
 from tests.statements import document, statement
 
 WAIVER = {
@@ -65,7 +65,7 @@ OTHERS: tuple[Any, ...] = (
     {"x": 1},
     date(2026, 1, 1),
 )
-THEIRS = re.compile(r"Input should|should |Field required|Value error|valid |type=|pattern|ctx|\\{|datetime\\.")
+THEIRS = re.compile(r"Input should|should |Field required|Value error|type=|pattern|ctx|\\{|datetime\\.")
 
 
 def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:

@@ -9,8 +9,10 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.provenance import BUILD_TYPE
-from shipseal.attestation.statements import (
+from shipseal.digest import Digest
+from shipseal.errors import ConfigError, VerificationFailed
+from shipseal.project.config import HOME
+from shipseal.statements.builders import (
     RULES_PASSED,
     VERDICT_FIELD,
     PredicateType,
@@ -19,11 +21,9 @@ from shipseal.attestation.statements import (
     Subject,
     statement,
 )
-from shipseal.attestation.trust import Policy, Scope, TrustRoot
-from shipseal.attestation.verification import ImageIndex, Statement, decide
-from shipseal.digest import Digest
-from shipseal.errors import ConfigError, VerificationFailed
-from shipseal.project.config import HOME
+from shipseal.statements.provenance import BUILD_TYPE
+from shipseal.verification.decision import ImageIndex, Statement, decide
+from shipseal.verification.trust import Policy, Scope, TrustRoot
 
 INDEX, AMD64, ARM64 = (Digest.of(name) for name in (b"index", b"amd64", b"arm64"))
 IMAGE = ImageIndex(INDEX, {"linux/amd64": AMD64, "linux/arm64": ARM64})

@@ -13,8 +13,6 @@ from typing import Any
 import anyio
 import pytest
 
-from shipseal.attestation.policy_file import read_policy
-from shipseal.attestation.signing import Signer
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import EMPTY, attach
 from shipseal.errors import VerificationFailed
@@ -23,7 +21,9 @@ from shipseal.local.sigstore import LocalSigstore, local_sigstore
 from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
 from shipseal.project.config import HOME
+from shipseal.signing.signer import Signer
 from shipseal.tools.toolbox import Toolbox
+from shipseal.verification.policy_file import read_policy
 from tests import upstream
 from tests.conftest import NOW
 from tests.test_signers import REPOSITORY, WORKFLOW, certified, job

@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.statements import PredicateType, SignerIdentity
 from shipseal.digest import Digest
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.smoke import TraceDocument
@@ -27,6 +26,7 @@ from shipseal.judging.tiers import Reachability
 from shipseal.judging.vex import VexStatus, read
 from shipseal.oci.layout import Layout
 from shipseal.scanning.findings import Finding
+from shipseal.statements.builders import PredicateType, SignerIdentity
 from tests import measured
 from tests import test_verification as consumer
 from tests.holdings import AMD64, CALLER, FUNCTION, INDEX, LIBRARY, MAIN, MODULE, SEEN, TAR, WITH_TAR, followed, known

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from shipseal.attacks.refusal import Refusal
 from shipseal.attacks.target import Copy
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import Policy
+from shipseal.statements.builders import PredicateType
+from shipseal.verification.trust import Policy
 
 Expected = Refusal | Callable[[Policy], Refusal]
 """What refuses an attack; where that depends on it, by the policy of the project."""

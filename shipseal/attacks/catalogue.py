@@ -14,8 +14,8 @@ from shipseal.attacks import (
 )
 from shipseal.attacks.attack import Attack, Control
 from shipseal.attacks.gates import KEPT, REPLAY, VERIFY
-from shipseal.attestation.trust import Policy
 from shipseal.errors import UsageError
+from shipseal.verification.trust import Policy
 
 ATTACKS: tuple[Attack, ...] = (
     *on_the_run.ATTACKS,

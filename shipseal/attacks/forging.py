@@ -18,9 +18,9 @@ from sigstore.oidc import IdentityToken
 from sigstore.sign import SigningContext
 
 from shipseal.attacks.pointers import at, put
-from shipseal.attestation.statements import SignerIdentity
 from shipseal.canonical import canonical
 from shipseal.engine.world import loopback_sigstore
+from shipseal.statements.builders import SignerIdentity
 
 STRANGER = "https://dry-run.invalid/somebody-else"
 OTHER_ISSUER = "https://another-issuer.invalid"

@@ -8,13 +8,13 @@ from shipseal.attacks.forging import said, with_payload
 from shipseal.attacks.pointers import at, put
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import Copy
-from shipseal.attestation.consumer import Unsigned
-from shipseal.attestation.grounds import Ground
-from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest
 from shipseal.errors import VerificationFailed
+from shipseal.statements.builders import PredicateType
+from shipseal.verification.consumer import Unsigned
+from shipseal.verification.grounds import Ground
 
-_SIGNATURE = "attestation.verifiers.verify_bundle"
+_SIGNATURE = "signing.verifiers.verify_bundle"
 _PROVENANCE, _CYCLONEDX, _OPENVEX = PredicateType.PROVENANCE, PredicateType.CYCLONEDX, PredicateType.OPENVEX
 
 
@@ -111,7 +111,7 @@ ATTACKS = (
         "bundle-key-doubled",
         "a bundle that has its envelope twice, which two readers could take for two things",
         "verify",
-        Refusal(VerificationFailed, "attestation.cosign.agree"),
+        Refusal(VerificationFailed, "signing.cosign.agree"),
         _changed(_PROVENANCE, _double),
     ),
     Attack(
@@ -166,7 +166,7 @@ ATTACKS = (
         "evidence-removed",
         "all evidence taken out of the registry",
         "verify",
-        Refusal(Unsigned, "attestation.consumer.examine"),
+        Refusal(Unsigned, "verification.consumer.examine"),
         _remove_all,
     ),
 )

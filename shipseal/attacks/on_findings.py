@@ -8,11 +8,11 @@ from shipseal.attacks.on_statements import Json, attack_on, resigned
 from shipseal.attacks.pointers import at, put
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import Copy
-from shipseal.attestation.freshness import AGEING
-from shipseal.attestation.grounds import Ground
-from shipseal.attestation.statements import VERDICT_FIELD, PredicateType
-from shipseal.attestation.trust import Ages, Policy, TrustRoot
 from shipseal.digest import Digest
+from shipseal.statements.builders import VERDICT_FIELD, PredicateType
+from shipseal.verification.freshness import AGEING
+from shipseal.verification.grounds import Ground
+from shipseal.verification.trust import Ages, Policy, TrustRoot
 
 _DAYS = 30
 _ROOT = "trusted_root.json"

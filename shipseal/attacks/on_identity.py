@@ -9,14 +9,14 @@ from shipseal.attacks.attack import Attack
 from shipseal.attacks.forging import OTHER_ISSUER, STRANGER, said
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import Copy, Stand
-from shipseal.attestation.grounds import Ground
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import TrustRoot
 from shipseal.engine.record import FILENAME
 from shipseal.errors import VerificationFailed
+from shipseal.statements.builders import PredicateType
+from shipseal.verification.grounds import Ground
+from shipseal.verification.trust import TrustRoot
 
 _PROVENANCE, _VERDICT, _OPENVEX = PredicateType.PROVENANCE, PredicateType.VERDICT, PredicateType.OPENVEX
-_STRANGER = "attestation.verifiers._require_allowed"
+_STRANGER = "signing.verifiers._require_allowed"
 
 
 def _signed(kind: PredicateType, who: Callable[[Copy], dict[str, Any]]) -> Callable[[Copy], None]:
@@ -75,7 +75,7 @@ ATTACKS = (
         "wrong-authority",
         "provenance signed by the right name, which an authority certifies that nobody trusts",
         "verify",
-        unsatisfied((_PROVENANCE, Ground.ABSENT), bundles=["attestation.verifiers.verify_bundle"]),
+        unsatisfied((_PROVENANCE, Ground.ABSENT), bundles=["signing.verifiers.verify_bundle"]),
         _signed(_PROVENANCE, lambda copy: {"by": copy.target.forge.other}),
         needs=(_PROVENANCE,),
     ),
@@ -83,7 +83,7 @@ ATTACKS = (
         "dry-run-in-production",
         "evidence of a dry run, judged by a policy that trusts the public Sigstore",
         "verify",
-        Refusal(VerificationFailed, "attestation.trust.Policy.root"),
+        Refusal(VerificationFailed, "verification.trust.Policy.root"),
         _production,
     ),
     Attack(

@@ -7,10 +7,10 @@ from shipseal.attacks.attack import Attack
 from shipseal.attacks.pointers import at, put
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import Copy
-from shipseal.attestation.grounds import Ground
-from shipseal.attestation.revocation import Revoked, revocation
-from shipseal.attestation.statements import PredicateType, Subject, statement
 from shipseal.digest import Digest
+from shipseal.statements.builders import PredicateType, Subject, statement
+from shipseal.verification.grounds import Ground
+from shipseal.verification.revocation import Revoked, revocation
 
 Json = dict[str, Any]
 _OTHER = Digest.of(b"another image")
@@ -148,7 +148,7 @@ ATTACKS = (
         "revoked",
         "an image that its signer has revoked",
         "verify",
-        Refusal(Revoked, "attestation.revocation.require_not_revoked"),
+        Refusal(Revoked, "verification.revocation.require_not_revoked"),
         _revoke,
     ),
 )

@@ -10,8 +10,6 @@ from shipseal.attacks.content import RepositoryContent
 from shipseal.attacks.pointers import at
 from shipseal.attacks.refusal import Refusal, unsatisfied
 from shipseal.attacks.target import RECEIPT, Copy
-from shipseal.attestation.grounds import Ground
-from shipseal.attestation.trust import Policy
 from shipseal.canonical import canonical
 from shipseal.digest import Digest
 from shipseal.documents.promote import TagsDocument
@@ -19,6 +17,8 @@ from shipseal.engine.run_contents import RunContents
 from shipseal.errors import UsageError, VerificationFailed
 from shipseal.oci.documents import LAYER
 from shipseal.oci.models import OciDescriptor, OciIndex, OciManifest
+from shipseal.verification.grounds import Ground
+from shipseal.verification.trust import Policy
 
 _ALTERED = Refusal(VerificationFailed, "distribution.fetch_image._try")
 _OTHER = b"another layer"

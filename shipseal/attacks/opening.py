@@ -9,11 +9,11 @@ from shipseal.attacks import copies
 from shipseal.attacks.forging import forge
 from shipseal.attacks.gates import row
 from shipseal.attacks.target import AttackTarget
-from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.engine.record import Record
 from shipseal.engine.run import Run
 from shipseal.engine.table import RECORDED
 from shipseal.errors import ShipsealError, UsageError
+from shipseal.signing.verifiers import trusted_root, verify_bundle
 
 STAGES = (*RECORDED, "attest", "publish", "verify", "promote")
 """What attacks are made on."""

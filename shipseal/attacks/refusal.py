@@ -4,11 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from types import TracebackType
 
-from shipseal.attestation.grounds import Ground, UnmetRequirement
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import kind_name
-from shipseal.attestation.verification import Unsatisfied
 from shipseal.errors import ShipsealError, VerificationFailed
+from shipseal.statements.builders import PredicateType
+from shipseal.verification.decision import Unsatisfied
+from shipseal.verification.grounds import Ground, UnmetRequirement
+from shipseal.verification.trust import kind_name
 
 _OURS = "shipseal."
 _HERE = "shipseal.attacks."
@@ -51,7 +51,7 @@ class Refusal:
 def unsatisfied(*unmet: tuple[PredicateType, Ground], bundles: Iterable[str] = ()) -> Refusal:
     """Return the refusal of an image that lacks these."""
     found = frozenset(UnmetRequirement(*each) for each in unmet)
-    return Refusal(Unsatisfied, "attestation.verification.decide", found, frozenset(bundles))
+    return Refusal(Unsatisfied, "verification.decision.decide", found, frozenset(bundles))
 
 
 def raised_in(failure: BaseException) -> str:

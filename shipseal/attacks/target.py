@@ -11,8 +11,6 @@ from shipseal.attacks import copies
 from shipseal.attacks.content import RepositoryContent
 from shipseal.attacks.forging import Forge, said
 from shipseal.attacks.pointers import at
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import Policy
 from shipseal.digest import Digest, Reference
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.publish import PublishedDocument
@@ -21,6 +19,8 @@ from shipseal.engine.run import Run
 from shipseal.engine.run_contents import RunContents
 from shipseal.engine.world import DryRun
 from shipseal.project.config import Config
+from shipseal.statements.builders import PredicateType
+from shipseal.verification.trust import Policy
 
 RECEIPT = "publish/receipt.json"
 _ROOT = "trusted_root.json"

@@ -10,16 +10,6 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from shipseal.attestation.admission_controllers import (
-    cluster_image_policies,
-    image_validating_policy,
-    left_to_verify,
-    require_expressible,
-)
-from shipseal.attestation.policy_file import read_policy
-from shipseal.attestation.roots import public_root
-from shipseal.attestation.trust import FILENAME as VERIFICATION
-from shipseal.attestation.trust import Policy, TrustRoot
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.generated_files import own, put
@@ -32,9 +22,19 @@ from shipseal.locked.inputs import Inputs
 from shipseal.project.config import Config
 from shipseal.project.reads import FILENAME
 from shipseal.rollout.rendering import kustomize
+from shipseal.signing.roots import public_root
 from shipseal.terminal_text import line
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
+from shipseal.verification.admission_controllers import (
+    cluster_image_policies,
+    image_validating_policy,
+    left_to_verify,
+    require_expressible,
+)
+from shipseal.verification.policy_file import read_policy
+from shipseal.verification.trust import FILENAME as VERIFICATION
+from shipseal.verification.trust import Policy, TrustRoot
 
 _CLUSTER, _SIGSTORE, _KYVERNO = "cluster", "policy-controller", "kyverno"
 _EVERY = (_CLUSTER, _SIGSTORE, _KYVERNO)

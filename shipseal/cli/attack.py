@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shipseal.attestation.policy_file import read_policy
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
@@ -26,6 +25,7 @@ from shipseal.locked.store_cleaning import in_use
 from shipseal.project.config import HOME, Config
 from shipseal.project.reads import DEFAULT_POLICY
 from shipseal.times import timestamp
+from shipseal.verification.policy_file import read_policy
 
 if TYPE_CHECKING:  # what signs is slow to import
     from shipseal.attacks.attack import Attack

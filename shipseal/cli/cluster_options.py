@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from shipseal import terminal_text
-from shipseal.attestation.deployment import Receipt
-from shipseal.attestation.roots import public_root
 from shipseal.cli import options as shared
 from shipseal.cli.log_in import ask
 from shipseal.cli.progress import progress
@@ -25,6 +23,8 @@ from shipseal.engine.world import choose
 from shipseal.locked.inputs import Inputs
 from shipseal.locked.store_cleaning import in_use
 from shipseal.rollout.preflight import Published
+from shipseal.signing.roots import public_root
+from shipseal.statements.deployment import Receipt
 from shipseal.tools import loopback
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox

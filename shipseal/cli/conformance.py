@@ -9,13 +9,13 @@ import hashlib
 import re
 from pathlib import Path
 
-from shipseal.attestation.conformance import verify_artifact
-from shipseal.attestation.material import NAMES, Material
-from shipseal.attestation.roots import public_root, staging_root
-from shipseal.attestation.statements import SignerIdentity
-from shipseal.attestation.verifiers import trusted_root
 from shipseal.cli.verbs import Verbs
 from shipseal.errors import UsageError
+from shipseal.signing.conformance import verify_artifact
+from shipseal.signing.material import NAMES, Material
+from shipseal.signing.roots import public_root, staging_root
+from shipseal.signing.verifiers import trusted_root
+from shipseal.statements.builders import SignerIdentity
 
 _LARGEST_BUNDLE = 64 << 20
 _LARGEST_KEY = 64 << 10

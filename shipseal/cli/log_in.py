@@ -3,10 +3,10 @@
 import os
 import sys
 
-from shipseal.attestation.browser import Browser, issuer_of
-from shipseal.attestation.identity import TOKEN_VARIABLE
 from shipseal.errors import UsageError
 from shipseal.project.config import Sign
+from shipseal.signing.browser import Browser, issuer_of
+from shipseal.signing.identity import TOKEN_VARIABLE
 
 _CI = ("CI", "GITHUB_ACTIONS", "GITLAB_CI", "CIRCLECI", "BUILDKITE")
 

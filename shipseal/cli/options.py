@@ -7,7 +7,6 @@ from collections.abc import Callable, Collection
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shipseal.attestation.browser import Browser
 from shipseal.engine import run_directory as place
 from shipseal.engine.run import Run
 from shipseal.engine.stage import Stage
@@ -18,6 +17,7 @@ from shipseal.locked.inputs import Inputs
 from shipseal.locked.store import Store
 from shipseal.project.config import Config
 from shipseal.project.reads import FILENAME
+from shipseal.signing.browser import Browser
 from shipseal.tools import loopback
 
 LOG = "the signer's identity goes into a public log, for good"

@@ -14,8 +14,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from shipseal.attestation.services import services_of
-from shipseal.attestation.signing import Signer, release_signer
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.verbs import Verbs
@@ -35,6 +33,8 @@ from shipseal.evidence.foreseeing import Foreseen, foresee, look_there, of_image
 from shipseal.locked.inputs import Inputs
 from shipseal.oci.layout import Layout
 from shipseal.project.config import Config, Sign
+from shipseal.signing.services import services_of
+from shipseal.signing.signer import Signer, release_signer
 from shipseal.tools.toolbox import Toolbox
 
 _TOOLS = frozenset({"oras", "cosign"})

@@ -11,10 +11,6 @@ import argparse
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from shipseal.attestation.policy_file import read_policy
-from shipseal.attestation.rebuild import recorded
-from shipseal.attestation.roots import public_root
-from shipseal.attestation.trust import FILENAME
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
@@ -29,6 +25,10 @@ from shipseal.project.config import Config
 from shipseal.released.countersigning import Order, rebuild_proven
 from shipseal.released.rebuilding import compare, rebuild
 from shipseal.released.release_context import own
+from shipseal.signing.roots import public_root
+from shipseal.statements.rebuild import recorded
+from shipseal.verification.policy_file import read_policy
+from shipseal.verification.trust import FILENAME
 
 
 def add(verbs: Verbs) -> None:

@@ -7,7 +7,6 @@ clusters are not changed. A revocation cannot be taken back.
 import argparse
 from datetime import UTC, datetime
 
-from shipseal.attestation.revocation import revocation
 from shipseal.cli import options as shared
 from shipseal.cli import released_options
 from shipseal.cli.engine import run_async
@@ -16,6 +15,7 @@ from shipseal.errors import UsageError
 from shipseal.project.config import Config
 from shipseal.released.release_context import own
 from shipseal.released.revoking import revoke
+from shipseal.verification.revocation import revocation
 
 
 def add(verbs: Verbs) -> None:

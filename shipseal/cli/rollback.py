@@ -2,7 +2,6 @@
 
 import argparse
 
-from shipseal.attestation.deployment import Receipt
 from shipseal.cli import cluster_options
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
@@ -11,6 +10,7 @@ from shipseal.digest import Digest
 from shipseal.engine.stage import Context
 from shipseal.project.config import Config
 from shipseal.rollout import orders
+from shipseal.statements.deployment import Receipt
 
 
 def add(verbs: Verbs) -> None:

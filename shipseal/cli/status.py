@@ -7,7 +7,6 @@ With --metrics the same is written as metrics, with the dates on which statement
 import argparse
 from pathlib import Path
 
-from shipseal.attestation.roots import ends
 from shipseal.cli import cluster_options
 from shipseal.cli.engine import run_async
 from shipseal.cli.verbs import Verbs
@@ -18,6 +17,7 @@ from shipseal.judging.policy_files import PolicyFiles, deploy_waivers
 from shipseal.rollout import metrics
 from shipseal.rollout.preflight import Published
 from shipseal.rollout.status import NamespaceStatus, status
+from shipseal.signing.roots import ends
 
 
 def add(verbs: Verbs) -> None:

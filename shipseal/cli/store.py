@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 
-from shipseal.attestation.signing import release_signer
 from shipseal.cli import options as shared
 from shipseal.cli import verify_tools
 from shipseal.cli.engine import run_async
@@ -28,6 +27,7 @@ from shipseal.locked.mirror_writer import Offer, write
 from shipseal.locked.store import Store
 from shipseal.locked.store_cleaning import UNUSED_DAYS, in_use, remove, stale, unused_by_others
 from shipseal.project.config import Config
+from shipseal.signing.signer import release_signer
 from shipseal.tools.environment import network_environment
 from shipseal.tools.loopback import is_loopback
 from shipseal.tools.toolbox import Toolbox

@@ -7,7 +7,6 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from shipseal.attestation.browser import Browser
 from shipseal.cli import options as shared
 from shipseal.cli.ending import Unread, tell
 from shipseal.cli.engine import run_async
@@ -24,6 +23,7 @@ from shipseal.errors import ShipsealError, as_shipseal_error, flatten
 from shipseal.locked.store_cleaning import in_use
 from shipseal.reporting import evidence, html_page
 from shipseal.reporting.summary import RunSummary, lines, warnings
+from shipseal.signing.browser import Browser
 
 Work = Callable[[Run, Sequence[Stage]], Awaitable[object]]
 """What runs the stages."""

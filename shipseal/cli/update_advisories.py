@@ -14,11 +14,12 @@ from shipseal.disk import text_of
 from shipseal.errors import ConfigError, ShipsealError, flatten
 from shipseal.judging.policy_files import either
 from shipseal.judging.rules import read_rules
-from shipseal.locked import debian_lock, locks
+from shipseal.locked import locks
 from shipseal.locked.debian import Lock
 from shipseal.locked.inputs import Inputs
-from shipseal.locked.relock import Relocked
 from shipseal.project.config import Config
+from shipseal.relocking import debian_lock
+from shipseal.relocking.relock import Relocked
 from shipseal.scanning.advisory_changes import AdvisoryChanges, Packages
 from shipseal.scanning.grype import IDENTITY, Grype, Identity
 from shipseal.scanning.inventory import inventory, with_sources

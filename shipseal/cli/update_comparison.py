@@ -25,11 +25,11 @@ from shipseal.errors import ShipsealError, ToolFailed, VerificationFailed, exit_
 from shipseal.evidence.tool_answers import Answers, Things, ToolDifference, accepted, differences, found, judged, listed
 from shipseal.locked import locks
 from shipseal.locked.inputs import TOOLS, Inputs
-from shipseal.locked.relock import Relocked
 from shipseal.locked.store import Store
 from shipseal.locked.store_cleaning import in_use
 from shipseal.platforms import Platform
 from shipseal.project.config import Config
+from shipseal.relocking.relock import Relocked
 
 _STAGES = wanted(TABLE, "deploy")  # which renders the manifests, and has no cluster
 _GATHERED = {"facts", "inputs", "tools"}  # what came from outside is the same

@@ -21,10 +21,10 @@ from shipseal.disk import text_of
 from shipseal.errors import ConfigError, Stopped, UsageError
 from shipseal.locked import locks
 from shipseal.locked.fetch import PROGRAMS
-from shipseal.locked.in_step import out_of_step
-from shipseal.locked.relock import KINDS, Check, Relocked, Wanted, relock, wanted
-from shipseal.locked.upgrade_tools import require_known
 from shipseal.project.config import Config
+from shipseal.relocking.in_step import out_of_step
+from shipseal.relocking.relock import KINDS, Check, Relocked, Wanted, relock, wanted
+from shipseal.relocking.upgrade_tools import require_known
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 

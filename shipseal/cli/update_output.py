@@ -9,9 +9,9 @@ from typing import Any
 from shipseal import terminal_text
 from shipseal.cli.update_advisories import LookedUp, NotLookedUp
 from shipseal.evidence.tool_answers import ToolDifference
-from shipseal.locked.relock import Relocked
-from shipseal.locked.upgrade_tools import Left
 from shipseal.project.config import Config
+from shipseal.relocking.relock import Relocked
+from shipseal.relocking.upgrade_tools import Left
 from shipseal.scanning.advisory_changes import AdvisoryChange
 
 _SOME = 3  # names in a line; --json has all

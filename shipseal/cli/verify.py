@@ -8,9 +8,6 @@ import json
 from datetime import UTC, datetime
 from pathlib import Path
 
-from shipseal.attestation import discovery
-from shipseal.attestation.policy_file import read_policy
-from shipseal.attestation.roots import age, public_root
 from shipseal.cli import options as shared
 from shipseal.cli.engine import run_async
 from shipseal.cli.verbs import Verbs
@@ -19,6 +16,9 @@ from shipseal.documents.verify import VerificationDocument
 from shipseal.errors import UsageError
 from shipseal.image.consumer_discovery import discovered
 from shipseal.image.verification import verify_image
+from shipseal.signing.roots import age, public_root
+from shipseal.verification import discovery
+from shipseal.verification.policy_file import read_policy
 
 
 def add(verbs: Verbs) -> None:

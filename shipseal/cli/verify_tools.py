@@ -16,7 +16,7 @@ from shipseal.locked.fetch import PROGRAMS
 from shipseal.locked.inputs import TOOLS, Inputs
 from shipseal.locked.mirror_places import place
 from shipseal.locked.store_cleaning import in_use
-from shipseal.locked.tool_check import ToolComparison, chosen, compare
+from shipseal.relocking.tool_check import ToolComparison, chosen, compare
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox
 

@@ -15,9 +15,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import anyio.to_thread
 
-from shipseal.attestation.browser import Browser
-from shipseal.attestation.signing import Signer, release_signer
-from shipseal.attestation.trust import Policy
 from shipseal.digest import split_repository
 from shipseal.distribution.credentials import login_for
 from shipseal.distribution.reaching import authorities
@@ -28,7 +25,10 @@ from shipseal.judging.policy_files import either, policy_of
 from shipseal.local import advisories
 from shipseal.oci.layout_copy import copy_layouts
 from shipseal.project.config import Config
+from shipseal.signing.browser import Browser
+from shipseal.signing.signer import Signer, release_signer
 from shipseal.tools.toolbox import Toolbox
+from shipseal.verification.trust import Policy
 
 if TYPE_CHECKING:
     from shipseal.cluster.access import Access

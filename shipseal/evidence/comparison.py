@@ -9,11 +9,11 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from shipseal.attestation.statements import Signed
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
 from shipseal.distribution.state import RegistryState
 from shipseal.documents.attest import Effect, EffectsDocument, Kind
+from shipseal.statements.builders import Signed
 
 
 @dataclass(frozen=True)

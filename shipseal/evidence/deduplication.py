@@ -8,8 +8,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
-from shipseal.attestation.adoption import attached_there
-from shipseal.attestation.piece import lay
 from shipseal.digest import Digest
 from shipseal.distribution.registry import Registry
 from shipseal.distribution.state import RegistryState, look
@@ -20,6 +18,8 @@ from shipseal.evidence.foreseeing import adoption_of
 from shipseal.evidence.statements import SUMMARY
 from shipseal.oci.layout import Layout
 from shipseal.oci.models import OciReferrer
+from shipseal.verification.adoption import attached_there
+from shipseal.verification.piece import lay
 
 
 async def without_seconds(

@@ -7,14 +7,14 @@ certificate, an entry in a log, a referrer that is listed at its subject, a tag.
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from shipseal.attestation.piece import SignedStatement
-from shipseal.attestation.services import Services
-from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
 from shipseal.distribution.referrers import EMPTY
 from shipseal.distribution.state import RegistryState
 from shipseal.documents.attest import Effect, EffectsDocument, Kind
+from shipseal.signing.services import Services
+from shipseal.statements.unsigned_statement import Planned
+from shipseal.verification.piece import SignedStatement
 
 
 @dataclass(frozen=True)

@@ -5,15 +5,6 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
-from shipseal.attestation.adoption import Adoption, attached_there
-from shipseal.attestation.both_verifiers import Both
-from shipseal.attestation.piece import SignedStatement
-from shipseal.attestation.rehearsal import require_trusted
-from shipseal.attestation.roots import public_root
-from shipseal.attestation.services import PUBLIC, services_of
-from shipseal.attestation.signing import Signer
-from shipseal.attestation.unsigned_statement import Planned
-from shipseal.attestation.verification import ImageIndex
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.moving import Moves, moves
 from shipseal.distribution.referrers import EMPTY, Attached
@@ -27,6 +18,15 @@ from shipseal.evidence.effects import ImagePart, effects_of
 from shipseal.evidence.statements import SUMMARY, claims_of, plan, summary
 from shipseal.oci.layout import Layout
 from shipseal.oci.models import OciManifest
+from shipseal.signing.roots import public_root
+from shipseal.signing.services import PUBLIC, services_of
+from shipseal.signing.signer import Signer
+from shipseal.statements.unsigned_statement import Planned
+from shipseal.verification.adoption import Adoption, attached_there
+from shipseal.verification.both_verifiers import Both
+from shipseal.verification.decision import ImageIndex
+from shipseal.verification.piece import SignedStatement
+from shipseal.verification.rehearsal import require_trusted
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,6 @@ from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from pathlib import Path
 
-from shipseal.attestation import statements
-from shipseal.attestation.signing import Signer
-from shipseal.attestation.statements import PredicateType, Subject
-from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Reference
 from shipseal.distribution.attaching import push as attach
 from shipseal.distribution.registry import Registry
@@ -15,6 +11,10 @@ from shipseal.locked.listing import EMPTY, MANIFEST_TYPE
 from shipseal.locked.mirror_writer import Offer
 from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
+from shipseal.signing.signer import Signer
+from shipseal.statements import builders
+from shipseal.statements.builders import PredicateType, Subject
+from shipseal.statements.unsigned_statement import Planned
 
 
 async def push_inputs(
@@ -62,7 +62,7 @@ async def push_inputs(
 async def _sign(signer: Signer, reference: Reference, work: Path) -> bytes:
     subject = Subject(f"{reference.registry}/{reference.repository}", reference.digest)
     statement, bundle = work / "inputs.json", work / "inputs.sigstore.json"
-    planned = Planned("inputs", PredicateType.SIGNATURE, (subject,), statements.signature())
+    planned = Planned("inputs", PredicateType.SIGNATURE, (subject,), builders.signature())
     statement.write_bytes(planned.canonical())
     await signer.sign(statement, bundle)
     return bundle.read_bytes()

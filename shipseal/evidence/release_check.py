@@ -3,11 +3,6 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 
-from shipseal.attestation.adoption import attached_there
-from shipseal.attestation.both_verifiers import Both
-from shipseal.attestation.intent import intent
-from shipseal.attestation.signers import Allowed
-from shipseal.attestation.statements import Signed
 from shipseal.digest import Digest
 from shipseal.distribution.moving import Moves
 from shipseal.distribution.referrers import Attached
@@ -17,6 +12,11 @@ from shipseal.documents.attest import EffectsDocument, Kind
 from shipseal.errors import VerificationFailed
 from shipseal.evidence.comparison import After, AttachedBundle, compare
 from shipseal.oci.layout import Layout
+from shipseal.signing.signers import Allowed
+from shipseal.statements.builders import Signed
+from shipseal.statements.intent import intent
+from shipseal.verification.adoption import attached_there
+from shipseal.verification.both_verifiers import Both
 
 _MOST = 100  # tags that are new since the release has begun, and asked about
 

@@ -4,15 +4,6 @@ import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 
-from shipseal.attestation import statements
-from shipseal.attestation.identity import Certified
-from shipseal.attestation.provenance import VERIFIER, Source, provenance, verification_summary
-from shipseal.attestation.spelling import repository_uri
-from shipseal.attestation.statements import PredicateType, Subject
-from shipseal.attestation.trust import FILENAME as FILE
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.unsigned_statement import Planned
-from shipseal.attestation.verification import ImageIndex
 from shipseal.digest import Digest, Reference
 from shipseal.documents.facts import FactsDocument
 from shipseal.documents.image import ImageDocument
@@ -27,6 +18,15 @@ from shipseal.engine.stage import Context
 from shipseal.errors import VerificationFailed
 from shipseal.locked.store import BUILT, UNKNOWN
 from shipseal.platforms import Platform
+from shipseal.signing.identity import Certified
+from shipseal.statements import builders
+from shipseal.statements.builders import PredicateType, Subject
+from shipseal.statements.provenance import VERIFIER, Source, provenance, verification_summary
+from shipseal.statements.spelling import repository_uri
+from shipseal.statements.unsigned_statement import Planned
+from shipseal.verification.decision import ImageIndex
+from shipseal.verification.trust import FILENAME as FILE
+from shipseal.verification.trust import Policy
 
 SUMMARY = "summary"
 """The name of the statement that `promote` signs: that an image was verified, and by what."""
@@ -59,7 +59,7 @@ def plan(context: Context, image: ImageDocument, promise: Certified) -> Iterator
     index = Subject(name, image.digest)
     platforms = {platform: Subject(name, digest) for platform, digest in image.manifests.items()}
     everything = (index, *platforms.values())
-    yield Planned("signature", PredicateType.SIGNATURE, everything, statements.signature())
+    yield Planned("signature", PredicateType.SIGNATURE, everything, builders.signature())
     yield Planned("provenance", PredicateType.PROVENANCE, everything, _provenance(context, promise))
     yield from _tests(context, index, platforms)
     yield Planned("vex", PredicateType.OPENVEX, everything, OpenVexDocument.read(context).as_json())
@@ -101,7 +101,7 @@ def _for_platform(context: Context, platform: str, subjects: tuple[Subject, ...]
     if report is None:
         raise VerificationFailed(f"scan/grype.json has no report for {platform}", remedy="run the stage scan again")
     database = DatabaseDocument.read(context)
-    found = statements.vulnerabilities(report, database, started=record.started, finished=record.finished)
+    found = builders.vulnerabilities(report, database, started=record.started, finished=record.finished)
     yield Planned(f"scan-{place}", PredicateType.VULNS, subjects, found)
 
 
@@ -128,7 +128,7 @@ def _test_result(
     context: Context, stage: str, subjects: tuple[Subject, ...], tested: Sequence[Mapping[str, object]]
 ) -> Planned:
     configuration = [_resource("pipeline.toml, as it was understood", context.config.digest), *tested]
-    result = statements.test_result(context.read(stage, "junit.xml"), configuration)
+    result = builders.test_result(context.read(stage, "junit.xml"), configuration)
     return Planned(stage, PredicateType.TEST_RESULT, subjects, result)
 
 
@@ -155,7 +155,7 @@ def _origins(context: Context) -> dict[Digest, str]:
 def _verdict(context: Context) -> dict[str, object]:
     verdict = VerdictDocument.read(context)
     policies = [_resource(name, at) for name, at in sorted(verdict.inputs.items()) if name.startswith("policy/")]
-    return statements.verdict(verdict, verifier=VERIFIER, policies=policies, now=context.now)
+    return builders.verdict(verdict, verifier=VERIFIER, policies=policies, now=context.now)
 
 
 def _resource(name: str, digest: Digest) -> dict[str, object]:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import anyio
 
-from shipseal.attestation.discovering import discover
 from shipseal.distribution.credentials import login
 from shipseal.distribution.reaching import DIRECTLY, Reach, authorities
 from shipseal.distribution.realm import require_own_realm
@@ -18,6 +17,7 @@ from shipseal.locked.inputs import Inputs
 from shipseal.tools import loopback
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox, ToolStore
+from shipseal.verification.discovering import discover
 
 
 async def discovered(verified: VerifiedImage, *, store: ToolStore, reach: Reach = DIRECTLY) -> DiscoveryDocument:

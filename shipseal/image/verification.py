@@ -11,8 +11,6 @@ from pathlib import Path
 
 import anyio
 
-from shipseal.attestation.consumer import Examination, describe, examine
-from shipseal.attestation.trust import Policy, TrustRoot
 from shipseal.digest import Digest, Reference, split_repository
 from shipseal.distribution.credentials import login
 from shipseal.distribution.reaching import DIRECTLY, Reach, authorities
@@ -27,6 +25,8 @@ from shipseal.oci.layout import Layout
 from shipseal.tools import loopback
 from shipseal.tools.environment import network_environment
 from shipseal.tools.toolbox import Toolbox, ToolStore
+from shipseal.verification.consumer import Examination, describe, examine
+from shipseal.verification.trust import Policy, TrustRoot
 
 _TOOLS = frozenset({"oras", "olareg", "cosign"})
 # distribution-spec, "Pulling manifests": a tag
@@ -75,7 +75,7 @@ async def verify_image(
     Args:
         image: `REGISTRY/REPOSITORY@sha256:…`, `REGISTRY/REPOSITORY:TAG`, the directory of an OCI layout, or a file that
             `pack` has written.
-        policy: who may sign what, and what must be there: `attestation.policy_file.read_policy`.
+        policy: who may sign what, and what must be there: `verification.policy_file.read_policy`.
         root: the trust root: `policy.root`.
         store: where the locked tools are.
         now: the time to judge by, with its zone.

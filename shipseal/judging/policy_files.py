@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import Self
 
 from shipseal import grammar
-from shipseal.attestation.policy_file import read_policy
-from shipseal.attestation.trust import FILENAME, Policy
 from shipseal.digest import Digest
 from shipseal.disk import text_of
 from shipseal.errors import ConfigError
@@ -21,6 +19,8 @@ from shipseal.judging.rules import Rules, read_rules
 from shipseal.judging.vex import VexFile, read
 from shipseal.judging.waivers import DeployWaiver, Waiver, read_deploy_waivers, read_waivers
 from shipseal.project.config import HOME, Config
+from shipseal.verification.policy_file import read_policy
+from shipseal.verification.trust import FILENAME, Policy
 
 _DEFAULT = HOME / "policy"
 

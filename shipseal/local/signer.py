@@ -5,10 +5,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from shipseal.attestation.identity import Certified
-from shipseal.attestation.signing import Signer
-from shipseal.attestation.statements import SignerIdentity
 from shipseal.local.sigstore import ISSUER, local_sigstore
+from shipseal.signing.identity import Certified
+from shipseal.signing.signer import Signer
+from shipseal.statements.builders import SignerIdentity
 from shipseal.tools.toolbox import Toolbox
 
 AUTHORITY = "a local test authority"

@@ -2,18 +2,18 @@
 
 from collections.abc import Iterable
 
-from shipseal.attestation.both_verifiers import Both
-from shipseal.attestation.piece import SignedStatement, lay
-from shipseal.attestation.signing import Signer
-from shipseal.attestation.statements import PredicateType, SignerIdentity
-from shipseal.attestation.trust import Policy, kind_name
-from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Digest
 from shipseal.distribution.listing import require_listed
 from shipseal.distribution.registry import Registry
 from shipseal.errors import VerificationFailed
 from shipseal.oci.layout import Layout
 from shipseal.released.release_context import ReleaseContext
+from shipseal.signing.signer import Signer
+from shipseal.statements.builders import PredicateType, SignerIdentity
+from shipseal.statements.unsigned_statement import Planned
+from shipseal.verification.both_verifiers import Both
+from shipseal.verification.piece import SignedStatement, lay
+from shipseal.verification.trust import Policy, kind_name
 
 
 async def sign(ground: ReleaseContext, both: Both, policy: Policy, planned: Planned) -> SignedStatement:

@@ -7,14 +7,6 @@ import platform
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipseal.attestation.adoption import attached_there, signed_there
-from shipseal.attestation.both_verifiers import Both
-from shipseal.attestation.countersignature import SAME, Machine, Rebuild, RebuildComparison, RebuildSource
-from shipseal.attestation.intent import intent
-from shipseal.attestation.rebuild import BuildClaims
-from shipseal.attestation.statements import PredicateType, Subject
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Digest
 from shipseal.engine.keys import code
 from shipseal.errors import VerificationFailed
@@ -25,7 +17,15 @@ from shipseal.released.attachment import attach, require_signer, sign
 from shipseal.released.provenance_check import Proven, prove
 from shipseal.released.rebuilding import from_clone, rebuild
 from shipseal.released.release_context import ReleaseContext, fetch_subjects
+from shipseal.statements.builders import PredicateType, Subject
+from shipseal.statements.countersignature import SAME, Machine, Rebuild, RebuildComparison, RebuildSource
+from shipseal.statements.intent import intent
+from shipseal.statements.rebuild import BuildClaims
+from shipseal.statements.unsigned_statement import Planned
 from shipseal.times import timestamp
+from shipseal.verification.adoption import attached_there, signed_there
+from shipseal.verification.both_verifiers import Both
+from shipseal.verification.trust import Policy
 
 
 @dataclass(frozen=True)

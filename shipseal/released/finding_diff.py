@@ -12,18 +12,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shipseal.attestation.consumer import examine
-from shipseal.attestation.identity import Certified
-from shipseal.attestation.predicates import Vulns, read
-from shipseal.attestation.revocation import Revoked
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.verification import Statement, Unsatisfied
 from shipseal.digest import Digest
 from shipseal.distribution.registry import Registry
 from shipseal.distribution.tags import is_tag, previous_version
 from shipseal.errors import RemoteFailed, UsageError, VerificationFailed
 from shipseal.purl import Purl
 from shipseal.released.release_context import ReleaseContext
+from shipseal.signing.identity import Certified
+from shipseal.statements.builders import PredicateType
+from shipseal.statements.predicates import Vulns, read
+from shipseal.verification.consumer import examine
+from shipseal.verification.decision import Statement, Unsatisfied
+from shipseal.verification.revocation import Revoked
 
 LAST = "last"
 _MOST = 50  # findings that are told by name

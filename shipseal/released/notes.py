@@ -8,8 +8,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import FILENAME as POLICY
 from shipseal.digest import Digest, Reference
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.promote import TagsDocument
@@ -21,6 +19,8 @@ from shipseal.project.changelog import section
 from shipseal.project.config import Config
 from shipseal.project.version import changelog
 from shipseal.released.finding_diff import Since
+from shipseal.statements.builders import PredicateType
+from shipseal.verification.trust import FILENAME as POLICY
 
 _READ = ("image", "attest", "verify", "promote")
 

@@ -10,10 +10,6 @@ from pathlib import Path
 
 import anyio
 
-from shipseal.attestation.envelopes import unverified
-from shipseal.attestation.predicates import Vulns, read
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import FILENAME
 from shipseal.canonical import canonical
 from shipseal.digest import Digest, Reference, walk
 from shipseal.distribution.collecting import collect
@@ -27,6 +23,10 @@ from shipseal.judging.policy_files import either
 from shipseal.oci import pack
 from shipseal.oci.layout import INDEX_TYPE, Layout
 from shipseal.released.release_context import ReleaseContext
+from shipseal.statements.builders import PredicateType
+from shipseal.statements.envelopes import unverified
+from shipseal.statements.predicates import Vulns, read
+from shipseal.verification.trust import FILENAME
 
 _VERDICT = "assess/verdict.json"
 _LARGEST_CONFIGURATION = 1 << 16  # bytes

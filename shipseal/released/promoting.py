@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass
 
-from shipseal.attestation.consumer import examine
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.tags import is_tag, tags_of
 from shipseal.errors import RemoteFailed, SubjectFailed, UsageError
 from shipseal.oci.layout import Layout
 from shipseal.released.release_context import ReleaseContext
 from shipseal.released.version import version_of
+from shipseal.verification.consumer import examine
 
 _LINE = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))?")
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import anyio
 
-from shipseal.attestation.consumer import Examination, examine
-from shipseal.attestation.rebuild import BuildClaims, recorded_by
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import Policy, Scope
-from shipseal.attestation.verification import decide
 from shipseal.digest import Digest, Reference
 from shipseal.errors import VerificationFailed
 from shipseal.image.verification import source
 from shipseal.oci.layout import Layout
+from shipseal.statements.builders import PredicateType
+from shipseal.statements.rebuild import BuildClaims, recorded_by
 from shipseal.tools.toolbox import Toolbox
+from shipseal.verification.consumer import Examination, examine
+from shipseal.verification.decision import decide
+from shipseal.verification.trust import Policy, Scope
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import anyio.to_thread
 
-from shipseal.attestation.rebuild import BuildClaims, check_configuration, check_materials, needed
 from shipseal.digest import Digest
 from shipseal.documents.facts import FactsDocument
 from shipseal.documents.image import ImageDocument
@@ -21,6 +20,7 @@ from shipseal.oci.layout import Layout
 from shipseal.project.config import Config
 from shipseal.project.revision import take
 from shipseal.released.release_context import ReleaseContext
+from shipseal.statements.rebuild import BuildClaims, check_configuration, check_materials, needed
 
 _ROWS = ("facts", "build", "image")
 

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from shipseal.attestation.roots import public_root
-from shipseal.attestation.trust import Policy
 from shipseal.digest import Digest
 from shipseal.distribution.registry import Registry, not_there
 from shipseal.engine.run import Event
@@ -17,7 +15,9 @@ from shipseal.locked.store import Store
 from shipseal.oci.bytes import checked_json
 from shipseal.oci.layout import INDEX_TYPE, Layout
 from shipseal.project.config import Config
+from shipseal.signing.roots import public_root
 from shipseal.tools.toolbox import Toolbox
+from shipseal.verification.trust import Policy
 
 TOOLS = frozenset({"oras", "olareg", "cosign"})
 _MOST_PLATFORMS = 64

@@ -10,10 +10,6 @@ from typing import Any
 
 import anyio
 
-from shipseal.attestation.consumer import Unsigned, examine
-from shipseal.attestation.revocation import Revoked
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.verification import Statement, Unsatisfied
 from shipseal.digest import Digest
 from shipseal.distribution.registry import Registry
 from shipseal.distribution.tags import is_tag, newest_first
@@ -22,6 +18,10 @@ from shipseal.oci.layout import Layout
 from shipseal.released.release_context import ReleaseContext
 from shipseal.released.version import version_of
 from shipseal.times import timestamp
+from shipseal.verification.consumer import Unsigned, examine
+from shipseal.verification.decision import Statement, Unsatisfied
+from shipseal.verification.revocation import Revoked
+from shipseal.verification.trust import Policy
 
 MOST_TAGS = 400  # that are resolved; each costs a process
 _AT_ONCE = 4

@@ -12,8 +12,6 @@ from typing import Any
 
 import rfc8785
 
-from shipseal.attestation.intent import intent
-from shipseal.attestation.statements import VERDICT_FIELD, PredicateType, vulnerabilities
 from shipseal.documents.document import Kept
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.scan import DatabaseDocument, ScanDocument
@@ -25,6 +23,8 @@ from shipseal.errors import VerificationFailed
 from shipseal.oci.differences import ComparedImage, first_difference
 from shipseal.oci.layout import Layout
 from shipseal.released.untrusted_run import UntrustedRun
+from shipseal.statements.builders import VERDICT_FIELD, PredicateType, vulnerabilities
+from shipseal.statements.intent import intent
 
 _SHOWN, _LONGEST = 5, 160
 _REMEDY = "sign nothing of that run: find out who made it, and make it again from this commit"

@@ -6,18 +6,18 @@ The tags stay where they are. Whoever verifies refuses the image from then on, b
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from shipseal.attestation.adoption import attached_there, signed_there
-from shipseal.attestation.both_verifiers import Both
-from shipseal.attestation.piece import SignedStatement
-from shipseal.attestation.revocation import Revocation, honoured, reason_of
-from shipseal.attestation.statements import PredicateType, Subject
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.unsigned_statement import Planned
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.referrers import Attached
 from shipseal.oci.layout import Layout
 from shipseal.released.attachment import attach, sign
 from shipseal.released.release_context import ReleaseContext, fetch_subjects
+from shipseal.statements.builders import PredicateType, Subject
+from shipseal.statements.unsigned_statement import Planned
+from shipseal.verification.adoption import attached_there, signed_there
+from shipseal.verification.both_verifiers import Both
+from shipseal.verification.piece import SignedStatement
+from shipseal.verification.revocation import Revocation, honoured, reason_of
+from shipseal.verification.trust import Policy
 
 
 @dataclass(frozen=True)

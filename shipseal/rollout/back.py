@@ -5,7 +5,6 @@
 
 from dataclasses import dataclass
 
-from shipseal.attestation import deployment
 from shipseal.deploying.manifests import parse
 from shipseal.digest import Digest, Reference
 from shipseal.errors import PolicyDenied, SubjectFailed, VerificationFailed
@@ -15,6 +14,7 @@ from shipseal.rollout.deploy import DeployContext, carry_out
 from shipseal.rollout.history import Genuine
 from shipseal.rollout.preflight import VerifiedRelease, verify
 from shipseal.rollout.rendering import Rendered
+from shipseal.statements import deployment
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from uuid import uuid4
 
-from shipseal.attestation import deployment
-from shipseal.attestation.statements import PredicateType
 from shipseal.cluster.access import Access
 from shipseal.cluster.api import connect
 from shipseal.cluster.lease import held
@@ -25,6 +23,8 @@ from shipseal.rollout.names import LEASE
 from shipseal.rollout.preflight import ImageLocation, VerifiedRelease, say
 from shipseal.rollout.rendering import Rendered
 from shipseal.rollout.target import DeployTarget, look_at, require_rights
+from shipseal.statements import deployment
+from shipseal.statements.builders import PredicateType
 from shipseal.times import timestamp
 
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Collection, Mapping
 
-from shipseal.attestation.signing import Signer
-from shipseal.attestation.statements import PredicateType, Subject
-from shipseal.attestation.trust import Policy, kind_name
-from shipseal.attestation.unsigned_statement import Planned
 from shipseal.distribution.attaching import push
 from shipseal.engine.stage import Context
 from shipseal.errors import VerificationFailed
 from shipseal.rollout.preflight import ImageLocation, VerifiedRelease
+from shipseal.signing.signer import Signer
+from shipseal.statements.builders import PredicateType, Subject
+from shipseal.statements.unsigned_statement import Planned
+from shipseal.verification.trust import Policy, kind_name
 
 
 async def require_signer(context: Context, place: ImageLocation) -> None:

@@ -7,8 +7,6 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from shipseal.attestation.statements import PredicateType, Subject
-from shipseal.attestation.unsigned_statement import Planned
 from shipseal.deploying import images
 from shipseal.deploying.bases import read_own
 from shipseal.deploying.kustomization import NAMES
@@ -22,6 +20,8 @@ from shipseal.errors import ConfigError, SubjectFailed
 from shipseal.rollout.evidence import require_signer
 from shipseal.rollout.preflight import Published, published, verify
 from shipseal.rollout.rendering import Rendered, kustomize, manifests_of, render, top
+from shipseal.statements.builders import PredicateType, Subject
+from shipseal.statements.unsigned_statement import Planned
 
 _TITLE = "org.opencontainers.image.title"
 

@@ -11,18 +11,18 @@ from pathlib import Path
 
 from sigstore.models import TrustedRoot
 
-from shipseal.attestation.deployment import Receipt
-from shipseal.attestation.identity import Certified
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.verification import Statement
-from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.cluster.api import Api
 from shipseal.cluster.resources import collection, path
 from shipseal.deploying.manifests import Manifest, Object, dig
 from shipseal.digest import Digest
 from shipseal.errors import PolicyDenied, VerificationFailed
 from shipseal.rollout.names import MANAGER
+from shipseal.signing.identity import Certified
+from shipseal.signing.verifiers import trusted_root, verify_bundle
+from shipseal.statements.builders import PredicateType
+from shipseal.statements.deployment import Receipt
+from shipseal.verification.decision import Statement
+from shipseal.verification.trust import Policy
 
 KEPT = 10
 """How many receipts stay in a namespace: as many as a Deployment keeps of its revisions (revisionHistoryLimit)."""

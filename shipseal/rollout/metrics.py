@@ -7,14 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 
-from shipseal.attestation.statements import PredicateType
-from shipseal.attestation.trust import Policy
 from shipseal.deploying.running import Match
 from shipseal.judging.policy_files import PolicyFiles
 from shipseal.judging.waivers import DeployWaiver
 from shipseal.rollout.status import NamespaceStatus
+from shipseal.statements.builders import PredicateType
 from shipseal.terminal_text import line
 from shipseal.times import read_time
+from shipseal.verification.trust import Policy
 
 _LONGEST = 200  # characters of a value: some are what a project calls something
 _KINDS = (PredicateType.VULNS, PredicateType.OPENVEX, PredicateType.VERDICT)

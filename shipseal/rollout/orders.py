@@ -3,7 +3,6 @@
 The registry and the policy are opened first, and the cluster is looked at before anything is written there.
 """
 
-from shipseal.attestation.deployment import Receipt
 from shipseal.cluster.access import Access
 from shipseal.cluster.api import connect
 from shipseal.digest import Digest, Reference
@@ -16,6 +15,7 @@ from shipseal.rollout.evidence import require_signer
 from shipseal.rollout.preflight import Published, published, say, verify
 from shipseal.rollout.rendering import Rendered, manifests_of, own_platform, render
 from shipseal.rollout.target import DeployTarget, look_at, require_rights
+from shipseal.statements.deployment import Receipt
 
 
 async def deploy(context: Context, where: Published, reference: Reference, access: Access) -> tuple[Receipt, Rendered]:

@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 import anyio
 import httpx
 
-from shipseal.attestation import deployment
 from shipseal.cluster.api import Api
 from shipseal.cluster.resources import collection, member, path
 from shipseal.deploying.manifests import Object
@@ -14,6 +13,7 @@ from shipseal.digest import Digest
 from shipseal.engine.stage import Context
 from shipseal.errors import SubjectFailed, VerificationFailed
 from shipseal.rollout.rendering import Rendered
+from shipseal.statements import deployment
 
 _PATIENCE, _PAUSE, _ANSWER = 30, 1, 5  # seconds
 

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from shipseal.attestation import deployment
-from shipseal.attestation.consumer import examine
-from shipseal.attestation.equivalence import says_the_same
-from shipseal.attestation.trust import Policy
-from shipseal.attestation.verification import Statement, Unsatisfied
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.registry import Registry
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.judging.policy_files import deploy_waivers
 from shipseal.oci.layout import Layout
+from shipseal.statements import deployment
+from shipseal.statements.equivalence import says_the_same
+from shipseal.verification.consumer import examine
+from shipseal.verification.decision import Statement, Unsatisfied
+from shipseal.verification.trust import Policy
 
 STEPS = ("verify", "render", "sign", "differ", "apply", "wait", "look", "ask", "receipt", "prune")
 """What a deploy does, in order. Each is said when it begins, `STEP: …`."""

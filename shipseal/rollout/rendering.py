@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipseal.attestation.deployment import RenderedSet
 from shipseal.deploying import inventory, platform
 from shipseal.deploying.admission import require, unmounted
 from shipseal.deploying.bases import read_own, require_own
@@ -18,6 +17,7 @@ from shipseal.engine.stage import Context
 from shipseal.errors import ConfigError, SubjectFailed
 from shipseal.project.config import Config
 from shipseal.rollout.names import INVENTORY
+from shipseal.statements.deployment import RenderedSet
 from shipseal.tools.toolbox import Toolbox
 
 LARGEST = 768 << 10

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from shipseal.attestation.deployment import Receipt
 from shipseal.cluster.access import Access
 from shipseal.deploying.kstatus import KStatus
 from shipseal.deploying.running import Match, Running
@@ -17,6 +16,7 @@ from shipseal.rollout.history import Genuine
 from shipseal.rollout.preflight import Published, VerifiedRelease, published, verify
 from shipseal.rollout.target import DeployTarget
 from shipseal.rollout.wait import statuses
+from shipseal.statements.deployment import Receipt
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import anyio
 
-from shipseal.locked.relock_python import relock_python
+from shipseal.relocking.relock_python import relock_python
 from shipseal.scaffold.config_writer import preferences, requirements
 from shipseal.scaffold.plan import ScaffoldPlan
 from shipseal.tools.toolbox import Toolbox

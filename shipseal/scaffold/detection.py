@@ -4,9 +4,9 @@ from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
-from shipseal.attestation.spelling import repository_uri
 from shipseal.errors import UsageError
 from shipseal.project.checkout import listed, work_tree
+from shipseal.statements.spelling import repository_uri
 
 _MOST, _LARGEST = 5_000, 1 << 20  # files, and bytes of one: who has more names what is meant
 _TESTS = ("tests", "test")

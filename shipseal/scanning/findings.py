@@ -124,7 +124,7 @@ class Report:
 def read(report: Any) -> Report:
     """Read what Grype has just written, parsed; raise `ToolFailed` when its shape is not the one we know."""
     try:
-        return told(GrypeReport.model_validate(report, strict=False, by_alias=True, by_name=False))
+        return report_of(GrypeReport.model_validate(report, strict=False, by_alias=True, by_name=False))
     except ValidationError as error:
         raise ToolFailed(
             "the scanner's report has a shape that this pipeline does not know",
@@ -133,7 +133,7 @@ def read(report: Any) -> Report:
         ) from error
 
 
-def told(report: GrypeReport) -> Report:
+def report_of(report: GrypeReport) -> Report:
     """Return what a report says."""
     descriptor = report.descriptor
     return Report(
@@ -147,7 +147,7 @@ def told(report: GrypeReport) -> Report:
 
 def recorded(document: ScanDocument) -> dict[str, Report]:
     """Return what the reports say that a scan has left, by platform."""
-    return {platform: told(report) for platform, report in document.root.items()}
+    return {platform: report_of(report) for platform, report in document.root.items()}
 
 
 def merge(reports: Mapping[str, Report]) -> tuple[Finding, ...]:

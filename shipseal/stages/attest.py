@@ -6,11 +6,6 @@ The digest is known before anything is pushed, so signatures come before publica
 from dataclasses import replace
 from pathlib import Path
 
-from shipseal.attestation.identity import Certified
-from shipseal.attestation.piece import SignedStatement, lay
-from shipseal.attestation.rehearsal import rehearse
-from shipseal.attestation.signing import Signer
-from shipseal.attestation.unsigned_statement import Planned
 from shipseal.distribution.moving import require_writable
 from shipseal.distribution.referrers import EMPTY
 from shipseal.distribution.registry import Registry
@@ -25,7 +20,12 @@ from shipseal.evidence.signing_journal import forget, place_for, signed_before
 from shipseal.evidence.statements import claims_of
 from shipseal.judging.policy import require_fresh
 from shipseal.oci.layout import Layout
+from shipseal.signing.identity import Certified
+from shipseal.signing.signer import Signer
+from shipseal.statements.unsigned_statement import Planned
 from shipseal.times import read_time
+from shipseal.verification.piece import SignedStatement, lay
+from shipseal.verification.rehearsal import rehearse
 
 
 async def attest(context: Context) -> str:

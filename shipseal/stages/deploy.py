@@ -1,6 +1,5 @@
 """Deploy the image that was verified and promoted; in a dry run without a cluster, render and check what would be."""
 
-from shipseal.attestation.roots import public_root
 from shipseal.deploying.creation import FILE
 from shipseal.deploying.manifests import dump
 from shipseal.digest import Reference
@@ -12,6 +11,7 @@ from shipseal.errors import VerificationFailed
 from shipseal.rollout.orders import deploy as order
 from shipseal.rollout.preflight import Published
 from shipseal.rollout.rendering import Rendered, render
+from shipseal.signing.roots import public_root
 
 
 async def deploy(context: Context) -> str:

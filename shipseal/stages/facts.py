@@ -13,7 +13,6 @@ from dulwich.objects import Commit, Tag
 from dulwich.refs import Ref
 from dulwich.repo import Repo
 
-from shipseal.attestation.spelling import repository_uri
 from shipseal.digest import walk
 from shipseal.documents.facts import FactsDocument
 from shipseal.engine.stage import Context
@@ -23,6 +22,7 @@ from shipseal.project.config import Config
 from shipseal.project.published_commit import is_pushed
 from shipseal.project.version import require_agreeing
 from shipseal.project.worktree import compare
+from shipseal.statements.spelling import repository_uri
 from shipseal.terminal_text import name
 
 _NAMED_CHANGES = 20

@@ -3,11 +3,6 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from shipseal.attestation.adoption import Adoption, attached_there
-from shipseal.attestation.both_verifiers import Both
-from shipseal.attestation.piece import SignedStatement, lay
-from shipseal.attestation.roots import public_root
-from shipseal.attestation.verification import ImageIndex
 from shipseal.digest import Digest, Reference
 from shipseal.distribution.listing import require_listed
 from shipseal.distribution.moving import Moves, move, moves
@@ -25,6 +20,11 @@ from shipseal.evidence.signing_journal import forget, place_for, signed_before
 from shipseal.evidence.statements import SUMMARY
 from shipseal.oci.layout import Layout
 from shipseal.oci.models import OciConfiguration, OciManifest
+from shipseal.signing.roots import public_root
+from shipseal.verification.adoption import Adoption, attached_there
+from shipseal.verification.both_verifiers import Both
+from shipseal.verification.decision import ImageIndex
+from shipseal.verification.piece import SignedStatement, lay
 
 _VERSION = "org.opencontainers.image.version"
 

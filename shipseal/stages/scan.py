@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 
-from shipseal.attestation.provenance import DATABASE
 from shipseal.documents.image import ImageDocument
 from shipseal.documents.sbom import CycloneDxDocument
 from shipseal.documents.scan import ScanDocument
@@ -13,6 +12,7 @@ from shipseal.errors import ConfigError, ToolFailed, VerificationFailed
 from shipseal.platforms import Platform
 from shipseal.scanning import findings
 from shipseal.scanning.grype import Grype, Identity
+from shipseal.statements.provenance import DATABASE
 from shipseal.times import read_time
 
 

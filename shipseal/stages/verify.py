@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from shipseal.attestation.consumer import Examination, describe, examine
-from shipseal.attestation.discovering import discover
-from shipseal.attestation.roots import age, public_root
-from shipseal.attestation.trust import Policy
 from shipseal.digest import Digest
 from shipseal.documents.publish import PublishedDocument
 from shipseal.engine.stage import Context
 from shipseal.engine.workspace import scratch
 from shipseal.errors import VerificationFailed
 from shipseal.evidence.statements import summary
+from shipseal.signing.roots import age, public_root
+from shipseal.verification.consumer import Examination, describe, examine
+from shipseal.verification.discovering import discover
+from shipseal.verification.trust import Policy
 
 
 async def verify(context: Context) -> str:

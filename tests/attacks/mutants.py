@@ -12,10 +12,6 @@ import pytest
 
 from shipseal import strict
 from shipseal.attacks import gates
-from shipseal.attestation import consumer, contents, verification, verifiers
-from shipseal.attestation.in_toto import Statement
-from shipseal.attestation.statements import PredicateType, Signed, SignerIdentity
-from shipseal.attestation.trust import Policy
 from shipseal.digest import Digest, Reference, walk
 from shipseal.distribution import collecting, moving
 from shipseal.distribution.collecting import Collected
@@ -34,8 +30,13 @@ from shipseal.local.sigstore import ISSUER
 from shipseal.oci import bytes as oci_bytes
 from shipseal.oci.documents import INDEX, MANIFEST
 from shipseal.oci.layout import Layout
+from shipseal.signing import verifiers
 from shipseal.stages import admit, attest, promote, verify
+from shipseal.statements.builders import PredicateType, Signed, SignerIdentity
+from shipseal.statements.in_toto import Statement
 from shipseal.times import read_time
+from shipseal.verification import consumer, contents, decision
+from shipseal.verification.trust import Policy
 from tests.commands import NOW
 
 Patch = pytest.MonkeyPatch
@@ -166,7 +167,7 @@ def _anything(among: Callable[..., Any]) -> Callable[..., Any]:
         try:
             return among(self, statements)
         except VerificationFailed:
-            return verification.Evidence(self.kind, self.words, statements[0])
+            return decision.Evidence(self.kind, self.words, statements[0])
 
     return found
 
@@ -216,7 +217,7 @@ MUTANTS: Mapping[str, Mutant] = {
     "payload-changed": _all(_of(consumer, "verify_bundle", _unverified), _of(consumer, "agree")),
     "bundle-key-doubled": _of(consumer, "agree"),
     "statement-removed": _all(
-        _of(verification._RequiredStatement, "among", _anything(verification._RequiredStatement.among)),
+        _of(decision._RequiredStatement, "among", _anything(decision._RequiredStatement.among)),
         _of(consumer, "proved", _none),
     ),
     "referrer-removed": _reading(lambda it: replace(it, attached_to=it.attached_to | it.subjects)),
@@ -228,15 +229,15 @@ MUTANTS: Mapping[str, Mutant] = {
     "evidence-of-another-run": _of(verify, "_require_own", _none),
     "sbom-of-another-image": _content(_KIND.CYCLONEDX),
     "predicate-type-changed": _all(_content(_KIND.SPDX), _of(consumer, "proved", _none)),
-    "statement-of-another-repository": _of(verification._RequiredStatement, "_elsewhere"),
+    "statement-of-another-repository": _of(decision._RequiredStatement, "_elsewhere"),
     "vex-of-another-image": _content(_KIND.OPENVEX),
     "tests-failed": _content(_KIND.TEST_RESULT),
     "another-builder": _content(_KIND.PROVENANCE),
-    "older-verdict": _of(verification, "denies", _no),
-    "revoked": _of(verification, "require_not_revoked"),
-    "evidence-aged": _of(verification, "too_old"),
-    "database-aged": _of(verification, "database_too_old"),
-    "database-swapped": _of(verification, "unjudged", _none),
+    "older-verdict": _of(decision, "denies", _no),
+    "revoked": _of(decision, "require_not_revoked"),
+    "evidence-aged": _of(decision, "too_old"),
+    "database-aged": _of(decision, "database_too_old"),
+    "database-swapped": _of(decision, "unjudged", _none),
     "sample-in-release": _content(_KIND.VULNS),
 }
 """What takes out the check that an attack expects, by the name of the attack."""

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from shipseal.attacks.catalogue import ATTACKS, CONTROLS, table
-from shipseal.attestation.policy_file import read_policy
 from shipseal.digest import Digest
 from shipseal.project.config import HOME
 from shipseal.project.reads import DEFAULT_POLICY
+from shipseal.verification.policy_file import read_policy
 from tests.commands import Ended, commit, flip, pipeline
 
 pytestmark = pytest.mark.timeout(600)

@@ -13,7 +13,6 @@ from shipseal.attacks.catalogue import ATTACKS, chosen
 from shipseal.attacks.opening import opened
 from shipseal.attacks.performing import ACCEPTED, attempt
 from shipseal.attacks.target import AttackTarget
-from shipseal.attestation.grounds import Ground
 from shipseal.cli import main
 from shipseal.digest import Digest
 from shipseal.engine.run import Run
@@ -22,6 +21,7 @@ from shipseal.errors import PolicyDenied
 from shipseal.locked.store import Store
 from shipseal.project.config import Config
 from shipseal.stages import admit
+from shipseal.verification.grounds import Ground
 from tests.attacks.mutants import MUTANTS
 from tests.commands import Ended
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from shipseal.attestation.deployment import Receipt, of_bundle
 from shipseal.digest import Digest
 from shipseal.locked.store import Store
+from shipseal.statements.deployment import Receipt, of_bundle
 from tests.cluster.checkout import OVERLAY
 from tests.cluster.ground import Ground
 from tests.cluster.running import processes_of

@@ -5,9 +5,6 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import cast
 
-from shipseal.attestation.deployment import Manifests, Receipt, Verification, Where
-from shipseal.attestation.policy_file import read_policy
-from shipseal.attestation.roots import ends, public_root
 from shipseal.cluster.api import Api
 from shipseal.cluster.identity import ClusterIdentity
 from shipseal.deploying.running import Match, Running
@@ -19,6 +16,9 @@ from shipseal.rollout import metrics
 from shipseal.rollout.history import Genuine, ReceiptConfigMap
 from shipseal.rollout.status import NamespaceStatus
 from shipseal.rollout.target import DeployTarget
+from shipseal.signing.roots import ends, public_root
+from shipseal.statements.deployment import Manifests, Receipt, Verification, Where
+from shipseal.verification.policy_file import read_policy
 
 NOW = datetime(2026, 11, 29, 12, tzinfo=UTC)
 IMAGE = f"docker.io/example/simpletimeservice@{Digest.of(b'image')}"

@@ -11,9 +11,9 @@ from typing import Any
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from shipseal.attestation.material import Material
 from shipseal.local.sigstore.keys import LocalKey
 from shipseal.local.sigstore.transparency import der
+from shipseal.signing.material import Material
 from tests.release.issuer import serving
 
 _POISON = bytes.fromhex("060a2b06010401d679020403")  # the object identifier 1.3.6.1.4.1.11129.2.4.3

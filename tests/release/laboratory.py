@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from shipseal.attestation.intent import intent
-from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest
 from shipseal.local.sigstore import ISSUER, LocalSigstore
 from shipseal.project.config import HOME
+from shipseal.statements.builders import PredicateType
+from shipseal.statements.intent import intent
 from tests.conftest import PIPELINE_TOML, commit
 from tests.release.effects import Between, Deadly, Effects, between
 from tests.release.projects import BRANCH, IDENTITY, SOURCE

@@ -28,9 +28,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from shipseal.attestation.material import Material
 from shipseal.locked.inputs import Inputs
 from shipseal.locked.store import Store
+from shipseal.signing.material import Material
 from tests.release.certificate_log import CertificateLog, certificate_log
 from tests.release.issuer import Issuer, issuer
 

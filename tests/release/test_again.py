@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest
 from shipseal.locked.store import Store
+from shipseal.statements.builders import PredicateType
 from tests.release.conftest import MakeProject, Released
 from tests.release.projects import REPOSITORY, SOURCE, Project, another_database, import_database
 from tests.release.registries import INDEX, MANIFEST, Served, olareg

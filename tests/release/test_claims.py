@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest
 from shipseal.locked.store import Store
+from shipseal.statements.builders import PredicateType
 from tests.release import resigned
 from tests.release.called import BUILDER, CALLER, WORKFLOW, Called
 from tests.release.conftest import MakeProject

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.discovery import Keeps
 from shipseal.digest import Digest
 from shipseal.local.sigstore import ISSUER
 from shipseal.locked.store import Store
+from shipseal.verification.discovery import Keeps
 from tests.release.conftest import Released
 from tests.release.projects import IDENTITY
 

@@ -9,13 +9,13 @@ from typing import Any
 import anyio
 import pytest
 
-from shipseal.attestation.statements import VERDICT_FIELD
 from shipseal.digest import Digest
 from shipseal.distribution.attaching import push
 from shipseal.distribution.registry import Registry
 from shipseal.local.sigstore import LocalSigstore
 from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
+from shipseal.statements.builders import VERDICT_FIELD
 from shipseal.tools.toolbox import Toolbox
 from tests.release.laboratory import REPOSITORY, Laboratory, laboratory
 from tests.release.registries import INDEX, MANIFEST, Served, olareg

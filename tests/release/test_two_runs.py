@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.intent import RUN_BOUND, intent
-from shipseal.attestation.statements import PredicateType
+from shipseal.statements.builders import PredicateType
+from shipseal.statements.intent import RUN_BOUND, intent
 from tests.release.conftest import Released
 
 pytestmark = pytest.mark.timeout(600)

@@ -9,10 +9,6 @@ from pathlib import Path
 import anyio
 import pytest
 
-from shipseal.attestation.adoption import Adoption
-from shipseal.attestation.both_verifiers import Both
-from shipseal.attestation.trust import Ages, Policy, SignerRule
-from shipseal.attestation.verification import ImageIndex
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import Attached, attached
 from shipseal.engine.run import Run
@@ -21,6 +17,10 @@ from shipseal.errors import VerificationFailed
 from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
 from shipseal.tools.toolbox import Toolbox
+from shipseal.verification.adoption import Adoption
+from shipseal.verification.both_verifiers import Both
+from shipseal.verification.decision import ImageIndex
+from shipseal.verification.trust import Ages, Policy, SignerRule
 from tests import upstream
 
 NAMES = ("signature", "scan-linux-arm64", "test", "smoke")

@@ -10,8 +10,6 @@ from typing import Any
 import anyio
 import pytest
 
-from shipseal.attestation.statements import RULES_PASSED, SignerIdentity
-from shipseal.attestation.verifiers import trusted_root, verify_bundle
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import attached
 from shipseal.engine.record import Record
@@ -22,6 +20,8 @@ from shipseal.local.signer import SUBJECT
 from shipseal.local.sigstore import ISSUER
 from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
+from shipseal.signing.verifiers import trusted_root, verify_bundle
+from shipseal.statements.builders import RULES_PASSED, SignerIdentity
 from tests import upstream
 from tests.conftest import NOW
 

@@ -7,8 +7,6 @@ from typing import Any
 
 import pytest
 
-from shipseal.attestation.cosign import Cosign, lay_out
-from shipseal.attestation.statements import SignerIdentity
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import attached
 from shipseal.engine.run import Run
@@ -16,6 +14,8 @@ from shipseal.local.signer import SUBJECT
 from shipseal.local.sigstore import ISSUER
 from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
+from shipseal.signing.cosign import Cosign, lay_out
+from shipseal.statements.builders import SignerIdentity
 from shipseal.tools.toolbox import Toolbox
 from tests import upstream
 

@@ -10,7 +10,6 @@ from typing import Any
 import anyio
 import pytest
 
-from shipseal.attestation.statements import PredicateType
 from shipseal.digest import Digest
 from shipseal.distribution.referrers import EMPTY, attach
 from shipseal.engine.record import Record, products
@@ -23,6 +22,7 @@ from shipseal.locked.store import Store
 from shipseal.oci.layout import Layout
 from shipseal.project.config import HOME, Config
 from shipseal.stages.attest import attest
+from shipseal.statements.builders import PredicateType
 from tests import upstream
 from tests.conftest import NOW, PIPELINE_TOML
 

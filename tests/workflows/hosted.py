@@ -21,9 +21,9 @@ from urllib.parse import parse_qs, urlsplit
 
 import yaml
 
-from shipseal.attestation.identity import CERTIFICATE_CLAIMS
 from shipseal.local.sigstore import LocalSigstore
 from shipseal.locked.store import default_root
+from shipseal.signing.identity import CERTIFICATE_CLAIMS
 
 ACTIONS = {
     "actions/checkout": "checkout",

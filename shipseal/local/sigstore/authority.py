@@ -14,9 +14,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, load_pem_public_key
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-from shipseal.attestation.identity import CERTIFICATE_CLAIMS
 from shipseal.local.sigstore.keys import LocalKey
 from shipseal.local.sigstore.transparency import LocalCertificateLog, der
+from shipseal.signing.identity import CERTIFICATE_CLAIMS
 
 COMMON_NAME = "local sigstore stand-in, trusted by nobody"
 ORGANIZATION = "dry-run.invalid"

@@ -1,1 +1,0 @@
-"""Statements about the image: made, signed, and verified as a consumer would."""

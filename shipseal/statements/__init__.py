@@ -1,0 +1,1 @@
+"""What is said of an image, as in-toto statements: made, and read."""
