@@ -171,6 +171,7 @@ def _say(problem: Any) -> str:
     keys = [key for key in problem["loc"] if not str(key).startswith(_SHAPE)]
     place = "".join(f"[{key}]" if isinstance(key, int) else f".{key}" for key in keys).removeprefix(".")
     said = _WORDS.get(problem["type"]) or validation.say({**problem, "loc": ()}, ())
+    said = said.replace("a table", "an object", 1) if isinstance(problem["input"], dict) else said
     return f"{place}: {said}" if place else said
 
 
