@@ -44,8 +44,9 @@ def not_the_fields(sources: Sources) -> Iterator[str]:
             yield path
         for node in ast.parse(source).body:
             names = [node.name] if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) else []
-            if isinstance(node, ast.Assign):
-                names = [each.id for each in node.targets if isinstance(each, ast.Name)]
+            if isinstance(node, ast.Assign | ast.AnnAssign):
+                targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+                names = [each.id for each in targets if isinstance(each, ast.Name)]
             yield from (f"{path}: {name}" for name in names if name in NOT_THE_FIELDS)
 
 
@@ -63,5 +64,10 @@ def test_a_name_that_is_used_twice_is_seen() -> None:
 
 
 def test_a_word_that_is_not_the_fields_is_seen() -> None:
-    sources = {"scaffold/found.py": "", "errors.py": "def told(): ...", "smoke.py": "BESIDE = '/beside'"}
-    assert list(not_the_fields(sources)) == ["scaffold/found.py", "errors.py: told", "smoke.py: BESIDE"]
+    sources = {"scaffold/found.py": "", "errors.py": "def told(): ...", "smoke.py": "BESIDE: str = '/beside'\nhold = 1"}
+    assert list(not_the_fields(sources)) == [
+        "scaffold/found.py",
+        "errors.py: told",
+        "smoke.py: BESIDE",
+        "smoke.py: hold",
+    ]

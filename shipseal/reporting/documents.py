@@ -43,7 +43,7 @@ ONCE: tuple[type[Kept], ...] = (
 PER_PLATFORM: tuple[type[Kept], ...] = (FilesDocument,)
 """What a stage writes for each platform, in a directory of its name."""
 
-BESIDE: tuple[type[Kept], ...] = (AttackDocument,)
+UNRECORDED: tuple[type[Kept], ...] = (AttackDocument,)
 """What no stage has made, and no record vouches for."""
 
 
@@ -132,4 +132,4 @@ def _model(named: str) -> type[Kept]:
     return _MODELS[stage, relative.rpartition("/")[2]]
 
 
-_MODELS = {(model.STAGE, model.NAME): model for model in (*ONCE, *PER_PLATFORM, *BESIDE)}
+_MODELS = {(model.STAGE, model.NAME): model for model in (*ONCE, *PER_PLATFORM, *UNRECORDED)}

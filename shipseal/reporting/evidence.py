@@ -11,7 +11,7 @@ from shipseal.engine.record import Record
 from shipseal.engine.table import TABLE
 from shipseal.errors import PolicyDenied, ShipsealError, UsageError, VerificationFailed
 from shipseal.project.config import Config
-from shipseal.reporting.documents import BESIDE, ONCE, PER_PLATFORM, Documents, Unreadable, name
+from shipseal.reporting.documents import ONCE, PER_PLATFORM, UNRECORDED, Documents, Unreadable, name
 from shipseal.reporting.summary import Row, RunSummary, StageOutcome, Timing, describe
 
 _LARGEST = 256 << 20  # bytes of one document: what is larger was made by nobody that we know
@@ -79,7 +79,7 @@ def _named(run_dir: Path, finished: Collection[str], products: Collection[str]) 
     yield from (name(model) for model in ONCE if model.STAGE in finished)
     for model in PER_PLATFORM:
         yield from (path for path in products if path.startswith(f"{model.STAGE}/") and path.endswith(f"/{model.NAME}"))
-    yield from (name(model) for model in BESIDE if (run_dir / name(model)).exists())
+    yield from (name(model) for model in UNRECORDED if (run_dir / name(model)).exists())
 
 
 def _bytes(path: Path) -> bytes | Unreadable:

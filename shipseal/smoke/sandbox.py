@@ -45,7 +45,7 @@ class Sandbox:
         python: the command that starts the interpreter, as seen from inside.
         tools: starts it.
         command: returns the command that starts the interpreter from outside, with an environment in it, and with a
-            directory to be seen at `BESIDE`, where there is one; a program that is lent something gets a /tmp too.
+            directory to be seen at `MOUNT`, where there is one; a program that is lent something gets a /tmp too.
         files: where the image's files lie on this machine, if they do.
         writable: the directories that `smoke.writable` names.
         own_network: whether it has a loopback of its own, and so every port.
