@@ -11,7 +11,7 @@ from shipseal.documents.image import ImageDocument
 from shipseal.errors import PolicyDenied, VerificationFailed
 from shipseal.judging.policy import BOUND
 
-_INPUT = Refusal(VerificationFailed, "evidence.recorded._inputs")
+_INPUT = Refusal(VerificationFailed, "evidence.verdict_inputs._inputs")
 _CASE = Refusal(VerificationFailed, "judging.case.read")
 _SHAPE = Refusal(VerificationFailed, "documents.document.Kept.parse")
 _DENIED = Refusal(PolicyDenied, "stages.admit.admit")
@@ -81,7 +81,7 @@ ATTACKS = (
         "verdict-incomplete",
         "a critical finding is in the scan and not in the verdict, every digest and record put right",
         REPLAY,
-        Refusal(VerificationFailed, "evidence.recorded.require_same"),
+        Refusal(VerificationFailed, "evidence.verdict_inputs.require_same"),
         _hide_a_finding_from_the_verdict,
     ),
     Attack("scan-changed", "a finding added to the scan after the verdict", REPLAY, _INPUT, _change_the_scan),
@@ -91,7 +91,7 @@ ATTACKS = (
         "verdict-key-doubled",
         "the verdict says twice whether the image is allowed",
         REPLAY,
-        Refusal(VerificationFailed, "evidence.recorded._parsed"),
+        Refusal(VerificationFailed, "evidence.verdict_inputs._parsed"),
         _double_a_key,
     ),
     Attack("verdict-says-both", "a verdict that allows the image, and denies a finding", "admit", _DENIED, _say_both),
