@@ -16,7 +16,7 @@ dry-run: .venv/ok system
 APART := tests/service_edge tests/terraform tests/release tests/workflows tests/engines/engine tests/cluster tests/other_debian
 # Pages are looked at in a browser; where Chrome is, as on GitHub's machines, that does.
 BROWSER := $(if $(shell command -v google-chrome),,chromium:chromium)
-PROGRAMS := $(BROWSER) git:git dockerd:docker.io skopeo:skopeo qemu-aarch64-static:qemu-user-static faketime:faketime disorderfs:disorderfs openssl:openssl promtool:prometheus
+PROGRAMS := $(BROWSER) git:git dockerd:docker.io docker-registry:docker-registry skopeo:skopeo qemu-aarch64-static:qemu-user-static faketime:faketime disorderfs:disorderfs openssl:openssl promtool:prometheus
 test: .venv/dev .venv-readers/ok system tools lint test-service
 	@$(call need,$(PROGRAMS))
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder $(APART:%=--ignore=%) $(TESTS)

@@ -534,5 +534,5 @@ async def test_text_that_is_none_in_the_place_of_a_receipt_is_no_bundle_and_no_t
     async with reach(reply(200, listed)) as api:
         [found] = await history.kept(api, "shop")
     root = trusted_root(public_root())
-    with pytest.raises(VerificationFailed, match="no receipt that anybody signed"):
+    with pytest.raises(VerificationFailed, match="is not a receipt that anybody signed"):
         history.verified(found, "shop", "uid", policy_of(Config.load(HOME / "pipeline.toml"), "production")[0], root)

@@ -145,7 +145,7 @@ def test_the_verb_speaks_json(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize("given", ["plan.json", "production=nowhere.json"])
 def test_a_plan_that_is_not_there_is_a_usage_error(given: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["cost", given]) == 2
-    assert "do" in capsys.readouterr().err
+    assert "  remedy " in capsys.readouterr().err
 
 
 def test_a_plan_that_is_no_json_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

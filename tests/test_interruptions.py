@@ -43,7 +43,7 @@ def processes(root: Path) -> list[str]:
     return found
 
 
-def none_left(root: Path, within: float = 5) -> bool:
+def none_left(root: Path, within: float = 30) -> bool:
     end = time.monotonic() + within
     while processes(root) and time.monotonic() < end:
         time.sleep(0.05)

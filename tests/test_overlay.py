@@ -87,8 +87,8 @@ def test_the_output_is_taken_from_a_pipe_too(project: Path, monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("outputs", "expected"),
     [
-        ("", "no JSON"),
-        ("[" * 9999, "no JSON"),
+        ("", "not valid JSON"),
+        ("[" * 9999, "not valid JSON"),
         ("[]", "the output: "),
         (" " * (70 << 10), "larger than 64 KiB"),
         ({**OUTPUTS, "node_networks": []}, "node_networks: "),

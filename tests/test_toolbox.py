@@ -7,6 +7,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import anyio
@@ -115,6 +116,24 @@ async def test_many_programs_at_a_time_each_end_with_their_own_code(tmp_path: Pa
     async with anyio.create_task_group() as group:
         for number in (1, 2):
             group.start_soon(one, number)
+
+
+def running(words: bytes) -> list[int]:
+    """Return the processes that have these words in their command line."""
+    found = []
+    for each in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            found += [int(each.name)] if words in (each / "cmdline").read_bytes() else []
+    return found
+
+
+async def test_whoever_is_stopped_while_a_program_starts_leaves_none_of_it(tmp_path: Path) -> None:
+    """At whatever moment that is: what the program has started by then goes with it."""
+    tools, script = toolbox(tmp_path), "/bin/sleep 314.159 & /bin/sleep 314.159"
+    for number in range(200):
+        with anyio.move_on_after(number / 10_000):
+            await tools.run(Path("/bin/sh"), "-c", script, timeout=20)
+    assert all(gone(each, within=5) for each in running(b"314.159"))
 
 
 async def test_what_another_block_has_started_is_left_alone(tmp_path: Path) -> None:

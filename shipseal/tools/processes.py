@@ -49,15 +49,18 @@ async def process(
     """
     leftovers.starting()
     try:
-        started = await anyio.open_process(
-            [*_die_with_parent(), *argv],
-            stdin=subprocess.DEVNULL,
-            stdout=output or subprocess.PIPE,
-            stderr=output or subprocess.PIPE,
-            cwd=cwd,
-            env=env,
-            start_new_session=True,
-        )
+        # Whoever is stopped here would know of no process, and the event loop kills the one that it has started, and
+        # none that this one has by then. Started to the end, it is ended below, with all of its group.
+        with anyio.CancelScope(shield=True):
+            started = await anyio.open_process(
+                [*_die_with_parent(), *argv],
+                stdin=subprocess.DEVNULL,
+                stdout=output or subprocess.PIPE,
+                stderr=output or subprocess.PIPE,
+                cwd=cwd,
+                env=env,
+                start_new_session=True,
+            )
     except BaseException as error:
         leftovers.started(None)
         if not isinstance(error, OSError):

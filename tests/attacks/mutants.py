@@ -19,6 +19,7 @@ from shipseal.distribution.moving import Moves
 from shipseal.distribution.referrers import Attached
 from shipseal.distribution.registry import Registry
 from shipseal.documents.publish import PublishedDocument
+from shipseal.documents.verdict import VerdictDocument
 from shipseal.engine import record
 from shipseal.engine.record import Record
 from shipseal.engine.run import Run
@@ -27,7 +28,7 @@ from shipseal.evidence import verdict_inputs
 from shipseal.judging import case
 from shipseal.local.signer import SUBJECT
 from shipseal.local.sigstore import ISSUER
-from shipseal.oci import bytes as oci_bytes
+from shipseal.oci import models
 from shipseal.oci.documents import INDEX, MANIFEST
 from shipseal.oci.layout import Layout
 from shipseal.signing import verifiers
@@ -122,6 +123,11 @@ def _inputs(inputs: Mapping[str, str], beside: Path, run: Path, _: Path) -> Any:
             yield name, ((beside if kept else run) / name).read_bytes()
 
 
+def _leniently(kind: type[VerdictDocument], data: bytes, _: str = "") -> VerdictDocument:
+    """Take whatever pydantic can make of a document by itself."""
+    return kind.model_validate_json(data, strict=False, by_alias=True, by_name=False)
+
+
 async def _admit(_: Any) -> str:
     return "anything may ship"
 
@@ -203,10 +209,11 @@ MUTANTS: Mapping[str, Mutant] = {
     "scan-changed": _all(_of(verdict_inputs, "_inputs", _inputs), _of(gates, "require_same")),
     "verdict-key-doubled": _of(strict, "loads", json.loads),
     "verdict-says-both": _of(admit, "admit", _admit),
+    "verdict-in-words": _of(VerdictDocument, "parse", classmethod(_leniently)),
     "vex-moved-over": _of(case, "read", _same_image(case.read)),
     "verdict-grown-old": _of(attest, "require_fresh"),
     "layer-swapped": _all(_of(consumer, "fetch", _fetch), _of(Layout, "_check")),
-    "manifest-annotated": _all(_of(consumer, "fetch", _fetch), _of(oci_bytes, "checked", _unchecked)),
+    "manifest-annotated": _all(_of(consumer, "fetch", _fetch), _of(models, "checked", _unchecked)),
     "statement-of-another-image": _reading(lambda it: replace(it, subjects=it.attached_to)),
     "layout-layer-swapped": _of(Layout, "_check"),
     "layout-emptied": _of(Layout, "of_image", staticmethod(lambda path, _: Layout(path))),

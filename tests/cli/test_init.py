@@ -234,7 +234,11 @@ def test_what_is_locked_for_another_platform_alone_is_told_with_what_to_write(
     project.write_text(project.read_text().replace('"waitress==3.0.2"', '"waitress==3.0.2", "winonly"'))
     (root / "requirements.txt").write_text("winonly==1.0\n")
     wheels = [entry.path for entry in store.entries() if entry.path.suffix == ".whl"]
-    make_index(tmp_path / "index", make_wheel(tmp_path, "winonly", "1.0", "cp311-cp311-win_amd64"), *wheels)
+    wheels += [
+        make_wheel(tmp_path, "winonly", "1.0", "cp311-cp311-win_amd64"),
+        make_wheel(tmp_path, "colorama", "0.4.6"),  # for which pytest asks on Windows
+    ]
+    make_index(tmp_path / "index", *wheels)
     with served(tmp_path / "index") as address:
         settings = {"UV_DEFAULT_INDEX": f"{address}/simple", "UV_NO_CONFIG": "1", "UV_CACHE_DIR": str(tmp_path / "uv")}
         settings |= pip_settings(address, tmp_path)

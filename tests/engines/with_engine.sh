@@ -5,7 +5,7 @@
 # for machines without Docker Hub in py.ref of its home. An engine that was started here is stopped here.
 set -euo pipefail
 
-refuse() { printf 'error: %s\n  do     %s\n' "$1" "$2" >&2; exit 2; }
+refuse() { printf 'error: %s\n  remedy %s\n' "$1" "$2" >&2; exit 2; }
 
 if [[ -n ${_EXPERIMENTAL_DAGGER_RUNNER_HOST:-} ]] || { command -v dagger && docker info; } >/dev/null 2>&1; then
   command -v dagger >/dev/null || refuse "an engine is configured, and there is no dagger to ask it" "install Dagger 0.21.8"

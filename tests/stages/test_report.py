@@ -8,13 +8,14 @@ import pytest
 
 from shipseal.engine.stage import Context, Stage
 from shipseal.stages.report import report
+from tests import documents
 from tests.conftest import MakeRun
 
 DIGEST = "sha256:" + "a" * 64
 
 
 async def image(context: Context) -> str:
-    context.write_json("image.json", {"reference": f"docker.io/example/app@{DIGEST}", "platforms": {}})
+    documents.image(f"docker.io/example/app@{DIGEST}", {"linux/amd64": documents.LAYER}).write(context)
     return "one platform"
 
 
