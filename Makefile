@@ -112,7 +112,7 @@ bench-service: .venv-service/ok
 	@.venv-service/bin/python -m bench.service
 
 # Five services that nobody here wrote, from the package index, through init and a dry run. It needs a network.
-real-services: .venv/ok system tools
+real-services: .venv/dev system tools
 	@$(BIN)/python -m bench.real_services
 
 update-locks: .venv/ok
