@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import dagger
@@ -16,9 +16,6 @@ from shipseal.engine.schedule import execute, wanted
 from shipseal.engine.stage import INPUTS, TOOLS, Stage
 from shipseal.errors import flatten
 from shipseal.project import reads
-
-if TYPE_CHECKING:
-    from shipseal.documents.inputs import InputsDocument
 
 HOME, PROJECT, RUN, STORE = "/shipseal", "/project", "/run-directory", "/store"
 PYTHON = "/environment/bin/python"
@@ -222,9 +219,8 @@ class Graph:
             return self.store
         if not row.inputs and not row.tools:
             return dag.directory()
-        from shipseal.documents.inputs import InputsDocument  # noqa: PLC0415 - a call that asks for less waits for less
-
-        listing = InputsDocument.parse((await self.finished[INPUTS].file(InputsDocument.NAME).contents()).encode())
+        # Where this runs there is nothing of ours but the code, and no pydantic: the model is for the stages.
+        listing = json.loads(await self.finished[INPUTS].file("inputs.json").contents())
         return self.store.filter(
             include=[f"{digest.algorithm}/{digest.hex}/*" for digest in sorted(_taken(row, listing))]
         )
@@ -241,12 +237,9 @@ def _start(row: Stage) -> tuple[str, ...]:
     return _NAMESPACES if row.namespaces else _OFFLINE
 
 
-def _taken(row: Stage, listing: "InputsDocument") -> set[Digest]:
+def _taken(row: Stage, listing: Mapping[str, Any]) -> set[Digest]:
     """Return the digests of a row's tools and of the groups that it takes."""
-    tools = [tool.digest for name, tool in listing.tools.items() if name in row.tools]
-    groups = {
-        **{f"wheels/{name}": [wheel.digest for wheel in group] for name, group in listing.wheels.items()},
-        **{f"debian/{name}": [package.digest for package in group] for name, group in listing.debian.items()},
-    }
-    taken = [digests for name, digests in groups.items() if name.startswith(row.inputs)] if row.inputs else []
-    return {*tools, *(digest for digests in taken for digest in digests)}
+    tools = [tool for name, tool in listing["tools"].items() if name in row.tools]
+    groups = {f"{kind}/{name}": group for kind in ("wheels", "debian") for name, group in listing[kind].items()}
+    taken = [group for name, group in groups.items() if name.startswith(row.inputs)] if row.inputs else []
+    return {Digest.parse(each["digest"]) for each in (*tools, *(entry for group in taken for entry in group))}

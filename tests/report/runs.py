@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from shipseal.engine.table import TABLE
 from shipseal.errors import ShipsealError
 from shipseal.reporting import evidence
-from shipseal.reporting.documents import BESIDE, ONCE, PER_PLATFORM, Documents
+from shipseal.reporting.documents import ONCE, PER_PLATFORM, UNRECORDED, Documents
 from shipseal.reporting.summary import Row, RunSummary, StageOutcome, Timing
 from tests.cases import match, report
 from tests.report.written import bare, reason, verdict
 
-MODELS = (*ONCE, *PER_PLATFORM, *BESIDE)
+MODELS = (*ONCE, *PER_PLATFORM, *UNRECORDED)
 STAGES = [stage.name for stage in TABLE]
 START = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 HOSTILE = (
